@@ -1,0 +1,124 @@
+"""What the prober runs: endpoints and canaries, resolved. Free of pydantic, so that importing it is cheap."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from aimon import checks
+from aimon.call import Call, Message, Target, Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.result import Source
+
+NONCE = "{nonce}"
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How to reach an endpoint. `ip` is "any", "4" or "6"; None leaves the proxy to the environment."""
+
+    ca_file: str | None = None
+    proxy: str | None = None
+    ip: str = "any"
+    http2: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What probes of one endpoint may cost in a day."""
+
+    per_day: float
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices in `currency` per million tokens. Where `cached_input` is None, cached tokens cost `input`."""
+
+    currency: str
+    input: float
+    output: float = 0.0
+    cached_input: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The quantile (0.95) of a measure (latency, ttft or tpot) stays below `threshold` seconds."""
+
+    measure: str
+    quantile: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """The objectives of one endpoint. `availability` is a ratio: 0.995 for 99.5 %."""
+
+    availability: float | None = None
+    objectives: tuple[Objective, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A question with a known answer. `{nonce}` in messages and expectations is fresh in each call."""
+
+    name: str
+    messages: tuple[Message, ...]
+    expect: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    max_tokens: int = 64
+
+    def call(self, endpoint: Endpoint, nonce: str, source: Source | None = None) -> Call:
+        """The call that puts this question to an endpoint.
+
+        Args:
+            endpoint: whom to ask.
+            nonce: replaces `{nonce}` everywhere; `new_nonce()` makes one that no cache can have seen.
+            source: what makes the call; a probe unless told otherwise.
+        """
+        call = Call(
+            target=endpoint.target,
+            messages=tuple(Message(m.role, m.content.replace(NONCE, nonce)) for m in self.messages),
+            max_tokens=self.max_tokens,
+            stream=endpoint.stream,
+            temperature=endpoint.temperature,
+            reasoning=endpoint.reasoning,
+            checks=checks.compile(self.expect, {"nonce": nonce}) if self.expect else (),
+            timeouts=endpoint.timeouts,
+            region=endpoint.region,
+            canary=self.name,
+        )
+        return call if source is None else replace(call, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint as the prober runs it. Durations are seconds."""
+
+    target: Target
+    canaries: tuple[Canary, ...]
+    region: str = "local"
+    interval: float = 60.0
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    stream: bool = True
+    temperature: float | None = None
+    reasoning: str | None = None  # off, minimal, low, medium, high; None leaves it to the model
+    budget: Budget | None = None  # None: no limit
+    slo: Slo = Slo()
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    prices: Prices | None = None  # None: the public price list
+    transport: Transport = Transport()
+
+    @property
+    def name(self) -> str:
+        """The configured name: the `endpoint` label of every metric."""
+        return self.target.endpoint
+
+
+def new_nonce() -> str:
+    """Eight random hex digits: short enough for any model to repeat, too many for a cache to have seen."""
+    return os.urandom(4).hex()
