@@ -1,0 +1,196 @@
+"""The one record of one call, from whatever source. Everything downstream consumes Results and nothing else.
+
+Raw marks are stored, everything else is derived from them. Durations are seconds; marks are offsets from
+`started` on one monotonic clock and None where the call did not get that far.
+
+Definitions
+    TTFT   first_token - started: time to the first *visible* text. Role-only deltas, comments, pings and
+           reasoning do not count (OpenTelemetry gen_ai.server.time_to_first_token; NVIDIA GenAI-Perf).
+    E2E    end - started.
+    TPOT   (last_token - first_token) / (output tokens - 1): time per output token after the first.
+    ITL    gaps between successive token arrivals (`arrivals`).
+    Latency from schedule
+           end - scheduled: what an open-loop test reports, so that a late start is not left out
+           (coordinated omission: G. Tene, "How NOT to Measure Latency").
+"""
+
+import math
+from enum import StrEnum
+
+import msgspec
+
+from aimon.outcome import Fault, Outcome
+
+
+class Source(StrEnum):
+    """What made the call."""
+
+    PROBE = "probe"
+    LOADTEST = "loadtest"
+    APP = "app"
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Token counts of one call. `reasoning` is part of `output`, `cached_input` is part of `input`."""
+
+    input: int | None = None
+    output: int | None = None
+    cached_input: int | None = None
+    reasoning: int | None = None
+    source: str = "none"  # reported (by the provider), estimated (by us), none
+
+
+class Limits(msgspec.Struct, frozen=True, gc=False):
+    """What the rate-limit headers allow; resets in seconds from now. None where the provider did not say."""
+
+    requests_limit: int | None = None
+    requests_remaining: int | None = None
+    requests_reset: float | None = None
+    tokens_limit: int | None = None
+    tokens_remaining: int | None = None
+    tokens_reset: float | None = None
+
+
+class Connection(msgspec.Struct, frozen=True, gc=False):
+    """What the connection was. `cold`: made for this call. `stamped`: arrivals carry the kernel's time."""
+
+    cold: bool = True
+    http_version: str | None = None
+    tls_version: str | None = None
+    certificate_expiry: float | None = None  # unix time
+    address: str | None = None
+    stamped: bool = False
+
+
+GAP_BASE = 1e-6
+GAP_BUCKETS_PER_OCTAVE = 16
+
+
+class Arrivals(msgspec.Struct, frozen=True, gc=False):
+    """Gaps between successive visible arrivals of one stream, compactly.
+
+    `buckets` maps i to the number of gaps in (GAP_BASE * 2^((i-1)/16), GAP_BASE * 2^(i/16)] seconds, with
+    everything up to GAP_BASE in bucket 0: 4.4 % wide, so a quantile read from it is within 2.2 %.
+    """
+
+    count: int = 0
+    sum: float = 0.0
+    max: float = 0.0
+    buckets: dict[int, int] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, gaps: list[float]) -> "Arrivals":
+        """Summarises gaps in seconds."""
+        buckets: dict[int, int] = {}
+        for gap in gaps:
+            i = math.ceil(math.log2(gap / GAP_BASE) * GAP_BUCKETS_PER_OCTAVE) if gap > GAP_BASE else 0
+            buckets[i] = buckets.get(i, 0) + 1
+        return cls(len(gaps), math.fsum(gaps), max(gaps, default=0.0), buckets)
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One call: what was asked, what came back, when, and how it went."""
+
+    # Identity
+    endpoint: str
+    provider: str
+    model: str
+    operation: str
+    source: Source = Source.PROBE
+    region: str = "local"
+    canary: str | None = None
+    response_model: str | None = None
+    started_at: float  # wall clock, unix seconds
+
+    # Marks: seconds since `started` on the monotonic clock
+    scheduled: float = 0.0  # when it should have started: zero or negative
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    request_sent: float | None = None
+    headers: float | None = None
+    first_reasoning: float | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    end: float
+
+    # Answer
+    outcome: Outcome
+    status_code: int | None = None
+    error: str | None = None  # redacted and bounded, for people
+    error_code: str | None = None  # the provider's own code: kept in history, never a label
+    finish_reason: str | None = None
+    request_id: str | None = None
+    text: str | None = None
+    answer_ok: bool | None = None  # None where nothing was checked
+    arrivals: Arrivals | None = None
+    chunks: int = 0
+
+    # Usage and limits
+    usage: Usage = Usage()
+    cost: float | None = None
+    currency: str | None = None
+    price_source: str | None = None
+    limits: Limits | None = None
+    retry_after: float | None = None
+
+    connection: Connection | None = None
+    self_lag: float | None = None  # the client's own event-loop lag while this call ran
+
+    @property
+    def fault(self) -> Fault | None:
+        """Who has to act; None for `ok`."""
+        return self.outcome.fault
+
+    @property
+    def scheduled_at(self) -> float:
+        """Wall-clock time at which the call should have started."""
+        return self.started_at + self.scheduled
+
+    @property
+    def latency(self) -> float:
+        """E2E seconds."""
+        return self.end
+
+    @property
+    def latency_from_schedule(self) -> float:
+        """Seconds from the scheduled start to the end."""
+        return self.end - self.scheduled
+
+    @property
+    def ttft(self) -> float | None:
+        """Seconds to the first visible text."""
+        return self.first_token
+
+    @property
+    def tpot(self) -> float | None:
+        """Seconds per output token after the first; None below two tokens or without a token count."""
+        tokens = self.usage.output
+        if self.first_token is None or self.last_token is None or tokens is None:
+            return None
+        # Reasoning tokens arrive before the first visible one and must not flatter the visible rate.
+        visible = tokens - (self.usage.reasoning or 0)
+        return (self.last_token - self.first_token) / (visible - 1) if visible > 1 else None
+
+    @property
+    def phases(self) -> dict[str, float | None]:
+        """Seconds spent in each phase: resolve, connect, tls, send, wait, first_token, transfer.
+
+        A phase that the call never entered (TLS on a plain connection, DNS on a warm one) is None, and the
+        next phase starts where the last known one ended, so the phases present add up to the E2E time.
+        """
+        marks = {
+            "resolve": self.dns,
+            "connect": self.connect,
+            "tls": self.tls,
+            "send": self.request_sent,
+            "wait": self.headers,
+            "first_token": self.first_token,
+            "transfer": self.end if self.headers is not None else None,
+        }
+        phases: dict[str, float | None] = {}
+        last = 0.0
+        for name, mark in marks.items():
+            phases[name] = None if mark is None else max(0.0, mark - last)
+            last = last if mark is None else mark
+        return phases
