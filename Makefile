@@ -1,0 +1,44 @@
+# Needs python3 (3.11 or newer) and make; uses uv where there is one. `make PYTHON=…` chooses the interpreter,
+# `make UV=` does without uv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
+BENCHMARKS := $(wildcard benchmarks/*.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock clean
+
+help: ## show this
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## a tour: simulated providers, probes, a table; nothing leaves this machine
+	@$(BOOTSTRAP) demo
+	@$(BIN)/aimon demo
+
+test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make test ARGS='-k sse'`
+	@$(BOOTSTRAP) test
+	@$(PYTHON) scripts/debian_services.py
+	@$(BIN)/pytest $(ARGS)
+
+check: ## style, types, import direction
+	@$(BOOTSTRAP) test check
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	@$(BIN)/python scripts/link_tree.py
+	$(BIN)/mypy .types/aimon $(wildcard benchmarks scripts tests)
+	@# From inside the tree, since it puts the current folder before everything else on its path.
+	cd .types && ../$(BIN)/lint-imports --no-logo --config ../pyproject.toml --cache-dir ../.import_linter_cache
+
+bench: ## the measured claims of the documentation
+	@$(BOOTSTRAP) test
+	@for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+lock: ## renew uv.lock after a change of dependencies; `make lock ARGS=--upgrade` for the newest of all
+	@$(BOOTSTRAP) check
+	$(BIN)/uv lock $(ARGS)
+
+clean: ## remove all that make made
+	rm -rf .venv .services .types build dist *.egg-info
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
