@@ -50,7 +50,7 @@ class Quirks:
     max_tokens_field: str = "max_tokens"
     # Some compatible servers answer 400 to stream_options.
     stream_usage: bool = True
-    # How a reasoning model is told how much to think: a key of dialects.reasoning.STYLES, or None where it can't be told.
+    # How a reasoning model is told how much to think: a key of dialects.reasoning.STYLES; None where it can't be.
     reasoning_style: str | None = None
     # On DashScope insufficient_quota may be a token rate; on OpenAI it is an empty account.
     insufficient_quota_is_rate: bool = False

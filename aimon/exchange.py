@@ -22,13 +22,14 @@ import msgspec
 from aimon import classify, limits
 from aimon.checks import Answer
 from aimon.dialects import NOTHING, Delta, ProviderError
+from aimon.inflate import InflateError, inflater
 from aimon.outcome import Outcome
 from aimon.redact import Redactor, bounded
 from aimon.result import Arrivals, Connection, Result, Usage
 from aimon.sse import EventStream, EventTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aimon.call import Call
     from aimon.dialects import Dialect
@@ -52,7 +53,7 @@ class Exchange:
     __slots__ = (
         "_answered", "_body", "_bytes", "_clean_end", "_connected_at", "_delta_model", "_dialect", "_done",
         "_end", "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at",
-        "_last_token", "_provider_error", "_read", "_redactor", "_response_id", "_sse", "_started_at",
+        "_inflate", "_last_token", "_provider_error", "_read", "_redactor", "_response_id", "_sse", "_started_at",
         "_status", "_streaming", "_text", "_text_chars", "_usage", "call", "chunks", "complete", "connect",
         "dns", "gaps", "request_sent", "scheduled", "started", "tls",
     )  # fmt: skip
@@ -90,6 +91,7 @@ class Exchange:
         self._status: int | None = None
         self._headers: Mapping[str, str] = _NO_HEADERS
         self._streaming = call.stream and dialect.streams
+        self._inflate: Callable[[bytes], bytes] | None = None
         self._sse: EventStream | None = None
         self._body = bytearray()
         self._bytes = 0
@@ -116,6 +118,11 @@ class Exchange:
         self._status = status
         self._headers = headers
         self._headers_at = t
+        if headers.get("content-encoding", "identity") != "identity":
+            try:
+                self._inflate = inflater(headers["content-encoding"])
+            except InflateError as error:
+                self._stop(Outcome.MALFORMED, str(error), t)
         if not 200 <= status < 300:
             return
         content_type = headers.get("content-type", "")
@@ -128,6 +135,12 @@ class Exchange:
         """The next bytes of the body, which arrived at `t`."""
         if self.complete:
             return
+        if self._inflate is not None:
+            try:
+                chunk = self._inflate(chunk)
+            except InflateError as error:
+                self._stop(Outcome.MALFORMED, str(error), t)
+                return
         self._bytes += len(chunk)
         sse = self._sse
         if sse is None:
@@ -154,7 +167,7 @@ class Exchange:
         self._end = t
         self._clean_end = True
         self.complete = True
-        if self._status is not None and 200 <= self._status < 300 and self._sse is None:
+        if self._succeeded() and self._sse is None:
             self._read_body(t)
 
     def fail(self, outcome: Outcome, error: str, t: float) -> None:
@@ -173,6 +186,11 @@ class Exchange:
         else:
             return total, Outcome.TIMEOUT_TOTAL
         return (first, outcome) if first < total else (total, Outcome.TIMEOUT_TOTAL)
+
+    @property
+    def headed(self) -> bool:
+        """Whether the head of an answer has arrived."""
+        return self._status is not None
 
     # How events add up
 
@@ -207,8 +225,7 @@ class Exchange:
             self._finish_at(t)
 
     def _feed_body(self, chunk: bytes, t: float) -> None:
-        error_body = self._status is None or not 200 <= self._status < 300
-        if error_body:
+        if not self._succeeded():
             self._body += chunk[: MAX_ERROR_BYTES - len(self._body)]
         elif self._bytes > MAX_ANSWER_BYTES:
             self._stop(Outcome.MALFORMED, f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB", t)
@@ -224,6 +241,9 @@ class Exchange:
         self._take(delta, t)
         # A body that arrives at once has no first token: its time would be the E2E under another name.
         self._first_token = self._last_token = self._first_reasoning = None
+
+    def _succeeded(self) -> bool:
+        return self._status is not None and 200 <= self._status < 300
 
     def _stop(self, outcome: Outcome, error: str, t: float) -> None:
         self._failure = (outcome, error)
@@ -288,7 +308,7 @@ class Exchange:
 
     def _judge(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:
         """Outcome, error, provider's code, and whether the checks passed. What is known first wins."""
-        if self._status is not None and not 200 <= self._status < 300:
+        if self._status is not None and not self._succeeded():
             said = self._dialect.read_error(self._status, bytes(self._body), self.call.target.quirks)
             self._provider_error = said
             outcome = said.outcome or classify.status(self._status)

@@ -1,0 +1,1 @@
+"""Synthetic probes: one canary prompt to one endpoint, timed and judged."""

@@ -1,0 +1,70 @@
+"""One probe: a canary put to an endpoint, within its budget."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from aimon import dialects
+from aimon.config.endpoint import new_nonce
+from aimon.outcome import Outcome
+from aimon.probes.transport import perform
+from aimon.result import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimon.config.endpoint import Budget, Canary, Endpoint
+    from aimon.probes.lag import LoopLag
+    from aimon.redact import Redactor
+
+
+class Prober:
+    """What all probes of a run share.
+
+    Args:
+        lag: the running meter of the event loop's lag.
+        redactor: hides every configured secret; each call's own key is hidden without it.
+        spent: what an endpoint's probes have cost today, in its budget's currency.
+    """
+
+    def __init__(
+        self,
+        *,
+        lag: LoopLag | None = None,
+        redactor: Redactor | None = None,
+        spent: Callable[[Endpoint], float] | None = None,
+    ) -> None:
+        self._lag = lag
+        self._redactor = redactor
+        self._spent = spent
+
+    async def probe(self, endpoint: Endpoint, canary: Canary, *, scheduled: float | None = None) -> Result:
+        """Asks once and never again: a hidden retry would hide what users see.
+
+        Args:
+            endpoint: whom to ask.
+            canary: what.
+            scheduled: when it was due (seconds of `time.monotonic()`).
+        """
+        if endpoint.budget is not None and self._spent is not None:
+            spent = self._spent(endpoint)
+            if spent >= endpoint.budget.per_day:
+                return _not_sent(endpoint, canary, endpoint.budget, spent)
+        call = canary.call(endpoint, new_nonce())
+        return await perform(call, endpoint.transport, scheduled=scheduled, lag=self._lag, redactor=self._redactor)
+
+
+def _not_sent(endpoint: Endpoint, canary: Canary, budget: Budget, spent: float) -> Result:
+    return Result(
+        endpoint=endpoint.name,
+        provider=endpoint.target.provider,
+        model=endpoint.target.model,
+        operation=dialects.get(endpoint.target.dialect).operation,
+        region=endpoint.region,
+        canary=canary.name,
+        started_at=time.time(),
+        end=0.0,
+        outcome=Outcome.BUDGET_SKIPPED,
+        error=f"not sent: {spent:.4g} of {budget.per_day:g} {budget.currency} a day are spent; next at 00:00 UTC",
+    )

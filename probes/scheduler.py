@@ -1,0 +1,116 @@
+"""Probes again and again: each endpoint at its own steady beat, never two of its probes at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import zlib
+from typing import TYPE_CHECKING
+
+from aimon.probes.sweep import CONCURRENCY, STAGGER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.probe import Prober
+    from aimon.result import Result
+
+HEARTBEAT = 1.0
+
+
+def offset(name: str, interval: float) -> float:
+    """Where in its interval an endpoint is probed: the same after every restart, spread over all endpoints."""
+    return zlib.crc32(name.encode()) / 2**32 * interval
+
+
+def next_beat(now: float, interval: float, phase: float) -> float:
+    """The first time after `now` that is `phase` past a multiple of the interval; all in wall-clock seconds."""
+    beats = (now - phase) // interval + 1
+    return beats * interval + phase
+
+
+class Scheduler:
+    """Runs until told to stop, then lets the probes under way end.
+
+    Args:
+        endpoints: whom to probe, each at its own interval.
+        prober: how.
+        on_result: told of each Result; awaited, so that a slow recorder can't pile up work.
+        concurrency: endpoints under way at once, at the most.
+
+    Attributes:
+        heartbeat: unix time at which every endpoint was last known to be served in time; it stands still when
+            one is overdue, so that a scheduler that hangs can't look alive.
+        lag: seconds by which the last probe started after its time.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        prober: Prober,
+        on_result: Callable[[Endpoint, Result], Awaitable[None]],
+        *,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
+        self.heartbeat = 0.0
+        self.lag = 0.0
+        self._endpoints = endpoints
+        self._prober = prober
+        self._on_result = on_result
+        self._places = asyncio.Semaphore(concurrency)
+        self._stopping = asyncio.Event()
+        self._overdue: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Starts no more probes; `run` returns when those under way have ended."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Probes until `stop`: every endpoint once at the start, then at its beat."""
+        async with asyncio.TaskGroup() as group:
+            for i, endpoint in enumerate(self._endpoints):
+                group.create_task(self._serve(endpoint, i * STAGGER))
+            group.create_task(self._beat())
+
+    async def _serve(self, endpoint: Endpoint, delay: float) -> None:
+        interval = endpoint.interval
+        phase = offset(endpoint.name, interval)
+        start = time.time() + delay
+        due = time.monotonic() + delay
+        # The beat is the wall clock's, so that it survives restarts; the waiting is monotonic. A first beat that
+        # would come right after the first probe is left out.
+        following = time.monotonic() + next_beat(start + interval / 2, interval, phase) - time.time()
+        while True:
+            self._overdue[endpoint.name] = due + interval + endpoint.timeouts.total * len(endpoint.canaries)
+            if await self._stopped_before(due):
+                return
+            await self._probe(endpoint, due)
+            while following <= time.monotonic():
+                following += interval  # a beat that passed while the probe ran: no overlap, no catching up
+            due, following = following, following + interval
+
+    async def _probe(self, endpoint: Endpoint, due: float) -> None:
+        async with self._places:
+            for canary in endpoint.canaries:
+                self.lag = max(0.0, time.monotonic() - due)
+                result = await self._prober.probe(endpoint, canary, scheduled=due)
+                await self._on_result(endpoint, result)
+                due = time.monotonic()
+
+    async def _stopped_before(self, due: float) -> bool:
+        if self._stopping.is_set():
+            return True
+        try:
+            async with asyncio.timeout_at(due):
+                await self._stopping.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _beat(self) -> None:
+        while not self._stopping.is_set():
+            now = time.monotonic()
+            if all(now <= limit for limit in self._overdue.values()):
+                self.heartbeat = time.time()
+            await self._stopped_before(now + HEARTBEAT)

@@ -1,0 +1,161 @@
+"""One call over one fresh connection: httpcore does HTTP, `aimon.probes.network` the socket, Exchange the rest.
+
+httpcore is used directly, without httpx on top: nothing then stands between an arrival and its time, a body is
+inflated within bounds, and a probe starts 40 ms sooner (docs/decisions/0002-probes-on-httpcore.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+from aimon import dialects
+from aimon.exchange import Exchange
+from aimon.outcome import Outcome
+from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TLSError
+from aimon.probes.proxies import proxy_for
+from aimon.probes.trust import ssl_context
+from aimon.result import Connection
+
+if TYPE_CHECKING:
+    from aimon.call import Call, Request
+    from aimon.config.endpoint import Transport
+    from aimon.probes.lag import LoopLag
+    from aimon.redact import Redactor
+    from aimon.result import Result
+
+_IP_VERSIONS = {"any": None, "4": 4, "6": 6}
+
+
+async def perform(
+    call: Call,
+    transport: Transport,
+    *,
+    scheduled: float | None = None,
+    lag: LoopLag | None = None,
+    redactor: Redactor | None = None,
+) -> Result:
+    """Makes the call and says how it went. Whatever happens on the way is an outcome, not an exception.
+
+    Args:
+        call: what to ask, and whom.
+        transport: how to get there.
+        scheduled: when it should have started (seconds of `time.monotonic()`); now unless told otherwise.
+        lag: the running meter of the event loop's lag, for the Result's self-check.
+        redactor: hides secrets in errors and answers; knows the call's own key unless told otherwise.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled; the connection is closed.
+    """
+    dialect = dialects.get(call.target.dialect)
+    marks = NetworkMarks()
+    exchange = Exchange(
+        call, dialect, started=time.monotonic(), started_at=time.time(), scheduled=scheduled, redactor=redactor
+    )
+    http_version = None
+    try:
+        request = dialect.encode(call)
+        async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer:
+            async with _pool(request, marks, transport) as pool:
+                http_version = await _exchange(pool, request, exchange, marks, timer)
+    except TimeoutError:
+        exchange.fail(*_expired(exchange), time.monotonic())
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went
+        exchange.fail(*_classify(error, exchange), time.monotonic())
+    exchange.dns, exchange.connect, exchange.tls = marks.dns, marks.connect, marks.tls
+    exchange.request_sent = marks.sent
+    return exchange.result(
+        connection=Connection(
+            http_version=http_version,
+            tls_version=marks.tls_version,
+            certificate_expiry=marks.certificate_expiry,
+            address=marks.address,
+            stamped=marks.stamped and marks.last_arrival > 0,
+        ),
+        self_lag=max(marks.lag, lag.worst_since(exchange.started) if lag else 0.0),
+    )
+
+
+async def _exchange(
+    pool: httpcore.AsyncConnectionPool,
+    request: Request,
+    exchange: Exchange,
+    marks: NetworkMarks,
+    timer: asyncio.Timeout,
+) -> str:
+    """Sends the request and feeds the answer to the exchange; returns the HTTP version."""
+
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        # The first write of the request itself: from here on the answer's limits count.
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            exchange.connected(time.monotonic())
+            timer.reschedule(exchange.deadline()[0])
+
+    extensions = {"timeout": {"connect": exchange.call.timeouts.connect}, "trace": trace}
+    headers = [(name.encode("ascii"), value.encode()) for name, value in request.headers]
+    async with pool.stream(
+        request.method, request.url, headers=headers, content=request.body, extensions=extensions
+    ) as response:
+        exchange.head(response.status, _lower(response.headers), marks.last_arrival)
+        limit = exchange.deadline()[0]
+        async for chunk in response.aiter_stream():
+            exchange.feed(chunk, marks.last_arrival)
+            if exchange.complete:
+                break
+            if (later := exchange.deadline()[0]) != limit:
+                limit = later
+                timer.reschedule(limit)
+        else:
+            exchange.close(marks.last_arrival)
+        version: bytes = response.extensions["http_version"]
+        return version.decode("ascii")
+
+
+def _pool(request: Request, marks: NetworkMarks, transport: Transport) -> httpcore.AsyncConnectionPool:
+    secure = request.url.startswith("https:")
+    return httpcore.AsyncConnectionPool(
+        ssl_context=ssl_context(transport.ca_file) if secure else None,
+        proxy=proxy_for(request.url, transport.proxy),
+        http2=transport.http2,
+        network_backend=NetworkBackend(marks, ip_version=_IP_VERSIONS[transport.ip]),  # type: ignore[arg-type]
+    )
+
+
+def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+
+
+def _expired(exchange: Exchange) -> tuple[Outcome, str]:
+    """Which limit has passed, in words."""
+    timeouts = exchange.call.timeouts
+    outcome = exchange.deadline()[1]
+    if outcome is Outcome.TIMEOUT_TTFT:
+        return outcome, f"no visible text within {timeouts.ttft:g} s"
+    return outcome, f"the answer was not complete within {timeouts.total:g} s"
+
+
+def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
+    """What a failed transport means for the call."""
+    message = str(error) or type(error).__name__
+    match error:
+        case ResolveError():
+            return Outcome.DNS, message
+        case TLSError():
+            return Outcome.TLS, message
+        case httpcore.ConnectTimeout():
+            return Outcome.TIMEOUT_CONNECT, message
+        case httpcore.ConnectError():
+            return Outcome.CONNECT, message
+        case httpcore.ProxyError():
+            return Outcome.CONNECT, f"the proxy refused: {message}"
+        case httpcore.RemoteProtocolError() if not exchange.headed and "without sending" not in message:
+            return Outcome.MALFORMED, f"not HTTP: {message}"
+        case httpcore.NetworkError() | httpcore.RemoteProtocolError():
+            if exchange.headed:
+                return Outcome.STREAM_TRUNCATED, f"the connection broke before the answer was complete: {message}"
+            return Outcome.CONNECT, f"the connection was closed before any answer: {message}"
+        case _:
+            return Outcome.PROBER_ERROR, f"{type(error).__name__}: {message}"
