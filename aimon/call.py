@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimon.result import Source
 
@@ -50,10 +50,12 @@ class Quirks:
     max_tokens_field: str = "max_tokens"
     # Some compatible servers answer 400 to stream_options.
     stream_usage: bool = True
-    # How a reasoning model is told how much to think: a key of dialects.reasoning.STYLES; None where it can't be.
+    # How a reasoning model is told how much to think: a key of dialects.reasoning.STYLES; None: the usual one.
     reasoning_style: str | None = None
     # On DashScope insufficient_quota may be a token rate; on OpenAI it is an empty account.
     insufficient_quota_is_rate: bool = False
+    # Fields of the JSON body that the dialect does not know; they win over its own.
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,9 +124,9 @@ _ROWS = (
     Preset(
         "deepseek",
         "DeepSeek",
-        _openai_shaped("https://api.deepseek.com", messages="https://api.deepseek.com/anthropic/v1"),
+        _openai_shaped("https://api.deepseek.com", RESPONSES, messages="https://api.deepseek.com/anthropic/v1"),
         key_env="DEEPSEEK_API_KEY",
-        quirks=Quirks(reasoning_style="thinking"),
+        quirks=Quirks(reasoning_style="thinking_effort"),
         key_url="https://platform.deepseek.com/api_keys",
     ),
     Preset(
@@ -170,7 +170,12 @@ _ROWS = (
         "MiniMax",
         _openai_shaped("https://api.minimaxi.com/v1", messages="https://api.minimaxi.com/anthropic/v1"),
         key_env="MINIMAX_API_KEY",
-        quirks=Quirks(max_tokens_field="max_completion_tokens", reasoning_style="thinking_adaptive"),
+        quirks=Quirks(
+            max_tokens_field="max_completion_tokens",
+            reasoning_style="thinking_adaptive",
+            # Without it, thoughts are part of the content, in <think>.
+            extra_body={"reasoning_split": True},
+        ),
         key_url="https://platform.minimaxi.com/user-center/basic-information/interface-key",
         note="outside China: https://api.minimax.io/v1",
     ),
@@ -179,7 +184,7 @@ _ROWS = (
         "Volcengine Ark (Doubao)",
         _openai_shaped("https://ark.cn-beijing.volces.com/api/v3", RESPONSES, EMBEDDINGS),
         key_env="ARK_API_KEY",
-        quirks=Quirks(reasoning_style="thinking"),
+        quirks=Quirks(reasoning_style="thinking_effort"),
         key_url="https://console.volcengine.com/ark/region:ark+cn-beijing/apiKey",
         note="model is a model id or an inference endpoint (ep-…)",
     ),
@@ -242,6 +247,7 @@ _ROWS = (
         "Together AI",
         _openai_shaped("https://api.together.xyz/v1", EMBEDDINGS),
         key_env="TOGETHER_API_KEY",
+        quirks=Quirks(reasoning_style="together"),
         key_url="https://api.together.ai/settings/api-keys",
     ),
     Preset(
@@ -254,24 +260,18 @@ _ROWS = (
     Preset(
         "vllm",
         "vLLM",
-        _openai_shaped(
-            "http://127.0.0.1:8000/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:8000/v1"
-        ),
+        _openai_shaped("http://127.0.0.1:8000/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:8000/v1"),
         quirks=Quirks(reasoning_style="chat_template"),
     ),
     Preset(
         "ollama",
         "Ollama",
-        _openai_shaped(
-            "http://127.0.0.1:11434/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:11434/v1"
-        ),
+        _openai_shaped("http://127.0.0.1:11434/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:11434/v1"),
     ),
     Preset(
         "litellm",
         "LiteLLM proxy",
-        _openai_shaped(
-            "http://127.0.0.1:4000/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:4000/v1"
-        ),
+        _openai_shaped("http://127.0.0.1:4000/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:4000/v1"),
         key_env="LITELLM_PROXY_API_KEY",
         note="key: a virtual key of the proxy",
     ),
@@ -352,8 +352,10 @@ def _base(row: Preset, dialect: str) -> str:
 
 
 def _quirks(row: Preset, dialect: str) -> Quirks:
-    """A preset's reasoning style belongs to its chat dialect; the other dialects have one way each."""
-    return row.quirks if dialect == CHAT else replace(row.quirks, reasoning_style=None)
+    """A preset's quirks are those of its chat dialect; what its error codes mean holds for all."""
+    if dialect == CHAT:
+        return row.quirks
+    return Quirks(insufficient_quota_is_rate=row.quirks.insufficient_quota_is_rate)
 
 
 def _checked(url: str) -> str:

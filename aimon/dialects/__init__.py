@@ -6,18 +6,18 @@ whole unstreamed answer, `read_error(status, body)` what a failed one says. None
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon.result import Usage
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from aimon.call import Call, Quirks, Request
     from aimon.outcome import Outcome
+    from aimon.result import Usage
 
 
 class ProviderError(msgspec.Struct, frozen=True, gc=False):
@@ -36,11 +36,13 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     """What one event (or one whole body) adds to the answer.
 
     `usage` replaces the fields it knows and leaves the rest. `done` marks the dialect's terminal event.
-    `answered` says that a payload which is not text (vectors, a list of models) is the answer.
+    `answered` says that a payload which is not text (vectors, a list of models, a tool call) is the answer.
+    `refusal` is text in which the model declines; it is no visible text, and no later finish reason undoes it.
     """
 
     text: str = ""
     reasoning: str = ""
+    refusal: str = ""
     finish: str | None = None
     usage: Usage | None = None
     error: ProviderError | None = None

@@ -1,0 +1,83 @@
+"""OpenAI embeddings: the answer is vectors, and they are only an answer if they are whole."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import struct
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon.dialects import Delta, Dialect, errors, request
+from aimon.result import Usage
+
+if TYPE_CHECKING:
+    from aimon.call import Call, Request
+
+
+class _Vector(msgspec.Struct, gc=False):
+    embedding: list[float] | str
+
+
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+
+
+class _Body(msgspec.Struct, gc=False):
+    data: list[_Vector] | None = None
+    model: str | None = None
+    usage: _Usage | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+def encode(call: Call) -> Request:
+    """The request: every message is one input."""
+    body = {
+        "model": call.target.model,
+        "input": [message.content for message in call.messages],
+        "encoding_format": "float",
+    }
+    return request.post(call, "/embeddings", body, stream=False)
+
+
+def read_body(body: bytes) -> Delta:
+    """A whole answer; it counts as answered if every vector has numbers in it and all of them are finite.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON, or not of this dialect.
+    """
+    answer = _decode(body)
+    if answer.data is None:
+        return Delta(error=errors.expected(body, "data"))
+    return Delta(
+        usage=None if answer.usage is None else Usage(answer.usage.prompt_tokens, 0, source="reported"),
+        done=True,
+        answered=bool(answer.data) and all(_whole(vector.embedding) for vector in answer.data),
+        model=answer.model,
+    )
+
+
+def _whole(vector: list[float] | str) -> bool:
+    if isinstance(vector, str):
+        try:
+            packed = base64.b64decode(vector, validate=True)
+            vector = list(struct.unpack(f"<{len(packed) // 4}f", packed))
+        except (binascii.Error, struct.error):
+            return False
+    return bool(vector) and all(map(math.isfinite, vector))
+
+
+DIALECT = Dialect(
+    name="openai-embeddings",
+    operation="embeddings",
+    encode=encode,
+    read=read_body,
+    read_body=read_body,
+    read_error=errors.read_error,
+    finishes={},
+    streams=False,
+)
