@@ -1,0 +1,218 @@
+"""Every metric that aimon exposes, in one table: name, type, labels, buckets and what it means.
+
+Nothing else names or describes a metric; `docs/metrics.md` is generated from this table. Names and units follow
+Prometheus' conventions (https://prometheus.io/docs/practices/naming/).
+"""
+
+import re
+from functools import cache
+from typing import Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+IDENTITY = ("endpoint", "model", "provider", "region")
+
+# Seconds. The duration buckets reach 600: a P99 above 10 s must be visible, and reasoning models take minutes.
+DURATION_BUCKETS = (
+    *(0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0),
+    *(15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0),
+)
+TTFT_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 30.0, 60.0)
+TPOT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+
+
+class Family(NamedTuple):
+    """One metric family. `extensible` families take further labels, named by the configuration."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = IDENTITY
+    buckets: tuple[float, ...] = ()
+    extensible: bool = False
+
+
+REQUESTS = "ai_api_requests_total"
+DURATION = "ai_api_request_duration_seconds"
+TTFT = "ai_api_time_to_first_token_seconds"
+TPOT = "ai_api_time_per_output_token_seconds"
+INPUT_TOKENS = "ai_token_usage_input_total"
+OUTPUT_TOKENS = "ai_token_usage_output_total"
+CACHED_INPUT_TOKENS = "ai_token_usage_cached_input_total"
+REASONING_TOKENS = "ai_token_usage_reasoning_total"
+IN_FLIGHT = "ai_api_requests_in_flight"
+RATE_LIMIT = "ai_api_rate_limit_limit"
+RATE_LIMIT_REMAINING = "ai_api_rate_limit_remaining"
+PROBE_SUCCESS = "ai_probe_success"
+PROBE_STATUS_CODE = "ai_probe_http_status_code"
+PROBE_PHASE = "ai_probe_phase_seconds"
+PROBE_LAST_RUN = "ai_probe_last_run_timestamp_seconds"
+PROBE_LAST_SUCCESS = "ai_probe_last_success_timestamp_seconds"
+PROBE_INTERVAL = "ai_probe_interval_seconds"
+PROBE_CERTIFICATE_EXPIRY = "ai_probe_ssl_earliest_cert_expiry"
+PROBE_LATENCY_QUANTILE = "ai_probe_latency_quantile_seconds"
+PROBE_TTFT_QUANTILE = "ai_probe_ttft_quantile_seconds"
+PROBE_AVAILABILITY = "ai_probe_availability_ratio"
+PROBE_WINDOW_SAMPLES = "ai_probe_window_samples"
+PROBE_BUDGET_SPENT = "ai_probe_budget_spent_ratio"
+ENDPOINT_INFO = "aimon_endpoint_info"
+SCHEDULER_HEARTBEAT = "aimon_scheduler_heartbeat_timestamp_seconds"
+SCHEDULER_LAG = "aimon_scheduler_lag_seconds"
+CONFIG_RELOAD_SUCCESSFUL = "aimon_config_last_reload_successful"
+BUILD_INFO = "aimon_build_info"
+
+# The currencies whose metric is named by the word people use; any other by its code, in lower case.
+_CURRENCY_WORDS = {"CNY": "yuan", "USD": "usd"}
+_COST = re.compile(r"ai_api_cost_([a-z]{3})_total")
+
+
+@cache
+def cost_family(currency: str) -> Family:
+    """The cost counter of a reporting currency: `ai_api_cost_yuan_total` for CNY, `ai_api_cost_eur_total` for EUR.
+
+    Raises:
+        ValueError: that is no ISO 4217 code.
+    """
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise ValueError(f"{currency!r} is no currency code: write three capital letters, such as CNY or USD")
+    word = _CURRENCY_WORDS.get(currency, currency.lower())
+    return Family(f"ai_api_cost_{word}_total", "counter", f"Cost of the calls, in {currency}.")
+
+
+_ALL = (
+    Family(
+        REQUESTS,
+        "counter",
+        "Calls by how they went; each has exactly one outcome, and status is success for ok alone.",
+        (*IDENTITY, "status", "outcome"),
+    ),
+    Family(
+        DURATION,
+        "histogram",
+        "Seconds from the start of a call to its end. Calls that were never made (prober faults) are left out.",
+        (*IDENTITY, "status"),
+        DURATION_BUCKETS,
+    ),
+    Family(
+        TTFT,
+        "histogram",
+        "Seconds to the first visible text, of successful calls.",
+        buckets=TTFT_BUCKETS,
+    ),
+    Family(
+        TPOT,
+        "histogram",
+        "Seconds per output token after the first, of successful calls.",
+        buckets=TPOT_BUCKETS,
+    ),
+    Family(INPUT_TOKENS, "counter", "Tokens sent, including cached ones."),
+    Family(OUTPUT_TOKENS, "counter", "Tokens received, including those spent on reasoning."),
+    Family(CACHED_INPUT_TOKENS, "counter", "The part of the tokens sent that the provider had cached."),
+    Family(REASONING_TOKENS, "counter", "The part of the tokens received that was spent on reasoning."),
+    cost_family("CNY"),
+    cost_family("USD"),
+    Family(IN_FLIGHT, "gauge", "Calls that have started and not ended."),
+    Family(
+        RATE_LIMIT,
+        "gauge",
+        "What the rate-limit headers of the last answer allow per period, by kind (requests, tokens).",
+        (*IDENTITY, "kind"),
+    ),
+    Family(
+        RATE_LIMIT_REMAINING,
+        "gauge",
+        "What the rate-limit headers of the last answer say is left, by kind (requests, tokens).",
+        (*IDENTITY, "kind"),
+    ),
+    Family(PROBE_SUCCESS, "gauge", "Whether the last probe that was made succeeded (1) or not (0)."),
+    Family(PROBE_STATUS_CODE, "gauge", "HTTP status of the last probe that was made; 0 if there was no answer."),
+    Family(
+        PROBE_PHASE,
+        "gauge",
+        "Seconds that the last probe spent in each phase it entered: "
+        "resolve, connect, tls, send, wait, first_token, transfer.",
+        (*IDENTITY, "phase"),
+    ),
+    Family(PROBE_LAST_RUN, "gauge", "Unix time at which the last probe ended, whatever its outcome."),
+    Family(PROBE_LAST_SUCCESS, "gauge", "Unix time at which the last successful probe ended; 0 if none ever did."),
+    Family(PROBE_INTERVAL, "gauge", "Seconds between probes, as configured."),
+    Family(PROBE_CERTIFICATE_EXPIRY, "gauge", "Unix time at which the endpoint's certificate expires."),
+    Family(
+        PROBE_LATENCY_QUANTILE,
+        "gauge",
+        "Exact quantiles of the seconds that successful probes of a window took. "
+        "Withheld below 1/(1-quantile) of them: 2 for P50, 20 for P95, 100 for P99.",
+        (*IDENTITY, "window", "quantile"),
+    ),
+    Family(
+        PROBE_TTFT_QUANTILE,
+        "gauge",
+        "Exact quantiles of the seconds to the first visible text of a window's successful probes; "
+        "withheld as the latency's are.",
+        (*IDENTITY, "window", "quantile"),
+    ),
+    Family(
+        PROBE_AVAILABILITY,
+        "gauge",
+        "Successful probes over those that say something about the provider (account, config and prober "
+        "faults do not), in a window that has at least one.",
+        (*IDENTITY, "window"),
+    ),
+    Family(
+        PROBE_WINDOW_SAMPLES,
+        "gauge",
+        "Probes that the availability of the window counts.",
+        (*IDENTITY, "window"),
+    ),
+    Family(PROBE_BUDGET_SPENT, "gauge", "Cost of the endpoint's probes since 00:00 UTC over its daily budget."),
+    Family(
+        ENDPOINT_INFO,
+        "gauge",
+        "Always 1; carries the labels that the configuration gives the endpoint: "
+        "multiply with on (endpoint, region) group_left (…) to use them.",
+        extensible=True,
+    ),
+    Family(SCHEDULER_HEARTBEAT, "gauge", "Unix time at which the scheduler last did a round.", ()),
+    Family(SCHEDULER_LAG, "gauge", "Seconds that the last probe started after its time.", ()),
+    Family(CONFIG_RELOAD_SUCCESSFUL, "gauge", "Whether the configuration last read was taken (1) or refused (0).", ()),
+    Family(BUILD_INFO, "gauge", "Always 1; carries the version.", ("version",)),
+)
+
+FAMILIES: dict[str, Family] = {family.name: family for family in _ALL}
+
+
+def find(name: str) -> Family | None:
+    """The family of that name, including the cost counter of any currency; None if there is none."""
+    known = FAMILIES.get(name)
+    if known is None and (match := _COST.fullmatch(name)):
+        return cost_family(match[1].upper())
+    return known
+
+
+def family(name: str) -> Family:
+    """The family of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found = find(name)
+    if found is None:
+        raise KeyError(f"no metric {name!r}")
+    return found
+
+
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+# Set by Prometheus, by the Pushgateway or by aimon itself.
+_RESERVED = {*IDENTITY, "job", "instance", "le", "quantile"}
+
+
+def check_label_name(name: str) -> None:
+    """Refuses what cannot be an additional label of an endpoint.
+
+    Raises:
+        ValueError: Prometheus would not take the name, or it already means something here.
+    """
+    if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
+        raise ValueError(f"{name!r} is no label name: write letters, digits and _, not starting with a digit or __")
+    if name in _RESERVED:
+        raise ValueError(f"the label {name!r} is taken: choose another of your own")

@@ -1,0 +1,227 @@
+"""The SQLite file that durable state lives in: where it is, its tables, its transactions, its errors.
+
+WAL with `synchronous=FULL`: a kill at any moment and a power cut both leave the last committed transaction.
+`NORMAL` would be safe against kills only, and a file that falls back behind what was pushed makes a counter
+fall, which Prometheus reads as a reset and adds the whole total once more.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Self
+
+from aimon.probes.locking import LockTimeoutError, exclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_BUSY_TIMEOUT = 30.0  # seconds; a transaction here takes milliseconds, so only many writers at once wait
+
+# Statements by schema version: append, never edit. `user_version` counts those that a file has seen.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE endpoints (
+            id INTEGER PRIMARY KEY,
+            endpoint TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, region TEXT NOT NULL,
+            last_run_at REAL, last_success_at REAL,
+            UNIQUE (endpoint, model, provider, region)
+        )""",
+        """CREATE TABLE results (
+            id INTEGER PRIMARY KEY,
+            endpoint_id INTEGER NOT NULL REFERENCES endpoints,
+            started_at REAL NOT NULL,
+            outcome TEXT NOT NULL,
+            latency REAL NOT NULL,
+            ttft REAL,
+            record TEXT  -- the whole Result as JSON, without the endpoint's own columns
+        )""",
+        # Covers what windows read, so that they never touch the records.
+        "CREATE INDEX results_by_time ON results (endpoint_id, started_at, outcome, latency, ttft)",
+        # `part` is "" for a counter; for a histogram the upper bound of a bucket, or "sum".
+        """CREATE TABLE totals (
+            endpoint_id INTEGER NOT NULL REFERENCES endpoints,
+            family TEXT NOT NULL, labels TEXT NOT NULL, part TEXT NOT NULL,
+            value REAL NOT NULL,
+            PRIMARY KEY (endpoint_id, family, labels, part)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE spending (
+            endpoint TEXT NOT NULL, day TEXT NOT NULL, currency TEXT NOT NULL,
+            amount REAL NOT NULL,
+            PRIMARY KEY (endpoint, day, currency)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE windows (
+            endpoint_id INTEGER NOT NULL REFERENCES endpoints, seconds REAL NOT NULL,
+            computed_at REAL NOT NULL, content TEXT NOT NULL,
+            PRIMARY KEY (endpoint_id, seconds)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE pushed_groups (
+            gateway TEXT NOT NULL, owner TEXT NOT NULL, grouping TEXT NOT NULL,
+            PRIMARY KEY (gateway, owner, grouping)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE upkeep (task TEXT PRIMARY KEY, done_at REAL NOT NULL) WITHOUT ROWID",
+    ),
+)
+
+
+class HistoryError(Exception):
+    """The history cannot be read or written; the message says why and what to do."""
+
+
+def default_path(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the history is unless told otherwise.
+
+    `$AIMON_STATE_DIR/history.db`; without that /var/lib/aimon for root and $XDG_STATE_HOME/aimon
+    (~/.local/state/aimon) for everybody else.
+    """
+    environ = os.environ if environ is None else environ
+    if folder := environ.get("AIMON_STATE_DIR"):
+        return Path(folder) / "history.db"
+    if os.geteuid() == 0:
+        return Path("/var/lib/aimon/history.db")
+    state = environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "aimon" / "history.db"
+
+
+class Database:
+    """One open file. Safe to use from several threads, and from several processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file; makes it, readable by its owner only, if there is none.
+
+        Raises:
+            HistoryError: it cannot be opened, is no history, or was written by a newer aimon.
+        """
+        self.path = path
+        self._lock = RLock()
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite would create it with the umask's mode; its -wal and -shm files take over this one.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise HistoryError(f"{path}: {error.strerror}: {_ELSEWHERE}") from error
+        try:
+            self._connection = sqlite3.connect(
+                path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        try:
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._explained(error) from error
+        except HistoryError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: all of it happens or nothing. Other writers wait.
+
+        Raises:
+            HistoryError: it could not be written; nothing of it was.
+        """
+        with self._lock:
+            try:
+                # IMMEDIATE: two that read first and write later could not both go on.
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT.
+
+        Raises:
+            HistoryError: the file cannot be read.
+        """
+        with self._lock:
+            try:
+                return self._connection.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise self._explained(error) from error
+
+    @contextmanager
+    def sole_pusher(self, timeout: float) -> Iterator[None]:
+        """Holds the lock that orders pushes: read the totals and send them within it.
+
+        Otherwise one process could push what it read before another had counted and pushed more, and the
+        counters would fall.
+
+        Raises:
+            HistoryError: another process kept it for longer than `timeout` seconds.
+        """
+        try:
+            with exclusive(self._lock_file, timeout):
+                yield
+        except LockTimeoutError as error:
+            raise HistoryError(f"{error}: is another aimon hanging in a push?") from error
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version == len(_MIGRATIONS):
+            return
+        # Two processes that make the same file would collide in the switch to WAL, which does not wait.
+        with self.sole_pusher(_BUSY_TIMEOUT):
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            with self.transaction() as connection:
+                version = self._version()
+                if version > len(_MIGRATIONS):
+                    raise HistoryError(
+                        f"{self.path}: written by a newer aimon (schema {version}, this one knows "
+                        f"{len(_MIGRATIONS)}): upgrade, or {_ELSEWHERE}"
+                    )
+                _run(connection, (sql for step in _MIGRATIONS[version:] for sql in step))
+                connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+
+    def _version(self) -> int:
+        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        return version
+
+    def _explained(self, error: sqlite3.Error) -> HistoryError:
+        name = getattr(error, "sqlite_errorname", "")
+        for prefix, advice in _ADVICE.items():
+            if name.startswith(prefix):
+                return HistoryError(f"{self.path}: {advice} ({error})")
+        return HistoryError(f"{self.path}: {error}")
+
+
+_ELSEWHERE = "set AIMON_STATE_DIR to a folder of your own"
+_ADVICE = {
+    "SQLITE_BUSY": f"other processes kept it locked for {_BUSY_TIMEOUT:g} s",
+    "SQLITE_NOTADB": "not a history of aimon: move it away, and a new one is begun",
+    "SQLITE_CORRUPT": "damaged: move it away, and a new one is begun; `sqlite3 FILE .recover` may save its data",
+    "SQLITE_FULL": "no space left on its disk",
+    "SQLITE_READONLY": f"cannot be written: {_ELSEWHERE}",
+    "SQLITE_CANTOPEN": f"cannot be opened: {_ELSEWHERE}",
+    "SQLITE_IOERR": "its disk fails",
+}
+
+
+def _run(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
+    for sql in statements:
+        connection.execute(sql)

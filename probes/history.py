@@ -1,0 +1,289 @@
+"""The durable history of probes: every Result, and the cumulative totals that one-shot runs push.
+
+`append` writes results and totals in one transaction, so that a kill at any moment neither loses nor doubles
+a count. Results come redacted; keys are never in them.
+
+Failures are kept for 180 days, since they are few and are what people come back for. Successes are kept in
+full for 7 days, and as figures (time, outcome, latency, TTFT) for 35, which the longest window needs: at one probe
+a minute, an endpoint's history takes about 15 MB.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import msgspec
+
+from aimon.families import IDENTITY, find
+from aimon.metrics import Histogram, Identity, Totals
+from aimon.outcome import Fault, Outcome
+from aimon.probes.database import Database, default_path
+from aimon.result import Result
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+DAY = 86_400.0
+DETAIL_RETENTION = 7 * DAY
+RETENTION = 35 * DAY
+FAILURE_RETENTION = 180 * DAY
+_PRUNE_EVERY = 3600.0
+_NOT_MADE = tuple(outcome.value for outcome in Outcome if outcome.fault is Fault.PROBER)
+
+
+class Sample(NamedTuple):
+    """What statistics need of a stored result. `started_at` is unix time, the rest seconds."""
+
+    started_at: float
+    outcome: str
+    latency: float
+    ttft: float | None
+
+
+class Last(NamedTuple):
+    """The latest of an endpoint: when a probe last ended and last succeeded, and the last one that was made."""
+
+    run_at: float | None = None
+    success_at: float | None = None
+    probe: Result | None = None
+
+
+class History:
+    """All that was probed, in one SQLite file."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Opens the history at `path` (default: `default_path()`).
+
+        Raises:
+            HistoryError: it cannot be opened.
+        """
+        self.database = Database(default_path() if path is None else path)
+        self._shape = Totals()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def declare(
+        self,
+        identity: Identity,
+        *,
+        currency: str | None = None,
+        thresholds: Mapping[str, Iterable[float]] | None = None,
+    ) -> None:
+        """Says what is configured, as `Totals.declare` does: series at 0 and boundaries for what is appended."""
+        self._shape.declare(identity, currency=currency, thresholds=thresholds)
+
+    def append(self, results: Sequence[Result], now: float | None = None) -> None:
+        """Adds results and what they count, in one transaction.
+
+        Raises:
+            HistoryError: they could not be written; none of them was.
+        """
+        if not results:
+            return
+        now = time.time() if now is None else now
+        counted = self._shape.empty()
+        for result in results:
+            counted.observe(result)
+        with self.database.transaction() as connection:
+            ids = {identity: _endpoint_id(connection, identity) for identity in map(Identity.of, results)}
+            connection.executemany(
+                "INSERT INTO results (endpoint_id, started_at, outcome, latency, ttft, record) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                [(ids[Identity.of(result)], *_row(result)) for result in results],
+            )
+            connection.executemany(
+                "INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                _totals_rows(counted, ids),
+            )
+            connection.executemany(
+                "UPDATE endpoints SET last_run_at = max(ifnull(last_run_at, 0), ?), "
+                "last_success_at = CASE WHEN ? THEN max(ifnull(last_success_at, 0), ?) ELSE last_success_at END "
+                "WHERE id = ?",
+                [
+                    (_ended_at(result), result.outcome is Outcome.OK, _ended_at(result), ids[Identity.of(result)])
+                    for result in results
+                ],
+            )
+            connection.executemany(
+                "INSERT INTO spending VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+                [
+                    (result.endpoint, _day(result.started_at), result.currency, result.cost)
+                    for result in results
+                    if result.cost is not None and result.currency is not None
+                ],
+            )
+            _prune_if_due(connection, now)
+
+    def totals(self, identities: Iterable[Identity] | None = None) -> Totals:
+        """The cumulative totals of these endpoints (default: all), of all runs so far.
+
+        Raises:
+            HistoryError: they cannot be read.
+        """
+        wanted = None if identities is None else set(identities)
+        totals = self._shape.copy() if wanted is None else self._shape.only(wanted)
+        stored = Totals()
+        rows = self.database.query(
+            f"SELECT {', '.join(IDENTITY)}, family, labels, part, value "  # noqa: S608 - constants
+            "FROM totals JOIN endpoints ON endpoints.id = totals.endpoint_id"
+        )
+        for *identity, family, labels, part, value in rows:
+            if wanted is None or Identity(*identity) in wanted:
+                _restore(stored, family, (*identity, *json.loads(labels)), part, value)
+        totals.merge(stored)
+        return totals
+
+    def identities(self) -> list[Identity]:
+        """Every endpoint that was ever probed, the most recently probed first."""
+        rows = self.database.query(
+            f"SELECT {', '.join(IDENTITY)} FROM endpoints ORDER BY last_run_at DESC"  # noqa: S608 - constants
+        )
+        return [Identity(*row) for row in rows]
+
+    def recent(self, identity: Identity, count: int) -> list[Result]:
+        """The last `count` results of an endpoint that are kept in full, oldest first."""
+        rows = self.database.query(
+            "SELECT record FROM results WHERE endpoint_id = ? AND record IS NOT NULL "
+            "ORDER BY started_at DESC, id DESC LIMIT ?",
+            (self._id(identity), count),
+        )
+        return [_result(identity, record) for (record,) in reversed(rows)]
+
+    def samples(self, identity: Identity, since: float) -> list[Sample]:
+        """What statistics need of an endpoint's results that started at `since` (unix time) or later, in order."""
+        rows = self.database.query(
+            "SELECT started_at, outcome, latency, ttft FROM results "
+            "WHERE endpoint_id = ? AND started_at >= ? ORDER BY started_at",
+            (self._id(identity), since),
+        )
+        return list(map(Sample._make, rows))
+
+    def last(self, identity: Identity) -> Last:
+        """The latest of an endpoint; all None if it was never probed."""
+        times = self.database.query(
+            "SELECT id, last_run_at, last_success_at FROM endpoints "
+            "WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)",
+            identity,
+        )
+        if not times:
+            return Last()
+        [(endpoint_id, run_at, success_at)] = times
+        records = self.database.query(
+            "SELECT record FROM results WHERE endpoint_id = ? AND outcome NOT IN (?, ?) AND record IS NOT NULL "
+            "ORDER BY started_at DESC, id DESC LIMIT 1",
+            (endpoint_id, *_NOT_MADE),
+        )
+        return Last(run_at, success_at, _result(identity, records[0][0]) if records else None)
+
+    def spent_today(self, endpoint: str, currency: str, now: float | None = None) -> float:
+        """What an endpoint's probes have cost since 00:00 UTC."""
+        rows = self.database.query(
+            "SELECT amount FROM spending WHERE (endpoint, day, currency) = (?, ?, ?)",
+            (endpoint, _day(time.time() if now is None else now), currency),
+        )
+        return float(rows[0][0]) if rows else 0.0
+
+    def _id(self, identity: Identity) -> int | None:
+        rows = self.database.query(
+            "SELECT id FROM endpoints WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)", identity
+        )
+        return rows[0][0] if rows else None
+
+
+def _prune_if_due(connection: sqlite3.Connection, now: float) -> None:
+    [(last,)] = connection.execute("SELECT max(done_at) FROM upkeep WHERE task = 'prune'").fetchall()
+    if last is not None and 0 <= now - last < _PRUNE_EVERY:
+        return
+    for (endpoint_id,) in connection.execute("SELECT id FROM endpoints").fetchall():
+        connection.execute(
+            "DELETE FROM results WHERE endpoint_id = ? AND started_at < ? AND (outcome = 'ok' OR started_at < ?)",
+            (endpoint_id, now - RETENTION, now - FAILURE_RETENTION),
+        )
+        connection.execute(
+            "UPDATE results SET record = NULL "
+            "WHERE endpoint_id = ? AND started_at >= ? AND started_at < ? AND outcome = 'ok'",
+            # From where the last round ended: the index does not say which records are already gone.
+            (endpoint_id, (last or 0.0) - DETAIL_RETENTION, now - DETAIL_RETENTION),
+        )
+    connection.execute("DELETE FROM spending WHERE day < ?", (_day(now - RETENTION),))
+    connection.execute("INSERT OR REPLACE INTO upkeep VALUES ('prune', ?)", (now,))
+
+
+def _endpoint_id(connection: sqlite3.Connection, identity: Identity) -> int:
+    connection.execute(
+        "INSERT INTO endpoints (endpoint, model, provider, region) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        identity,
+    )
+    row = connection.execute(
+        "SELECT id FROM endpoints WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)", identity
+    ).fetchone()
+    found: int = row[0]
+    return found
+
+
+def _row(result: Result) -> tuple[float, str, float, float | None, str]:
+    record = {
+        name: value
+        for name, value in msgspec.to_builtins(result, str_keys=True).items()
+        if value is not None and name not in IDENTITY
+    }
+    text = json.dumps(_without_none(record), separators=(",", ":"))
+    return result.started_at, result.outcome.value, result.end, result.first_token, text
+
+
+def _ended_at(result: Result) -> float:
+    return result.started_at + result.end
+
+
+def _without_none(value: Any) -> Any:
+    # Most fields of most results are absent: leaving them out halves the file.
+    if isinstance(value, dict):
+        return {name: _without_none(part) for name, part in value.items() if part is not None}
+    return value
+
+
+def _result(identity: Identity, record: str) -> Result:
+    # Not strict: JSON has turned the bucket numbers into strings.
+    return msgspec.convert({**json.loads(record), **identity.labels}, Result, strict=False)
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+def _totals_rows(totals: Totals, ids: dict[Identity, int]) -> Iterator[tuple[int, str, str, str, float]]:
+    for family, counters in totals.counters.items():
+        for labels, value in counters.items():
+            yield ids[Identity(*labels[:4])], family, json.dumps(labels[4:]), "", value
+    for family, histograms in totals.histograms.items():
+        for labels, histogram in histograms.items():
+            key = ids[Identity(*labels[:4])], family, json.dumps(labels[4:])
+            yield *key, "sum", histogram.sum
+            for bound, count in histogram.counts.items():
+                yield *key, repr(bound), count
+
+
+def _restore(totals: Totals, family: str, labels: tuple[str, ...], part: str, value: float) -> None:
+    if find(family) is None:  # counted by a version of aimon that had it
+        return
+    if not part:
+        totals.counters.setdefault(family, {})[labels] = value
+        return
+    histogram = totals.histograms.setdefault(family, {}).setdefault(labels, Histogram())
+    if part == "sum":
+        histogram.sum = value
+    else:
+        histogram.counts[float(part)] = value

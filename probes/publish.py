@@ -1,0 +1,75 @@
+"""Pushes what a state knows to a Pushgateway, and writes it as a textfile."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from aimon import export, pushgateway
+from aimon.probes import pushed
+from aimon.probes.state import JOB
+from aimon.pushgateway import PushError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aimon.metrics import Gauges, Totals
+    from aimon.probes.state import State
+    from aimon.pushgateway import Gateway
+
+
+def snapshot(state: State, extra: Gauges | None = None, *, live: bool = False) -> tuple[Totals | None, Gauges]:
+    """What there is to expose now.
+
+    Args:
+        state: what was counted.
+        extra: gauges to add.
+        live: whether this process is being scraped. Otherwise totals that end with it are left out.
+    """
+    gauges = state.gauges(time.time())
+    if extra is not None:
+        gauges.update(extra)
+    return (state.totals() if state.cumulative or live else None), gauges
+
+
+def push(state: State, gateway: Gateway, *, region: str, owner: str | None = None, extra: Gauges | None = None) -> None:
+    """Replaces the groups of the state's endpoints, and deletes those of endpoints that are no longer configured.
+
+    Args:
+        state: what was counted.
+        gateway: where to.
+        region: the region of what is about no endpoint.
+        owner: what the pushed groups belong to, such as the configuration's path. Without one they are not
+            remembered, and so never deleted.
+        extra: gauges to add.
+
+    Raises:
+        PushError: the gateway could not be reached, or did not take everything.
+        HistoryError: the history could not be read, or another process is in a push that does not end.
+    """
+    with state.sole_pusher():
+        bodies = export.push_bodies(*snapshot(state, extra), job=JOB, region=region)
+        try:
+            pushgateway.push(gateway, bodies)
+        except PushError as error:
+            if state.database is not None and owner is not None:
+                pushed.remember(state.database, gateway.url, owner, error.pushed)
+            raise
+        if state.database is None or owner is None:
+            return
+        pushed.remember(state.database, gateway.url, owner, bodies)
+        removed = pushed.stale(state.database, gateway.url, owner, bodies.keys())
+        pushgateway.delete(gateway, removed)
+        pushed.forget(state.database, gateway.url, owner, removed)
+
+
+def write_textfile(state: State, path: Path, extra: Gauges | None = None) -> None:
+    """Writes the metrics for node_exporter's textfile collector.
+
+    Raises:
+        ValueError: the name does not end in `.prom`.
+        OSError: the file cannot be written.
+        HistoryError: the history could not be read.
+    """
+    with state.sole_pusher():
+        export.textfile(path, *snapshot(state, extra))

@@ -1,0 +1,38 @@
+"""What metrics and state need to know of a configured endpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from aimon.families import DURATION, TTFT
+from aimon.metrics import Identity
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One configured endpoint.
+
+    Attributes:
+        identity: its labels.
+        interval: seconds between probes; None where nothing says so.
+        currency: the reporting currency; None where its calls are not priced.
+        daily_budget: in that currency; None where there is none.
+        latency_slo: seconds that the latency is held against; each becomes a bucket boundary.
+        ttft_slo: the same for the time to first token.
+        labels: the configuration's own, shown by `aimon_endpoint_info`.
+    """
+
+    identity: Identity
+    interval: float | None = None
+    currency: str | None = None
+    daily_budget: float | None = None
+    latency_slo: tuple[float, ...] = ()
+    ttft_slo: tuple[float, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+
+    @property
+    def thresholds(self) -> dict[str, tuple[float, ...]]:
+        """The bucket boundaries that the endpoint adds, by histogram family."""
+        return {DURATION: self.latency_slo, TTFT: self.ttft_slo}

@@ -1,0 +1,147 @@
+"""Availability and exact quantiles over the last hour, day, week and month, from history.
+
+Quantiles are nearest-rank: the smallest value that at least that share of the values does not exceed, so each is a
+latency that some call really had. One is withheld below 1/(1-q) values, where it would just be the maximum:
+2 for P50, 20 for P95, 100 for P99.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from bisect import bisect_left
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon.outcome import Outcome
+from aimon.probes.history import DAY, History, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimon.metrics import Identity
+
+WINDOWS: dict[str, float] = {"1h": 3600.0, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+QUANTILES = (0.5, 0.95, 0.99)
+
+# A window is computed anew when a 500th of it is new: a month every 86 minutes, and one of 500 results every time.
+_PARTS = 500
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What an endpoint did in the `seconds` up to `until` (unix time).
+
+    The quantiles, in seconds, are of successful calls; one that has too few of them is missing.
+    """
+
+    seconds: float
+    until: float
+    outcomes: dict[Outcome, int]
+    latency: dict[float, float]
+    ttft: dict[float, float]
+
+    @property
+    def total(self) -> int:
+        """Number of results."""
+        return sum(self.outcomes.values())
+
+    @property
+    def counted(self) -> int:
+        """Number of results that say something about the provider."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.counts_for_availability)
+
+    @property
+    def availability(self) -> float | None:
+        """Successes over `counted`; None if that is 0."""
+        return self.outcomes.get(Outcome.OK, 0) / self.counted if self.counted else None
+
+    def rate(self, outcome: Outcome) -> float | None:
+        """The share of calls made that had this outcome, such as `rate_limited`; None if none was made."""
+        made = self.total - sum(self.outcomes.get(each, 0) for each in (Outcome.BUDGET_SKIPPED, Outcome.PROBER_ERROR))
+        return self.outcomes.get(outcome, 0) / made if made else None
+
+
+def quantile(ordered: Sequence[float], q: float) -> float | None:
+    """The nearest-rank quantile of values in rising order; None if there are too few of them."""
+    rank = math.ceil(round(q * len(ordered), 6))  # rounded, since 0.95 * 20 in binary may be a little above 19
+    return ordered[rank - 1] if 0 < rank < len(ordered) else None
+
+
+def summarise(samples: Sequence[Sample], seconds: float, until: float) -> Window:
+    """The window of these samples, all of which are in it."""
+    successes = [sample for sample in samples if sample.outcome == Outcome.OK]
+    latencies = sorted(sample.latency for sample in successes)
+    ttfts = sorted(sample.ttft for sample in successes if sample.ttft is not None)
+    outcomes = Counter(sample.outcome for sample in samples)
+    return Window(
+        seconds,
+        until,
+        {Outcome(outcome): count for outcome, count in outcomes.items()},
+        {q: value for q in QUANTILES if (value := quantile(latencies, q)) is not None},
+        {q: value for q in QUANTILES if (value := quantile(ttfts, q)) is not None},
+    )
+
+
+def windows(
+    history: History,
+    identity: Identity,
+    now: float | None = None,
+    lengths: Sequence[float] = tuple(WINDOWS.values()),
+) -> list[Window]:
+    """The windows of these lengths (seconds) up to now, each computed from the results themselves.
+
+    Raises:
+        HistoryError: the history cannot be read.
+    """
+    now = time.time() if now is None else now
+    samples = history.samples(identity, now - max(lengths))
+    starts = [bisect_left(samples, now - seconds, key=lambda sample: sample.started_at) for seconds in lengths]
+    return [summarise(samples[start:], seconds, now) for start, seconds in zip(starts, lengths, strict=True)]
+
+
+def windows_at_intervals(history: History, identity: Identity, now: float | None = None) -> list[Window]:
+    """The standard windows, where large ones may be from an earlier run: for runs that follow each other closely.
+
+    A month of probes, one a minute, is 43,200 results: reading them for each of a thousand endpoints in each
+    run would cost more than the probes do.
+
+    Raises:
+        HistoryError: the history cannot be read or written.
+    """
+    now = time.time() if now is None else now
+    kept = {window.seconds: window for window in _kept(history, identity)}
+    due = [seconds for seconds in WINDOWS.values() if _is_due(kept.get(seconds), seconds, now, identity)]
+    fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
+    _keep(history, identity, [window for window in fresh.values() if window.total > _PARTS])
+    return [fresh.get(seconds) or kept[seconds] for seconds in WINDOWS.values()]
+
+
+def _is_due(window: Window | None, seconds: float, now: float, identity: Identity) -> bool:
+    if window is None or window.total <= _PARTS:
+        return True
+    # From half to one and a half times the interval, by endpoint, so that not all of them fall due in one run.
+    share = 0.5 + zlib.crc32("\0".join(identity).encode()) / 2**32
+    return not 0 <= now - window.until < share * seconds / _PARTS
+
+
+def _kept(history: History, identity: Identity) -> list[Window]:
+    rows = history.database.query(
+        "SELECT content FROM windows JOIN endpoints ON endpoints.id = windows.endpoint_id "
+        "WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)",
+        identity,
+    )
+    return [msgspec.json.decode(content, type=Window) for (content,) in rows]
+
+
+def _keep(history: History, identity: Identity, found: Sequence[Window]) -> None:
+    if not found:
+        return
+    with history.database.transaction() as connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO windows SELECT id, ?, ?, ? FROM endpoints "
+            "WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)",
+            [(window.seconds, window.until, msgspec.json.encode(window).decode(), *identity) for window in found],
+        )
