@@ -34,6 +34,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aimon.simulator.client import Control as Control
     from aimon.simulator.faults import FAULTS as FAULTS
     from aimon.simulator.faults import Fault as Fault
     from aimon.simulator.faults import Rule as Rule
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from aimon.simulator.options import rule_from_text as rule_from_text
     from aimon.simulator.process import SimulatorProcess as SimulatorProcess
     from aimon.simulator.profile import Profile as Profile
+    from aimon.simulator.profile import SettingError as SettingError
     from aimon.simulator.server import Simulator as Simulator
     from aimon.simulator.server import serve as serve
     from aimon.simulator.truth import Record as Record
@@ -48,11 +50,13 @@ if TYPE_CHECKING:
 
 # Where each public name lives: loaded on first use, because Starlette and uvicorn cost 0.2 s to import.
 _HOMES = {
+    "Control": "client",
     "FAULTS": "faults",
     "Fault": "faults",
     "Profile": "profile",
     "Record": "truth",
     "Rule": "faults",
+    "SettingError": "profile",
     "Simulator": "server",
     "SimulatorProcess": "process",
     "Truth": "truth",

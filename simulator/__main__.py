@@ -1,0 +1,25 @@
+"""The child of `SimulatorProcess`: one line of settings in, the URL out, and it runs until its input ends."""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+
+from aimon.simulator.profile import profile_from_mapping
+from aimon.simulator.server import Simulator
+
+
+def main() -> None:
+    """Runs a simulator as the first line of standard input says."""
+    settings = json.loads(sys.stdin.readline())
+    profiles = [profile_from_mapping(values) for values in settings["profiles"]]
+    with Simulator(*profiles, **settings["options"]) as simulator:
+        # What is loaded now stays: without it each full collection delays the writes that are due.
+        gc.freeze()
+        print(simulator.url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The simulator as a running server: in a thread of this process, or in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from aimon.simulator.app import application
+from aimon.simulator.client import Control, RuleLike
+from aimon.simulator.profile import Profile
+from aimon.simulator.world import World
+
+# Longer than any test waits between two requests on one connection.
+_KEEP_ALIVE_SECONDS = 75
+_BACKLOG = 2048
+
+
+class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses the class at run time
+    """uvicorn's HTTP protocol, which also gives the application what ASGI keeps from it.
+
+    `scope["state"]` is a copy of `app_state`: it carries the transport, for endings that HTTP does not have,
+    and when the request's bytes arrived.
+    """
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.app_state = {"transport": transport}
+
+    def data_received(self, data: bytes) -> None:
+        self.app_state["received"] = time.monotonic()
+        super().data_received(data)
+
+    def shutdown(self) -> None:
+        """A simulator that stops lets go of its clients at once, hanging answers included."""
+        self.transport.abort()
+
+
+class Simulator(Control):
+    """A simulator in a background thread of this process; a context manager.
+
+    Args:
+        *profiles: The providers, each under its name as path prefix; the first also at the root.
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        certfile, keyfile: PEM files; given, the simulator speaks TLS.
+        seed: Of all random numbers: latency and shares of faults.
+        records: How many of the latest records are kept.
+
+    Raises:
+        SettingError: Two profiles of one name.
+        OSError: On entry: the address is not free, or a PEM file can't be read (ssl.SSLError: is wrong).
+    """
+
+    def __init__(
+        self,
+        *profiles: Profile,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        certfile: str | os.PathLike[str] | None = None,
+        keyfile: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        records: int = 10_000,
+    ) -> None:
+        self.profiles = profiles or (Profile(),)
+        self._host, self._port = host, port
+        self._scheme = "https" if certfile else "http"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                application(World(self.profiles, seed, records)),
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                ssl_certfile=certfile,
+                ssl_keyfile=keyfile,
+            )
+        )
+
+    def __enter__(self) -> Self:
+        self._server.config.load()
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        # It listens from here on: whoever connects before the thread accepts waits in the backlog.
+        listener = socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
+        shown = f"[{self._host}]" if ":" in self._host else self._host
+        super().__init__(f"{self._scheme}://{shown}:{listener.getsockname()[1]}")
+        self._thread = threading.Thread(target=self._run, args=(listener,), name="simulator", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+    def _run(self, listener: socket.socket) -> None:
+        asyncio.run(self._server.serve([listener]))
+
+
+def serve(
+    *profiles: Profile,
+    rules: Sequence[RuleLike] = (),
+    host: str = "127.0.0.1",
+    port: int = 8099,
+    certfile: str | os.PathLike[str] | None = None,
+    keyfile: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    ready: Callable[[Simulator], None] = lambda _: None,
+) -> None:
+    """Runs a simulator until SIGINT or SIGTERM; call it from the main thread.
+
+    Args:
+        *profiles: The providers; none is one with the defaults.
+        rules: Faults from the start.
+        host, port, certfile, keyfile, seed: As in `Simulator`. The control endpoints have no password: keep
+            to loopback or a network of one's own.
+        ready: Called when it listens, with the running simulator (its `url` and `base_url`).
+
+    Raises:
+        SettingError: A rule or profile that makes no sense.
+        OSError: The address is not free, or a PEM file can't be read.
+    """
+    _allow_many_connections()
+    stop = threading.Event()
+    simulator = Simulator(*profiles, host=host, port=port, certfile=certfile, keyfile=keyfile, seed=seed)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with simulator:
+            simulator.set_faults(*rules)
+            ready(simulator)
+            stop.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _allow_many_connections() -> None:
+    """A load test may open more connections than the usual soft limit of 1024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

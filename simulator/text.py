@@ -1,0 +1,48 @@
+"""What a simulated model says, and how its tokens are counted.
+
+A token is up to four non-space characters together with the white space before them: real enough that words
+split over events, simple enough that a test can count for itself: `sum(-(-len(word) // 4) for word in text.split())`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(r"\s*\S{1,4}")
+_ECHO = re.compile(r"reply with exactly:\s*(.*\S)", re.IGNORECASE | re.DOTALL)
+
+# One token each. Some take two or three bytes a character, so that streams can be cut inside one.
+_WORDS = ("the", "rain", "in", "日本", "fell", "soft", "on", "the", "café", "roof", "all", "day", "long")
+_THOUGHTS = ("so", "the", "user", "asks", "for", "this", "and", "I", "must", "make", "it", "exact")
+
+REFUSAL = "I'm sorry, but I can't help with that."
+
+
+def count_tokens(text: str) -> int:
+    """Tokens in a text, by the rule above."""
+    return sum(-(-len(word) // 4) for word in text.split())
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of a text; joined they are the text without its trailing white space."""
+    return _TOKEN.findall(text)
+
+
+def reply(prompt: str, tokens: int) -> list[str]:
+    """The tokens of the answer: X for "Reply with exactly: X", otherwise filler of the given length."""
+    echo = _ECHO.search(prompt)
+    return tokenize(echo[1]) if echo else filler(tokens)
+
+
+def filler(tokens: int) -> list[str]:
+    """Text of so many tokens, always the same."""
+    return _cycle(_WORDS, tokens)
+
+
+def thoughts(tokens: int) -> list[str]:
+    """Reasoning of so many tokens, always the same."""
+    return _cycle(_THOUGHTS, tokens)
+
+
+def _cycle(words: tuple[str, ...], tokens: int) -> list[str]:
+    return [words[i % len(words)] if i == 0 else " " + words[i % len(words)] for i in range(tokens)]

@@ -1,0 +1,179 @@
+"""The records that all dialects share: what was asked, what is answered, and the events that carry it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+Headers = list[tuple[str, str]]
+
+# The providers send UTF-8 and no spaces; a shared encoder, since json.dumps makes a new one per call.
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+_HOLE = "\x00"
+
+
+class RequestError(Exception):
+    """A request that the provider would refuse with 400; `param` is the field at fault."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+@dataclass(slots=True)
+class Call:
+    """What a request asks for, whatever its dialect."""
+
+    model: str
+    prompt: str = ""  # the last user message
+    input_tokens: int = 0
+    stream: bool = False
+    max_tokens: int | None = None
+    include_usage: bool = False
+    think: bool = True
+    inputs: Sequence[str] = ()  # embeddings
+    dimensions: int = 64
+    base64: bool = False
+
+
+class Finish(Enum):
+    """Why an answer ended; each dialect has its own words."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    FILTER = "filter"
+    REFUSAL = "refusal"
+    BLOCKED = "blocked"  # the prompt was: no candidate at all
+    ERROR = "error"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the model says, in tokens, and what the provider adds."""
+
+    id: str
+    model: str
+    created: int
+    text: list[str]
+    thoughts: list[str] = field(default_factory=list)
+    thoughts_shown: bool = True
+    thoughts_field: str = "reasoning_content"
+    finish: Finish = Finish.STOP
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    include_usage: bool = False
+    chunk_tokens: int = 1
+    vendor: str = "openai"
+    filter_down: bool = False
+    negative_limits: bool = False
+
+    @property
+    def output_tokens(self) -> int:
+        """All tokens generated: reasoning and text."""
+        return len(self.thoughts) + len(self.text)
+
+    @property
+    def words(self) -> str:
+        """The visible text, whole."""
+        return "".join(self.text)
+
+    @property
+    def musings(self) -> str:
+        """The reasoning, whole; empty where it is not shown."""
+        return "".join(self.thoughts) if self.thoughts_shown else ""
+
+    def text_chunks(self) -> Iterator[tuple[str, int]]:
+        """The visible text as events carry it, each with its number of tokens."""
+        return _chunks(self.text, self.chunk_tokens)
+
+    def thought_chunks(self) -> Iterator[tuple[str, int]]:
+        """The reasoning as events would carry it; not shown it still takes its time."""
+        return _chunks(self.thoughts, self.chunk_tokens)
+
+
+class Kind(Enum):
+    """What an event is, as far as timing and faults care."""
+
+    OPEN = "open"  # role, message_start, …: before any token
+    THOUGHT = "thought"
+    TEXT = "text"
+    REFUSAL = "refusal"
+    PART = "part"  # structure around the tokens
+    FINISH = "finish"
+    DONE = "done"  # the terminal event
+
+
+TIMED = (Kind.THOUGHT, Kind.TEXT, Kind.REFUSAL)
+
+
+@dataclass(slots=True)
+class Frame:
+    """One server-sent event. Empty data takes its time and sends nothing (reasoning that is not shown)."""
+
+    kind: Kind
+    data: str
+    event: str = ""
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error to be put in a provider's words.
+
+    Attributes:
+        kind: The name of the fault.
+        key: The key as it was sent: OpenAI repeats a part of it.
+        message, param: What is wrong with a request that was refused for its content.
+        retry_after: Seconds; None where no time is given.
+    """
+
+    kind: str
+    vendor: str = "openai"
+    model: str = ""
+    key: str = ""
+    message: str = ""
+    param: str | None = None
+    retry_after: float | None = None
+    request_id: str = ""
+
+
+# Status and body: JSON values, or a string that is sent as HTML.
+ErrorAnswer = tuple[int, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A dialect: pure functions from and to its wire shape.
+
+    Attributes:
+        name: As aimon's configuration calls the dialect.
+        family: Whose errors and headers it has: openai, anthropic or gemini.
+        read: The Call in a parsed body; the path's model comes separately for those that put it there.
+        body: The answer that is not streamed.
+        events: The answer as events.
+        error_events: An error inside a stream that began with 200.
+    """
+
+    name: str
+    family: str
+    read: Callable[[Mapping[str, Any], str], Call]
+    body: Callable[[Answer], Any]
+    events: Callable[[Answer], Iterator[Frame]]
+    error_events: Callable[[Answer, str], list[Frame]]
+
+
+def splice(shape: Callable[[str], Any]) -> Callable[[str], str]:
+    """A fast encoder for events that differ in one string: the rest is encoded once."""
+    head, tail = dumps(shape(_HOLE)).split(dumps(_HOLE))
+    return lambda text: head + dumps(text) + tail
+
+
+def _chunks(tokens: list[str], size: int) -> Iterator[tuple[str, int]]:
+    for start in range(0, len(tokens), size):
+        part = tokens[start : start + size]
+        yield "".join(part), len(part)
