@@ -79,6 +79,7 @@ CODES: Final[Mapping[str, Outcome]] = _table(
             "organization_usage_limit_exceeded organization_spend_limit_exceeded project_spend_limit_exceeded "
             "billing_error enforced_spend_limit_reached "  # Anthropic
             "payment_required insufficient_credits insufficient_balance "  # OpenRouter, DeepSeek
+            "insufficient_user_quota pre_consume_token_quota_failed "  # the One API family of gateways
             "exceeded_current_quota_error "  # Moonshot
             "arrearage prepaidbilloverdue postpaidbilloverdue commoditynotpurchased "  # DashScope
             "allocationquota.freetieronly "
@@ -199,6 +200,8 @@ _PHRASES: Final[Mapping[str, tuple[tuple[tuple[str, ...], Outcome], ...]]] = {
         (("content violates",), Outcome.CONTENT_FILTERED),
     ),
     "some resource has been exhausted": ((_MONEY, Outcome.QUOTA_EXHAUSTED),),
+    # OpenRouter passes on that a provider's moderation stopped the prompt.
+    "403": ((("flagged", "moderation"), Outcome.CONTENT_FILTERED),),
     # Azure: a 429 can be the system's demand rather than the account's limit.
     "429": ((("experiencing high demand",), Outcome.OVERLOADED),),
     "too_many_requests": ((("experiencing high demand",), Outcome.OVERLOADED),),
@@ -216,7 +219,8 @@ def code(names: Iterable[str], message: str = "", *, quota_is_rate: bool = False
     Returns:
         None where no name is known.
     """
-    keys = [name.lower() for name in names]
+    # Words before numbers: Mistral's 1300 is a rate limit and says so in its type, Zhipu's has no type.
+    keys = sorted((name.lower() for name in names), key=str.isdigit)
     said = message.lower()
     for key in keys:
         for phrases, outcome in _PHRASES.get(key, ()):

@@ -53,9 +53,9 @@ class Exchange:
     __slots__ = (
         "_answered", "_body", "_bytes", "_clean_end", "_connected_at", "_delta_model", "_dialect", "_done",
         "_end", "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at",
-        "_inflate", "_last_token", "_provider_error", "_read", "_redactor", "_response_id", "_sse", "_started_at",
-        "_status", "_streaming", "_text", "_text_chars", "_usage", "call", "chunks", "complete", "connect",
-        "dns", "gaps", "request_sent", "scheduled", "started", "tls",
+        "_inflate", "_last_token", "_provider_error", "_read", "_redactor", "_refusal", "_response_id", "_sse",
+        "_started_at", "_status", "_streaming", "_text", "_text_chars", "_usage", "call", "chunks", "complete",
+        "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +99,7 @@ class Exchange:
         self._text_chars = 0
         self._usage = Usage()
         self._finish: str | None = None
+        self._refusal = ""
         self._done = False
         self._answered = False
         self._clean_end = False
@@ -157,7 +158,7 @@ class Exchange:
                     delta = self._read(data)
                     if delta is not NOTHING:
                         self._take(delta, t)
-        except (msgspec.MsgspecError, EventTooLargeError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, EventTooLargeError, RecursionError) as error:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
     def close(self, t: float) -> None:
@@ -207,6 +208,8 @@ class Exchange:
                 self._text_chars += len(delta.text)
         elif delta.reasoning and self._first_reasoning is None:
             self._first_reasoning = t
+        if delta.refusal:
+            self._refusal = (self._refusal + delta.refusal)[:MAX_TEXT_CHARS]
         if delta.finish is not None:
             self._finish = delta.finish
         if delta.usage is not None:
@@ -235,7 +238,7 @@ class Exchange:
     def _read_body(self, t: float) -> None:
         try:
             delta = self._dialect.read_body(bytes(self._body))
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             self._failure = (Outcome.MALFORMED, f"a body that can't be read: {error}")
             return
         self._take(delta, t)
@@ -333,6 +336,8 @@ class Exchange:
         return Outcome.STREAM_TRUNCATED, f"the stream ended after {self.chunks} chunks without its terminal event"
 
     def _judge_answer(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:
+        if self._refusal:
+            return Outcome.REFUSAL, self._say(f"refused: {self._refusal}"), None, None
         finish = self._dialect.finishes.get(self._finish or "", Outcome.OK)
         if finish not in (Outcome.OK, Outcome.MAX_TOKENS_HIT):
             return finish, self._say(f"finish reason {self._finish}"), None, None
