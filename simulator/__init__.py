@@ -25,7 +25,7 @@ measured, since a thread shares the interpreter with the client. `serve` blocks 
 `Profile` fields (seconds, tokens): ``name, vendor, key, models, ttft, ttft_sigma, itl, itl_sigma, tokens,
 reasoning, reasoning_visible, reasoning_field, chunk_tokens, cached_share, slots, queue, rpm, tpm, burst``.
 The first profile also answers at the root (``/v1/...``). Faults are listed, with the outcome that each
-should lead to, in `FAULTS`; ``docs/simulator.md`` holds the table, the endpoints and examples.
+should lead to, in `FAULTS` (see `expected_outcome`); ``docs/simulator.md`` holds the table, the endpoints and examples.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aimon.simulator.faults import FAULTS as FAULTS
     from aimon.simulator.faults import Fault as Fault
     from aimon.simulator.faults import Rule as Rule
+    from aimon.simulator.faults import expected_outcome as expected_outcome
     from aimon.simulator.options import profile_from_options as profile_from_options
     from aimon.simulator.options import rule_from_text as rule_from_text
     from aimon.simulator.process import SimulatorProcess as SimulatorProcess
@@ -60,6 +61,7 @@ _HOMES = {
     "Simulator": "server",
     "SimulatorProcess": "process",
     "Truth": "truth",
+    "expected_outcome": "faults",
     "profile_from_options": "options",
     "rule_from_text": "options",
     "serve": "server",

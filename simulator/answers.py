@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from aimon.simulator.text import filler, reply, thoughts, tokenize
 from aimon.simulator.wire.shape import Answer, Call, Finish
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from aimon.simulator.profile import Profile
 
 _OTHER = "Something else entirely."

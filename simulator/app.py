@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from starlette.routing import Mount, Router
-from starlette.types import ASGIApp
 
 from aimon.simulator.connection import ClientGoneError, Connection, Message, Receive, Send
 from aimon.simulator.control import control_routes
 from aimon.simulator.serving import ProviderError, Request, refuse, serve
 from aimon.simulator.truth import Record
 from aimon.simulator.wire.registry import Target, family_of, route
-from aimon.simulator.world import World
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from aimon.simulator.world import World
 
 
 def application(world: World) -> Router:
@@ -37,7 +41,7 @@ def _providers(world: World) -> ASGIApp:
             raw = await connection.body()
             if target is None:
                 record.outcome = "model_not_found"
-                await refuse(request, ProviderError("not_found", record.outcome, message=path))
+                await refuse(request, ProviderError("not_found", record.outcome, message=f"{scope['method']} {path}"))
             else:
                 record.dialect = target.dialect
                 await _while_connected(request, raw)

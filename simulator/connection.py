@@ -7,10 +7,11 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aimon.simulator.truth import Record
-from aimon.simulator.wire.shape import Headers
+if TYPE_CHECKING:
+    from aimon.simulator.truth import Record
+    from aimon.simulator.wire.shape import Headers
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

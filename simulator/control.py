@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,7 +15,9 @@ from starlette.routing import Route
 from aimon.simulator.faults import Rule, rule_from_mapping
 from aimon.simulator.options import rule_from_text
 from aimon.simulator.profile import Profile, SettingError, known
-from aimon.simulator.world import World
+
+if TYPE_CHECKING:
+    from aimon.simulator.world import World
 
 _LONGEST_WAIT = 60.0
 

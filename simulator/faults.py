@@ -45,10 +45,6 @@ class Fault:
     options: tuple[str, ...] = ()
     plain_outcome: str = ""
 
-    def expected(self, *, streamed: bool) -> str:
-        """The outcome for a streamed or a plain answer."""
-        return self.outcome if streamed else self.plain_outcome or self.outcome
-
 
 def _error(what: str, outcome: str, dialects: tuple[str, ...] = DIALECTS) -> Fault:
     return Fault(what, outcome, "error", dialects, options=("retry_after",) if "429" in what else ())
@@ -111,7 +107,7 @@ FAULTS: Mapping[str, Fault] = {
         "stops half-way with the filter's finish reason", "content_filtered", "answer",
         ("openai-chat", "openai-responses", "gemini"),
     ),
-    "blocked_prompt": Fault("200 with promptFeedback.blockReason and no candidate", "content_filtered", "answer", ("gemini",)),
+    "blocked_prompt": Fault("200 with a blockReason and no candidate", "content_filtered", "answer", ("gemini",)),
     "refusal": Fault("declines in the provider's own way", "refusal", "answer", CHAT[:3]),
     "error_choice": Fault(
         "a choice with finish_reason error (OpenRouter)", "stream_error", "answer", ("openai-chat",)
@@ -143,11 +139,24 @@ FAULTS: Mapping[str, Fault] = {
         "sends comments (plain: blank lines) every `seconds` (0.05), for ever", "timeout_ttft", "stream",
         options=("seconds",), plain_outcome="timeout_total",
     ),
-    "keepalive_midway": _stream("half-way, comments every `seconds` (0.05) for ever", "timeout_total", "after", "seconds"),
+    "keepalive_midway": _stream(
+        "half-way, comments every `seconds` (0.05), for ever", "timeout_total", "after", "seconds"
+    ),
     "endless": _stream("never stops generating", "timeout_total"),
     "framing": _stream("sends the right events in an odd but legal `style`", "ok", "style"),
     "no_final_newline": _stream("leaves out the line breaks after the last event, which the standard then drops", ""),
 }  # fmt: skip
+
+# Where a vendor's words leave less to go by than those of the others.
+_VENDOR_OUTCOMES = {("model_not_found", "deepseek"): "bad_request"}
+
+
+def expected_outcome(name: str, *, streamed: bool, vendor: str = "openai") -> str:
+    """The outcome that a client should report when a fault strikes; empty where it depends on the client."""
+    fault = FAULTS[name]
+    usual = fault.outcome if streamed else fault.plain_outcome or fault.outcome
+    return _VENDOR_OUTCOMES.get((name, vendor), usual)
+
 
 FRAMING_STYLES = (
     "lf", "crlf", "cr", "no_space", "comments", "multi_line", "bom", "split_utf8", "byte_by_byte", "coalesced",

@@ -27,7 +27,8 @@ def profile_from_options(
 
     Args:
         name: The path prefix.
-        ttft, itl: Durations such as `200ms`, `1.5s`, or a number of seconds.
+        ttft: A duration such as `200ms`, `1.5s`, or a number of seconds.
+        itl: Likewise.
         rps: Requests per second, instead of rpm.
         **fields: Other fields of Profile.
 

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aimon.simulator.client import Control
 from aimon.simulator.profile import Profile
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 
 class SimulatorProcess(Control):

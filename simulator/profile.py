@@ -95,7 +95,9 @@ class Profile:
 
     def _check_models(self) -> None:
         if not isinstance(self.models, Mapping):
-            raise SettingError('models: must map names to overrides, such as {"small": {}, "thinker": {"reasoning": 80}}')
+            raise SettingError(
+                'models: must map names to overrides, such as {"small": {}, "thinker": {"reasoning": 80}}'
+            )
         for model, overrides in self.models.items():
             if not isinstance(overrides, Mapping):
                 raise SettingError(f"models.{model}: must be an object of overrides, not {overrides!r}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aimon.simulator.profile import Profile
 from aimon.simulator.ratelimit import Limiter
 from aimon.simulator.slots import Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.simulator.profile import Profile
 
 
 class Provider:

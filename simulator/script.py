@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from typing import TYPE_CHECKING
@@ -11,6 +10,8 @@ from aimon.simulator.wire.framing import BOM, COMMENT, encoder, split_inside_cha
 from aimon.simulator.wire.shape import TIMED, Answer, Frame, Kind, Wire, dumps
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from aimon.simulator.faults import Rule
     from aimon.simulator.latency import Clock
 
@@ -81,9 +82,7 @@ def plain(answer: Answer, wire: Wire, clock: Clock, rule: Rule | None) -> Script
     return whole(dumps(wire.body(answer)).encode(), due, rule, kind, len(answer.text), thought)
 
 
-def whole(
-    data: bytes, due: float, rule: Rule | None, kind: Kind = Kind.PART, tokens: int = 0, *before: Step
-) -> Script:
+def whole(data: bytes, due: float, rule: Rule | None, kind: Kind = Kind.PART, tokens: int = 0, *before: Step) -> Script:
     """A body in one write, with its head."""
     steps = [*before, Step(due, data, kind, tokens)]
     script = Script(steps, end_due=due, head_due=due, length=len(data))

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
@@ -20,6 +17,11 @@ from aimon.simulator.app import application
 from aimon.simulator.client import Control, RuleLike
 from aimon.simulator.profile import Profile
 from aimon.simulator.world import World
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
 
 # Longer than any test waits between two requests on one connection.
 _KEEP_ALIVE_SECONDS = 75
@@ -35,7 +37,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn 
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.app_state = {"transport": transport}
+        self.app_state: dict[str, Any] = {"transport": transport}
 
     def data_received(self, data: bytes) -> None:
         self.app_state["received"] = time.monotonic()
@@ -130,8 +132,11 @@ def serve(
     Args:
         *profiles: The providers; none is one with the defaults.
         rules: Faults from the start.
-        host, port, certfile, keyfile, seed: As in `Simulator`. The control endpoints have no password: keep
-            to loopback or a network of one's own.
+        host: The address. The control endpoints have no password: keep to loopback or a network of one's own.
+        port: The port; 0 takes a free one.
+        certfile: A PEM file; given, the simulator speaks TLS.
+        keyfile: Its key.
+        seed: Of all random numbers.
         ready: Called when it listens, with the running simulator (its `url` and `base_url`).
 
     Raises:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.answers import ANSWERS, answer
-from aimon.simulator.connection import Connection
-from aimon.simulator.faults import FAULTS, FaultBook, Rule
+from aimon.simulator.faults import FAULTS, FaultBook, Rule, expected_outcome
 from aimon.simulator.latency import Clock
 from aimon.simulator.playing import play
-from aimon.simulator.profile import Profile
-from aimon.simulator.provider import Provider
 from aimon.simulator.script import Script, plain, streamed, whole
 from aimon.simulator.spoils import HTML, JSON, SPOILS, SSE
 from aimon.simulator.wire import models, openai_embeddings
 from aimon.simulator.wire.headers import id_headers, limit_headers, negative_limits, retry_headers
 from aimon.simulator.wire.registry import ERRORS, WIRES, Target
 from aimon.simulator.wire.shape import Call, Headers, Problem, RequestError, dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aimon.simulator.connection import Connection
+    from aimon.simulator.profile import Profile
+    from aimon.simulator.provider import Provider
 
 _MODEL = "sim-model"
 _SLOW = 1.0
@@ -96,7 +99,7 @@ async def _serve(request: Request, raw: bytes) -> None:
     if rule:
         stage = FAULTS[rule.fault].stage
         record.fault = rule.fault
-        record.outcome = FAULTS[rule.fault].expected(streamed=record.stream)
+        record.outcome = expected_outcome(rule.fault, streamed=record.stream, vendor=request.vendor)
     if rule and stage == "connection":
         await SPOILS[rule.fault](request.connection, rule, record.stream)
     _check_key(request)
@@ -105,8 +108,7 @@ async def _serve(request: Request, raw: bytes) -> None:
     if rule and stage == "body":
         await SPOILS[rule.fault](request.connection, rule, record.stream)
         return
-    serve_operation = _OPERATIONS.get(target.dialect, _chat)
-    await serve_operation(request, body, rule)
+    await _OPERATIONS.get(target.dialect, _chat)(request, body, rule)
 
 
 async def _chat(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
@@ -155,7 +157,7 @@ async def _list_models(request: Request, body: Mapping[str, Any], rule: Rule | N
     await play(connection, script, connection.record.received, JSON, _admit(request, 0))
 
 
-_OPERATIONS: Mapping[str, Callable[[Request, Mapping[str, Any], Rule | None], Any]] = {
+_OPERATIONS = {
     "openai-embeddings": _embed,
     "openai-models": _list_models,
 }
@@ -194,7 +196,8 @@ def _read(read: Callable[[Mapping[str, Any], str], Call], body: Mapping[str, Any
 def _known_model(request: Request, model: str) -> Profile:
     profile = request.profile.for_model(model)
     if profile is None:
-        raise ProviderError("model_not_found", "model_not_found")
+        kind = "model_not_found"
+        raise ProviderError(kind, expected_outcome(kind, streamed=False, vendor=request.vendor))
     return profile
 
 

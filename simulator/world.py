@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.faults import FaultBook, Rule
 from aimon.simulator.profile import Profile, SettingError, known
 from aimon.simulator.provider import Provider
 from aimon.simulator.truth import Ledger, Record, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class World:

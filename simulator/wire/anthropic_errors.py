@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.wire.proxy import PROXY_PAGES
-from aimon.simulator.wire.shape import ErrorAnswer, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.simulator.wire.shape import ErrorAnswer, Problem
 
 # status, type, message
 _ROWS: Mapping[str, tuple[int, str, str]] = {
@@ -16,9 +19,9 @@ _ROWS: Mapping[str, tuple[int, str, str]] = {
     "region": (403, "forbidden", "Request not allowed"),
     "payment_required": (402, "billing_error", "There is an issue with your billing or payment information."),
     "quota": (429, "rate_limit_error", "You have reached the spend limit of your usage tier."),
-    "spend_cap": (400, "invalid_request_error", "You have reached your specified API usage limits. You will regain access on 2030-01-01 at 00:00 UTC."),
-    "rate_limited": (429, "rate_limit_error", "This request would exceed your organization's rate limit of requests per minute."),
-    "token_rate_limited": (429, "rate_limit_error", "This request would exceed your organization's rate limit of input tokens per minute."),
+    "spend_cap": (400, "invalid_request_error", "You have reached your specified API usage limits."),
+    "rate_limited": (429, "rate_limit_error", "This request would exceed the rate limit of requests per minute."),
+    "token_rate_limited": (429, "rate_limit_error", "This request would exceed the rate limit of tokens per minute."),
     "model_not_found": (404, "not_found_error", "model: {model}"),
     "bad_request": (400, "invalid_request_error", "{message}"),
     "too_large": (413, "request_too_large", "Request exceeds the maximum size"),
@@ -26,7 +29,7 @@ _ROWS: Mapping[str, tuple[int, str, str]] = {
     "overloaded": (529, "overloaded_error", "Overloaded"),
     "gateway_timeout": (504, "timeout_error", "Request timed out"),
     "not_found": (404, "not_found_error", "Not found"),
-}  # fmt: skip
+}
 
 
 def error(problem: Problem) -> ErrorAnswer:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.text import count_tokens
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, Wire, dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _FINISH = {Finish.STOP: "STOP", Finish.LENGTH: "MAX_TOKENS", Finish.FILTER: "SAFETY"}
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.wire.proxy import PROXY_PAGES
-from aimon.simulator.wire.shape import ErrorAnswer, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.simulator.wire.shape import ErrorAnswer, Problem
 
 _TYPES = "type.googleapis.com/google.rpc."
 # Gemini words every 429 so, also one that is over in a second: only quotaId and RetryInfo tell them apart.
@@ -20,17 +23,17 @@ _ROWS: Mapping[str, tuple[int, str, str]] = {
     "forbidden": (403, "PERMISSION_DENIED", "The caller does not have permission"),
     "region": (400, "FAILED_PRECONDITION", "User location is not supported for the API use."),
     "payment_required": (402, "FAILED_PRECONDITION", "Billing is not enabled for this project."),
-    "quota": (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted. Please manage your project and billing."),
+    "quota": (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."),
     "rate_limited": (429, "RESOURCE_EXHAUSTED", _LIMITED),
     "token_rate_limited": (429, "RESOURCE_EXHAUSTED", _LIMITED),
-    "model_not_found": (404, "NOT_FOUND", "models/{model} is not found for API version v1beta, or is not supported for generateContent."),
+    "model_not_found": (404, "NOT_FOUND", "models/{model} is not found for API version v1beta."),
     "bad_request": (400, "INVALID_ARGUMENT", "{message}"),
     "too_large": (413, "INVALID_ARGUMENT", "Request payload size exceeds the limit."),
     "server_error": (500, "INTERNAL", "An internal error has occurred."),
     "overloaded": (503, "UNAVAILABLE", "The model is overloaded. Please try again later."),
     "gateway_timeout": (504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete."),
     "not_found": (404, "NOT_FOUND", "Requested entity was not found."),
-}  # fmt: skip
+}
 
 _QUOTAS = {
     "rate_limited": ("generate_content_paid_tier_requests", "GenerateRequestsPerMinutePerProjectPerModel"),

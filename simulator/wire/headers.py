@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from aimon.simulator.ratelimit import Limit, Verdict
-from aimon.simulator.wire.shape import Headers
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.simulator.ratelimit import Limit, Verdict
+    from aimon.simulator.wire.shape import Headers
 
 # Gemini has none of its own in REST; it gets one too, so that a client can join its result with the truth.
 _ID_HEADERS: Mapping[str, tuple[str, ...]] = {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import math
 import struct
-from collections.abc import Mapping
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.text import count_tokens
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.shape import Call, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MOST_DIMENSIONS = 4096
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.text import REFUSAL, count_tokens, tokenize
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, RequestError, Wire, dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 _INCOMPLETE = {Finish.LENGTH: "max_output_tokens", Finish.FILTER: "content_filter"}
 _SERVER_ERROR = "The server had an error while processing your request. Sorry about that!"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from aimon.simulator.wire.shape import ErrorAnswer
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.simulator.wire.shape import ErrorAnswer
 
 
 def page(title: str, text: str) -> str:
     """A small HTML page."""
-    return f"<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{text}</h1></center></body>\r\n</html>\r\n"
+    return (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body><center><h1>{text}</h1></center></body>\r\n</html>\r\n"
+    )
 
 
 PROXY_PAGES: Mapping[str, ErrorAnswer] = {"bad_gateway": (502, page("502 Bad Gateway", "502 Bad Gateway"))}

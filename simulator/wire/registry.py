@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aimon.simulator.wire import (
     anthropic_errors,
@@ -15,11 +15,14 @@ from aimon.simulator.wire import (
     openai_errors,
     openai_responses,
 )
-from aimon.simulator.wire.shape import ErrorAnswer, Problem, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aimon.simulator.wire.shape import ErrorAnswer, Problem, Wire
 
 WIRES: Mapping[str, Wire] = {
-    wire.name: wire
-    for wire in (openai_chat.WIRE, openai_responses.WIRE, anthropic_messages.WIRE, gemini.WIRE)
+    wire.name: wire for wire in (openai_chat.WIRE, openai_responses.WIRE, anthropic_messages.WIRE, gemini.WIRE)
 }
 
 ERRORS: Mapping[str, Callable[[Problem], ErrorAnswer]] = {
