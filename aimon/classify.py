@@ -43,114 +43,112 @@ def status(code: int) -> Outcome:
     return Outcome.SERVER_ERROR if code >= 500 else Outcome.MALFORMED
 
 
-def _table(rows: Mapping[Outcome, str]) -> dict[str, Outcome]:
-    return {code: outcome for outcome, codes in rows.items() for code in codes.split()}
-
-
 # Left out on purpose, for the status to decide: OpenAI's invalid_request_error, which is also the type of its 401
 # and 404; api_error and server_error, which say no more than the status does.
-CODES: Final[Mapping[str, Outcome]] = _table(
-    {
-        Outcome.UNAUTHORIZED: (
-            "invalid_api_key authentication_error unauthorized unauthenticated no_api_key key_inactive "  # OpenAI shape
-            "account_deactivated invalid_organization "  # OpenAI
-            "invalid_authentication_error incorrect_api_key_error "  # Moonshot
-            "api_key_invalid access_token_expired access_token_type_unsupported "  # Gemini
-            "invalidapikey "  # DashScope
-            "authenticationerror "  # Volcengine, vLLM, LiteLLM
-            "auth_error token_not_found_in_db expired_key "  # LiteLLM
-            "unrecognizedclientexception invalidsignatureexception expiredtokenexception "  # Bedrock
-            "missingauthenticationtokenexception "
-            "1000 1001 1002 1003 1004"  # Zhipu
-        ),
-        Outcome.FORBIDDEN: (
-            "permission_error permission_denied permission_denied_error access_denied accessdenied "
-            "unsupported_country_region_territory access_terminated ip_not_authorized organization_restricted "
-            "service_disabled api_key_service_blocked api_key_http_referrer_blocked api_key_ip_address_blocked "
-            "access_terminated_error "  # Moonshot
-            "model_terms_required "  # Groq
-            "permissiondeniederror permissiondenied operationdenied "  # vLLM, LiteLLM, Volcengine
-            "accessdeniedexception "  # Bedrock
-            "model_access_denied key_model_access_denied team_model_access_denied "  # LiteLLM
-            "1110 1111 1112 1120 1121 1220 1311 1313"  # Zhipu: the account, not the key
-        ),
-        Outcome.QUOTA_EXHAUSTED: (
-            "insufficient_quota credit_balance_exhausted billing_hard_limit_reached billing_not_active "  # OpenAI
-            "organization_usage_limit_exceeded organization_spend_limit_exceeded project_spend_limit_exceeded "
-            "billing_error enforced_spend_limit_reached "  # Anthropic
-            "payment_required insufficient_credits insufficient_balance "  # OpenRouter, DeepSeek
-            "insufficient_user_quota pre_consume_token_quota_failed "  # the One API family of gateways
-            "exceeded_current_quota_error "  # Moonshot
-            "arrearage prepaidbilloverdue postpaidbilloverdue commoditynotpurchased "  # DashScope
-            "allocationquota.freetieronly "
-            "accountoverdueerror operationdenied.serviceoverdue quotaexceeded setlimitexceeded "  # Volcengine
-            "budget_exceeded "  # LiteLLM
-            "insufficient_balance_error "  # MiniMax
-            "1113 1304 1308 1309 1310 "  # Zhipu
-            "30001"  # SiliconFlow
-        ),
-        Outcome.RATE_LIMITED: (
-            "rate_limit_exceeded rate_limit_error rate_limited rate_limit slow_down too_many_requests tokens requests "
-            "ramp_limit_exceeded "  # Anthropic
-            "resource_exhausted rate_limit_reached ratelimitreached "  # Gemini, Azure
-            "rate_limit_reached_error "  # Moonshot
-            "throttling limit_requests limit_burst_rate throttling_error "  # DashScope, LiteLLM
-            "ratelimitexceeded accountratelimitexceeded modelaccountrpmratelimitexceeded "  # Volcengine
-            "modelaccounttpmratelimitexceeded modelaccountipmratelimitexceeded requestbursttoofast "
-            "ratelimiterror "  # vLLM, LiteLLM
-            "throttlingexception toomanyrequestsexception servicequotaexceededexception "  # Bedrock
-            "1302 1303"  # Zhipu
-        ),
-        Outcome.MODEL_NOT_FOUND: (
-            "model_not_found not_found_error not_found notfounderror model_not_available invalid_model "
-            "model_decommissioned "  # Groq
-            "deploymentnotfound unknown_model "  # Azure
-            "resource_not_found_error "  # Moonshot
-            "modelnotfound model_not_supported "  # DashScope
-            "invalidendpointormodel.notfound invalidendpointormodel modelnotopen modelnotactivated "  # Volcengine
-            "invalidendpoint.notfound invalidendpoint.closedendpoint "
-            "resourcenotfoundexception "  # Bedrock
-            "1211 1221 1222 "  # Zhipu
-            "20012"  # SiliconFlow
-        ),
-        Outcome.BAD_REQUEST: (
-            "context_length_exceeded request_too_large string_above_max_length unsupported_parameter "
-            "unsupported_value invalid_value missing_required_parameter invalid_type "  # OpenAI
-            "invalidparameter missingparameter badrequesterror validationexception "  # DashScope, vLLM, Bedrock
-            "1210 1212 1213 1214 1215 1261 "  # Zhipu
-            "20015"  # SiliconFlow
-        ),
-        Outcome.CONTENT_FILTERED: (
-            "content_filter content_policy_violation responsibleaipolicyviolation image_content_policy_violation "
-            "bio_policy misalignment_policy_violation "  # OpenAI
-            "datainspectionfailed data_inspection_failed "  # DashScope
-            "sensitivecontentdetected inputtextsensitivecontentdetected outputtextsensitivecontentdetected "
-            "inputimagesensitivecontentdetected inputtextriskdetection outputtextriskdetection "  # Volcengine
-            "new_sensitive input_sensitive output_sensitive "  # MiniMax
-            "contentpolicyviolationerror "  # LiteLLM
-            "1300 1301"  # Zhipu
-        ),
-        Outcome.OVERLOADED: (
-            "overloaded_error overloaded service_unavailable engine_overloaded server_overloaded unavailable "
-            "engine_overloaded_error "  # Moonshot
-            "nocapacity no_capacity system_overloaded "  # Azure
-            "capacity_exceeded model_capacity_exceeded "  # Groq, Together
-            "serveroverloaded "  # Volcengine
-            "modelunavailable "  # DashScope
-            "serviceunavailableerror "  # vLLM, LiteLLM
-            "serviceunavailableexception modelnotreadyexception "  # Bedrock
-            "1305 1312 "  # Zhipu
-            "50505 50603"  # SiliconFlow
-        ),
-        Outcome.SERVER_ERROR: (
-            "internal internal_error internal_server_error deadline_exceeded timeout_error "
-            "internalerror internalservererror modelservingerror "  # DashScope
-            "internalserviceerror "  # Volcengine
-            "internalserverexception modelerrorexception modeltimeoutexception modelstreamerrorexception "  # Bedrock
-            "1200 1230 1234"  # Zhipu
-        ),
-    }
-)
+_BY_OUTCOME: Final[Mapping[Outcome, str]] = {
+    Outcome.UNAUTHORIZED: (
+        "invalid_api_key authentication_error unauthorized unauthenticated no_api_key key_inactive "  # OpenAI shape
+        "account_deactivated invalid_organization "  # OpenAI
+        "invalid_authentication_error incorrect_api_key_error "  # Moonshot
+        "api_key_invalid access_token_expired access_token_type_unsupported "  # Gemini
+        "invalidapikey "  # DashScope
+        "authenticationerror "  # Volcengine, vLLM, LiteLLM
+        "auth_error token_not_found_in_db expired_key "  # LiteLLM
+        "unrecognizedclientexception invalidsignatureexception expiredtokenexception "  # Bedrock
+        "missingauthenticationtokenexception "
+        "1000 1001 1002 1003 1004"  # Zhipu
+    ),
+    Outcome.FORBIDDEN: (
+        "permission_error permission_denied permission_denied_error access_denied accessdenied "
+        "unsupported_country_region_territory access_terminated ip_not_authorized organization_restricted "
+        "service_disabled api_key_service_blocked api_key_http_referrer_blocked api_key_ip_address_blocked "
+        "access_terminated_error "  # Moonshot
+        "model_terms_required "  # Groq
+        "permissiondeniederror permissiondenied operationdenied "  # vLLM, LiteLLM, Volcengine
+        "accessdeniedexception "  # Bedrock
+        "model_access_denied key_model_access_denied team_model_access_denied "  # LiteLLM
+        "1110 1111 1112 1120 1121 1220 1311 1313"  # Zhipu: the account, not the key
+    ),
+    Outcome.QUOTA_EXHAUSTED: (
+        "insufficient_quota credit_balance_exhausted billing_hard_limit_reached billing_not_active "  # OpenAI
+        "organization_usage_limit_exceeded organization_spend_limit_exceeded project_spend_limit_exceeded "
+        "billing_error enforced_spend_limit_reached "  # Anthropic
+        "payment_required insufficient_credits insufficient_balance "  # OpenRouter, DeepSeek
+        "insufficient_user_quota pre_consume_token_quota_failed "  # the One API family of gateways
+        "exceeded_current_quota_error "  # Moonshot
+        "arrearage prepaidbilloverdue postpaidbilloverdue commoditynotpurchased "  # DashScope
+        "allocationquota.freetieronly "
+        "accountoverdueerror operationdenied.serviceoverdue quotaexceeded setlimitexceeded "  # Volcengine
+        "budget_exceeded "  # LiteLLM
+        "insufficient_balance_error "  # MiniMax
+        "1113 1304 1308 1309 1310 "  # Zhipu
+        "30001"  # SiliconFlow
+    ),
+    Outcome.RATE_LIMITED: (
+        "rate_limit_exceeded rate_limit_error rate_limited rate_limit slow_down too_many_requests tokens requests "
+        "ramp_limit_exceeded "  # Anthropic
+        "resource_exhausted rate_limit_reached ratelimitreached "  # Gemini, Azure
+        "rate_limit_reached_error "  # Moonshot
+        "throttling limit_requests limit_burst_rate throttling_error "  # DashScope, LiteLLM
+        "ratelimitexceeded accountratelimitexceeded modelaccountrpmratelimitexceeded "  # Volcengine
+        "modelaccounttpmratelimitexceeded modelaccountipmratelimitexceeded requestbursttoofast "
+        "ratelimiterror "  # vLLM, LiteLLM
+        "throttlingexception toomanyrequestsexception servicequotaexceededexception "  # Bedrock
+        "1302 1303"  # Zhipu
+    ),
+    Outcome.MODEL_NOT_FOUND: (
+        "model_not_found not_found_error not_found notfounderror model_not_available invalid_model "
+        "model_decommissioned "  # Groq
+        "deploymentnotfound unknown_model "  # Azure
+        "resource_not_found_error "  # Moonshot
+        "modelnotfound model_not_supported "  # DashScope
+        "invalidendpointormodel.notfound invalidendpointormodel modelnotopen modelnotactivated "  # Volcengine
+        "invalidendpoint.notfound invalidendpoint.closedendpoint "
+        "resourcenotfoundexception "  # Bedrock
+        "1211 1221 1222 "  # Zhipu
+        "20012"  # SiliconFlow
+    ),
+    Outcome.BAD_REQUEST: (
+        "context_length_exceeded request_too_large string_above_max_length unsupported_parameter "
+        "unsupported_value invalid_value missing_required_parameter invalid_type "  # OpenAI
+        "invalidparameter missingparameter badrequesterror validationexception "  # DashScope, vLLM, Bedrock
+        "1210 1212 1213 1214 1215 1261 "  # Zhipu
+        "20015"  # SiliconFlow
+    ),
+    Outcome.CONTENT_FILTERED: (
+        "content_filter content_policy_violation responsibleaipolicyviolation image_content_policy_violation "
+        "bio_policy misalignment_policy_violation "  # OpenAI
+        "datainspectionfailed data_inspection_failed "  # DashScope
+        "sensitivecontentdetected inputtextsensitivecontentdetected outputtextsensitivecontentdetected "
+        "inputimagesensitivecontentdetected inputtextriskdetection outputtextriskdetection "  # Volcengine
+        "new_sensitive input_sensitive output_sensitive "  # MiniMax
+        "contentpolicyviolationerror "  # LiteLLM
+        "1300 1301"  # Zhipu
+    ),
+    Outcome.OVERLOADED: (
+        "overloaded_error overloaded service_unavailable engine_overloaded server_overloaded unavailable "
+        "engine_overloaded_error "  # Moonshot
+        "nocapacity no_capacity system_overloaded "  # Azure
+        "capacity_exceeded model_capacity_exceeded "  # Groq, Together
+        "serveroverloaded "  # Volcengine
+        "modelunavailable "  # DashScope
+        "serviceunavailableerror "  # vLLM, LiteLLM
+        "serviceunavailableexception modelnotreadyexception "  # Bedrock
+        "1305 1312 "  # Zhipu
+        "50505 50603"  # SiliconFlow
+    ),
+    Outcome.SERVER_ERROR: (
+        "internal internal_error internal_server_error deadline_exceeded timeout_error "
+        "internalerror internalservererror modelservingerror "  # DashScope
+        "internalserviceerror "  # Volcengine
+        "internalserverexception modelerrorexception modeltimeoutexception modelstreamerrorexception "  # Bedrock
+        "1200 1230 1234"  # Zhipu
+    ),
+}
+
+CODES: Final[Mapping[str, Outcome]] = {
+    code: outcome for outcome, codes in _BY_OUTCOME.items() for code in codes.split()
+}
 
 # MiniMax's base_resp.status_code, whose numbers mean other things elsewhere.
 MINIMAX: Final[Mapping[int, Outcome]] = {
@@ -232,7 +230,9 @@ def code(names: Iterable[str], message: str = "", *, quota_is_rate: bool = False
         known = CODES.get(key) or CODES.get(key.partition(".")[0])
         if known is not None:
             return known
-    for key in keys:
-        if len(key) == 3 and key.isascii() and key.isdigit() and 400 <= int(key) < 600:
-            return status(int(key))
-    return None
+    return next((status(int(key)) for key in keys if repeats_status(key)), None)
+
+
+def repeats_status(name: str) -> bool:
+    """Whether a code is an HTTP status of failure: 400 to 599."""
+    return len(name) == 3 and name.isascii() and name.isdigit() and name[0] in "45"

@@ -87,7 +87,8 @@ def find(document: Any, *, quota_is_rate: bool) -> ProviderError | None:
     if inner is None:
         return None
     message = _message(inner) or _message(document)
-    names = list(dict.fromkeys((*_names(inner), *_names(document))))
+    # A code of three digits repeats the HTTP status, and so says less than anything else.
+    names = sorted(dict.fromkeys((*_names(inner), *_names(document))), key=classify.repeats_status)
     if not names and not message:
         return None
     return ProviderError(
