@@ -21,21 +21,31 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 	@$(PYTHON) scripts/debian_services.py
 	@$(BIN)/pytest $(ARGS)
 
-check: ## style, types, import direction
-	@$(BOOTSTRAP) test check
+check: style types imports ## style, types, import direction, a lock file that fits pyproject.toml
+
+.PHONY: style types imports checkers
+style: checkers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	@$(BIN)/python scripts/link_tree.py
+
+types: checkers
 	$(BIN)/mypy .types/aimon $(wildcard benchmarks scripts tests)
-	@# From inside the tree, since it puts the current folder before everything else on its path.
+
+# From inside the tree, since import-linter looks into the current folder first.
+imports: checkers
 	cd .types && ../$(BIN)/lint-imports --no-logo --config ../pyproject.toml --cache-dir ../.import_linter_cache
+
+checkers:
+	@$(BOOTSTRAP) test check
+	@$(BIN)/uv lock --check --offline --quiet
+	@$(BIN)/python scripts/link_tree.py
 
 bench: ## the measured claims of the documentation
 	@$(BOOTSTRAP) test
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script || exit; done
 
 lock: ## renew uv.lock after a change of dependencies; `make lock ARGS=--upgrade` for the newest of all
-	@$(BOOTSTRAP) check
+	@test -x $(BIN)/uv || $(BOOTSTRAP) check
 	$(BIN)/uv lock $(ARGS)
 
 clean: ## remove all that make made

@@ -80,7 +80,11 @@ def install_with_pip(groups: list[str]) -> None:
         held.write("\n".join(constraints(lock)) + "\n")
         held.flush()
         arguments = pip_arguments(pyproject, groups)
-        run([VENV_PYTHON, "-m", "pip", "install", "--quiet", "--constraint", held.name, *arguments])
+        run(
+            [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--constraint", held.name, *arguments],
+            # setuptools warns, at length, that a folder is named as the package is; that is on purpose.
+            PYTHONWARNINGS="ignore:Editable installation",
+        )
 
 
 def constraints(lock: dict[str, Any]) -> list[str]:
@@ -183,7 +187,5 @@ def run(command: list[Any], **environment: str) -> None:
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what tells users of an older Python
-        sys.exit(
-            f"aimon needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.12 …"
-        )
+        sys.exit(f"aimon needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.12 …")
     main(sys.argv[1:])

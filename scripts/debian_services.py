@@ -1,9 +1,8 @@
-"""Put Debian's Prometheus, Pushgateway and Alertmanager into `.services/bin` where they are missing.
+"""Get Debian's Prometheus, Pushgateway and Alertmanager for the tests, where they are missing.
 
-The packages are downloaded and unpacked, not installed: that needs no root and, other than `apt-get
-install`, starts no server on a developer's machine. apt checks their signatures as always. Where that is
-impossible (no apt, no network) it says so and succeeds: the tests that need the programs then skip loudly,
-or fail when CI=true.
+As root, or with sudo that asks nothing, it installs the packages. Otherwise it unpacks what works unpacked
+into `.services/bin`. Where neither works (no apt, no network) it says so and succeeds: the tests that need
+the programs then skip loudly, or fail when CI=true.
 """
 
 from __future__ import annotations
@@ -21,46 +20,72 @@ PACKAGES = {
     "prometheus-pushgateway": ("prometheus-pushgateway",),
     "prometheus-alertmanager": ("prometheus-alertmanager", "amtool"),
 }
+# Alertmanager reads its default template from /usr/share, and so works only installed.
+WORK_UNPACKED = {"prometheus", "prometheus-pushgateway"}
 
 
 def main() -> None:
-    """Download what is missing."""
-    search_path = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{BIN}"
-    missing = [
-        package
-        for package, programs in PACKAGES.items()
-        if not all(shutil.which(program, path=search_path) for program in programs)
-    ]
+    """Install or unpack what is missing."""
+    missing = [package for package, programs in PACKAGES.items() if not all(map(find, programs))]
     if not missing:
         return
     if not shutil.which("apt-get"):
-        print(f"Missing, and without apt-get to download them: {', '.join(missing)}", file=sys.stderr)
+        print(f"missing, and without apt-get to install them: {', '.join(missing)}", file=sys.stderr)
         return
-    print(f"Downloading {', '.join(missing)} into {BIN} …", flush=True)
+    as_root = root_prefix()
     try:
-        download(missing)
+        if as_root is not None:
+            install(missing, as_root)
+        elif unpackable := [package for package in missing if package in WORK_UNPACKED]:
+            unpack(unpackable)
     except subprocess.CalledProcessError as error:
-        print(f"apt-get failed, going on without: {error.stderr.strip()}", file=sys.stderr)
+        print(f"going on without {', '.join(missing)}: {error.cmd[0]} said: {error.stderr.strip()}", file=sys.stderr)
 
 
-def download(packages: list[str]) -> None:
-    """Fetch Debian packages and keep their programs.
+def find(program: str) -> str | None:
+    """Return where a program is, on PATH or unpacked by an earlier run."""
+    return shutil.which(program) or shutil.which(program, path=str(BIN))
+
+
+def root_prefix() -> list[str] | None:
+    """Return what makes a command run as root: nothing for root, sudo where it asks nothing, else None."""
+    if os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], check=False, capture_output=True).returncode == 0:
+        return [sudo, "-n"]
+    return None
+
+
+def install(packages: list[str], as_root: list[str]) -> None:
+    """Install packages, without the servers that they would start with the machine.
 
     Raises:
-        subprocess.CalledProcessError: apt or dpkg failed; its `stderr` says why.
+        subprocess.CalledProcessError: apt failed; `stderr` says why.
     """
+    print(f"Installing {', '.join(packages)} …", flush=True)
+    run([*as_root, "apt-get", "-qq", "update"])
+    quietly = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends"]
+    run([*as_root, *quietly, *packages])
+    if Path("/run/systemd/system").exists():
+        # The tests start their own; nobody asked for these to listen on all addresses.
+        run([*as_root, "systemctl", "disable", "--now", *packages])
+
+
+def unpack(packages: list[str]) -> None:
+    """Download packages, checked by apt as always, and keep their programs.
+
+    Raises:
+        subprocess.CalledProcessError: apt or dpkg failed; `stderr` says why.
+    """
+    print(f"Unpacking {', '.join(packages)} into {BIN} …", flush=True)
     BIN.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         for name in ("lists/partial", "cache/archives/partial"):
             (root / name).mkdir(parents=True)
         # Package lists of its own, since only root may refresh the system's, and a fresh machine has none.
-        options = [
-            f"Dir::State::lists={root}/lists",
-            f"Dir::Cache={root}/cache",
-            "APT::Sandbox::User=root",  # its usual user, _apt, can't write to our folder
-        ]
-        apt = ["apt-get", "-qq", *(part for option in options for part in ("-o", option))]
+        apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={root}/lists", "-o", f"Dir::Cache={root}/cache"]
         run([*apt, "update"], root)
         run([*apt, "download", *packages], root)
         for package in sorted(root.glob("*.deb")):
@@ -69,8 +94,8 @@ def download(packages: list[str]) -> None:
             shutil.move(program, BIN / program.name)
 
 
-def run(command: list[str], folder: Path) -> None:
-    """Run a command in `folder`; its output shows only in the error it raises."""
+def run(command: list[str], folder: Path | None = None) -> None:
+    """Run a command, in `folder`; its output shows only in the error that it raises."""
     subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
 
 

@@ -58,7 +58,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section(f"NOT TESTED: {missed.total()}", sep="!", red=True, bold=True)
     for name, count in sorted(missed.items()):
         terminalreporter.line(f"{count} for want of {name}")
-    terminalreporter.line(f"To run them: make test, or: sudo apt-get install -y {' '.join(packages)}")
+    terminalreporter.line(f"To run them: sudo apt-get install -y {' '.join(packages)}")
 
 
 def require_binary(name: str, config: pytest.Config) -> Path:

@@ -56,7 +56,7 @@ def test_a_missing_program_skips_with_a_count_and_a_command(
             "*!!! NOT TESTED: 2 !!!*",
             "1 for want of prometheus",
             "1 for want of promtool",
-            "To run them: make test, or: sudo apt-get install -y prometheus",
+            "To run them: sudo apt-get install -y prometheus",
         ]
     )
     assert result.ret == pytest.ExitCode.OK
