@@ -1,0 +1,159 @@
+"""The first TCP connection that a list of addresses yields (RFC 8305, "Happy Eyeballs").
+
+A dead address must neither fail the call nor eat its time: the next attempt starts when the last one failed,
+or after a quarter of a second, and the first to succeed wins.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import httpcore
+
+from aimon.probes.network.errors import TCPError, TCPReason
+from aimon.probes.network.resolve import Address
+
+# RFC 8305, section 5, "Connection Attempt Delay".
+ATTEMPT_DELAY = 0.25
+
+_IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK}
+_REASONS: dict[int, TCPReason] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "reset",
+    errno.ECONNABORTED: "reset",
+    errno.EHOSTUNREACH: "unreachable",
+    errno.ENETUNREACH: "unreachable",
+    errno.ETIMEDOUT: "timeout",
+    errno.EMFILE: "local",
+    errno.ENFILE: "local",
+    errno.ENOBUFS: "local",
+    errno.ENOMEM: "local",
+    errno.EADDRNOTAVAIL: "local",
+    errno.EADDRINUSE: "local",
+    errno.EPERM: "local",
+    errno.EACCES: "local",
+}
+
+SocketOpener = Callable[[int], socket.socket]
+
+
+class Connected(NamedTuple):
+    """A new connection: its socket, the address of the peer, and since when (seconds of `time.monotonic()`)."""
+
+    sock: socket.socket
+    address: Address
+    at: float
+
+
+async def connect_first(addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None) -> Connected:
+    """Connects to the first address that accepts.
+
+    Args:
+        addresses: Where to try, in this order; at least one.
+        open_socket: Makes a non-blocking socket of a family.
+        timeout: Seconds for all attempts together; `None` leaves it to the system.
+
+    Returns:
+        The connection; its socket is the caller's to close.
+
+    Raises:
+        TCPError: Every address failed; the message says how.
+        httpcore.ConnectTimeout: The time was up before an address answered.
+    """
+    race = _Race(addresses, open_socket, timeout)
+    try:
+        winner = await race.winner
+    except BaseException:
+        # A cancellation can come between the end of the race and this task's turn: its winner is closed then.
+        race.end(None)
+        raise
+    race.end(winner.sock)
+    return winner
+
+
+class _Race:
+    """Attempts on non-blocking sockets by the loop's callbacks alone; a task for each would cost more."""
+
+    def __init__(self, addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.winner: asyncio.Future[Connected] = self._loop.create_future()
+        self._untried = iter(addresses)
+        self._open_socket = open_socket
+        self._sockets: dict[socket.socket, Address] = {}
+        self._failures: list[tuple[Address, int]] = []
+        self._next: asyncio.TimerHandle | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        if timeout is not None:
+            self._limit = self._loop.call_later(max(0.0, timeout), self._expire, timeout)
+        self._try_next()
+
+    def end(self, winner: socket.socket | None) -> None:
+        """Stops all attempts and closes their sockets, but for the winner's."""
+        for timer in (self._next, self._limit):
+            if timer is not None:
+                timer.cancel()
+        for sock in self._sockets:
+            self._loop.remove_writer(sock)
+            if sock is not winner:
+                sock.close()
+
+    def _try_next(self) -> None:
+        """Starts attempts until one is on its way; when none is left, their failures are the result."""
+        if self.winner.done():
+            return
+        if self._next is not None:
+            self._next.cancel()
+        for address in self._untried:
+            try:
+                sock = self._open_socket(address.family)
+            except OSError as error:
+                self._failures.append((address, error.errno or 0))
+                continue
+            self._sockets[sock] = address
+            code = sock.connect_ex(address.sockaddr)
+            if code in _IN_PROGRESS:
+                self._loop.add_writer(sock, self._settle, sock)
+                self._next = self._loop.call_later(ATTEMPT_DELAY, self._try_next)
+                return
+            if code == 0:
+                self._win(sock)
+                return
+            self._lose(sock, code)
+        if not self._sockets:
+            _, code = self._failures[-1]
+            self.winner.set_exception(
+                TCPError(f"cannot connect: {self._describe_failures()}", _REASONS.get(code, "failed"))
+            )
+
+    def _settle(self, sock: socket.socket) -> None:
+        """The kernel has decided about an attempt."""
+        if self.winner.done():
+            return
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == 0:
+            self._win(sock)
+            return
+        self._loop.remove_writer(sock)
+        self._lose(sock, code)
+        self._try_next()
+
+    def _win(self, sock: socket.socket) -> None:
+        self.winner.set_result(Connected(sock, self._sockets[sock], time.monotonic()))
+
+    def _lose(self, sock: socket.socket, code: int) -> None:
+        self._failures.append((self._sockets.pop(sock), code))
+        sock.close()
+
+    def _expire(self, timeout: float) -> None:
+        if self.winner.done():
+            return
+        waiting = ", ".join(map(str, self._sockets.values()))
+        failed = f" ({self._describe_failures()})" if self._failures else ""
+        self.winner.set_exception(httpcore.ConnectTimeout(f"no connection to {waiting} within {timeout:.3g} s{failed}"))
+
+    def _describe_failures(self) -> str:
+        return ", ".join(f"{address}: {os.strerror(code).lower()}" for address, code in self._failures)

@@ -1,0 +1,62 @@
+"""Failures before a request is on its way, each kind recognisable.
+
+All derive from httpcore's own exceptions, so that httpcore and httpx treat and map them like theirs. Where the
+time was up it is `httpcore.ConnectTimeout`, whose message names the phase; only the resolver's is a
+`ResolveError`, because the name server is what to look at then.
+"""
+
+from typing import Literal
+
+import httpcore
+
+ResolveReason = Literal["not_found", "temporary", "timeout", "failed"]
+TCPReason = Literal["refused", "reset", "unreachable", "timeout", "local", "failed"]
+TLSReason = Literal[
+    "expired",
+    "not_yet_valid",
+    "self_signed",
+    "unknown_issuer",
+    "hostname_mismatch",
+    "untrusted",
+    "not_tls",
+    "closed",
+    "handshake",
+]
+
+
+class ResolveError(httpcore.ConnectError):
+    """The host's name gave no address.
+
+    Attributes:
+        reason: `not_found` (no such name, or no address of the family asked for), `temporary` (the name server
+            could not say), `timeout` (it said nothing in time), `failed` (anything else).
+    """
+
+    def __init__(self, message: str, reason: ResolveReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TCPError(httpcore.ConnectError):
+    """No address of the host accepted a connection.
+
+    Attributes:
+        reason: Why the last one tried did not; `local` blames this machine (no file descriptor or port free).
+    """
+
+    def __init__(self, message: str, reason: TCPReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TLSError(httpcore.ConnectError):
+    """The TLS handshake failed, most often because the certificate can't be trusted.
+
+    Attributes:
+        reason: Why; `untrusted` is a certificate fault without a name of its own, `not_tls` an answer in another
+            protocol, `closed` a peer that hung up, `handshake` anything else.
+    """
+
+    def __init__(self, message: str, reason: TLSReason) -> None:
+        super().__init__(message)
+        self.reason = reason

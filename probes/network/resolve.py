@@ -1,0 +1,116 @@
+"""Name resolution that is timed where it happens and that nobody has to wait for."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any
+
+from aimon.probes.network.errors import ResolveError, ResolveReason
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of a host, as the socket functions take it."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        host, port = self.sockaddr[:2]
+        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+
+
+async def resolve(host: str, port: int, family: int, timeout: float | None) -> tuple[Sequence[Address], float]:
+    """Finds the addresses of a host.
+
+    Args:
+        host: A name or an address literal.
+        port: TCP port, kept in the addresses.
+        family: `socket.AF_INET`, `AF_INET6`, or `AF_UNSPEC` for both.
+        timeout: Seconds to wait for the resolver; `None` waits as long as it takes.
+
+    Returns:
+        The addresses in the order to try them: the resolver's, with the families taking turns (RFC 8305, section
+        4). And when the resolver answered, in seconds of `time.monotonic()`.
+
+    Raises:
+        ResolveError: There are none, or none came in time.
+    """
+    try:
+        addresses, answered = _look_up(host, port, family, socket.AI_NUMERICHOST)
+    except (socket.gaierror, UnicodeError):  # a name, not a literal
+        addresses, answered = await _in_thread(host, port, family, timeout)
+    first = [address for address in addresses if address.family == addresses[0].family]
+    others = [address for address in addresses if address.family != addresses[0].family]
+    turns = chain.from_iterable(zip_longest(first, others))
+    return [address for address in turns if address is not None], answered
+
+
+_Answer = tuple[list[Address], float]
+
+
+def _look_up(host: str, port: int, family: int, flags: int) -> _Answer:
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP, flags)
+    return [Address(entry[0], entry[4]) for entry in found], time.monotonic()
+
+
+async def _in_thread(host: str, port: int, family: int, timeout: float | None) -> _Answer:
+    """Asks the system's resolver, which blocks, without holding up anything else.
+
+    Each lookup has a thread of its own. In the loop's shared pool of a few threads, names that don't resolve
+    would make the others wait, and the wait would pass for DNS time; asyncio would also wait for the pool at
+    exit, long after the deadline. A daemon thread can be left behind.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[_Answer] = loop.create_future()
+
+    def deliver(found: _Answer | Exception) -> None:
+        if answer.done():  # nobody waits any more
+            return
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    def work() -> None:
+        try:
+            found: _Answer | Exception = _look_up(host, port, family, 0)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the task that waits
+            found = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(deliver, found)
+
+    threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
+    try:
+        async with asyncio.timeout(timeout):
+            return await answer
+    except TimeoutError:
+        raise ResolveError(
+            f"cannot resolve {host!r}: no answer from the name server within {timeout:.3g} s", "timeout"
+        ) from None
+    except socket.gaierror as error:
+        raise _unresolved(host, family, error) from error
+    except UnicodeError as error:
+        raise ResolveError(f"cannot resolve {host!r}: not a valid host name", "not_found") from error
+
+
+def _unresolved(host: str, family: int, error: socket.gaierror) -> ResolveError:
+    asked = {int(socket.AF_INET): " over IPv4", int(socket.AF_INET6): " over IPv6"}.get(family, "")
+    for name, (reason, text) in _FAILURES.items():
+        # Which of the codes exist depends on the platform.
+        if error.errno is not None and error.errno == getattr(socket, name, None):
+            return ResolveError(f"cannot resolve {host!r}{asked}: {text}", reason)
+    return ResolveError(f"cannot resolve {host!r}{asked}: {error.strerror or 'no reason given'}", "failed")
+
+
+_FAILURES: dict[str, tuple[ResolveReason, str]] = {
+    "EAI_NONAME": ("not_found", "no such host"),
+    "EAI_NODATA": ("not_found", "the name has no address"),
+    "EAI_ADDRFAMILY": ("not_found", "the name has no address of this family"),
+    "EAI_AGAIN": ("temporary", "the name server did not answer"),
+}

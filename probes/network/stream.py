@@ -1,0 +1,214 @@
+"""A TCP connection that reads as soon as the event loop can and knows when what it read had arrived."""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+import httpcore
+
+from aimon.probes.network.arrival import StampClock, enable_stamps, receive
+from aimon.probes.network.marks import NetworkMarks
+from aimon.probes.network.tls import TLSStream, start_tls
+
+READ_BYTES = 64 * 1024
+# Past this the kernel's own buffer, and so the sender, has to wait for the reader.
+BUFFER_BYTES = 4 * READ_BYTES
+
+
+class _Chunk(NamedTuple):
+    """What one read of the socket brought; no data marks the end of the stream."""
+
+    data: bytes
+    received: float
+    stamp: float | None
+
+
+class SocketStream(httpcore.AsyncNetworkStream):
+    """An httpcore stream on a connected non-blocking socket that it owns.
+
+    Reading does not wait to be asked. One read that finds several segments gets the last one's stamp for all of
+    them, so the sooner it comes, the truer the stamps. What was read waits here, each chunk with its time, which
+    goes into the marks when the chunk is handed out.
+
+    Args:
+        sock: The socket.
+        marks: Where to note writes and arrivals.
+        stamps: Whether to use the kernel's arrival stamps where there are any.
+        deadline: Until when TLS must be established too (seconds of `time.monotonic()`).
+    """
+
+    def __init__(self, sock: socket.socket, marks: NetworkMarks, *, stamps: bool, deadline: float | None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self._marks = marks
+        self._deadline = deadline
+        self._clock = StampClock() if stamps and enable_stamps(sock) else None
+        self._chunks: deque[_Chunk] = deque()
+        self._buffered = 0
+        self._reading = False
+        self._ended = False
+        self._fault: OSError | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._resume()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Returns what one read of the socket brought, at most `max_bytes`; nothing at the end of the stream.
+
+        Raises:
+            httpcore.ReadTimeout: Nothing arrived in `timeout` seconds.
+            httpcore.ReadError: The connection broke, or was closed meanwhile.
+        """
+        if not self._chunks and not self._ended:
+            await self._until_readable(timeout)
+        if not self._chunks:
+            if self._fault is not None:
+                raise httpcore.ReadError(_describe(self._fault)) from self._fault
+            return b""  # as before: the end stays the end
+        chunk = self._chunks.popleft()
+        data = chunk.data
+        if len(data) > max_bytes:
+            self._chunks.appendleft(chunk._replace(data=data[max_bytes:]))
+            data = data[:max_bytes]
+        self._buffered -= len(data)
+        if not self._reading and not self._ended and self._buffered < BUFFER_BYTES:
+            self._resume()
+        self._marks.read(chunk.received, chunk.stamp)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Hands all of `buffer` to the kernel.
+
+        Raises:
+            httpcore.WriteTimeout: The peer did not take it in `timeout` seconds.
+            httpcore.WriteError: The connection broke, or was closed meanwhile.
+        """
+        rest = memoryview(buffer)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while rest:
+            # Taken before the call, since the answer may arrive before the call returns.
+            at = time.monotonic()
+            try:
+                rest = rest[self._sock.send(rest) :]
+            except BlockingIOError:
+                await self._until_writable(None if deadline is None else deadline - at)
+            except OSError as error:
+                raise httpcore.WriteError(_describe(error)) from error
+            else:
+                self._marks.wrote(at)
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> TLSStream:
+        """Speaks TLS from here on; see `aimon.probes.network.tls.start_tls`."""
+        return await start_tls(
+            self, ssl_context, server_hostname, marks=self._marks, timeout=timeout, deadline=self._deadline
+        )
+
+    async def aclose(self) -> None:
+        """Closes the connection at once; a read or write still under way fails."""
+        if self._sock.fileno() < 0:
+            return
+        self._ended = True
+        self._pause()
+        self._loop.remove_writer(self._sock)
+        self._sock.close()
+        for waiter, error in ((self._reader, httpcore.ReadError), (self._writer, httpcore.WriteError)):
+            if waiter is not None:
+                _settle(waiter, error("the connection was closed"))
+
+    def get_extra_info(self, info: str) -> Any:
+        """Answers what httpcore asks: `socket`, `client_addr`, `server_addr`, `is_readable`."""
+        match info:
+            case "socket":
+                return self._sock
+            case "client_addr":
+                return self._sock.getsockname()
+            case "server_addr":
+                return self._sock.getpeername()
+            case "is_readable":
+                return bool(self._chunks) or self._ended
+            case _:
+                return None
+
+    def _resume(self) -> None:
+        self._loop.add_reader(self._sock, self._receive)
+        self._reading = True
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._loop.remove_reader(self._sock)
+            self._reading = False
+
+    def _receive(self) -> None:
+        """Takes one chunk off the socket, with its time; called by the loop when there is something."""
+        stamp = None
+        try:
+            if self._clock is None:
+                data = self._sock.recv(READ_BYTES)
+            else:
+                data, stamp = receive(self._sock, READ_BYTES)
+        except (BlockingIOError, InterruptedError):  # a spurious wake-up
+            return
+        except OSError as error:
+            self._fault = error
+        else:
+            if self._clock is None or stamp is None:
+                self._chunks.append(_Chunk(data, time.monotonic(), None))
+            else:
+                self._chunks.append(_Chunk(data, *self._clock.convert(stamp)))
+            self._buffered += len(data)
+        self._ended = self._fault is not None or not data
+        if self._ended or self._buffered >= BUFFER_BYTES:
+            self._pause()
+        if self._reader is not None:
+            _settle(self._reader)
+
+    async def _until_readable(self, timeout: float | None) -> None:
+        self._reader = self._loop.create_future()
+        try:
+            await _limited(self._reader, timeout, httpcore.ReadTimeout, "nothing arrived")
+        finally:
+            self._reader = None
+
+    async def _until_writable(self, timeout: float | None) -> None:
+        self._writer = self._loop.create_future()
+        self._loop.add_writer(self._sock, _settle, self._writer)
+        try:
+            await _limited(self._writer, timeout, httpcore.WriteTimeout, "the request was not taken")
+        finally:
+            self._writer = None
+            if self._sock.fileno() >= 0:
+                self._loop.remove_writer(self._sock)
+
+
+async def _limited(waiter: asyncio.Future[None], timeout: float | None, error: type[Exception], what: str) -> None:
+    """Waits for a future of our own: a timer is all the limit needs, and less work than `asyncio.timeout`."""
+    if timeout is None:
+        return await waiter
+    timeout = max(0.0, timeout)
+    timer = waiter.get_loop().call_later(timeout, _expire, waiter, error, f"{what} within {timeout:.3g} s")
+    try:
+        return await waiter
+    finally:
+        timer.cancel()
+
+
+def _expire(waiter: asyncio.Future[None], error: type[Exception], message: str) -> None:
+    _settle(waiter, error(message))
+
+
+def _settle(waiter: asyncio.Future[None], error: Exception | None = None) -> None:
+    if waiter.done():
+        return
+    if error is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(error)
+
+
+def _describe(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
