@@ -2,6 +2,7 @@
 
 from aimon.probes.network.backend import NetworkBackend
 from aimon.probes.network.errors import ResolveError, TCPError, TLSError
+from aimon.probes.network.lag import watch_lag
 from aimon.probes.network.marks import NetworkMarks
 
-__all__ = ["NetworkBackend", "NetworkMarks", "ResolveError", "TCPError", "TLSError"]
+__all__ = ["NetworkBackend", "NetworkMarks", "ResolveError", "TCPError", "TLSError", "watch_lag"]

@@ -24,7 +24,8 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
 
         marks = NetworkMarks()
         pool = httpcore.AsyncConnectionPool(ssl_context=context, network_backend=NetworkBackend(marks))
-        async with pool, pool.stream("POST", url, …) as response: …
+        with watch_lag(marks):
+            async with pool, pool.stream("POST", url, …) as response: …
 
     httpcore's connect timeout limits the way to a usable connection as a whole: name, TCP, a proxy's tunnel,
     TLS.

@@ -20,8 +20,8 @@ class NetworkMarks:
         last_arrival: The bytes returned by the last read reached the socket; 0.0 before the first.
         stamped: Every arrival so far is the kernel's own time. Once false, some `last_arrival` was the time
             right after the read, which holds the event loop's lag.
-        lag: The longest time that the last bytes of a read had waited for it, seconds. Where a busy loop left
-            several segments to one read, the first of them waited longer than this shows.
+        lag: The longest time that the last bytes of a read had waited for it, seconds; under `watch_lag` also
+            the longest that the event loop was late for anything.
         address: IP address of the peer.
         tls_version: Such as `TLSv1.3`.
         alpn: Protocol agreed in the handshake, such as `h2`.
