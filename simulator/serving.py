@@ -99,7 +99,7 @@ async def _serve(request: Request, raw: bytes) -> None:
     if rule:
         stage = FAULTS[rule.fault].stage
         record.fault = rule.fault
-        record.outcome = expected_outcome(rule.fault, streamed=record.stream, vendor=request.vendor)
+        record.outcome = _expected(request, rule)
     if rule and stage == "connection":
         await SPOILS[rule.fault](request.connection, rule, record.stream)
     _check_key(request)
@@ -196,8 +196,7 @@ def _read(read: Callable[[Mapping[str, Any], str], Call], body: Mapping[str, Any
 def _known_model(request: Request, model: str) -> Profile:
     profile = request.profile.for_model(model)
     if profile is None:
-        kind = "model_not_found"
-        raise ProviderError(kind, expected_outcome(kind, streamed=False, vendor=request.vendor))
+        raise ProviderError("model_not_found", _expected(request, Rule("model_not_found")))
     return profile
 
 
@@ -227,6 +226,11 @@ def _admit(request: Request, tokens: int) -> Headers:
         kind = "rate_limited" if verdict.exceeded == "requests" else "token_rate_limited"
         raise ProviderError(kind, "rate_limited", headers=headers, retry_after=verdict.retry_after)
     return headers
+
+
+def _expected(request: Request, rule: Rule) -> str:
+    streamed = request.connection.record.stream
+    return expected_outcome(rule, dialect=request.target.dialect, streamed=streamed, vendor=request.vendor)
 
 
 def _extra_wait(rule: Rule | None) -> float:
