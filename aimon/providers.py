@@ -320,7 +320,9 @@ def target(
     if row is None:
         if dialect is None:
             raise ValueError("without a preset, a dialect is needed: one of " + ", ".join(dialects.NAMES))
-        row = Preset("custom", "custom", {dialect: ""})
+        if base_url is None:
+            raise ValueError("without a preset, base_url is needed, up to and including /v1 where there is one")
+        row = Preset("custom", "custom", {dialect: base_url})
     dialect = dialect or row.dialect
     if dialect not in dialects.NAMES:
         raise KeyError(f"no dialect {dialect!r}; there are {', '.join(dialects.NAMES)}")
