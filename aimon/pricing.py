@@ -1,0 +1,322 @@
+"""What a call cost, in the reporting currency; None where that is not known, never 0 instead.
+
+A price comes from the configuration (of the endpoint, or of a model's name) or else from genai-prices, the
+public price list that ships as a package (USD; imported on first use, since that takes 0.1 s). A price in another
+currency needs a rate: `fx: {USD: 7.10}` says that 1 USD is 7.10 of the reporting currency.
+
+Prices in yuan are not shipped. Vendors publish them in tiers and change them often, and they are not the dollar
+price times a rate, so a number in the code would be wrong before long: put the one of your contract into `prices`.
+A server of your own (vLLM, Ollama) has no list price either; its cost is unknown unless configured, and
+`prices: {input: 0, output: 0}` says that it is free.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aimon.result import Result, Usage
+
+PER = {"1M": 1_000_000, "1K": 1_000}
+
+# Our preset's name → the provider's id in genai-prices. The presets left out have no list price there, or are
+# proxies, whose operator names the models and sets the price.
+LISTED_PROVIDERS = MappingProxyType(
+    {
+        "openai": "openai",
+        "anthropic": "anthropic",
+        "gemini": "google",
+        "azure": "azure",
+        "deepseek": "deepseek",
+        "zhipu": "zhipuai",
+        "moonshot": "moonshotai",
+        "minimax": "minimax",
+        "openrouter": "openrouter",
+        "groq": "groq",
+        "mistral": "mistral",
+        "xai": "x-ai",
+        "together": "together",
+        "fireworks": "fireworks",
+    }
+)
+
+# What calls of text are charged by; whatever else a listed model has a price for (audio, images, searches) is
+# nothing that they use.
+_LISTED_RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "output_reasoning_mtok", "requests_kcount")
+
+# Prices change at full minutes (time-of-day tariffs), so one look-up a minute is exact.
+_MINUTE = 60.0
+_MAX_CACHED = 1024
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+class PriceError(ValueError):
+    """A price that cannot be used: `key` names it, `problem` says what to write instead."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key = key
+        self.problem = problem
+        super().__init__(f"{key}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a call costs, in `currency` per token and per request.
+
+    Cached input and reasoning cost what other input and output cost, where they have no price of their own. An
+    `input` or `output` of None is not known: calls that have such tokens have no cost (embeddings have none).
+    The rates hold up to `linear_up_to` input tokens; calls with longer prompts are left to `calculate` (tiers).
+    """
+
+    input: float | None = None
+    output: float | None = None
+    cached_input: float | None = None
+    reasoning: float | None = None
+    per_request: float = 0.0
+    currency: str = "USD"
+    source: str = "config"
+    linear_up_to: float = math.inf
+    calculate: Callable[[Usage], float | None] | None = None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, object], *, currency: str = "USD", source: str = "config") -> Price:
+        """Reads `{input: 2.0, output: 8.0, cached_input: 0.5, currency: CNY, per: 1M}`. None counts as left out.
+
+        Args:
+            spec: amounts per million tokens, or per thousand with `per: 1K`; `per_request` is per request.
+            currency: of the amounts, unless `spec` says otherwise.
+            source: where the price comes from, for people: it becomes the Result's `price_source`.
+
+        Raises:
+            PriceError: an unknown key, or a value that is no amount.
+        """
+        spec = {key: value for key, value in spec.items() if value is not None}
+        for key in spec:
+            if key not in _SPEC_KEYS:
+                raise PriceError(str(key), f"unknown; known are {', '.join(_SPEC_KEYS)}")
+        per = spec.get("per", "1M")
+        if per not in PER:
+            raise PriceError("per", "write 1M or 1K: how many tokens the amounts are for")
+        if "input" not in spec and "per_request" not in spec:
+            raise PriceError("input", "missing: write the price of input tokens")
+        amounts = {key: _amount(key, spec[key]) / PER[str(per)] for key in _TOKEN_KEYS if key in spec}
+        return cls(
+            **amounts,
+            per_request=_amount("per_request", spec.get("per_request", 0.0)),
+            currency=_currency("currency", spec.get("currency", currency)),
+            source=source,
+        )
+
+
+_TOKEN_KEYS = ("input", "output", "cached_input", "reasoning")
+_SPEC_KEYS = (*_TOKEN_KEYS, "per_request", "currency", "per")
+
+
+def _amount(key: str, value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise PriceError(key, "write an amount, 0 or more, such as 2.50")
+    return float(value)
+
+
+def _currency(key: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) != 3 or not value.isascii() or not value.isalpha():
+        raise PriceError(key, "write the three letters of a currency, such as USD or CNY")
+    return value.upper()
+
+
+def cost(usage: Usage, price: Price) -> float | None:
+    """What a call with that usage costs, in the currency of the price.
+
+    None where the usage is not known, has tokens without a price, or contradicts itself (more cached input
+    than input). An answer without output tokens (embeddings) need not report them.
+    """
+    priced, tokens = price.output is not None, usage.output
+    if usage.input is None or (priced and tokens is None) or (tokens and not priced):
+        return None
+    if usage.input > price.linear_up_to and price.calculate is not None:
+        return price.calculate(usage)
+    prompt = _part(usage.input, price.input, usage.cached_input, price.cached_input)
+    answer = _part(tokens or 0, price.output, usage.reasoning, price.reasoning)
+    return None if prompt is None or answer is None else prompt + answer + price.per_request
+
+
+def _part(tokens: int, rate: float | None, special: int | None, special_rate: float | None) -> float | None:
+    """The cost of tokens of which some, `special`, may have a rate of their own."""
+    if not tokens and not special:
+        return 0.0
+    if rate is None:
+        return None
+    if special_rate is None or not special:
+        return tokens * rate
+    return (tokens - special) * rate + special * special_rate if special <= tokens else None
+
+
+class PriceBook:
+    """Finds prices and costs calls.
+
+    Args:
+        endpoints: prices by the endpoint's name; these win.
+        models: prices by `provider/model` or `model`, which may hold `*` and `?`. A full name wins over a
+            pattern, and of the patterns the first that matches.
+        currency: what costs are reported in.
+        fx: how much of the reporting currency 1 of another currency is.
+
+    Raises:
+        PriceError: a currency or a rate that is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoints: Mapping[str, Price] = _EMPTY,
+        models: Mapping[str, Price] = _EMPTY,
+        currency: str = "USD",
+        fx: Mapping[str, float] = _EMPTY,
+    ) -> None:
+        self.currency = _currency("currency", currency)
+        self._endpoints = dict(endpoints)
+        self._models = {name.casefold(): price for name, price in models.items()}
+        self._fx = {_currency("fx", name): _amount(f"fx.{name}", rate) for name, rate in fx.items()}
+        for name, rate in self._fx.items():
+            if not rate:
+                raise PriceError(f"fx.{name}", f"write how much {self.currency} 1 {name} is, such as 7.10")
+        self._fx[self.currency] = 1.0
+        self._listed: dict[tuple[str, str, str | None], tuple[float, Price | None]] = {}
+
+    def price(
+        self,
+        provider: str,
+        model: str,
+        endpoint: str | None = None,
+        at: float | None = None,
+        response_model: str | None = None,
+    ) -> Price | None:
+        """The price of a model, or None if nobody says.
+
+        Args:
+            provider: the preset's name.
+            model: as asked for.
+            endpoint: the configured name.
+            at: unix time of the call; now where it is left out.
+            response_model: the model that answered, where it is known. On the list it goes before the one
+                asked for: that may be an alias, or on Azure the name of a deployment.
+        """
+        if endpoint is not None and (price := self._endpoints.get(endpoint)) is not None:
+            return price
+        if self._models and (price := self._configured(provider, model)) is not None:
+            return price
+        return self._list_price(provider, model, response_model, at)
+
+    def cost(self, result: Result) -> Result:
+        """The Result with `cost`, `currency` and `price_source`; the same one where the cost is not known.
+
+        Where all that lacks is a rate, the cost stays None and `price_source` says which.
+        """
+        if result.usage.input is None:
+            return result
+        price = self.price(result.provider, result.model, result.endpoint, result.started_at, result.response_model)
+        amount = None if price is None else cost(result.usage, price)
+        if price is None or amount is None:
+            return result
+        rate = self._fx.get(price.currency)
+        if rate is None:
+            lacking = f"{price.currency} price, no fx rate to {self.currency}"
+            return msgspec.structs.replace(result, price_source=lacking)
+        source = price.source
+        if price.currency != self.currency:
+            source = f"{source}, 1 {price.currency} = {rate:g} {self.currency}"
+        return msgspec.structs.replace(result, cost=amount * rate, currency=self.currency, price_source=source)
+
+    def _configured(self, provider: str, model: str) -> Price | None:
+        names = (f"{provider}/{model}".casefold(), model.casefold())
+        for name in names:
+            if (price := self._models.get(name)) is not None:
+                return price
+        for pattern, price in self._models.items():
+            if any(fnmatchcase(name, pattern) for name in names):
+                return price
+        return None
+
+    def _list_price(self, provider: str, model: str, response_model: str | None, at: float | None) -> Price | None:
+        listed = LISTED_PROVIDERS.get(provider)
+        if listed is None:
+            return None
+        minute = (datetime.now(UTC).timestamp() if at is None else at) // _MINUTE
+        key = (listed, model, response_model)
+        known = self._listed.get(key)
+        if known is not None and known[0] == minute:
+            return known[1]
+        when = datetime.fromtimestamp(minute * _MINUTE, UTC)
+        price = None
+        for name in (response_model, model):
+            if name and price is None:
+                price = _listed_price(listed, name, when)
+        if len(self._listed) >= _MAX_CACHED:
+            self._listed.clear()  # the names of response models come from outside: there is no end to them
+        self._listed[key] = (minute, price)
+        return price
+
+
+def _listed_price(provider: str, model: str, when: datetime) -> Price | None:
+    """The price of a model in genai-prices at that time."""
+    genai_prices = import_module("genai_prices")
+    source = f"genai-prices {genai_prices.__version__}"
+    try:
+        listed = genai_prices.calc_price(
+            genai_prices.Usage(input_tokens=0, output_tokens=0),
+            model,
+            provider_id=provider,
+            genai_request_timestamp=when,
+        ).model_price
+    except LookupError:
+        return None
+    rates = {name: rate for name in _LISTED_RATES if (rate := getattr(listed, name)) is not None}
+    if not rates:
+        # The list leaves out the prices of free models, but also those that it does not know.
+        free = model.endswith(":free")
+        return Price(input=0.0, output=0.0, source=source) if free else None
+    starts = [tier.start for rate in rates.values() for tier in getattr(rate, "tiers", ())]
+    base = {name: float(getattr(rate, "base", rate)) for name, rate in rates.items()}
+    return Price(
+        input=_per_token(base.get("input_mtok")),
+        output=_per_token(base.get("output_mtok")),
+        cached_input=_per_token(base.get("cache_read_mtok")),
+        reasoning=_per_token(base.get("output_reasoning_mtok")),
+        per_request=base.get("requests_kcount", 0.0) / 1000,
+        source=source,
+        linear_up_to=min(starts, default=math.inf),
+        calculate=_tiered(genai_prices, listed) if starts else None,
+    )
+
+
+def _per_token(per_million: float | None) -> float | None:
+    return None if per_million is None else per_million / 1_000_000
+
+
+def _tiered(genai_prices: Any, listed: Any) -> Callable[[Usage], float | None]:
+    """Tiers are the price list's own business: it is asked with the tokens of each call."""
+
+    def calculate(usage: Usage) -> float | None:
+        try:
+            tokens = genai_prices.Usage(
+                input_tokens=usage.input,
+                output_tokens=usage.output or 0,
+                cache_read_tokens=usage.cached_input,
+                output_reasoning_tokens=usage.reasoning,
+            )
+            return float(listed.calc_price(tokens)["total_price"])
+        except ValueError:  # the counts contradict each other
+            return None
+
+    return calculate
