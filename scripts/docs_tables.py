@@ -1,0 +1,140 @@
+"""Write the tables of the documentation from the code, between `<!-- generated:NAME -->` and `<!-- /generated -->`.
+
+python scripts/docs_tables.py           rewrites docs/*.md
+python scripts/docs_tables.py --check   exits 1 where a page is not what the code says
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aimon import classify, dialects, providers
+from aimon.dialects import reasoning
+from aimon.outcome import FAULTS, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+DASH = "-"
+BLOCK = re.compile(r"(<!-- generated:([\w-]+) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(heads), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def code(text: str | None) -> str:
+    """Text as code; a dash where there is none."""
+    return f"`{text}`" if text else DASH
+
+
+def presets_markdown() -> str:
+    """Every preset: its base URL, the variable of its key, and the dialects that it serves."""
+    return table(
+        ("preset", "provider", "base URL", "key variable", "dialects (first is the default)", "note"),
+        (
+            (
+                code(preset.name),
+                f"[{preset.title}]({preset.key_url})" if preset.key_url else preset.title,
+                code(preset.base_url) if preset.base_url else "yours",
+                code(preset.key_env),
+                ", ".join(preset.bases),
+                preset.note or DASH,
+            )
+            for preset in providers.PRESETS.values()
+        ),
+    )
+
+
+def outcomes_markdown() -> str:
+    """Every outcome, whose fault it is, and the HTTP statuses that mean it where the body does not decide."""
+    statuses: dict[Outcome, list[str]] = {}
+    for status in (*range(400, 430), 451, 498, *range(500, 505), 529):
+        statuses.setdefault(classify.status(status), []).append(str(status))
+    # The two that take whatever is left are told by their class.
+    statuses[Outcome.BAD_REQUEST] = ["3xx", "other 4xx"]
+    statuses[Outcome.SERVER_ERROR] = ["408", "424", "other 5xx"]
+    return table(
+        ("outcome", "fault", "HTTP status alone"),
+        (
+            (code(outcome), str(fault) if fault else DASH, ", ".join(statuses.get(outcome, ())) or DASH)
+            for outcome, fault in FAULTS.items()
+        ),
+    )
+
+
+def finishes_markdown() -> str:
+    """What each dialect's finish reasons mean."""
+    rows = []
+    for name in dialects.NAMES:
+        means: dict[Outcome, list[str]] = {}
+        for reason, outcome in dialects.get(name).finishes.items():
+            means.setdefault(outcome, []).append(code(reason))
+        rows += [(name, code(outcome), ", ".join(reasons)) for outcome, reasons in means.items()]
+    return table(("dialect", "outcome", "finish reasons"), rows)
+
+
+def reasoning_markdown() -> str:
+    """What each reasoning style writes for `off` and for `low`."""
+    used: dict[str, list[str]] = {}
+    for preset in providers.PRESETS.values():
+        if preset.quirks.reasoning_style:
+            used.setdefault(preset.quirks.reasoning_style, []).append(preset.name)
+    return table(
+        ("style", "dialect", "`off`", "`low`", "default of"),
+        (
+            (
+                code(name),
+                style.dialect,
+                code(json.dumps(style.fields("off"))),
+                code(json.dumps(style.fields("low"))),
+                "the dialect" if reasoning.DEFAULTS[style.dialect] == name else ", ".join(used.get(name, ())) or DASH,
+            )
+            for name, style in reasoning.STYLES.items()
+        ),
+    )
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "presets": presets_markdown,
+    "outcomes": outcomes_markdown,
+    "finishes": finishes_markdown,
+    "reasoning": reasoning_markdown,
+}
+
+
+def rewritten(page: str) -> str:
+    """The page with each generated table as the code has it now.
+
+    Raises:
+        KeyError: the page asks for a table that there is no function for.
+    """
+    return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}{block[3]}", page)
+
+
+def main(arguments: list[str]) -> int:
+    """Rewrite the pages, or with --check only name those that differ."""
+    stale = []
+    for path in sorted(DOCS.glob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        fresh = rewritten(page)
+        if fresh != page:
+            stale.append(path.name)
+            if "--check" not in arguments:
+                path.write_text(fresh, encoding="utf-8")
+    if stale and "--check" in arguments:
+        print(f"out of date: {', '.join(stale)}; run python scripts/docs_tables.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
