@@ -1,7 +1,7 @@
 """What an error's code, type or HTTP status means: tables shared by all dialects.
 
-The code (or type) decides where it is known, the HTTP status otherwise. Codes are the vendors' documented ones and
-are compared without regard to case; gateways mix vendors, so there is one table and not one a dialect. Where one
+The code (or type) decides where it is known, the HTTP status otherwise. Codes are those that the vendors document or
+that their servers' source has, compared without regard to case; gateways mix vendors, so there is one table and not one a dialect. Where one
 code stands for several things, a phrase of the vendor's message tells them apart (`_PHRASES`); a message alone never
 decides anything, since it may quote the user's own words.
 """
@@ -47,7 +47,7 @@ def status(code: int) -> Outcome:
 # and 404; api_error and server_error, which say no more than the status does.
 _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
     Outcome.UNAUTHORIZED: (
-        "invalid_api_key authentication_error unauthorized unauthenticated no_api_key key_inactive "  # OpenAI shape
+        "invalid_api_key authentication_error unauthorized unauthenticated "  # OpenAI shape
         "account_deactivated invalid_organization "  # OpenAI
         "invalid_authentication_error incorrect_api_key_error "  # Moonshot
         "api_key_invalid access_token_expired access_token_type_unsupported "  # Gemini
@@ -60,13 +60,13 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
     ),
     Outcome.FORBIDDEN: (
         "permission_error permission_denied permission_denied_error access_denied accessdenied "
-        "unsupported_country_region_territory access_terminated ip_not_authorized organization_restricted "
+        "unsupported_country_region_territory organization_restricted "
         "service_disabled api_key_service_blocked api_key_http_referrer_blocked api_key_ip_address_blocked "
         "access_terminated_error "  # Moonshot
         "model_terms_required "  # Groq
         "permissiondeniederror permissiondenied operationdenied "  # vLLM, LiteLLM, Volcengine
         "accessdeniedexception "  # Bedrock
-        "model_access_denied key_model_access_denied team_model_access_denied "  # LiteLLM
+        "key_model_access_denied team_model_access_denied "  # LiteLLM
         "1110 1111 1112 1120 1121 1220 1311 1313"  # Zhipu: the account, not the key
     ),
     Outcome.QUOTA_EXHAUSTED: (
@@ -80,7 +80,6 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
         "allocationquota.freetieronly "
         "accountoverdueerror operationdenied.serviceoverdue quotaexceeded setlimitexceeded "  # Volcengine
         "budget_exceeded "  # LiteLLM
-        "insufficient_balance_error "  # MiniMax
         "1113 1304 1308 1309 1310 "  # Zhipu
         "30001"  # SiliconFlow
     ),
@@ -102,7 +101,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
         "deploymentnotfound unknown_model "  # Azure
         "resource_not_found_error "  # Moonshot
         "modelnotfound model_not_supported "  # DashScope
-        "invalidendpointormodel.notfound invalidendpointormodel modelnotopen modelnotactivated "  # Volcengine
+        "invalidendpointormodel.notfound invalidendpointormodel modelnotopen "  # Volcengine
         "invalidendpoint.notfound invalidendpoint.closedendpoint "
         "resourcenotfoundexception "  # Bedrock
         "1211 1221 1222 "  # Zhipu
@@ -110,7 +109,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
     ),
     Outcome.BAD_REQUEST: (
         "context_length_exceeded request_too_large string_above_max_length unsupported_parameter "
-        "unsupported_value invalid_value missing_required_parameter invalid_type "  # OpenAI
+        "unsupported_value invalid_value missing_required_parameter "  # OpenAI
         "invalidparameter missingparameter badrequesterror validationexception "  # DashScope, vLLM, Bedrock
         "1210 1212 1213 1214 1215 1261 "  # Zhipu
         "20015"  # SiliconFlow
@@ -121,17 +120,16 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
         "datainspectionfailed data_inspection_failed "  # DashScope
         "sensitivecontentdetected inputtextsensitivecontentdetected outputtextsensitivecontentdetected "
         "inputimagesensitivecontentdetected inputtextriskdetection outputtextriskdetection "  # Volcengine
-        "new_sensitive input_sensitive output_sensitive "  # MiniMax
         "contentpolicyviolationerror "  # LiteLLM
         "1300 1301"  # Zhipu
     ),
     Outcome.OVERLOADED: (
         "overloaded_error overloaded service_unavailable engine_overloaded server_overloaded unavailable "
         "engine_overloaded_error "  # Moonshot
-        "nocapacity no_capacity system_overloaded "  # Azure
+        "nocapacity serviceunavailable "  # Azure
         "capacity_exceeded model_capacity_exceeded "  # Groq, Together
         "serveroverloaded "  # Volcengine
-        "modelunavailable "  # DashScope
+        "modelunavailable modelservingerror "  # DashScope
         "serviceunavailableerror "  # vLLM, LiteLLM
         "serviceunavailableexception modelnotreadyexception "  # Bedrock
         "1305 1312 "  # Zhipu
@@ -139,7 +137,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
     ),
     Outcome.SERVER_ERROR: (
         "internal internal_error internal_server_error deadline_exceeded timeout_error "
-        "internalerror internalservererror modelservingerror "  # DashScope
+        "internalerror internalservererror "  # DashScope
         "internalserviceerror "  # Volcengine
         "internalserverexception modelerrorexception modeltimeoutexception modelstreamerrorexception "  # Bedrock
         "1200 1230 1234"  # Zhipu

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Long enough that what is cut here lies beyond what anybody is shown: keys are redacted after this, and the half of a
 # key would no longer be recognised as one.
 MAX_MESSAGE = 2_000
+MAX_CODE = 128
 
 _TITLE = re.compile(rb"<title[^>]*>([^<]*)", re.IGNORECASE)
 
@@ -33,7 +34,10 @@ def read_error(status: int, body: bytes, quirks: Quirks) -> ProviderError:
 
     `outcome` is None where neither the code nor the type is known and the HTTP status has to decide.
     """
-    error = find(_decoded(body), quota_is_rate=quirks.insufficient_quota_is_rate)
+    try:
+        error = find(msgspec.json.decode(body), quota_is_rate=quirks.insufficient_quota_is_rate)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        error = None  # not JSON, or not readable as such: the excerpt shows what it is
     if error is None:
         error = ProviderError(_excerpt(body) or f"HTTP {status} without a message")
     if status == 402:  # is about money, whatever the code: Gemini says RESOURCE_EXHAUSTED there too
@@ -93,7 +97,7 @@ def find(document: Any, *, quota_is_rate: bool) -> ProviderError | None:
         return None
     return ProviderError(
         message=_bounded(message or names[0]),
-        code=names[0] if names else None,
+        code=names[0][:MAX_CODE] if names else None,
         outcome=classify.code(names, message, quota_is_rate=quota_is_rate),
         retry_after=_retry_after(inner),
     )
@@ -176,13 +180,6 @@ def _retry_after(error: dict[str, Any]) -> float | None:
             if match:
                 return float(match[1])
     return None
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None  # not JSON, or not readable as such: the excerpt shows what it is
 
 
 def _excerpt(body: bytes) -> str:

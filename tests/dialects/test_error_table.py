@@ -87,14 +87,19 @@ def test_what_a_person_is_told(body: bytes, message: str) -> None:
 
 def test_long_messages_are_cut() -> None:
     """A body cannot flood the history, and the cut is far behind what is shown."""
-    said = errors.read_error(500, msgspec.json.encode({"error": {"message": "x" * 10_000}}), Quirks())
-    assert len(said.message) == errors.MAX_MESSAGE
+    body = msgspec.json.encode({"error": {"message": "x" * 10_000, "code": "y" * 10_000}})
+    said = errors.read_error(500, body, Quirks())
+    assert said == ProviderError("x" * errors.MAX_MESSAGE, "y" * errors.MAX_CODE)
 
 
-def test_deep_nesting_is_survived() -> None:
-    """JSON nested deeper than the decoder goes is shown as text."""
-    said = errors.read_error(500, b"[" * 50_000, Quirks())
-    assert said == ProviderError("[" * errors.MAX_MESSAGE)
+@pytest.mark.parametrize("opening", [b"[", b'{"detail":'])
+@pytest.mark.parametrize("depth", [800, 950, 50_000])
+def test_deep_nesting_is_survived(opening: bytes, depth: int) -> None:
+    """JSON nested deeper than the decoder goes, or than Python follows it, is shown as text."""
+    body = opening * depth + b"[]" + (b"]" if opening == b"[" else b"}") * depth
+    said = errors.read_error(500, body, Quirks())
+    assert said.message == body[: errors.MAX_MESSAGE].decode()
+    assert said.outcome is None
 
 
 WORDS = st.sampled_from(
