@@ -1,9 +1,9 @@
 """What an error's code, type or HTTP status means: tables shared by all dialects.
 
 The code (or type) decides where it is known, the HTTP status otherwise. Codes are those that the vendors document or
-that their servers' source has, compared without regard to case; gateways mix vendors, so there is one table and not one a dialect. Where one
-code stands for several things, a phrase of the vendor's message tells them apart (`_PHRASES`); a message alone never
-decides anything, since it may quote the user's own words.
+that their servers' source has, compared without regard to case; gateways mix vendors, so there is one table and not
+one a dialect. Where one code stands for several things, a phrase of the vendor's message tells them apart
+(`_PHRASES`); a message alone never decides anything, since it may quote the user's own words.
 """
 
 from __future__ import annotations

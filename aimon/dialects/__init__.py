@@ -2,6 +2,7 @@
 
 A dialect is one file: `encode(call)` writes the request, `read(data)` reads one SSE event, `read_body(body)` a
 whole unstreamed answer, `read_error(status, body)` what a failed one says. None of them does I/O or keeps state.
+What can't be read raises msgspec.DecodeError, UnicodeDecodeError (text that is not UTF-8) or RecursionError.
 """
 
 from __future__ import annotations

@@ -171,11 +171,10 @@ def _joined(parts: list[_Part] | None) -> str:
 
 
 def _choice_error(choice: _Choice) -> ProviderError | None:
-    if choice.error:
-        return errors.in_answer({"error": choice.error})
-    if choice.finish_reason == "error":
-        return ProviderError("the answer ended with finish reason error", "error")
-    return None
+    if not choice.error and choice.finish_reason != "error":
+        return None
+    said = errors.in_answer({"error": choice.error})
+    return said or ProviderError("the answer ended with an error that is not told", "error")
 
 
 def _usage(usage: _Usage) -> Usage:

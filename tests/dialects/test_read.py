@@ -57,7 +57,12 @@ EVENTS = [
     (
         "openai-chat",
         '{"choices":[{"delta":{},"finish_reason":"error"}]}',
-        Delta(finish="error", error=ProviderError("the answer ended with finish reason error", "error")),
+        Delta(finish="error", error=ProviderError("the answer ended with an error that is not told", "error")),
+    ),
+    (
+        "openai-chat",
+        '{"choices":[{"delta":{},"error":[1]}]}',
+        Delta(error=ProviderError("the answer ended with an error that is not told", "error")),
     ),
     (
         "openai-chat",
