@@ -75,6 +75,14 @@ class Histogram:
         total = 0.0
         return [(end, total := total + count) for end, count in zip(ends, own, strict=True)]
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and (other.counts, other.sum) == (self.counts, self.sum)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __repr__(self) -> str:
+        return f"Histogram({self.counts}, {self.sum})"
+
     def copy(self) -> "Histogram":
         """An independent copy."""
         return Histogram(self.counts.copy(), self.sum)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # The gateway checks each push against all that it holds, on one core, so more connections only wait longer.
 _CONNECTIONS = 4
-_LONGEST_EXCERPT = 300
+_LONGEST_EXCERPT = 500
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 

@@ -85,15 +85,14 @@ class History:
         """Says what is configured, as `Totals.declare` does: series at 0 and boundaries for what is appended."""
         self._shape.declare(identity, currency=currency, thresholds=thresholds)
 
-    def append(self, results: Sequence[Result], now: float | None = None) -> None:
-        """Adds results and what they count, in one transaction.
+    def append(self, results: Sequence[Result]) -> None:
+        """Adds results and what they count, in one transaction. The newest of them says how old the rest is.
 
         Raises:
             HistoryError: they could not be written; none of them was.
         """
         if not results:
             return
-        now = time.time() if now is None else now
         counted = self._shape.empty()
         for result in results:
             counted.observe(result)
@@ -125,7 +124,7 @@ class History:
                     if result.cost is not None and result.currency is not None
                 ],
             )
-            _prune_if_due(connection, now)
+            _prune_if_due(connection, max(result.started_at for result in results))
 
     def totals(self, identities: Iterable[Identity] | None = None) -> Totals:
         """The cumulative totals of these endpoints (default: all), of all runs so far.

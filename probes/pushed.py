@@ -7,13 +7,20 @@ configuration pushes is not this one's to delete.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from aimon.export import Grouping
     from aimon.probes.database import Database
+
+
+class Stale(NamedTuple):
+    """Groups to forget, and those of them that no other owner pushes, to delete."""
+
+    forget: list[Grouping]
+    delete: list[Grouping]
 
 
 def remember(database: Database, gateway: str, owner: str, groups: Iterable[Grouping]) -> None:
@@ -26,7 +33,7 @@ def remember(database: Database, gateway: str, owner: str, groups: Iterable[Grou
 
 
 def forget(database: Database, gateway: str, owner: str, groups: Iterable[Grouping]) -> None:
-    """Notes groups as deleted."""
+    """Notes that the owner no longer pushes groups."""
     with database.transaction() as connection:
         connection.executemany(
             "DELETE FROM pushed_groups WHERE (gateway, owner, grouping) = (?, ?, ?)",
@@ -34,12 +41,18 @@ def forget(database: Database, gateway: str, owner: str, groups: Iterable[Groupi
         )
 
 
-def stale(database: Database, gateway: str, owner: str, current: Collection[Grouping]) -> list[Grouping]:
-    """The groups that were pushed and are not among the current ones, nor any other owner's."""
+def remembered(database: Database, gateway: str, owner: str) -> set[Grouping]:
+    """The groups that the owner pushes."""
+    rows = database.query("SELECT grouping FROM pushed_groups WHERE (gateway, owner) = (?, ?)", (gateway, owner))
+    return {_grouping(text) for (text,) in rows}
+
+
+def stale(database: Database, gateway: str, owner: str, current: Collection[Grouping]) -> Stale:
+    """What this owner pushed and has no more."""
     rows = database.query("SELECT grouping, owner FROM pushed_groups WHERE gateway = ?", (gateway,))
-    others = {grouping for grouping, who in rows if who != owner}
-    groups = [_grouping(text) for text, who in rows if who == owner and text not in others]
-    return [group for group in groups if group not in current]
+    others = {_grouping(text) for text, who in rows if who != owner}
+    dropped = [group for text, who in rows if who == owner and (group := _grouping(text)) not in current]
+    return Stale(dropped, [group for group in dropped if group not in others])
 
 
 def _grouping(text: str) -> Grouping:

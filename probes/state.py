@@ -178,19 +178,28 @@ class GatewayState(MemoryState):
         self._held: Held | None = None
 
     def totals(self) -> Totals:
-        """What the gateway held and what was counted since, of the endpoints probed by this process.
+        """What the gateway held and what was counted since, of the endpoints that are this process' to push.
+
+        These are those it has probed, and those that the gateway did not hold, which are born at 0. Of others
+        it knows no gauges, and a push would delete those that are there.
 
         Raises:
             PushError: the gateway cannot be read.
         """
-        totals = self._totals.only(self._last)
-        totals.merge(self._read().totals.only(self._last))
+        own = self._own()
+        totals = self._totals.only(own)
+        totals.merge(self._read().totals.only(own))
         return totals
 
     def gauges(self, now: float) -> Gauges:
         """As in memory, with the last success that the gateway knows of. Raises PushError."""
-        self._read()
-        return super().gauges(now)
+        own = self._own()
+        gauges = Gauges()
+        for watched in self._watched:
+            if watched.identity in own:
+                last = self._last.get(watched.identity, Last())
+                gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
+        return gauges
 
     def spent_today(self, watched: Watched, now: float) -> float:
         """From the budget gauge that the gateway holds, if its last run was today. Raises PushError."""
@@ -199,6 +208,10 @@ class GatewayState(MemoryState):
         if watched.daily_budget and _day(held.get(families.PROBE_LAST_RUN, 0.0)) == _day(now):
             before = held.get(families.PROBE_BUDGET_SPENT, 0.0) * watched.daily_budget
         return before + super().spent_today(watched, now)
+
+    def _own(self) -> set[Identity]:
+        held = self._read().gauges.keys()
+        return {each.identity for each in self._watched if each.identity in self._last or each.identity not in held}
 
     def _read(self) -> Held:
         if self._held is None:
