@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from command import Command
 from services import Pushgateway, Servers
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+
 from services import Servers, scrape, wait_for
 
 if TYPE_CHECKING:
