@@ -139,11 +139,12 @@ def _quote(text: str) -> str:
 
 def _strings(key: str, value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(text, str) for text in values):
+    texts = [text for text in values if isinstance(text, str)]
+    if not texts or len(texts) < len(values):
         raise CheckError(key, f"write text in quotes, or a list of texts, not {bounded(repr(value), 40)}")
-    if not all(text.strip() for text in values):
+    if not all(text.strip() for text in texts):
         raise CheckError(key, "an empty text says nothing; write what to look for")
-    return values
+    return texts
 
 
 def _string(key: str, value: object) -> str:

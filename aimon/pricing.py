@@ -110,17 +110,23 @@ class Price:
             raise PriceError("per", "write 1M or 1K: how many tokens the amounts are for")
         if "input" not in spec and "per_request" not in spec:
             raise PriceError("input", "missing: write the price of input tokens")
-        amounts = {key: _amount(key, spec[key]) / PER[str(per)] for key in _TOKEN_KEYS if key in spec}
+        tokens = PER[str(per)]
+
+        def rate(key: str) -> float | None:
+            return _amount(key, spec[key]) / tokens if key in spec else None
+
         return cls(
-            **amounts,
+            input=rate("input"),
+            output=rate("output"),
+            cached_input=rate("cached_input"),
+            reasoning=rate("reasoning"),
             per_request=_amount("per_request", spec.get("per_request", 0.0)),
             currency=_currency("currency", spec.get("currency", currency)),
             source=source,
         )
 
 
-_TOKEN_KEYS = ("input", "output", "cached_input", "reasoning")
-_SPEC_KEYS = (*_TOKEN_KEYS, "per_request", "currency", "per")
+_SPEC_KEYS = ("input", "output", "cached_input", "reasoning", "per_request", "currency", "per")
 
 
 def _amount(key: str, value: object) -> float:

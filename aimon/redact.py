@@ -127,7 +127,8 @@ def _cut(text: str, limit: int) -> str:
 
 def _replace_cut(text: str, head: str) -> str:
     """Replaces each word from `head` on: a known secret that has lost its end, or that its echo half masks."""
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     while (start := text.find(head, end)) >= 0:
         parts += text[end:start], MASK
         rest = _REST_OF_TOKEN.match(text, start + len(head))

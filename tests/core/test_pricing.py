@@ -47,7 +47,7 @@ def test_a_price_is_per_million_tokens_unless_it_says_per_thousand() -> None:
     """2 per 1M and 0.002 per 1K are the same price."""
     assert Price.of({"input": 2.0, "output": 8.0}).input == pytest.approx(2e-6)
     thousand = Price.of({"input": 0.002, "output": 0.008, "per": "1K"})
-    assert (thousand.input, thousand.output) == (pytest.approx(2e-6), pytest.approx(8e-6))
+    assert [thousand.input, thousand.output] == pytest.approx([2e-6, 8e-6])
 
 
 @pytest.mark.parametrize(
