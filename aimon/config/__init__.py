@@ -14,11 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Prices, Slo, Transport, new_nonce
-    from aimon.config.load import find, load
+    from aimon.config.loader import find, load
     from aimon.config.model import Config
     from aimon.config.problems import ConfigError
-    from aimon.config.resolve import from_flags, resolve
+    from aimon.config.resolver import resolve
 
 _HOME = {
     "Budget": "endpoint",
@@ -27,14 +26,13 @@ _HOME = {
     "ConfigError": "problems",
     "Endpoint": "endpoint",
     "Objective": "endpoint",
-    "Prices": "endpoint",
     "Slo": "endpoint",
     "Transport": "endpoint",
-    "find": "load",
-    "from_flags": "resolve",
-    "load": "load",
+    "find": "loader",
+    "from_flags": "flags",
+    "load": "loader",
     "new_nonce": "endpoint",
-    "resolve": "resolve",
+    "resolve": "resolver",
 }
 
 __all__ = [
@@ -44,7 +42,6 @@ __all__ = [
     "ConfigError",
     "Endpoint",
     "Objective",
-    "Prices",
     "Slo",
     "Transport",
     "find",

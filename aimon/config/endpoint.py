@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aimon import checks
-from aimon.call import Call, Message, Target, Timeouts
+from aimon.call import Call, Message, Secret, Target, Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from aimon.checks import Check
+    from aimon.pricing import Price
     from aimon.result import Source
 
 NONCE = "{nonce}"
@@ -20,30 +22,20 @@ NONCE = "{nonce}"
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How to reach an endpoint. `ip` is "any", "4" or "6"; None leaves the proxy to the environment."""
+    """How to reach an endpoint. `ip` is "any", "4" or "6"; without a proxy the environment decides."""
 
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # may hold a password
     ip: str = "any"
     http2: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What probes of one endpoint may cost in a day."""
+    """What probes of one endpoint may cost in a day, in the reporting currency."""
 
     per_day: float
     currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Prices in `currency` per million tokens. Where `cached_input` is None, cached tokens cost `input`."""
-
-    currency: str
-    input: float
-    output: float = 0.0
-    cached_input: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +57,21 @@ class Slo:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A question with a known answer. `{nonce}` in messages and expectations is fresh in each call."""
+    """A question with a known answer. `{nonce}` in messages and expectations is fresh in each call.
+
+    Raises:
+        CheckError: when made with an expectation that can't be checked.
+    """
 
     name: str
     messages: tuple[Message, ...]
     expect: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     max_tokens: int = 64
+    _checks: Callable[[Mapping[str, str]], tuple[Check, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Validated and compiled once; a call only fills in its nonce.
+        object.__setattr__(self, "_checks", checks.template(self.expect))
 
     def call(self, endpoint: Endpoint, nonce: str, source: Source | None = None) -> Call:
         """The call that puts this question to an endpoint.
@@ -87,7 +88,7 @@ class Canary:
             stream=endpoint.stream,
             temperature=endpoint.temperature,
             reasoning=endpoint.reasoning,
-            checks=checks.compile(self.expect, {"nonce": nonce}) if self.expect else (),
+            checks=self._checks({"nonce": nonce}),
             timeouts=endpoint.timeouts,
             region=endpoint.region,
             canary=self.name,
@@ -110,8 +111,9 @@ class Endpoint:
     budget: Budget | None = None  # None: no limit
     slo: Slo = Slo()
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    prices: Prices | None = None  # None: the public price list
+    prices: Price | None = None  # None: the public price list
     transport: Transport = Transport()
+    secrets: tuple[Secret, ...] = ()  # all that must never be shown: the key, headers, a proxy's URL
 
     @property
     def name(self) -> str:

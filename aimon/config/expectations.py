@@ -1,0 +1,59 @@
+"""What a canary may expect: the checks of `aimon.checks`, as a kind of value of the file."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aimon import checks
+from aimon.config.document import unwritten
+from aimon.config.problems import MisfitError, kind
+
+# Kinds that hold of an answer without text, such as vectors.
+TEXTLESS: Final = frozenset({"latency_max", "ignore_case"})
+
+_TEXTS: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_LIMIT: Final = {"anyOf": [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]}
+
+SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "contains": _TEXTS | {"description": "The answer has this text, or each of these."},
+        "not_contains": _TEXTS | {"description": "The answer has none of these texts."},
+        "equals": {"type": "string", "description": "The answer is this, but for white space and quotes around it."},
+        "regex": {"type": "string", "description": "A regular expression (Python's) that matches somewhere."},
+        "json_path": {
+            "anyOf": [*_TEXTS["anyOf"], {"type": "object"}],
+            "description": "JSON paths that must exist, or paths and their values.",
+        },
+        "json_schema": {"type": "object", "description": "A JSON Schema that the answer keeps to."},
+        "min_length": _COUNT | {"description": "Characters, at the least."},
+        "max_length": _COUNT | {"description": "Characters, at the most."},
+        "max_output_tokens": _COUNT | {"description": "Output tokens, at the most."},
+        "latency_max": _LIMIT | {"description": "How long the whole call may take."},
+        "ttft_max": _LIMIT | {"description": "How long the first visible text may take."},
+        "ignore_case": {"type": "boolean", "description": "Whether comparisons are blind to case."},
+    },
+}
+
+
+def read(value: object) -> dict[str, Any]:
+    """The expectations, each of which can be checked.
+
+    Raises:
+        ValueError: they are no mapping, or (as MisfitError) one of them can't be checked.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a check such as {{contains: OK}}, not {kind(value)}")  # noqa: TRY004 - as pydantic wants
+    plain: dict[str, Any] = unwritten(value)
+    try:
+        checks.template(plain)
+    except checks.CheckError as error:
+        raise MisfitError([((error.key,), error.problem)]) from None
+    return plain
+
+
+def wants_text(expect: dict[str, Any]) -> bool:
+    """Whether an answer without text could not meet the expectations."""
+    return not TEXTLESS.issuperset(expect)

@@ -1,0 +1,279 @@
+"""The kinds of values in the file: how each is read, what an editor may know of it, how it is written back.
+
+Every kind does its own reading, so that each message is in the words of this file and not of a library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic_core import core_schema
+
+from aimon import families
+from aimon.config import expectations, quantities, variables
+from aimon.config.document import WrittenFloat, WrittenInt, unwritten
+from aimon.config.problems import is_keylike, kind, shown, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """One kind of value: `read` raises ValueError with what to write instead."""
+
+    read: Callable[[Any], Any]
+    schema: dict[str, Any]
+    write: Callable[[Any], Any] | None = None
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        write = self.write and core_schema.plain_serializer_function_ser_schema(self.write)
+        return core_schema.no_info_plain_validator_function(self.read, serialization=write)
+
+    def __get_pydantic_json_schema__(
+        self, _core: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+def text(value: object) -> str:
+    """Text; a number counts as the characters that were written."""
+    if isinstance(value, (WrittenInt, WrittenFloat)):
+        return value.text
+    if not isinstance(value, str):
+        hint = f": put it in quotes, '{str(value).lower()}'" if isinstance(value, bool) else ""
+        raise ValueError(f"expected text, not {kind(value)}{hint}")  # noqa: TRY004 - pydantic wants ValueError
+    if not value.strip():
+        raise ValueError("expected text, but it is empty")
+    return value
+
+
+def template(value: object) -> str:
+    """Text in which `${NAME}` stands for an environment variable."""
+    written = text(value)
+    variables.check(written)
+    return written
+
+
+def flag(value: object) -> bool:
+    """True or false, and no other word for it."""
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
+    return value
+
+
+def whole(least: int, most: int) -> Callable[[object], int]:
+    """A whole number within bounds."""
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"expected a whole number, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
+        if not least <= value <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}, not {_written(value)}")
+        return int(value)
+
+    return read
+
+
+def number(least: float, most: float) -> Callable[[object], float]:
+    """A number within bounds."""
+
+    def read(value: object) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError(f"expected a number, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
+        if not least <= value <= most:
+            raise ValueError(f"expected a number from {least:g} to {most:g}, not {_written(value)}")
+        return float(value)
+
+    return read
+
+
+def choice(known: Sequence[str], what: str) -> Callable[[object], str]:
+    """One of some words; the nearest is suggested for any other."""
+
+    def read(value: object) -> str:
+        word = text(value)
+        if word not in known:
+            raise ValueError(f"no {what} '{shown(word)}'; {suggestion(word, known)}")
+        return word
+
+    return read
+
+
+def pattern(regex: str, hint: str) -> Callable[[object], str]:
+    """Text that matches from end to end."""
+    compiled = re.compile(regex)
+
+    def read(value: object) -> str:
+        word = text(value)
+        if not compiled.fullmatch(word):
+            raise ValueError(f"'{shown(word)}' is not {hint}")
+        return word
+
+    return read
+
+
+def api_key(value: object) -> str:
+    """A variable that holds the key. The key itself is refused."""
+    if isinstance(value, str) and variables.WHOLE.fullmatch(value):
+        return value
+    if isinstance(value, str) and variables.names(value):
+        raise ValueError("write the one variable that holds the key, ${NAME}, without default or other text")
+    raise ValueError("a key does not belong in this file: export it and write ${NAME}, or give api_key_file: /path")
+
+
+def proxy(value: object) -> str:
+    """A proxy's URL; a password in it must come from a variable."""
+    url = template(value)
+    if variables.names(url):
+        return url
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("expected the URL of a proxy, such as http://proxy.example:3128")
+    if parts.password:
+        raise ValueError("a password does not belong in this file: export the URL and write ${NAME}")
+    return url
+
+
+def notify_url(value: object) -> str:
+    """An apprise URL; what is secret in it must come from a variable."""
+    url = template(value)
+    scheme, separator, rest = url.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*|\$\{.*\}", scheme):
+        if variables.WHOLE.fullmatch(url):
+            return url
+        raise ValueError("expected a notification URL, such as dingtalk://${DINGTALK_TOKEN}")
+    written = variables.literal(rest)
+    if is_keylike(written) or _TOKEN.search(written) or re.search(r":[^:/@]+@", written):
+        raise ValueError(f"a token does not belong in this file: export it and write {scheme}://${{NAME}}")
+    return url
+
+
+def label_name(value: object) -> str:
+    """The name of a label that neither Prometheus nor aimon sets itself."""
+    name = text(value)
+    families.check_label_name(name)
+    return name
+
+
+def ip_version(value: object) -> str:
+    """any, 4 or 6."""
+    return choice(("any", "4", "6"), "IP version")(value)
+
+
+def rate(value: object) -> str:
+    """Requests per second or minute."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f"a rate needs a unit: write {_written(value)}/s")  # noqa: TRY004 - pydantic wants ValueError
+    return pattern(RATE_PATTERN, "a rate such as 20/s or 90/m")(value)
+
+
+def body_fields(value: object) -> dict[str, Any]:
+    """Fields of a JSON body, as plain values."""
+    if not isinstance(value, dict):
+        raise ValueError(f"expected fields of the body, such as {{user: aimon}}, not {kind(value)}")  # noqa: TRY004 - as above
+    fields: dict[str, Any] = unwritten(value)
+    return fields
+
+
+# Long, with digits and letters: a token and not a host name.
+_TOKEN = re.compile(r"(?=[A-Za-z_-]{0,80}[0-9])(?=[0-9_-]{0,80}[A-Za-z])[A-Za-z0-9_-]{16,}")
+
+
+def _split(url: str) -> Any:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _written(value: object) -> str:
+    if isinstance(value, (WrittenInt, WrittenFloat)):
+        return shown(value.text)
+    return f"'{shown(value)}'" if isinstance(value, str) else kind(value)
+
+
+RATE_PATTERN = r"\d+(\.\d+)?/(s|m)"
+SLO_PATTERN = (
+    r"(((latency_)?p(50|90|95|99|999)|(ttft|tpot|itl)_p(50|90|95|99|999))<=?\d+(\.\d+)?(ms|s|m)"
+    r"|(error_rate|rate_limited)<=?\d+(\.\d+)?%"
+    r"|availability>=?\d+(\.\d+)?%"
+    r"|goodput>=?\d+(\.\d+)?/s)"
+)
+LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
+
+_TEXT = {"type": "string", "minLength": 1}
+
+Text = Annotated[str, Kind(text, _TEXT)]
+Template = Annotated[str, Kind(template, _TEXT)]
+Flag = Annotated[bool, Kind(flag, {"type": "boolean"})]
+ApiKey = Annotated[str, Kind(api_key, {"type": "string", "pattern": rf"^\$\{{{variables.NAME}\}}$"})]
+Proxy = Annotated[str, Kind(proxy, _TEXT)]
+NotifyUrl = Annotated[str, Kind(notify_url, {"type": "string", "pattern": r"://|^\$\{"})]
+
+Duration = Annotated[
+    float,
+    Kind(
+        quantities.seconds,
+        {"type": "string", "pattern": quantities.DURATION_PATTERN},
+        quantities.duration_text,
+    ),
+]
+Ratio = Annotated[
+    float,
+    Kind(
+        quantities.ratio,
+        {
+            "anyOf": [
+                {"type": "string", "pattern": quantities.RATIO_PATTERN},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ]
+        },
+        quantities.ratio_text,
+    ),
+]
+Budget = Annotated[
+    quantities.Amount,
+    Kind(quantities.daily_money, {"type": "string", "pattern": quantities.BUDGET_PATTERN}, quantities.daily_money_text),
+]
+Money = Annotated[
+    quantities.Amount,
+    Kind(
+        quantities.money,
+        {"anyOf": [{"type": "string", "pattern": quantities.MONEY_PATTERN}, {"type": "number", "exclusiveMinimum": 0}]},
+        quantities.money_text,
+    ),
+]
+Expect = Annotated[Mapping[str, Any], Kind(expectations.read, expectations.SCHEMA)]
+BodyFields = Annotated[Mapping[str, Any], Kind(body_fields, {"type": "object"})]
+LabelName = Annotated[str, Kind(label_name, {"type": "string", "pattern": f"^{LABEL_PATTERN}$"})]
+IpVersion = Annotated[str, Kind(ip_version, {"enum": ["any", 4, 6, "4", "6"]})]
+Rate = Annotated[str, Kind(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})]
+
+
+def words(known: Sequence[str], what: str) -> Kind:
+    """The kind of one of some words."""
+    return Kind(choice(known, what), {"enum": list(known)})
+
+
+def matching(regex: str, hint: str) -> Kind:
+    """The kind of text that matches a regular expression; `hint` continues "is not"."""
+    return Kind(pattern(regex, hint), {"type": "string", "pattern": f"^{regex}$"})
+
+
+def count(least: int, most: int) -> Kind:
+    """The kind of a whole number within bounds."""
+    return Kind(whole(least, most), {"type": "integer", "minimum": least, "maximum": most})
+
+
+def real(least: float, most: float) -> Kind:
+    """The kind of a number within bounds."""
+    return Kind(number(least, most), {"type": "number", "minimum": least, "maximum": most})

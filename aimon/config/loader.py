@@ -1,0 +1,103 @@
+"""Finds the configuration file and reads it: all problems at once, each with its line and column."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pydantic import ValidationError
+
+from aimon.config import document, explain, references
+from aimon.config.model import Config
+from aimon.config.problems import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLE: Final = "AIMON_CONFIG"
+PLACES: Final = (Path("aimon.yaml"), Path("/etc/aimon/aimon.yaml"))
+
+
+def find(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Which file to read: the one given, else $AIMON_CONFIG, ./aimon.yaml, /etc/aimon/aimon.yaml.
+
+    The first two are taken at their word; None means that there is none in the usual places.
+    """
+    named = path or environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    return next((place for place in PLACES if place.is_file()), None)
+
+
+def load(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Reads and validates the configuration file. Variables are expanded later, by `resolve`.
+
+    Args:
+        path: the file; `find` looks for one if it is None.
+        environ: where $AIMON_CONFIG is looked up.
+
+    Raises:
+        ConfigError: there is no file, it can't be read, or something in it is wrong.
+    """
+    found = find(path, environ)
+    if found is None:
+        raise ConfigError(
+            [
+                Problem(
+                    f"no configuration: there is no {PLACES[0]} here, no {PLACES[1]}, and {VARIABLE} is not set; "
+                    "`aimon init` writes one, --config names one, --preset and --model do without"
+                )
+            ]
+        )
+    return parse(_read(found), str(found))
+
+
+def parse(text: str, file: str = "aimon.yaml") -> Config:
+    """Validates the text of a configuration file.
+
+    Args:
+        text: YAML.
+        file: its name, for messages.
+
+    Raises:
+        ConfigError: something is wrong with it.
+    """
+    return validate(document.read(text, file))
+
+
+def validate(written: document.Document) -> Config:
+    """Makes a Config of a document.
+
+    Raises:
+        ConfigError: something is wrong with it.
+    """
+    if written.data is None and not written.problems:
+        raise ConfigError([written.problem((), "the file is empty; `aimon init` writes one")])
+    problems = [*written.problems, *references.problems(written)]
+    try:
+        config = Config.model_validate(written.data)
+    except ValidationError as error:
+        problems += explain.problems(error, Config, written)
+    if problems:
+        raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+    config._document = written  # noqa: SLF001 - pydantic knows no other way to hold what is not a field
+    return config
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(document.MAX_BYTES + 1)
+    except OSError as error:
+        # strerror alone: the file's name stands before it.
+        reason = "there is no such file; `aimon init` writes one" if isinstance(error, FileNotFoundError) else None
+        raise ConfigError([Problem(reason or f"can't be read: {error.strerror}", file=str(path))]) from None
+    if len(content) > document.MAX_BYTES:
+        raise ConfigError([Problem(f"too large: more than {document.MAX_BYTES >> 20} MiB", file=str(path))])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
+        raise ConfigError([Problem("not UTF-8 text: save it as UTF-8", "", str(path), line, column)]) from None

@@ -1,0 +1,161 @@
+"""What the kinds of values can't say alone: which keys belong together, and what must not stand in the file.
+
+Rules of one value raise ValueError; rules of a whole mapping raise MisfitError, which says which keys are to blame.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING, Final
+
+from aimon import providers
+from aimon.config import variables
+from aimon.config.problems import MisfitError, is_keylike
+from aimon.dialects import reasoning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aimon.config import model
+    from aimon.config.problems import Path
+
+MODELS: Final = "openai-models"
+
+# Headers and parameters by whose name the value is a secret.
+_SENSITIVE = re.compile(
+    r"(?i)authori[sz]ation|cookie|secret|password|api-?_?key|(^|[-_.])(key|token|sig|signature|credential)$"
+)
+_SECRET_VARIABLE = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|credentials?)(_|$)|apikey")
+_SCHEME = re.compile(r"([A-Za-z]+ +)?")
+
+
+def is_sensitive(name: str) -> bool:
+    """Whether a header or parameter of that name carries a secret."""
+    return _SENSITIVE.search(name) is not None
+
+
+def timeouts(limits: model.Timeout) -> None:
+    """Refuses a limit that a later one would always cut short."""
+    order = [(name, value) for name in ("connect", "ttft", "total") if (value := getattr(limits, name)) is not None]
+    found: list[tuple[Path, str]] = [
+        ((name,), f"longer than {later_name}, which would always strike first: make it shorter")
+        for (name, value), (later_name, later) in itertools.pairwise(order)
+        if value > later
+    ]
+    _raise(found)
+
+
+def canary(asked: model.Canary) -> None:
+    """A canary asks something, in one way, and expects no nonce that it doesn't tell."""
+    found: list[tuple[Path, str]] = []
+    if asked.prompt is None and not asked.messages:
+        found.append(((), 'nothing is asked; add prompt: "Reply with exactly: {nonce}"'))
+    if asked.prompt is not None and asked.messages is not None:
+        found.append((("messages",), "prompt already asks: keep one of the two"))
+    told = " ".join([asked.prompt or "", asked.system or "", *(m.content for m in asked.messages or ())])
+    if "{nonce}" in str(asked.expect) and "{nonce}" not in told:
+        found.append((("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there"))
+    _raise(found)
+
+
+def loadtest(test: model.LoadTest) -> None:
+    """A load test is an open or a closed loop."""
+    found: list[tuple[Path, str]] = []
+    if test.rate is not None and test.concurrency is not None:
+        found.append((("concurrency",), "a closed loop, but rate asks for an open one: keep one of the two"))
+    if test.arrivals is not None and test.concurrency is not None:
+        found.append(
+            (("arrivals",), "a closed loop has no arrivals: remove it, or give a rate in place of concurrency")
+        )
+    _raise(found)
+
+
+def endpoint(written: model.Endpoint) -> None:
+    """An endpoint can be reached, its keys fit together, and it holds no secrets."""
+    found = [*_address(written), *_reasoning(written), *_secrets(written)]
+    if written.api_key is not None and written.api_key_file is not None:
+        found.append((("api_key_file",), "api_key already gives the key: keep one of the two"))
+    _raise(found)
+
+
+def dialect_of(written: model.Endpoint) -> str | None:
+    """The dialect that is spoken; None where neither it nor a preset is given."""
+    return written.dialect or (providers.get(written.preset).dialect if written.preset else None)
+
+
+def _address(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
+    if written.preset is None and written.dialect is None:
+        yield (), "add a preset, such as preset: openai, or a dialect and a base_url"
+    elif written.preset is None and written.base_url is None:
+        yield (), "add base_url, up to and including /v1 where the provider has one"
+    elif not variables.names(written.base_url or ""):
+        try:
+            target(written, base_url=written.base_url)
+        except ValueError as error:
+            blamed: Path = () if written.base_url is None else ("base_url",)
+            yield blamed, str(error).removeprefix("base_url ")
+    if written.model is None and dialect_of(written) not in (None, MODELS):
+        yield (), "add model, the provider's name of the model to ask"
+
+
+def target(written: model.Endpoint, *, base_url: str | None) -> providers.Target:
+    """The target as far as it is known without the environment.
+
+    Raises:
+        ValueError: there can be none; says what to write.
+    """
+    return providers.target(
+        written.preset,
+        endpoint=written.name,
+        model=written.model or "",
+        dialect=written.dialect,
+        base_url=base_url,
+        auth=written.auth,
+        headers=written.headers,
+        query=written.query,
+        quirks=written.quirks.model_dump(exclude_none=True),
+        provider=written.provider,
+    )
+
+
+def _reasoning(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
+    dialect = dialect_of(written)
+    style = written.quirks.reasoning_style
+    if dialect is None or (written.reasoning is None and style is None):
+        return
+    try:
+        reasoning.check(dialect, style, written.reasoning or "off")
+    except ValueError as error:
+        yield (("reasoning",) if style is None else ("quirks", "reasoning_style")), str(error)
+
+
+def _secrets(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
+    for place, values in (("headers", written.headers), ("query", written.query)):
+        for name, value in values.items():
+            if _holds_secret(name, value):
+                yield (place, name), "a secret does not belong in this file: export it and write ${NAME}"
+    yield from _labels(written.labels)
+
+
+def _holds_secret(name: str, value: str) -> bool:
+    literal = variables.literal(value)
+    if is_keylike(literal):
+        return True
+    return is_sensitive(name) and not (variables.names(value) and _SCHEME.fullmatch(literal))
+
+
+def _labels(labels: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    for name, value in labels.items():
+        if is_keylike(value) or any(_SECRET_VARIABLE.search(variable) for variable in variables.names(value)):
+            yield ("labels", name), "labels are public: a secret must not be one"
+
+
+def defaults(written: model.Defaults) -> None:
+    """Defaults hold no secrets either."""
+    _raise(list(_labels(written.labels)))
+
+
+def _raise(found: list[tuple[Path, str]]) -> None:
+    if found:
+        raise MisfitError(found)
