@@ -27,7 +27,7 @@ QUOTE_CHARS = 80
 MAX_REGEX_CHARS = 8 << 10
 MAX_JSON_CHARS = 1 << 20
 
-_VARIABLE = re.compile(r"\{(\w+)\}")
+_VARIABLE = re.compile(r"\{([A-Za-z_]\w*)\}")  # no number: a{3} is a pattern
 _FENCED = re.compile(r"```(?:json)?[ \t]*\r?\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("“", "”"), ("\u2018", "\u2019"), ("«", "»"), ("「", "」"))
 _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
@@ -43,6 +43,7 @@ class Answer:
     output_tokens: int | None = None
 
 
+Match = re.Match[str]
 Check = Callable[[Answer], "str | None"]
 """None where the answer passes, else the reason in one line, which quotes at most `QUOTE_CHARS` of it."""
 
@@ -98,12 +99,20 @@ def _binder(key: str, value: object, ignore_case: bool) -> Callable[[Mapping[str
         build = KINDS[key]
     except KeyError:
         raise CheckError(key, f"unknown kind of check; {_suggestion(key)}") from None
-    check = build(key, value, ignore_case)
     if not _has_variables(value):
+        check = build(key, value, ignore_case)
         return lambda _: check
+    build(key, _fill(value, _name), ignore_case)  # finds mistakes before the first call does
     # A value is data, also where it lands in a pattern.
     escape = re.escape if key == "regex" else str
-    return lambda variables: build(key, _fill(value, variables, escape), ignore_case)
+
+    def bind(variables: Mapping[str, str]) -> Check:
+        def replace(match: Match) -> str:
+            return escape(variables[match[1]]) if match[1] in variables else match[0]
+
+        return build(key, _fill(value, replace), ignore_case)
+
+    return bind
 
 
 def _suggestion(key: str) -> str:
@@ -120,14 +129,24 @@ def _has_variables(value: object) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_has_variables, value))
 
 
-def _fill(value: Any, variables: Mapping[str, str], escape: Callable[[str], str]) -> Any:
+def _fill(value: Any, replace: Callable[[Match], str]) -> Any:
+    """A copy of a value of the configuration, with the variables in its strings replaced."""
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: escape(variables[match[1]]) if match[1] in variables else match[0], value)
+        return _VARIABLE.sub(replace, value)
     if isinstance(value, Mapping):
-        return {_fill(k, variables, escape): _fill(v, variables, escape) for k, v in value.items()}
+        return {_fill(k, replace): _fill(v, replace) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_fill(part, variables, escape) for part in value]
+        return [_fill(part, replace) for part in value]
     return value
+
+
+def _name(match: Match) -> str:
+    """Any word does to try an expectation out: the variable's own name."""
+    return match[1]
+
+
+def _itself(match: Match) -> str:
+    return match[0]
 
 
 def _quote(text: str) -> str:
@@ -300,7 +319,7 @@ def _same(found: object, expected: object, ignore_case: bool) -> bool:
 def _json_schema(key: str, value: object, ignore_case: bool) -> Check:  # noqa: ARG001 - a schema has its own patterns
     if not isinstance(value, Mapping) or not value:
         raise CheckError(key, "write a JSON schema, such as {type: object, required: [status]}")
-    schema = _fill(value, _NO_VARIABLES, str)
+    schema = _fill(value, _itself)
     jsonschema = import_module("jsonschema")
     best_match = import_module("jsonschema.exceptions").best_match
     referencing = import_module("referencing")
