@@ -21,9 +21,9 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 	@$(PYTHON) scripts/debian_services.py
 	@$(BIN)/pytest $(ARGS)
 
-check: style types imports ## style, types, import direction, a lock file that fits pyproject.toml
+check: style types imports lockfile ## style, types, import direction, a lock file that fits pyproject.toml
 
-.PHONY: style types imports checkers
+.PHONY: style types imports lockfile checkers
 style: checkers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -35,9 +35,11 @@ types: checkers
 imports: checkers
 	cd .types && ../$(BIN)/lint-imports --no-logo --config ../pyproject.toml --cache-dir ../.import_linter_cache
 
+lockfile: checkers
+	@$(BIN)/uv lock --check --offline --quiet 2>/dev/null || { echo "uv.lock does not fit pyproject.toml: make lock"; exit 1; }
+
 checkers:
 	@$(BOOTSTRAP) test check
-	@$(BIN)/uv lock --check --offline --quiet
 	@$(BIN)/python scripts/link_tree.py
 
 bench: ## the measured claims of the documentation
