@@ -7,7 +7,7 @@ BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
 BENCHMARKS := $(wildcard benchmarks/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check docs bench lock clean
 
 help: ## show this
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -21,9 +21,9 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 	@$(PYTHON) scripts/debian_services.py
 	@$(BIN)/pytest $(ARGS)
 
-check: style types imports lockfile ## style, types, import direction, a lock file that fits pyproject.toml
+check: style types imports lockfile tables ## style, types, import direction; lock file and documents fit the code
 
-.PHONY: style types imports lockfile checkers
+.PHONY: style types imports lockfile tables checkers
 style: checkers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -38,9 +38,16 @@ imports: checkers
 lockfile: checkers
 	@$(BIN)/uv lock --check --offline --quiet 2>/dev/null || { echo "uv.lock does not fit pyproject.toml: make lock"; exit 1; }
 
+tables: checkers
+	$(BIN)/python scripts/docs_tables.py --check
+
 checkers:
 	@$(BOOTSTRAP) test check
 	@$(BIN)/python scripts/link_tree.py
+
+docs: ## rewrite the tables that the documentation takes from the code
+	@$(BOOTSTRAP) test
+	$(BIN)/python scripts/docs_tables.py
 
 bench: ## the measured claims of the documentation
 	@$(BOOTSTRAP) test
