@@ -102,7 +102,8 @@ def _binder(key: str, value: object, ignore_case: bool) -> Callable[[Mapping[str
     if not _has_variables(value):
         check = build(key, value, ignore_case)
         return lambda _: check
-    build(key, _fill(value, _name), ignore_case)  # finds mistakes before the first call does
+    # Tried out with any words, so that mistakes are found before the first call.
+    build(key, _fill(value, lambda variable: variable[1]), ignore_case)
     # A value is data, also where it lands in a pattern.
     escape = re.escape if key == "regex" else str
 
@@ -138,15 +139,6 @@ def _fill(value: Any, replace: Callable[[Match], str]) -> Any:
     if isinstance(value, (list, tuple)):
         return [_fill(part, replace) for part in value]
     return value
-
-
-def _name(match: Match) -> str:
-    """Any word does to try an expectation out: the variable's own name."""
-    return match[1]
-
-
-def _itself(match: Match) -> str:
-    return match[0]
 
 
 def _quote(text: str) -> str:
@@ -319,7 +311,7 @@ def _same(found: object, expected: object, ignore_case: bool) -> bool:
 def _json_schema(key: str, value: object, ignore_case: bool) -> Check:  # noqa: ARG001 - a schema has its own patterns
     if not isinstance(value, Mapping) or not value:
         raise CheckError(key, "write a JSON schema, such as {type: object, required: [status]}")
-    schema = _fill(value, _itself)
+    schema = _fill(value, lambda variable: variable[0])
     jsonschema = import_module("jsonschema")
     best_match = import_module("jsonschema.exceptions").best_match
     referencing = import_module("referencing")
