@@ -253,7 +253,7 @@ class Gauges:
         self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         self._lock = Lock()
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         """Sets a series to a value.
 
         Raises:
@@ -264,13 +264,13 @@ class Gauges:
         with self._lock:
             self._values[key] = value
 
-    def add(self, name: str, amount: float, **labels: str) -> None:
+    def add(self, name: str, amount: float, /, **labels: str) -> None:
         """Changes a series by an amount, from 0 if it is new. Raises what `set` raises."""
         key = _gauge_key(name, labels)
         with self._lock:
             self._values[key] = self._values.get(key, 0.0) + amount
 
-    def get(self, name: str, **labels: str) -> float | None:
+    def get(self, name: str, /, **labels: str) -> float | None:
         """The value of a series, or None."""
         with self._lock:
             return self._values.get(_gauge_key(name, labels))

@@ -2,16 +2,16 @@
 
 A push replaces a whole group (PUT), and what it carries is absolute, so a repeated push does no harm.
 https://github.com/prometheus/pushgateway#api
+
+What speaks HTTP is imported by the first request: most runs push nothing and only ask whether they should.
 """
 
 from __future__ import annotations
 
 import base64
-import http.client
 import os
 import re
 import ssl
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from aimon.call import Secret
 from aimon.export import CONTENT_TYPE, Grouping
 
 if TYPE_CHECKING:
+    import http.client
     from collections.abc import Iterable, Mapping
 
 # The gateway checks each push against all that it holds, on one core, so more connections only wait longer.
@@ -129,6 +130,8 @@ class _Client:
     """One connection, kept alive."""
 
     def __init__(self, gateway: Gateway) -> None:
+        import http.client  # noqa: PLC0415 - see the module's docstring
+
         self._gateway = gateway
         parts = urlsplit(gateway.url)
         host = parts.hostname or ""
@@ -145,6 +148,8 @@ class _Client:
         Raises:
             PushError: no answer, or not a 2xx.
         """
+        import http.client  # noqa: PLC0415 - see the module's docstring
+
         url = self._gateway.url + path
         headers = {"Content-Type": CONTENT_TYPE} if body else {}
         if self._gateway.authorization is not None:
@@ -153,7 +158,7 @@ class _Client:
             self._connection.request(method, self._prefix + path, body or None, headers)
             response = self._connection.getresponse()
             answer = response.read()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:  # Unicode: no host can be named so
             self.close()
             raise _UnreachableError(
                 f"the Pushgateway at {self._gateway.url} does not answer ({_reason(error)}): "
@@ -168,6 +173,8 @@ class _Client:
 
 
 def _send_all(gateway: Gateway, method: str, requests: list[tuple[Grouping, bytes]]) -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see the module's docstring
+
     unreachable = Event()
 
     def send(share: list[tuple[Grouping, bytes]]) -> tuple[list[Grouping], list[PushError]]:
@@ -249,6 +256,9 @@ def _split(url: str) -> SplitResult:
 
 def _authorization(environ: Mapping[str, str], parts: SplitResult) -> Secret | None:
     if token := _credential(environ, "AIMON_PUSH_TOKEN"):
+        # http.client would refuse the header and show it.
+        if not (token.isascii() and token.isprintable()):
+            raise ValueError("AIMON_PUSH_TOKEN: a token is one line of plain ASCII characters")
         return Secret(f"Bearer {token}")
     username, password = environ.get("AIMON_PUSH_USERNAME"), _credential(environ, "AIMON_PUSH_PASSWORD")
     if not username and parts.username is not None:

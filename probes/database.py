@@ -30,17 +30,16 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
             last_run_at REAL, last_success_at REAL,
             UNIQUE (endpoint, model, provider, region)
         )""",
+        # Whole Results as JSON, without the endpoint's own columns. They go earlier than the figures do: apart from
+        # these, so that their pages are freed. AUTOINCREMENT, since figures outlive the record that they name.
+        "CREATE TABLE records (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL)",
+        # What windows read, in the order in which they read it.
         """CREATE TABLE results (
-            id INTEGER PRIMARY KEY,
             endpoint_id INTEGER NOT NULL REFERENCES endpoints,
-            started_at REAL NOT NULL,
-            outcome TEXT NOT NULL,
-            latency REAL NOT NULL,
-            ttft REAL,
-            record TEXT  -- the whole Result as JSON, without the endpoint's own columns
-        )""",
-        # Covers what windows read, so that they never touch the records.
-        "CREATE INDEX results_by_time ON results (endpoint_id, started_at, outcome, latency, ttft)",
+            started_at REAL NOT NULL, record_id INTEGER NOT NULL,
+            outcome TEXT NOT NULL, latency REAL NOT NULL, ttft REAL,
+            PRIMARY KEY (endpoint_id, started_at, record_id)
+        ) WITHOUT ROWID""",
         # `part` is "" for a counter; for a histogram the upper bound of a bucket, or "sum".
         """CREATE TABLE totals (
             endpoint_id INTEGER NOT NULL REFERENCES endpoints,
@@ -55,7 +54,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         """CREATE TABLE windows (
             endpoint_id INTEGER NOT NULL REFERENCES endpoints, seconds REAL NOT NULL,
-            computed_at REAL NOT NULL, content TEXT NOT NULL,
+            content TEXT NOT NULL,
             PRIMARY KEY (endpoint_id, seconds)
         ) WITHOUT ROWID""",
         """CREATE TABLE pushed_groups (

@@ -90,12 +90,12 @@ class SqliteState:
     def gauges(self, now: float) -> Gauges:
         """The gauges of all watched endpoints, windows included."""
         gauges = Gauges()
+        last = {watched.identity: self.history.last(watched.identity) for watched in self._watched}
+        probed = [identity for identity, latest in last.items() if latest.run_at is not None]
+        windows = windows_at_intervals(self.history, probed, now)
         for watched in self._watched:
-            last = self.history.last(watched.identity)
-            spent = self.spent_today(watched, now)
-            # Without a probe there are no windows to read.
-            windows = windows_at_intervals(self.history, watched.identity, now) if last.run_at else []
-            gauges.update(endpoint_gauges(watched, last, windows, spent))
+            identity, spent = watched.identity, self.spent_today(watched, now)
+            gauges.update(endpoint_gauges(watched, last[identity], windows.get(identity, ()), spent))
         return gauges
 
     def spent_today(self, watched: Watched, now: float) -> float:

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from aimon.metrics import Identity
 from aimon.outcome import Outcome
 from aimon.probes.history import DAY, History, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from aimon.metrics import Identity
+    from collections.abc import Collection, Sequence
 
 WINDOWS: dict[str, float] = {"1h": 3600.0, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 QUANTILES = (0.5, 0.95, 0.99)
 
-# A window is computed anew when a 500th of it is new: a month every 86 minutes, and one of 500 results every time.
+# A window is computed anew when a 500th of it is new: a month every 86 minutes. One that has up to 500 results
+# changes by that much with each of them, and is not kept.
 _PARTS = 500
 
 
@@ -102,7 +102,9 @@ def windows(
     return [summarise(samples[start:], seconds, now) for start, seconds in zip(starts, lengths, strict=True)]
 
 
-def windows_at_intervals(history: History, identity: Identity, now: float | None = None) -> list[Window]:
+def windows_at_intervals(
+    history: History, identities: Collection[Identity], now: float | None = None
+) -> dict[Identity, list[Window]]:
     """The standard windows, where large ones may be from an earlier run: for runs that follow each other closely.
 
     A month of probes, one a minute, is 43,200 results: reading them for each of a thousand endpoints in each
@@ -112,36 +114,45 @@ def windows_at_intervals(history: History, identity: Identity, now: float | None
         HistoryError: the history cannot be read or written.
     """
     now = time.time() if now is None else now
-    kept = {window.seconds: window for window in _kept(history, identity)}
-    due = [seconds for seconds in WINDOWS.values() if _is_due(kept.get(seconds), seconds, now, identity)]
-    fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
-    _keep(history, identity, [window for window in fresh.values() if window.total > _PARTS])
-    return [fresh.get(seconds) or kept[seconds] for seconds in WINDOWS.values()]
+    kept = _kept(history)
+    found: dict[Identity, list[Window]] = {}
+    to_keep: list[tuple[Identity, Window]] = []
+    for identity in identities:
+        before = kept.get(identity, {})
+        due = [seconds for seconds in WINDOWS.values() if _is_due(before.get(seconds), seconds, now, identity)]
+        fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
+        found[identity] = [fresh.get(seconds) or before[seconds] for seconds in WINDOWS.values()]
+        to_keep += [(identity, window) for window in fresh.values() if window.total > _PARTS]
+    _keep(history, to_keep)
+    return found
 
 
 def _is_due(window: Window | None, seconds: float, now: float, identity: Identity) -> bool:
-    if window is None or window.total <= _PARTS:
+    if window is None:
         return True
     # From half to one and a half times the interval, by endpoint, so that not all of them fall due in one run.
     share = 0.5 + zlib.crc32("\0".join(identity).encode()) / 2**32
     return not 0 <= now - window.until < share * seconds / _PARTS
 
 
-def _kept(history: History, identity: Identity) -> list[Window]:
+def _kept(history: History) -> dict[Identity, dict[float, Window]]:
+    kept: dict[Identity, dict[float, Window]] = {}
     rows = history.database.query(
-        "SELECT content FROM windows JOIN endpoints ON endpoints.id = windows.endpoint_id "
-        "WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)",
-        identity,
+        "SELECT endpoint, model, provider, region, content "
+        "FROM windows JOIN endpoints ON endpoints.id = windows.endpoint_id"
     )
-    return [msgspec.json.decode(content, type=Window) for (content,) in rows]
+    for *identity, content in rows:
+        window = msgspec.json.decode(content, type=Window)
+        kept.setdefault(Identity(*identity), {})[window.seconds] = window
+    return kept
 
 
-def _keep(history: History, identity: Identity, found: Sequence[Window]) -> None:
+def _keep(history: History, found: Collection[tuple[Identity, Window]]) -> None:
     if not found:
         return
     with history.database.transaction() as connection:
         connection.executemany(
-            "INSERT OR REPLACE INTO windows SELECT id, ?, ?, ? FROM endpoints "
+            "INSERT OR REPLACE INTO windows SELECT id, ?, ? FROM endpoints "
             "WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)",
-            [(window.seconds, window.until, msgspec.json.encode(window).decode(), *identity) for window in found],
+            [(window.seconds, msgspec.json.encode(window).decode(), *identity) for identity, window in found],
         )

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimon import classify, dialects, providers
+from aimon import classify, dialects, families, providers
 from aimon.dialects import reasoning
 from aimon.outcome import FAULTS, Outcome
 
@@ -103,11 +103,38 @@ def reasoning_markdown() -> str:
     )
 
 
+def metrics_markdown() -> str:
+    """Every metric: type, labels beyond the endpoint's own, and meaning."""
+    rows = []
+    for family in families.FAMILIES.values():
+        beyond = [code(label) for label in family.labels if label not in families.IDENTITY]
+        if not family.labels:
+            beyond = ["none at all"]
+        elif family.extensible:
+            beyond.append("those of the configuration")
+        rows.append((code(family.name), family.kind, ", ".join(beyond) or DASH, family.help))
+    return table(("metric", "type", "further labels", "meaning"), rows)
+
+
+def buckets_markdown() -> str:
+    """The bucket boundaries of every histogram, in seconds."""
+    return table(
+        ("histogram", "boundaries, seconds"),
+        (
+            (code(family.name), " ".join(f"{bound:g}" for bound in family.buckets))
+            for family in families.FAMILIES.values()
+            if family.buckets
+        ),
+    )
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "presets": presets_markdown,
     "outcomes": outcomes_markdown,
     "finishes": finishes_markdown,
     "reasoning": reasoning_markdown,
+    "metrics": metrics_markdown,
+    "buckets": buckets_markdown,
 }
 
 

@@ -168,6 +168,14 @@ def test_gauges_take_exactly_their_labels() -> None:
         gauges.set("ai_probe_sucess", 1)
 
 
+def test_a_label_may_have_any_name_of_the_configuration() -> None:
+    """Also one that an argument has."""
+    gauges = Gauges()
+    gauges.set(families.ENDPOINT_INFO, 1, **QWEN.labels, name="n", value="v", self="s")
+    [info] = gauges
+    assert dict(info.labels) == {**QWEN.labels, "name": "n", "value": "v", "self": "s"}
+
+
 def test_calls_in_flight_go_up_and_down() -> None:
     """`add` starts from zero."""
     gauges = Gauges()

@@ -229,6 +229,20 @@ def test_a_token_may_be_in_a_file(tmp_path: Path) -> None:
         Gateway.parse("gw:9091", environ)
 
 
+@pytest.mark.parametrize("token", [f"{KEY}\nX-Other: 1", f"{KEY}é"])
+def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
+    """Without showing it."""
+    with pytest.raises(ValueError, match="AIMON_PUSH_TOKEN: a token is one line of plain ASCII") as caught:
+        Gateway.parse("gw:9091", {"AIMON_PUSH_TOKEN": token})
+    assert KEY not in str(caught.value)
+
+
+def test_a_host_that_cannot_be_is_an_error_of_the_push() -> None:
+    """No resolver would take that name."""
+    with pytest.raises(PushError, match=r"does not answer .*is the address right"):
+        push(Gateway.parse(f"http://{'x' * 70}.test:9091", {}), {group("a"): body(1)})
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

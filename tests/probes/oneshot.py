@@ -28,7 +28,9 @@ def main() -> int:
     settings = json.loads(sys.argv[1])
     results = [a_result(Outcome(changes.pop("outcome", "ok")), **changes) for changes in settings["results"]]
     gateway = Gateway.parse(settings["gateway"], timeout=5)
-    watched = [Watched(QWEN, interval=60, currency="CNY", daily_budget=5, latency_slo=(4.0,))]
+    watched = [
+        Watched(QWEN, interval=60, currency="CNY", daily_budget=5, latency_slo=(4.0,), labels={"team": "search"})
+    ]
     print("ready", flush=True)
     sys.stdin.readline()
     try:

@@ -92,6 +92,8 @@ def test_prometheus_sees_what_happened(runs: Runs, pushgateway: Pushgateway, pro
     assert {sample.labels["outcome"]: sample.value for sample in increases if sample.value} == {
         outcome: RUNS.count(outcome) for outcome in RUNS
     }
+    joined = "increase(ai_api_requests_total[10m]) * on (endpoint, region) group_left (team) aimon_endpoint_info"
+    assert prometheus.value(f'sum by (team) ({joined}{{team="search"}})', at) == len(RUNS)
     counted = [outcome for outcome in RUNS if Outcome(outcome).counts_for_availability]
     truth = RUNS.count("ok") / len(counted)
     ok = 'sum by (endpoint) (increase(ai_api_requests_total{outcome="ok"}[10m]))'

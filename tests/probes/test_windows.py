@@ -99,24 +99,34 @@ def test_small_windows_are_always_up_to_date(history: History) -> None:
     """Each probe shows at once, in all windows."""
     for count in range(1, 4):
         history.append([a_result(started_at=NOW + count)])
-        assert [w.total for w in windows_at_intervals(history, QWEN, NOW + count)] == [count] * 4
+        assert [w.total for w in windows_at_intervals(history, [QWEN], NOW + count)[QWEN]] == [count] * 4
+
+
+def test_endpoints_are_kept_apart(history: History) -> None:
+    """Each has its own windows, kept or not; one that was never probed has empty ones."""
+    other, never = QWEN._replace(endpoint="other"), QWEN._replace(endpoint="never")
+    history.append([a_result(started_at=NOW - i) for i in range(600)])
+    history.append([a_result(started_at=NOW - i, identity=other) for i in range(700)])
+    for _ in range(2):
+        found = windows_at_intervals(history, [QWEN, other, never], NOW)
+        assert [windows[-1].total for windows in found.values()] == [600, 700, 0]
 
 
 def test_large_windows_are_computed_at_intervals(history: History) -> None:
     """A month of 3,000 probes is not read again for one more; two hours later it is."""
     history.append([a_result(started_at=NOW - i * 800) for i in range(3000)])
-    first = windows_at_intervals(history, QWEN, NOW)
+    first = windows_at_intervals(history, [QWEN], NOW)[QWEN]
     assert first == windows(history, QWEN, NOW)
     history.append([a_result(Outcome.DNS, started_at=NOW + 1)])
-    soon = windows_at_intervals(history, QWEN, NOW + 1)
+    soon = windows_at_intervals(history, [QWEN], NOW + 1)[QWEN]
     assert soon[0] == windows(history, QWEN, NOW + 1)[0]
     assert soon[-1] == first[-1]
     later = NOW + 1.5 * WINDOWS["30d"] / 500
-    assert windows_at_intervals(history, QWEN, later) == windows(history, QWEN, later)
+    assert windows_at_intervals(history, [QWEN], later)[QWEN] == windows(history, QWEN, later)
 
 
 def test_a_clock_set_back_does_not_freeze_a_window(history: History) -> None:
     """A window from the future is computed anew."""
     history.append([a_result(started_at=NOW - i * 800) for i in range(3000)])
-    windows_at_intervals(history, QWEN, NOW)
-    assert windows_at_intervals(history, QWEN, NOW - DAY) == windows(history, QWEN, NOW - DAY)
+    windows_at_intervals(history, [QWEN], NOW)[QWEN]
+    assert windows_at_intervals(history, [QWEN], NOW - DAY)[QWEN] == windows(history, QWEN, NOW - DAY)
