@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,3 +244,10 @@ def test_the_core_is_cheap_to_import(module: str) -> None:
     program = f"import sys, aimon.{module}; print([name for name in '{heavy}'.split() if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_every_kind_is_documented() -> None:
+    """docs/checks.md has a row for each."""
+    page = (Path(__file__).parents[2] / "docs" / "checks.md").read_text()
+    rows = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", rows)) == {*checks.KINDS, "ignore_case"}
