@@ -111,12 +111,12 @@ def test_histograms_with_other_boundaries_merge_without_loss(old: list[float], n
 def test_merging_equals_observing_everything_in_one_place(first: list[Outcome], second: list[Outcome]) -> None:
     """Two processes that merge say what one would have said."""
     apart, other, together = Totals(), Totals(), Totals()
-    for outcome in first:
-        apart.observe(a_result(outcome, cost=0.25, currency="USD"))
-        together.observe(a_result(outcome, cost=0.25, currency="USD"))
-    for outcome in second:
-        other.observe(a_result(outcome, cost=0.25, currency="USD"))
-        together.observe(a_result(outcome, cost=0.25, currency="USD"))
+    # Sums of these are exact in binary, in any order.
+    exact = {"cost": 0.25, "currency": "USD", "first_token": 0.5, "last_token": 1.5, "usage": Usage(output=9)}
+    for totals, outcomes in ((apart, first), (other, second)):
+        for outcome in outcomes:
+            totals.observe(a_result(outcome, **exact))
+            together.observe(a_result(outcome, **exact))
     apart.merge(other)
     assert apart.counters == together.counters
     assert apart.histograms == together.histograms
