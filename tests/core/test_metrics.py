@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from threading import Thread
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -112,7 +113,13 @@ def test_merging_equals_observing_everything_in_one_place(first: list[Outcome], 
     """Two processes that merge say what one would have said."""
     apart, other, together = Totals(), Totals(), Totals()
     # Sums of these are exact in binary, in any order.
-    exact = {"cost": 0.25, "currency": "USD", "first_token": 0.5, "last_token": 1.5, "usage": Usage(output=9)}
+    exact: dict[str, Any] = {
+        "cost": 0.25,
+        "currency": "USD",
+        "first_token": 0.5,
+        "last_token": 1.5,
+        "usage": Usage(output=9),
+    }
     for totals, outcomes in ((apart, first), (other, second)):
         for outcome in outcomes:
             totals.observe(a_result(outcome, **exact))
