@@ -4,8 +4,12 @@ Exported lazily, because pydantic and PyYAML are needed only where a file is rea
 
     load(path)               Config                validated; raises ConfigError with every problem at once
     find(path)               Path | None           which file would be read
+    from_flags(...)          Config                the same for a run without a file: one endpoint, from flags
     resolve(config, names)   tuple[Endpoint, ...]  what to probe, with keys taken from the environment
-    from_flags(...)          Endpoint              the same for a run without a file
+    price_book(config, endpoints)  PriceBook       what their calls cost, in the reporting currency
+    example(environ)         str                   a commented file to begin with
+    show(config, environ)    str                   the file with defaults filled in, as YAML
+    schema()                 dict                  JSON Schema, for editors
 """
 
 from __future__ import annotations
@@ -14,10 +18,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aimon.config.display import show
+    from aimon.config.editors import schema
+    from aimon.config.flags import from_flags
     from aimon.config.loader import find, load
     from aimon.config.model import Config
     from aimon.config.problems import ConfigError
-    from aimon.config.resolver import resolve
+    from aimon.config.resolver import price_book, resolve
+    from aimon.config.template import example
 
 _HOME = {
     "Budget": "endpoint",
@@ -28,11 +36,15 @@ _HOME = {
     "Objective": "endpoint",
     "Slo": "endpoint",
     "Transport": "endpoint",
+    "example": "template",
     "find": "loader",
     "from_flags": "flags",
     "load": "loader",
     "new_nonce": "endpoint",
+    "price_book": "resolver",
     "resolve": "resolver",
+    "schema": "editors",
+    "show": "display",
 }
 
 __all__ = [
@@ -44,11 +56,15 @@ __all__ = [
     "Objective",
     "Slo",
     "Transport",
+    "example",
     "find",
     "from_flags",
     "load",
     "new_nonce",
+    "price_book",
     "resolve",
+    "schema",
+    "show",
 ]
 
 

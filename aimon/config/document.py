@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -17,6 +17,8 @@ import yaml
 from aimon.config.problems import ConfigError, Problem, place, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimon.config.problems import Path
 
 MAX_BYTES: Final = 8 << 20
@@ -70,12 +72,13 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's values (`data`) and their places."""
+    """A file's values (`data`) and their places. `names` renames places: what came from a flag is called so."""
 
     file: str
     data: Any
     root: Spot
     problems: tuple[Problem, ...] = ()
+    names: Mapping[Path, str] = field(default_factory=dict)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """A problem with the value at `path`, or with its key; where there is none, with what should hold it."""
@@ -87,7 +90,7 @@ class Document:
             if part not in spot.children:
                 break
             spot = spot.children[part]
-        return Problem(message, place(path), self.file, spot.line, spot.column)
+        return Problem(message, self.names.get(path, place(path)), self.file, spot.line, spot.column)
 
 
 def read(text: str, file: str) -> Document:
@@ -228,17 +231,18 @@ class _Builder:
         self._add(done.value, done.spot, done.weight, event)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
-        if event.anchor not in self._anchors:
-            raise self.stop(event.start_mark, f"*{shown(event.anchor)} stands for nothing: no &anchor before it")
-        known = self._anchors[event.anchor]
+        anchor = str(event.anchor)
+        if anchor not in self._anchors:
+            raise self.stop(event.start_mark, f"*{shown(anchor)} stands for nothing: no &anchor before it")
+        known = self._anchors[anchor]
         if known is None:
-            raise self.stop(event.start_mark, f"*{shown(event.anchor)} stands inside what it stands for")
+            raise self.stop(event.start_mark, f"*{shown(anchor)} stands inside what it stands for")
         holder = self._stack[-1] if self._stack else None
         if holder is not None and isinstance(holder.value, dict) and holder.key is None:
             raise self.stop(event.start_mark, "a key cannot be an alias")
         value, spot, weight = known
         # The spot of the alias itself, with the children of what it stands for.
-        here = Spot(event.start_mark.line + 1, event.start_mark.column + 1, spot.keys, spot.children)
+        here = replace(_spot(event), keys=spot.keys, children=spot.children)
         self._add(value, here, weight, event)
 
     def _add(self, value: Any, spot: Spot, weight: int, event: yaml.Event) -> None:
@@ -277,16 +281,17 @@ def _merge(done: _Open) -> None:
     for value, spot in done.merged:
         for key in value:
             if key not in done.value:
-                done.value[key] = value[key]  # type: ignore[index]  # a merge happens in mappings only
+                done.value[key] = value[key]
                 done.spot.keys[key] = spot.keys[key]
                 done.spot.children[key] = spot.children[key]
 
 
 def _spot(event: yaml.Event) -> Spot:
-    return Spot(event.start_mark.line + 1, event.start_mark.column + 1)
+    mark: Any = event.start_mark  # only events made by hand have none
+    return Spot(mark.line + 1, mark.column + 1)
 
 
-def _tag(event: yaml.NodeEvent) -> str:
+def _tag(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> str:
     return str(event.tag).replace("tag:yaml.org,2002:", "!!")
 
 

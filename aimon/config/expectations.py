@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aimon import checks
 from aimon.config.document import unwritten
 from aimon.config.problems import MisfitError, kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Kinds that hold of an answer without text, such as vectors.
 TEXTLESS: Final = frozenset({"latency_max", "ignore_case"})
@@ -54,6 +57,6 @@ def read(value: object) -> dict[str, Any]:
     return plain
 
 
-def wants_text(expect: dict[str, Any]) -> bool:
+def wants_text(expect: Mapping[str, Any]) -> bool:
     """Whether an answer without text could not meet the expectations."""
     return not TEXTLESS.issuperset(expect)

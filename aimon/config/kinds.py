@@ -210,7 +210,7 @@ SLO_PATTERN = (
 )
 LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
 
-_TEXT = {"type": "string", "minLength": 1}
+_TEXT = {"type": ["string", "number"], "minLength": 1}
 
 Text = Annotated[str, Kind(text, _TEXT)]
 Template = Annotated[str, Kind(template, _TEXT)]
@@ -266,7 +266,7 @@ def words(known: Sequence[str], what: str) -> Kind:
 
 def matching(regex: str, hint: str) -> Kind:
     """The kind of text that matches a regular expression; `hint` continues "is not"."""
-    return Kind(pattern(regex, hint), {"type": "string", "pattern": f"^{regex}$"})
+    return Kind(pattern(regex, hint), {"type": ["string", "number"], "pattern": f"^({regex})$"})
 
 
 def count(least: int, most: int) -> Kind:

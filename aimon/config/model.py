@@ -100,16 +100,25 @@ class Slo(_Model):
 class Prices(_Model):
     """List prices per million tokens, where the public price list is wrong or has none."""
 
-    input: Price = Field(description="Per million input tokens.", examples=[0.8])
-    output: Price = Field(0.0, description="Per million output tokens.", examples=[2.0])
+    input: Price | None = Field(None, description="Per million input tokens.", examples=[0.8])
+    output: Price | None = Field(None, description="Per million output tokens.", examples=[2.0])
     cached_input: Price | None = Field(
         None,
         description="Per million input tokens that the provider had cached; as `input` by default.",
         examples=[0.2],
     )
+    reasoning: Price | None = Field(
+        None, description="Per million tokens spent on reasoning; as `output` by default.", examples=[4.0]
+    )
+    per_request: Price | None = Field(None, description="Per call, whatever its length.", examples=[0.001])
     currency: Currency | None = Field(
         None, description="What the prices are in; the reporting currency by default.", examples=["CNY"]
     )
+
+    @model_validator(mode="after")
+    def _priced(self) -> Prices:
+        rules.prices(self)
+        return self
 
 
 class Quirks(_Model):
@@ -170,7 +179,7 @@ class Defaults(_Model):
     """What holds for every endpoint that says nothing else."""
 
     interval: Duration = Field(60.0, description="Time between probes.", examples=["60s"])
-    timeout: Timeout = Field(default_factory=Timeout, description="Limits of one call.")
+    timeout: Timeout = Field(default_factory=Timeout.model_construct, description="Limits of one call.")
     budget: Budget = Field(
         Amount(5.0),
         description="What the probes of each endpoint may cost in a day, as `5.00/day`, or `none`.",
@@ -185,7 +194,7 @@ class Defaults(_Model):
     proxy: Proxy | None = Field(None, description="Proxy URL; from HTTPS_PROXY and its kin by default.")
     ip: IpVersion = Field("any", description="IP version: any, 4 or 6.")
     http2: Flag = Field(False, description="Whether HTTP/2 is offered (needs the extra `aimon[http2]`).")
-    slo: Slo = Field(default_factory=Slo, description="Objectives.")
+    slo: Slo = Field(default_factory=Slo.model_construct, description="Objectives.")
     labels: dict[LabelName, Template] = Field(default_factory=dict, description="Labels of `aimon_endpoint_info`.")
 
     @model_validator(mode="after")
@@ -231,7 +240,9 @@ class Endpoint(_Model):
     query: dict[Text, Template] = Field(
         default_factory=dict, description="Query parameters.", examples=[{"api-version": "2024-10-21"}]
     )
-    quirks: Quirks = Field(default_factory=Quirks, description="Where the server departs from its dialect.")
+    quirks: Quirks = Field(
+        default_factory=Quirks.model_construct, description="Where the server departs from its dialect."
+    )
     stream: Flag | None = Field(None, description="Whether answers are streamed.")
     max_tokens: Tokens | None = Field(
         None, description="Token limit of all its canaries, taken as it is even for models that reason.", examples=[256]
@@ -240,7 +251,7 @@ class Endpoint(_Model):
     reasoning: Reasoning | None = Field(None, description="How much the model thinks.", examples=["off"])
     canaries: Many[Name] | None = Field(None, description="The canaries that are asked.", examples=[["echo"]])
     interval: Duration | None = Field(None, description="Time between probes.", examples=["60s"])
-    timeout: Timeout = Field(default_factory=Timeout, description="Limits of one call.")
+    timeout: Timeout = Field(default_factory=Timeout.model_construct, description="Limits of one call.")
     budget: Budget | None = Field(None, description="What its probes may cost in a day.", examples=["5.00/day"])
     slo: Slo | None = Field(None, description="Objectives; replaces the defaults' objectives as a whole.")
     labels: dict[LabelName, Template] = Field(
@@ -300,7 +311,9 @@ class Config(_Model):
         description="What one unit of another currency is worth in the reporting currency.",
         examples=[{"USD": 7.10}],
     )
-    defaults: Defaults = Field(default_factory=Defaults, description="What holds unless an endpoint says otherwise.")
+    defaults: Defaults = Field(
+        default_factory=Defaults.model_construct, description="What holds unless an endpoint says otherwise."
+    )
     endpoints: Many[Endpoint] = Field(description="What is probed.")
     canaries: dict[Name, Canary] = Field(default_factory=dict, description="Canaries by name; `echo` is built in.")
     loadtests: dict[Name, LoadTest] = Field(default_factory=dict, description="Load tests by name.")

@@ -10,6 +10,8 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
+MAX_DAYS = 366
+
 # A budget is kept per day; longer periods are spread evenly over their days.
 PERIODS = {"day": 1.0, "week": 7.0, "month": 30.0}
 MONEY_PATTERN = r"^\d+(\.\d+)?( ?[A-Z]{3})?$"
@@ -39,8 +41,8 @@ def seconds(value: object) -> float:
     if not re.match(DURATION_PATTERN, text):
         raise ValueError("expected a duration such as 500ms, 30s, 5m, 1h30m or 1d")
     total = sum(float(amount) * UNITS[unit] for amount, unit in _PART.findall(text))
-    if not 0 < total < math.inf:
-        raise ValueError("a duration must be longer than zero")
+    if not 0 < total <= MAX_DAYS * UNITS["d"]:
+        raise ValueError(f"a duration must be longer than zero, and {MAX_DAYS}d at the most")
     return total
 
 
@@ -50,7 +52,8 @@ def duration_text(value: float) -> str:
         amount = value / UNITS[unit]
         if amount >= 1 and amount == int(amount):
             return f"{int(amount)}{unit}"
-    return f"{value:g}s" if value >= 1 else f"{value * 1000:g}ms"
+    amount, unit = (value, "s") if value >= 1 else (value * 1000, "ms")
+    return f"{amount:.9f}".rstrip("0").rstrip(".") + unit
 
 
 def money(value: object) -> Amount:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from aimon import providers
 from aimon.config import variables
 from aimon.config.problems import MisfitError, is_keylike
 from aimon.dialects import reasoning
+from aimon.pricing import Price, PriceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from aimon.call import Secret, Target
     from aimon.config import model
     from aimon.config.problems import Path
-
-MODELS: Final = "openai-models"
 
 # Headers and parameters by whose name the value is a secret.
 _SENSITIVE = re.compile(
@@ -44,6 +45,14 @@ def timeouts(limits: model.Timeout) -> None:
         if value > later
     ]
     _raise(found)
+
+
+def prices(written: model.Prices) -> None:
+    """Prices say what something costs."""
+    try:
+        Price.of(dict(written))
+    except PriceError as error:
+        _raise([((), str(error))])
 
 
 def canary(asked: model.Canary) -> None:
@@ -84,36 +93,62 @@ def dialect_of(written: model.Endpoint) -> str | None:
     return written.dialect or (providers.get(written.preset).dialect if written.preset else None)
 
 
+def usual_key(written: model.Endpoint) -> str | None:
+    """The preset's own key variable, if the endpoint leaves its key to it.
+
+    The vendor's key goes to the vendor alone: never, unasked, to wherever base_url points.
+    """
+    if written.preset is None or written.base_url is not None or written.api_key_file is not None:
+        return None
+    return None if "api_key" in written.model_fields_set else providers.get(written.preset).key_env
+
+
+def may_be_keyless(written: model.Endpoint) -> bool:
+    """Whether the usual key may be missing: there are other credentials, or the preset stays on this machine."""
+    if any(map(is_sensitive, [*written.headers, *written.query])):
+        return True
+    base = providers.get(written.preset).base_url if written.preset else None
+    return urlsplit(base or "").hostname in {"127.0.0.1", "localhost"}
+
+
 def _address(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
     if written.preset is None and written.dialect is None:
-        yield (), "add a preset, such as preset: openai, or a dialect and a base_url"
+        yield (), "nothing says what to call; add a preset, such as preset: openai, or a dialect and a base_url"
     elif written.preset is None and written.base_url is None:
-        yield (), "add base_url, up to and including /v1 where the provider has one"
+        yield ("base_url",), "missing; add the URL, up to and including /v1 where the provider has one"
     elif not variables.names(written.base_url or ""):
         try:
             target(written, base_url=written.base_url)
         except ValueError as error:
-            blamed: Path = () if written.base_url is None else ("base_url",)
-            yield blamed, str(error).removeprefix("base_url ")
-    if written.model is None and dialect_of(written) not in (None, MODELS):
-        yield (), "add model, the provider's name of the model to ask"
+            yield ("base_url",), str(error).removeprefix("base_url ")
+    if written.model is None and dialect_of(written) not in (None, providers.MODELS):
+        yield ("model",), "missing; add the provider's name of the model to ask"
 
 
-def target(written: model.Endpoint, *, base_url: str | None) -> providers.Target:
-    """The target as far as it is known without the environment.
+def target(
+    written: model.Endpoint,
+    *,
+    base_url: str | None,
+    api_key: Secret | None = None,
+    model_name: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> Target:
+    """The target of an endpoint, with what has been expanded in place of what is written.
 
     Raises:
-        ValueError: there can be none; says what to write.
+        ValueError: the base URL is missing or unusable; says what to write.
     """
     return providers.target(
         written.preset,
         endpoint=written.name,
-        model=written.model or "",
+        model=model_name or written.model or "",
+        api_key=api_key,
         dialect=written.dialect,
         base_url=base_url,
         auth=written.auth,
-        headers=written.headers,
-        query=written.query,
+        headers=written.headers if headers is None else headers,
+        query=written.query if query is None else query,
         quirks=written.quirks.model_dump(exclude_none=True),
         provider=written.provider,
     )

@@ -25,6 +25,11 @@ class UnsetError(ValueError):
         super().__init__(f"the variable {name} is {'empty' if empty else 'not set'}: export {name}=…")
 
 
+def is_name(text: str) -> bool:
+    """Whether a variable may be called so."""
+    return re.fullmatch(NAME, text) is not None
+
+
 def expand(template: str, environ: Mapping[str, str]) -> str:
     """The text with variables replaced. An empty variable counts as unset, as in a shell's `:-`.
 

@@ -1,0 +1,60 @@
+"""A configuration made of command-line flags: one endpoint, for a run without a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon.config import loader, variables
+from aimon.config.document import Document, Spot
+from aimon.config.problems import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from aimon.config.model import Config
+    from aimon.config.problems import Path
+
+_ENDPOINT: Final[Path] = ("endpoints", 0)
+
+
+def from_flags(
+    *,
+    preset: str | None = None,
+    dialect: str | None = None,
+    base_url: str | None = None,
+    model: str | None = None,
+    api_key_env: str | None = None,
+    name: str | None = None,
+    **more: Any,
+) -> Config:
+    """The configuration that flags describe, validated by the same rules as a file.
+
+    Args:
+        preset: a provider that aimon knows.
+        dialect: what the server speaks; the preset's first by default.
+        base_url: up to and including /v1 where the provider has one.
+        model: the model to ask.
+        api_key_env: the variable that holds the key; the preset's own by default.
+        name: of the endpoint; made of the preset and the model by default.
+        more: further keys of an endpoint, such as `stream`, `reasoning`, `ca_file` or `proxy`; None is left out.
+
+    Raises:
+        ConfigError: something is missing or wrong; problems are named by flag.
+    """
+    if preset is None and (dialect is None or base_url is None):
+        raise ConfigError([Problem("give --preset and --model, or --dialect, --base-url and --model")])
+    if api_key_env is not None and not variables.is_name(api_key_env):
+        raise ConfigError([Problem("takes the name of a variable, such as OPENAI_API_KEY, no key", "--api-key-env")])
+    written = {"preset": preset, "dialect": dialect, "base_url": base_url, "model": model, **more}
+    endpoint: dict[str, Any] = {key: value for key, value in written.items() if value is not None}
+    endpoint["name"] = name or _name(preset or dialect or "", model)
+    if api_key_env is not None:
+        endpoint["api_key"] = f"${{{api_key_env}}}"
+    names: dict[Path, str] = {(*_ENDPOINT, key): f"--{key.replace('_', '-')}" for key in (*written, "name")}
+    names[*_ENDPOINT, "api_key"] = "--api-key-env"
+    names[_ENDPOINT] = ""
+    return loader.validate(Document("", {"endpoints": [endpoint]}, Spot(0, 0), names=names))
+
+
+def _name(provider: str, model: str | None) -> str:
+    """A name that an endpoint may have: a model's may hold slashes and colons."""
+    whole = f"{provider}-{model}" if model else provider
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in whole)[:100]

@@ -1,0 +1,127 @@
+"""What one endpoint takes from outside the file: variables, key files, certificates.
+
+Problems are collected and not raised, so that all of them are told at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aimon.call import Secret
+from aimon.config import keys, rules, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.config.document import Document
+    from aimon.config.model import Endpoint
+    from aimon.config.problems import Path, Problem
+
+
+class Surroundings:
+    """Expands the values of one endpoint.
+
+    Attributes:
+        problems: what is missing or unusable.
+        secrets: what must never be shown.
+    """
+
+    def __init__(self, endpoint: Endpoint, index: int, document: Document, environ: Mapping[str, str]) -> None:
+        self.problems: list[Problem] = []
+        self.secrets: list[Secret] = []
+        self._endpoint = endpoint
+        self._place: Path = ("endpoints", index)
+        self._document = document
+        self._environ = environ
+
+    def text(self, template: str, *path: str, secret: bool = False) -> str:
+        """The text with its variables replaced; `path` is its place below the endpoint."""
+        try:
+            expanded = variables.expand(template, self._environ)
+        except variables.UnsetError as error:
+            self._miss(error.name, *path)
+            return ""
+        if secret:
+            found = (self._environ.get(name) for name in variables.names(template))
+            self.secrets += (Secret(value) for value in found if value)
+        return expanded
+
+    def texts(self, templates: Mapping[str, str], key: str) -> dict[str, str]:
+        """A mapping with the variables of its values replaced."""
+        return {name: self.text(value, key, name, secret=rules.is_sensitive(name)) for name, value in templates.items()}
+
+    def optional(self, template: str | None, *path: str) -> str | None:
+        """As `text`, where there may be none."""
+        return None if template is None else self.text(template, *path)
+
+    def proxy(self, template: str | None) -> str | None:
+        """The proxy's URL, which is a secret as a whole if it comes from the environment."""
+        if template is None:
+            return None
+        url = self.text(template, "proxy", secret=True)
+        if url and not _is_proxy(url):
+            self.complain(f"{template} does not hold the URL of a proxy, such as http://proxy.example:3128", "proxy")
+        return url
+
+    def ca_file(self, template: str | None) -> str | None:
+        """The path of a certificate file that is there."""
+        path = self.optional(template, "ca_file")
+        if path and not FilePath(path).is_file():
+            self.complain(f"there is no file {template}", "ca_file")
+        return path
+
+    def api_key(self) -> Secret | None:
+        """The key: from the variable or file that the endpoint names, or else from the preset's own variable."""
+        endpoint = self._endpoint
+        try:
+            if endpoint.api_key is not None:
+                (name,) = variables.names(endpoint.api_key)
+                return self._key_from(name)
+            if endpoint.api_key_file is not None:
+                path = self.text(endpoint.api_key_file, "api_key_file")
+                return self._keep(keys.read(path, endpoint.api_key_file)) if path else None
+            return self._usual_key()
+        except ValueError as error:
+            self.complain(str(error), "api_key_file" if endpoint.api_key_file is not None else "api_key")
+            return None
+
+    def complain(self, message: str, *path: str | int) -> None:
+        """Notes a problem with a value of the endpoint."""
+        self.problems.append(self._document.problem((*self._place, *path), message))
+
+    def _usual_key(self) -> Secret | None:
+        name = rules.usual_key(self._endpoint)
+        if name is None or (not self._environ.get(name) and rules.may_be_keyless(self._endpoint)):
+            return None
+        return self._key_from(name)
+
+    def _key_from(self, name: str) -> Secret | None:
+        value = self._environ.get(name)
+        if not value:
+            self._miss(name, "api_key")
+            return None
+        return self._keep(keys.clean(value, name))
+
+    def _keep(self, key: str) -> Secret:
+        secret = Secret(key)
+        self.secrets.append(secret)
+        return secret
+
+    def _miss(self, name: str, *path: str) -> None:
+        state = "empty" if name in self._environ else "not set"
+        way_out = ""
+        if path == ("api_key",) and self._endpoint.api_key is None and self._document.file:
+            way_out = ", or write api_key: null to send none"
+        self.complain(
+            f"{name} is {state}, and endpoint '{self._endpoint.name}' needs it: export {name}=…{way_out}", *path
+        )
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
