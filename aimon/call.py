@@ -70,8 +70,8 @@ class Target:
     api_key: Secret | None = None
     # "bearer" for Authorization: Bearer KEY, otherwise the name of the header that carries the key alone.
     auth: str = "bearer"
-    headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
-    query: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)  # may hold credentials
+    query: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)
     quirks: Quirks = Quirks()
 
 
