@@ -109,20 +109,25 @@ def read(text: str, file: str) -> Document:
         for event in yaml.parse(text, Loader=_LOADER):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise builder.stop(mark, f"not valid YAML: {_reworded(error)}") from None
+        raise builder.stop(*_explained(error, text)) from None
     except yaml.YAMLError:
         # The one unmarked error: a character that YAML does not allow.
         raise ConfigError([_bad_character(text, file)]) from None
     return builder.document()
 
 
-def _reworded(error: yaml.MarkedYAMLError) -> str:
-    problem = str(error.problem)
-    if "\\t" in problem or "'\t'" in problem or "tab" in problem:
-        return "indent with spaces, not tabs"
+def _explained(error: yaml.MarkedYAMLError, text: str) -> tuple[Any, str]:
+    """Where a syntax error is, and what it is."""
+    mark: Any = error.problem_mark
+    if error.context_mark is not None and "end of stream" in str(error.problem):
+        return error.context_mark, "not valid YAML: what begins here has no end; a quote or bracket is missing"
+    if mark is not None:
+        lines = text.splitlines()
+        line = lines[mark.line] if mark.line < len(lines) else ""
+        if line[mark.column : mark.column + 1] == "\t":
+            return mark, "not valid YAML: indent with spaces, not tabs"
     context = f"{error.context}, " if error.context else ""
-    return context + problem
+    return mark or error.context_mark, f"not valid YAML: {context}{error.problem}"
 
 
 def _bad_character(text: str, file: str) -> Problem:

@@ -88,7 +88,7 @@ def number(least: float, most: float) -> Callable[[object], float]:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             raise ValueError(f"expected a number, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
         if not least <= value <= most:
-            raise ValueError(f"expected a number from {least:g} to {most:g}, not {_written(value)}")
+            raise ValueError(f"expected a number from {least:.15g} to {most:.15g}, not {_written(value)}")
         return float(value)
 
     return read
@@ -135,7 +135,7 @@ def proxy(value: object) -> str:
         return url
     parts = _split(url)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("expected the URL of a proxy, such as http://proxy.example:3128")
+        raise ValueError("expected the URL of an HTTP proxy, such as http://proxy.example:3128")
     if parts.password:
         raise ValueError("a password does not belong in this file: export the URL and write ${NAME}")
     return url
@@ -201,12 +201,12 @@ def _written(value: object) -> str:
     return f"'{shown(value)}'" if isinstance(value, str) else kind(value)
 
 
-RATE_PATTERN = r"\d+(\.\d+)?/(s|m)"
+RATE_PATTERN = r"[0-9]+(\.[0-9]+)?/(s|m)"
 SLO_PATTERN = (
-    r"(((latency_)?p(50|90|95|99|999)|(ttft|tpot|itl)_p(50|90|95|99|999))<=?\d+(\.\d+)?(ms|s|m)"
-    r"|(error_rate|rate_limited)<=?\d+(\.\d+)?%"
-    r"|availability>=?\d+(\.\d+)?%"
-    r"|goodput>=?\d+(\.\d+)?/s)"
+    r"(((latency_)?p(50|90|95|99|999)|(ttft|tpot|itl)_p(50|90|95|99|999))<=?[0-9]+(\.[0-9]+)?(ms|s|m)"
+    r"|(error_rate|rate_limited)<=?[0-9]+(\.[0-9]+)?%"
+    r"|availability>=?[0-9]+(\.[0-9]+)?%"
+    r"|goodput>=?[0-9]+(\.[0-9]+)?/s)"
 )
 LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
 

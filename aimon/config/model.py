@@ -51,7 +51,9 @@ Reasoning = Annotated[str, words(reasoning.LEVELS, "reasoning level")]
 Tokens = Annotated[int, count(1, 1_000_000)]
 Temperature = Annotated[float, real(0, 2)]
 Price = Annotated[float, real(0, 1_000_000)]
-HeaderName = Annotated[str, matching(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "the name of a header")]
+HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+HeaderName = Annotated[str, matching(HEADER_NAME, "the name of a header")]
+Auth = Annotated[str, matching(HEADER_NAME, "bearer or the name of a header")]
 LoadSlo = Annotated[str, matching(SLO_PATTERN, "an objective such as p99<10s, ttft_p95<2s or error_rate<1%")]
 
 
@@ -231,7 +233,7 @@ class Endpoint(_Model):
     api_key_file: Template | None = Field(
         None, description="A file that holds the key, read at every start.", examples=["/run/secrets/dashscope"]
     )
-    auth: HeaderName | None = Field(
+    auth: Auth | None = Field(
         None, description="How the key is sent: bearer, or the name of the header that carries it.", examples=["bearer"]
     )
     headers: dict[HeaderName, Template] = Field(

@@ -7,16 +7,16 @@ import re
 from typing import NamedTuple
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$"
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 
 MAX_DAYS = 366
 
 # A budget is kept per day; longer periods are spread evenly over their days.
 PERIODS = {"day": 1.0, "week": 7.0, "month": 30.0}
-MONEY_PATTERN = r"^\d+(\.\d+)?( ?[A-Z]{3})?$"
-BUDGET_PATTERN = r"^(\d+(\.\d+)?( ?[A-Z]{3})?/(day|week|month)|none)$"
-_MONEY = re.compile(r"(\d+(?:\.\d+)?)(?: ?([A-Z]{3}))?")
+MONEY_PATTERN = r"^[0-9]+(\.[0-9]+)?( ?[A-Z]{3})?$"
+BUDGET_PATTERN = r"^([0-9]+(\.[0-9]+)?( ?[A-Z]{3})?/(day|week|month)|none)$"
+_MONEY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?: ?([A-Z]{3}))?")
 
 
 class Amount(NamedTuple):
@@ -26,7 +26,7 @@ class Amount(NamedTuple):
     currency: str | None = None
 
 
-RATIO_PATTERN = r"^\d+(\.\d+)?%$"
+RATIO_PATTERN = r"^[0-9]+(\.[0-9]+)?%$"
 
 
 def seconds(value: object) -> float:
@@ -41,8 +41,10 @@ def seconds(value: object) -> float:
     if not re.match(DURATION_PATTERN, text):
         raise ValueError("expected a duration such as 500ms, 30s, 5m, 1h30m or 1d")
     total = sum(float(amount) * UNITS[unit] for amount, unit in _PART.findall(text))
-    if not 0 < total <= MAX_DAYS * UNITS["d"]:
-        raise ValueError(f"a duration must be longer than zero, and {MAX_DAYS}d at the most")
+    if total == 0:
+        raise ValueError("a duration must be longer than zero")
+    if total > MAX_DAYS * UNITS["d"]:
+        raise ValueError(f"a duration must be {MAX_DAYS}d at the most")
     return total
 
 

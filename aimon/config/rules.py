@@ -37,12 +37,12 @@ def is_sensitive(name: str) -> bool:
 
 
 def timeouts(limits: model.Timeout) -> None:
-    """Refuses a limit that a later one would always cut short."""
-    order = [(name, value) for name in ("connect", "ttft", "total") if (value := getattr(limits, name)) is not None]
+    """Refuses a limit that the total would always cut short."""
+    total = limits.total
     found: list[tuple[Path, str]] = [
-        ((name,), f"longer than {later_name}, which would always strike first: make it shorter")
-        for (name, value), (later_name, later) in itertools.pairwise(order)
-        if value > later
+        ((name,), "longer than total, which would always strike first: make it shorter")
+        for name, value in limits
+        if value is not None and total is not None and value > total
     ]
     _raise(found)
 
@@ -52,7 +52,7 @@ def prices(written: model.Prices) -> None:
     try:
         Price.of(dict(written))
     except PriceError as error:
-        _raise([((), str(error))])
+        _raise([((error.key,), error.problem)])
 
 
 def canary(asked: model.Canary) -> None:
@@ -139,6 +139,10 @@ def target(
     Raises:
         ValueError: the base URL is missing or unusable; says what to write.
     """
+    try:
+        _ = urlsplit(base_url or "").port
+    except ValueError as error:
+        raise ValueError(f"not a URL: {error}") from None
     return providers.target(
         written.preset,
         endpoint=written.name,

@@ -62,7 +62,9 @@ class Surroundings:
             return None
         url = self.text(template, "proxy", secret=True)
         if url and not _is_proxy(url):
-            self.complain(f"{template} does not hold the URL of a proxy, such as http://proxy.example:3128", "proxy")
+            self.complain(
+                f"{template} does not hold the URL of an HTTP proxy, such as http://proxy.example:3128", "proxy"
+            )
         return url
 
     def ca_file(self, template: str | None) -> str | None:
