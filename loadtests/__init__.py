@@ -1,0 +1,22 @@
+"""Load tests of AI APIs on Locust: capacity and limits, with numbers that are true.
+
+Importing Locust makes the standard library cooperative (gevent's monkey patches) for the whole process. So this
+package imports it only when something of it is used, and aimon's own commands use it in a process of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aimon.loadtests.engine.user import AIUser as AIUser
+
+__all__ = ["AIUser"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AIUser":
+        from aimon.loadtests.engine.user import AIUser  # noqa: PLC0415 - imports Locust, see above
+
+        return AIUser
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,220 @@
+"""One call in, one Result out, for as many greenlets at once as there are."""
+
+from __future__ import annotations
+
+import time
+from time import monotonic
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import gevent
+from gevent import get_hub, getcurrent
+
+from aimon import dialects
+from aimon.config.endpoint import Transport
+from aimon.exchange import Exchange
+from aimon.loadtests.engine import wire
+from aimon.loadtests.engine.connection import UnheardError
+from aimon.loadtests.engine.dialling import DialError, Dialler
+from aimon.outcome import Outcome
+from aimon.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from greenlet import greenlet
+
+    from aimon.call import Call, Request, Secret
+    from aimon.dialects import Dialect
+    from aimon.loadtests.engine.connection import Connection
+    from aimon.loadtests.engine.wire import Route
+    from aimon.result import Result
+
+_MAX_HEADS = 256
+_RETRIED = (Outcome.RATE_LIMITED, Outcome.OVERLOADED)
+_DIRECT = Transport()
+
+
+class Client:
+    """Performs calls over HTTP/1.1, on connections that are kept (warm) or made for each call (cold).
+
+    Make one in each process: it is cheap to share, and its connections and certificates are worth sharing.
+
+    Args:
+        transport: proxy, trusted certificates and address family of its endpoints. HTTP/2 is not spoken.
+        cold: a fresh connection for each call, as a probe has it, instead of kept ones.
+        stamps: whether to time arrivals by the kernel, where it can.
+        keepalive: seconds after which an idle connection is not used again; middleboxes forget idle ones silently.
+        honour_retry_after: how often `attempts` repeats a call that was told when to come back; never by default.
+
+    Attributes:
+        in_flight: calls that are going on.
+        dialled: connections made.
+        resent: requests sent again because a kept connection had been closed before anybody can have seen them.
+        retried: calls repeated after a Retry-After.
+
+    Raises:
+        OSError: the transport's `ca_file` can't be read; `ssl.SSLError`: it holds no certificate.
+    """
+
+    def __init__(
+        self,
+        transport: Transport = _DIRECT,
+        *,
+        cold: bool = False,
+        stamps: bool = True,
+        keepalive: float = 60.0,
+        honour_retry_after: int = 0,
+    ) -> None:
+        self.in_flight = self.dialled = self.resent = self.retried = 0
+        self._cold = cold
+        self._keepalive = keepalive
+        self._retries = honour_retry_after
+        self._proxy = transport.proxy
+        self._dialler = Dialler(transport, stamps=stamps)
+        self._dialects: dict[str, Dialect] = {}
+        self._redactors: dict[Secret | None, Redactor] = {}
+        self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[Route, bytes]] = {}
+        self._pools: dict[Route, list[Connection]] = {}
+        self._busy: set[Connection] = set()
+        self._dialling: set[greenlet] = set()
+
+    def perform(self, call: Call, *, scheduled: float | None = None) -> Result:
+        """Makes one call, once, and waits for its end.
+
+        Args:
+            call: what to ask whom.
+            scheduled: when it should have started, by `time.monotonic()`; now by default.
+        """
+        dialect = self._dialect(call.target.dialect)
+        problem = None
+        try:
+            # Before the clock starts: it is this machine's work, not the endpoint's.
+            way, request = self._request(dialect.encode(call))
+        except (ValueError, TypeError) as error:
+            problem = f"the request can't be written: {error}"
+        exchange = Exchange(
+            call,
+            dialect,
+            started=monotonic(),
+            started_at=time.time(),
+            scheduled=scheduled,
+            redactor=self._redactor(call.target.api_key),
+        )
+        if problem is not None:
+            exchange.fail(Outcome.PROBER_ERROR, problem, monotonic())
+            return exchange.result()
+        self.in_flight += 1
+        try:
+            return self._perform(exchange, way, request)
+        finally:
+            self.in_flight -= 1
+
+    def attempts(self, call: Call, *, scheduled: float | None = None) -> Iterator[Result]:
+        """Makes one call, and where the client honours Retry-After, again when it was told to.
+
+        Every attempt is a Result: what was answered with 429 happened, whatever came after it. All have the
+        same schedule, so that the latency from schedule of the last includes the waiting.
+
+        Args:
+            call: what to ask whom.
+            scheduled: when it should have started, by `time.monotonic()`; now by default.
+        """
+        scheduled = monotonic() if scheduled is None else scheduled
+        for left in range(self._retries, -1, -1):
+            result = self.perform(call, scheduled=scheduled)
+            yield result
+            if not left or result.retry_after is None or result.outcome not in _RETRIED:
+                return
+            gevent.sleep(result.retry_after)
+            self.retried += 1
+
+    def close(self, why: str = "the run was interrupted") -> None:
+        """Ends all calls, as prober errors that say why, and closes all connections.
+
+        The greenlets of the calls go on with their Results in the next turn of the loop.
+        """
+        for connection in list(self._busy):
+            connection.interrupt(why)
+        for caller in list(self._dialling):
+            get_hub().loop.run_callback(self._stop_dialling, caller, why)
+        for pool in self._pools.values():
+            while pool:
+                pool.pop().close()
+
+    def _perform(self, exchange: Exchange, way: Route, request: bytes) -> Result:
+        connection = None if self._cold else self._kept(way)
+        cold = connection is None
+        try:
+            if connection is not None:
+                try:
+                    self._run(connection, exchange, request)
+                except UnheardError:
+                    self.resent += 1
+                    cold = True
+            if cold:
+                connection = self._dial(way, exchange)
+                self._run(connection, exchange, request)
+        except DialError as error:
+            exchange.fail(error.outcome, str(error), monotonic())
+            return exchange.result()
+        assert connection is not None  # noqa: S101 - one of the two branches made it
+        return exchange.result(connection=connection.record(cold=cold), self_lag=connection.lag)
+
+    def _run(self, connection: Connection, exchange: Exchange, request: bytes) -> None:
+        self._busy.add(connection)
+        try:
+            connection.run(exchange, request)
+        finally:
+            self._busy.discard(connection)
+
+    def _kept(self, way: Route) -> Connection | None:
+        pool = self._pools.get(way)
+        while pool:
+            # The one used last: the others may grow old, and be closed, when fewer are needed.
+            connection = pool.pop()
+            if connection.open:
+                if monotonic() - connection.idle_since < self._keepalive:
+                    return connection
+                connection.close()
+        return None
+
+    def _dial(self, way: Route, exchange: Exchange) -> Connection:
+        caller = getcurrent()
+        self._dialling.add(caller)
+        try:
+            connection = self._dialler.dial(way, exchange)
+        finally:
+            self._dialling.discard(caller)
+        self.dialled += 1
+        if not self._cold:
+            connection.released = self._pools.setdefault(way, []).append
+        return connection
+
+    def _stop_dialling(self, caller: greenlet, why: str) -> None:
+        if caller in self._dialling:
+            caller.throw(DialError(Outcome.PROBER_ERROR, why))
+
+    def _request(self, request: Request) -> tuple[Route, bytes]:
+        key = (request.method, request.url, request.headers)
+        known = self._heads.get(key)
+        if known is None:
+            way = wire.route(request.url, self._proxy)
+            known = way, wire.head(request, way)
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            self._heads[key] = known
+        way, head = known
+        return way, wire.whole(request.method, head, request.body)
+
+    def _dialect(self, name: str) -> Dialect:
+        if (dialect := self._dialects.get(name)) is None:
+            dialect = self._dialects[name] = dialects.get(name)
+        return dialect
+
+    def _redactor(self, key: Secret | None) -> Redactor:
+        if (redactor := self._redactors.get(key)) is None:
+            password = unquote(urlsplit(self._proxy).password or "") if self._proxy else ""
+            redactor = Redactor([secret for secret in (key, password) if secret])
+            self._redactors[key] = redactor
+        return redactor

@@ -1,0 +1,392 @@
+"""A keep-alive connection whose loop callback does all the work of an answer.
+
+The callback of one persistent `io` watcher reads, takes the kernel's stamp, decrypts, parses HTTP and feeds the
+Exchange; the greenlet that asked is switched to once, when all is over. What one read returned reaches the Exchange
+at once, however many HTTP chunks it held: it has one arrival time.
+
+A request on a kept connection can meet a server that is just closing it. Such a request is told apart
+(`UnheardError`) only where it is certain that the server's program cannot have seen it: the connection ended before
+any byte of an answer, and the peer's kernel, whose FIN acknowledges whatever it had received, acknowledged no byte
+of the request. Everything else that ends early is a failure of the call (RFC 9112, section 9.3.1, says why a POST
+must not be sent twice on a guess).
+"""
+
+from __future__ import annotations
+
+import ssl
+from time import monotonic, time
+from typing import TYPE_CHECKING, NamedTuple
+
+from gevent import get_hub, getcurrent
+from httptools import HttpParserError, HttpParserUpgrade
+
+from aimon.loadtests.engine import tls
+from aimon.loadtests.engine.arrival import ANCILLARY_BYTES
+from aimon.loadtests.engine.response import Response
+from aimon.loadtests.engine.tcp import acknowledged
+from aimon.outcome import Outcome
+from aimon.result import Connection as Record
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from greenlet import greenlet
+
+    from aimon.exchange import Exchange
+    from aimon.loadtests.engine.arrival import ArrivalClock
+
+READ_BYTES = 1 << 16
+MAX_HEAD_BYTES = 256 << 10
+# How long the end of the HTTP message may take after the end of the answer, for the connection to be kept.
+TAIL_SECONDS = 0.25
+
+_READABLE, _WRITABLE = 1, 2
+_NEVER = float("inf")
+
+
+class UnheardError(Exception):
+    """The server closed a kept connection before it can have seen anything of the request."""
+
+
+class Peer(NamedTuple):
+    """Whom a connection leads to, as far as dialling could tell."""
+
+    address: str
+    tls_version: str | None = None
+    certificate_expiry: float | None = None
+
+
+class Connection:
+    """One connection, used by one request at a time.
+
+    Args:
+        sock: connected and non-blocking; the connection closes it.
+        session: TLS after its handshake; None for plain HTTP.
+        clock: converts the kernel's stamps, which must be on; None to use the time after the read.
+        peer: for the Result.
+        sent: bytes written to the socket so far.
+
+    Attributes:
+        released: called when the connection is ready for another request; None closes it instead.
+        idle_since: when it became so, by `time.monotonic()`.
+        open: whether it can be used.
+        lag: how long the last call's bytes lay in the socket until the loop came to them, at most, in seconds.
+            Without stamps it is a floor: the time since the loop last looked.
+    """
+
+    __slots__ = (
+        "_answered", "_caller", "_clock", "_exchange", "_head_bytes", "_hub", "_limit", "_peer", "_reader",
+        "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer", "_timer_at",
+        "_unheard", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        session: tls.Tls | None,
+        clock: ArrivalClock | None,
+        peer: Peer,
+        *,
+        sent: int = 0,
+    ) -> None:
+        self.released: Callable[[Connection], None] | None = None
+        self.idle_since = 0.0
+        self.open = True
+        self.lag = 0.0
+        self._sock = sock
+        self._recvmsg = sock.recvmsg
+        self._session = session
+        self._clock = clock
+        self._peer = peer
+        self._sent = self._sent_before = sent
+        self._unsent: memoryview | None = None
+        self._response = Response()
+        self._exchange: Exchange | None = None
+        self._caller: greenlet | None = None
+        self._used = self._answered = self._unheard = False
+        self._stamped = clock is not None
+        self._head_bytes = 0
+        self._limit = self._timer_at = _NEVER
+        self._hub = get_hub()
+        loop = self._hub.loop
+        self._timer = loop.timer(0)
+        self._writer = loop.io(sock.fileno(), _WRITABLE)
+        self._reader = loop.io(sock.fileno(), _READABLE)
+        self._reader.start(self._on_readable)
+
+    # For the greenlet that asks
+
+    def run(self, exchange: Exchange, request: bytes) -> None:
+        """Sends a request and feeds its Exchange with all that comes back; returns when it is complete.
+
+        Raises:
+            UnheardError: the server had closed the connection before; the Exchange is as it was.
+        """
+        self.lag = 0.0
+        self._stamped = self._clock is not None
+        self._answered = self._unheard = False
+        self._head_bytes = 0
+        self._response.next()
+        self._exchange = exchange
+        exchange.connected(monotonic())
+        self._send(exchange, request)
+        self._limit, _ = exchange.deadline()
+        if self._timer_at > self._limit:
+            self._arm()
+        self._caller = getcurrent()
+        try:
+            while self._exchange is exchange:
+                self._hub.switch()
+        finally:
+            self._caller = None
+            if self._exchange is exchange:  # the greenlet was killed
+                self._exchange = None
+                self.close()
+        if self._unheard:
+            raise UnheardError
+        self._used = True
+
+    def record(self, *, cold: bool) -> Record:
+        """What the connection was for the call that has just ended."""
+        address, tls_version, certificate_expiry = self._peer
+        return Record(cold, "1.1", tls_version, certificate_expiry, address, self._stamped)
+
+    def interrupt(self, why: str) -> None:
+        """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""
+        if (exchange := self._exchange) is not None:
+            exchange.fail(Outcome.PROBER_ERROR, why, monotonic())
+            self.close()
+            self._hub.loop.run_callback(self._finish)
+
+    def close(self) -> None:
+        """Closes the connection; of a call that is going on nothing more will be read."""
+        if self.open:
+            self.open = False
+            for watcher in (self._reader, self._writer, self._timer):
+                watcher.stop()
+                watcher.close()
+            self._sock.close()
+            self._response.dispose()
+
+    def _send(self, exchange: Exchange, request: bytes) -> None:
+        self._sent_before = self._sent
+        self._write(request if self._session is None else self._session.send(request))
+        if self._unsent is None:
+            exchange.request_sent = monotonic()
+
+    def _write(self, data: bytes) -> None:
+        """Writes what the socket takes now, and the rest when it takes more."""
+        if self._unsent is not None:
+            self._unsent = memoryview(bytes(self._unsent) + data)
+            return
+        try:
+            count = self._sock.send(data)
+        except BlockingIOError:
+            count = 0
+        except OSError:
+            # The read side knows more: there may be an answer (413, 503) that explains it.
+            return
+        self._sent += count
+        if count < len(data):
+            self._unsent = memoryview(data)[count:]
+            self._writer.start(self._on_writable)
+
+    # For the loop
+
+    def _on_readable(self) -> None:
+        try:
+            data, ancillary, _, _ = self._recvmsg(READ_BYTES, ANCILLARY_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._on_end(monotonic(), (error.strerror or str(error)).lower())
+            return
+        now = monotonic()
+        exchange = self._exchange
+        if exchange is None:
+            # Idle: the end, or something that nobody asked for.
+            self.close()
+            return
+        if not data:
+            self._on_end(now, None)
+            return
+        self._answered = True
+        arrived = self._clock.arrival(ancillary, now) if ancillary and self._clock is not None else None
+        if arrived is None:
+            self._stamped = False
+            arrived = now
+            lag = time() - self._hub.loop.now()
+        else:
+            lag = now - arrived
+        if lag > self.lag:  # noqa: PLR1730 - a call of max() for every chunk costs more than the chunk's parsing
+            self.lag = lag
+        if arrived >= self._limit and self._expire(arrived):
+            return
+        try:
+            self._take(exchange, data, arrived)
+        except Exception as error:  # noqa: BLE001 - one call's trouble must not reach the loop that serves all
+            self._on_error(exchange, error, arrived)
+        if exchange.complete:
+            self._on_complete(now)
+
+    def _take(self, exchange: Exchange, data: bytes, arrived: float) -> None:
+        """Bytes of an answer: decrypted, parsed, passed on."""
+        if self._session is not None:
+            data = self._session.receive(data)
+            if reply := self._session.to_send():
+                self._write(reply)
+        response = self._response
+        headed = response.status
+        try:
+            response.feed(data)
+        finally:
+            # What came before an error in the same read has arrived all the same.
+            if not headed:
+                self._take_head(exchange, len(data), arrived)
+            if chunks := response.chunks:
+                exchange.feed(chunks[0] if len(chunks) == 1 else b"".join(chunks), arrived)
+                chunks.clear()
+        if response.over:
+            exchange.close(arrived)
+
+    def _take_head(self, exchange: Exchange, size: int, arrived: float) -> None:
+        response = self._response
+        if response.status:
+            exchange.head(response.status, response.headers, arrived)
+            return
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            exchange.fail(Outcome.MALFORMED, f"response headers of more than {MAX_HEAD_BYTES >> 10} KiB", arrived)
+            self.close()
+
+    def _on_error(self, exchange: Exchange, error: Exception, t: float) -> None:
+        if isinstance(error, HttpParserUpgrade):
+            exchange.fail(Outcome.MALFORMED, "the server switched to another protocol", t)
+        elif isinstance(error, HttpParserError):
+            exchange.fail(Outcome.MALFORMED, f"not HTTP: {str(error).lower()}", t)
+        elif isinstance(error, ssl.SSLError):
+            outcome = Outcome.STREAM_TRUNCATED if exchange.headed else Outcome.TLS
+            exchange.fail(outcome, f"TLS broke off: {tls.reason(error)}", t)
+        else:
+            exchange.fail(Outcome.PROBER_ERROR, f"a fault of aimon's own: {type(error).__name__}: {error}", t)
+        self.close()
+
+    def _on_end(self, now: float, error: str | None) -> None:
+        """No more bytes: the peer closed the connection, or it broke."""
+        exchange = self._exchange
+        how = "the server closed the connection" if error is None else f"the connection broke ({error})"
+        if exchange is None or exchange.complete:
+            pass
+        elif error is None and self._response.until_close and (self._session is None or self._session.closed):
+            exchange.close(now)
+        elif exchange.headed:
+            exchange.fail(Outcome.STREAM_TRUNCATED, f"{how} before the answer was complete", now)
+        elif self._used and not self._answered and self._is_unheard(orderly=error is None):
+            self._unheard = True
+        else:
+            exchange.fail(Outcome.CONNECT, f"{how} before any answer", now)
+        self.close()
+        if exchange is not None:
+            self._finish()
+
+    def _is_unheard(self, *, orderly: bool) -> bool:
+        if self._sent == self._sent_before:
+            return True  # the kernel took no byte of it
+        # A reset acknowledges nothing, whatever the peer had read; only a FIN tells.
+        acked = acknowledged(self._sock) if orderly else None
+        return acked is not None and acked <= self._sent_before
+
+    def _on_writable(self) -> None:
+        exchange, unsent = self._exchange, self._unsent
+        if exchange is None or unsent is None:
+            self._writer.stop()
+            return
+        try:
+            count = self._sock.send(unsent)
+        except BlockingIOError:
+            return
+        except OSError:  # as in _write: the read side will tell
+            self._writer.stop()
+            return
+        self._sent += count
+        if count < len(unsent):
+            self._unsent = unsent[count:]
+            return
+        self._unsent = None
+        self._writer.stop()
+        exchange.request_sent = monotonic()
+
+    # Limits and the end
+
+    def _arm(self) -> None:
+        """Has the loop look at the limit when it is due.
+
+        An armed timer is left alone when an answer is over. It finds out by itself that there is nothing to do,
+        so that a request costs a timer only when its limit is the earliest yet.
+        """
+        self._timer.stop()
+        self._timer.close()
+        self._timer = self._hub.loop.timer(max(0.0, self._limit - monotonic()))
+        self._timer.start(self._on_timer)
+        self._timer_at = self._limit
+
+    def _on_timer(self) -> None:
+        self._timer_at = _NEVER
+        exchange = self._exchange
+        if exchange is None:
+            return
+        # What has arrived in time counts, however late the loop comes to it.
+        self._on_readable()
+        if self._exchange is not exchange:
+            return
+        now = monotonic()
+        if now >= self._limit:
+            self.lag = max(self.lag, now - self._limit)
+            if self._expire(now):
+                return
+        self._arm()
+
+    def _expire(self, t: float) -> bool:
+        """Whether the call is over because its limit is; the limit moves once the answer has begun."""
+        exchange = self._exchange
+        if exchange is None:
+            return True
+        if not exchange.complete:
+            due, outcome = exchange.deadline()
+            if t < due:
+                self._limit = due
+                return False
+            seconds = due - exchange.started
+            what = "no visible text" if outcome is Outcome.TIMEOUT_TTFT else "the answer was not complete"
+            exchange.fail(outcome, f"{what} within {seconds:.3g} s", due)
+        self.close()
+        self._finish()
+        return True
+
+    def _on_complete(self, now: float) -> None:
+        """The answer is complete; the HTTP message around it may not be."""
+        response = self._response
+        if response.over and response.keep and not response.excess and self._unsent is None:
+            self._finish()
+        elif self.open and not response.over and self._unsent is None:
+            self._limit = min(self._limit, now + TAIL_SECONDS)
+            if self._timer_at > self._limit:
+                self._arm()
+        else:
+            self.close()
+            self._finish()
+
+    def _finish(self) -> None:
+        """Gives the connection back and goes on with the greenlet that asked. Only ever last in a callback."""
+        caller, self._caller = self._caller, None
+        self._exchange = None
+        self._limit = _NEVER
+        if self.open:
+            if self.released is None:
+                self.close()
+            else:
+                self.idle_since = monotonic()
+                self.released(self)
+        if caller is not None:
+            caller.switch()

@@ -1,0 +1,270 @@
+"""From a route to a connection: name, TCP, the proxy's tunnel, TLS. The caller's greenlet waits, nobody else.
+
+All of it together has the call's connect limit. Each step that ends leaves its mark on the Exchange.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import ssl
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent import monkey
+from gevent.socket import wait_read, wait_write
+
+from aimon.loadtests.engine import arrival, tls, wire
+from aimon.loadtests.engine.connection import Connection, Peer
+from aimon.loadtests.engine.resolve import Resolver
+from aimon.outcome import Outcome
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Transport
+    from aimon.exchange import Exchange
+    from aimon.loadtests.engine.resolve import Address
+    from aimon.loadtests.engine.wire import Proxy, Route
+
+_TUNNEL_OPEN = re.compile(r"HTTP/1\.[01] 2\d\d(?: |$)")
+_MAX_TUNNEL_HEAD = 16 << 10
+_READ_BYTES = 1 << 16
+# An address that does not answer must not eat the time of the next one.
+_NEXT_ADDRESS = 1.0
+
+# This machine's own limits say nothing about the endpoint.
+_LOCAL = {
+    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
+    errno.ENFILE: "too many open files on this machine",
+    errno.EADDRNOTAVAIL: "no local port left: fewer cold connections a second, or more addresses",
+    errno.ENOBUFS: "no buffer space left on this machine",
+    errno.ENOMEM: "no memory left on this machine",
+    errno.EPERM: "this machine does not allow it: a firewall or a sandbox",
+    errno.EACCES: "this machine does not allow it: a firewall or a sandbox",
+}
+
+# The blocking-free socket of the standard library, whether or not gevent's patches are in.
+_Socket: type[socket.socket] = monkey.get_original("socket", "socket")
+
+
+class DialError(Exception):
+    """There is no connection, and why: an outcome and a message for people."""
+
+    def __init__(self, outcome: Outcome, message: str) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
+class Dialler:
+    """Makes the connections of one client.
+
+    Args:
+        transport: proxy, trusted certificates and address family. HTTP/2 is not spoken.
+        stamps: whether to time arrivals by the kernel, where it can.
+
+    Raises:
+        OSError: the transport's `ca_file` can't be read; `ssl.SSLError`: it holds no certificate.
+    """
+
+    def __init__(self, transport: Transport, *, stamps: bool = True) -> None:
+        self._transport = transport
+        self._stamps = stamps
+        self._clock = arrival.ArrivalClock()
+        self._resolver = Resolver(transport.ip)
+        if transport.ca_file is not None:
+            self._trust()
+
+    def dial(self, way: Route, exchange: Exchange) -> Connection:
+        """A new connection for this exchange.
+
+        Raises:
+            DialError: there is none, or not within the limit.
+        """
+        due, outcome = exchange.deadline()
+        limit = gevent.Timeout(max(0.0, due - monotonic()))
+        steps = ["starting"]
+        limit.start()
+        try:
+            return self._dial(way, exchange, steps)
+        except gevent.Timeout as timeout:
+            if timeout is not limit:
+                raise
+            waited = due - exchange.started
+            raise DialError(outcome, f"no connection within {waited:.3g} s ({steps[-1]})") from None
+        finally:
+            limit.close()
+
+    def _dial(self, way: Route, exchange: Exchange, steps: list[str]) -> Connection:
+        host, port = (way.proxy.host, way.proxy.port) if way.proxy else (way.host, way.port)
+        addresses = self._resolver.known(host, port)
+        if addresses is None:
+            steps.append(f"resolving {host}")
+            addresses = _resolved(self._resolver, host, port)
+            exchange.dns = monotonic()
+        sock, address = _connected(addresses, steps)
+        exchange.connect = monotonic()
+        try:
+            line = _Line(sock)
+            if way.proxy:
+                steps.append(f"through the proxy {host}")
+                self._pass(way.proxy, way, line)
+            if way.scheme == "https":
+                steps.append(f"TLS with {way.host}")
+                line.secure(self._trust(), way.host)
+                exchange.tls = monotonic()
+            session = line.session
+            clock = self._clock if self._stamps and arrival.enable(sock) else None
+            peer = Peer(address) if session is None else Peer(address, session.version, session.certificate_expiry)
+            return Connection(sock, session, clock, peer, sent=line.sent)
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, OSError):
+                raise DialError(Outcome.CONNECT, f"connection lost {steps[-1]}: {error.strerror or error}") from error
+            raise
+
+    def _pass(self, proxy: Proxy, way: Route, line: _Line) -> None:
+        """Through the proxy: TLS with itself if it wants that, and a tunnel unless it relays requests."""
+        if proxy.scheme == "https":
+            line.secure(self._trust(), proxy.host)
+        if not way.relayed:
+            _tunnel(way, line)
+
+    def _trust(self) -> ssl.SSLContext:
+        return tls.context(self._transport.ca_file)
+
+
+def _resolved(resolver: Resolver, host: str, port: int) -> list[Address]:
+    try:
+        return resolver.ask(host, port)
+    except socket.gaierror as error:
+        raise DialError(Outcome.DNS, f"{host}: {(error.strerror or str(error)).lower()}") from error
+    except (OSError, UnicodeError) as error:
+        raise DialError(Outcome.DNS, f"{host}: {error}") from error
+
+
+def _connected(addresses: list[Address], steps: list[str]) -> tuple[socket.socket, str]:
+    """The first address that accepts, one after the other, none of them with all of the time."""
+    failed = []
+    code = 0
+    for address in addresses:
+        shown = _shown(address)
+        steps.append(f"connecting to {shown}")
+        try:
+            sock = _Socket(address.family, socket.SOCK_STREAM)
+        except OSError as error:
+            code = error.errno or 0
+            failed.append(f"{shown}: {os.strerror(code).lower()}")
+            continue
+        try:
+            sock.setblocking(False)
+            # Nagle's algorithm would hold back the last part of a large prompt for a round trip.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = _connect(sock, address, last=address is addresses[-1])
+        except BaseException:
+            sock.close()
+            raise
+        if code == 0:
+            return sock, str(address.sockaddr[0])
+        sock.close()
+        failed.append(f"{shown}: {os.strerror(code).lower()}")
+    if code in _LOCAL:
+        raise DialError(Outcome.PROBER_ERROR, f"{_LOCAL[code]} ({failed[-1]})")
+    raise DialError(Outcome.CONNECT, "can't connect: " + ", ".join(failed))
+
+
+def _connect(sock: socket.socket, address: Address, *, last: bool) -> int:
+    code = sock.connect_ex(address.sockaddr)
+    if code != errno.EINPROGRESS:
+        return code
+    try:
+        wait_write(sock.fileno(), timeout=None if last else _NEXT_ADDRESS, timeout_exc=TimeoutError())
+    except TimeoutError:
+        return errno.ETIMEDOUT
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def _shown(address: Address) -> str:
+    host, port = address.sockaddr[:2]
+    return f"[{host}]:{port}" if address.family == socket.AF_INET6 else f"{host}:{port}"
+
+
+def _tunnel(way: Route, line: _Line) -> None:
+    """Asks the proxy to pass bytes on, both ways."""
+    line.send(wire.connect(way))
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        received = line.receive()
+        answer += received
+        if not received or len(answer) > _MAX_TUNNEL_HEAD:
+            raise DialError(Outcome.CONNECT, f"the proxy said neither yes nor no to a tunnel to {way.authority}")
+    status = answer.split(b"\r\n", 1)[0].decode("latin-1")
+    if not _TUNNEL_OPEN.match(status):
+        raise DialError(Outcome.CONNECT, f"the proxy opened no tunnel to {way.authority}: {status}")
+
+
+class _Line:
+    """A connected socket, blocking for the greenlet that uses it.
+
+    Attributes:
+        sent: bytes written so far.
+        session: the innermost TLS session.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.session: tls.Tls | None = None
+        self.sent = 0
+
+    def secure(self, trust: ssl.SSLContext, host: str) -> None:
+        """Starts TLS, inside the session that there is.
+
+        Raises:
+            DialError: the handshake failed.
+        """
+        session = tls.Tls(trust, host, self.session)
+        try:
+            done = session.handshake(b"")
+            while not done:
+                self._write(session.to_send())
+                if not (received := self._read()):
+                    raise DialError(Outcome.TLS, f"{host} closed the connection during the TLS handshake")
+                done = session.handshake(received)
+            self._write(session.to_send())
+        except ssl.SSLCertVerificationError as error:
+            raise DialError(Outcome.TLS, f"the certificate of {host} is not trusted: {error.verify_message}") from error
+        except ssl.SSLError as error:
+            raise DialError(Outcome.TLS, f"no TLS with {host}: {tls.reason(error)}") from error
+        except OSError as error:
+            raise DialError(Outcome.TLS, f"no TLS with {host}: {(error.strerror or str(error)).lower()}") from error
+        self.session = session
+
+    def send(self, data: bytes) -> None:
+        """Writes all of it."""
+        self._write(self.session.send(data) if self.session else data)
+
+    def receive(self) -> bytes:
+        """The next bytes; empty at the end."""
+        while received := self._read():
+            if plain := self.session.receive(received) if self.session else received:
+                return plain
+        return b""
+
+    def _write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            try:
+                count = self._sock.send(rest)
+            except BlockingIOError:
+                wait_write(self._sock.fileno())
+                continue
+            self.sent += count
+            rest = rest[count:]
+
+    def _read(self) -> bytes:
+        while True:
+            try:
+                return self._sock.recv(_READ_BYTES)
+            except BlockingIOError:
+                wait_read(self._sock.fileno())

@@ -1,0 +1,185 @@
+"""Starting calls: at the times of a schedule, whatever the answers do (open loop), or N at a time (closed loop)."""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain, dropwhile, takewhile
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent import get_hub
+from gevent.event import Event
+from greenlet import greenlet
+
+from aimon.loadtests.engine.alarm import alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+class OpenLoop:
+    """Starts one greenlet for each arrival of a schedule, at its time.
+
+    Running behind, it starts the next one immediately: arrivals are late then, which the Results show
+    (`Result.scheduled`), but never left out. An arrival that meets `max_in_flight` calls is left out, and counted.
+
+    Args:
+        offsets: seconds from `epoch` to each arrival, in order.
+        begin: does one call; it is given when the call should have started, by `time.monotonic()`.
+        max_in_flight: most calls at once.
+
+    Attributes:
+        epoch: when the schedule starts, by `time.monotonic()`.
+        started: arrivals whose greenlet was started.
+        not_started: arrivals left out because too many calls were going on.
+        in_flight: calls going on.
+        failed: greenlets that ended with an exception, which was printed.
+    """
+
+    def __init__(
+        self,
+        offsets: Iterable[float],
+        begin: Callable[[float], object],
+        *,
+        max_in_flight: float = float("inf"),
+    ) -> None:
+        self.epoch = 0.0
+        self.started = self.not_started = self.in_flight = self.failed = 0
+        self._offsets: Iterator[float] = iter(offsets)
+        self._begin = begin
+        self._max_in_flight = max_in_flight
+        self._next: float | None = None
+        self._alarm = alarm(self._on_alarm)
+        self._hub = get_hub()
+        self._idle = Event()
+        self._dispatched = Event()
+
+    def start(self, epoch: float | None = None) -> None:
+        """Starts the schedule.
+
+        Args:
+            epoch: when its first second begins, by `time.monotonic()`; now by default.
+        """
+        self.epoch = monotonic() if epoch is None else epoch
+        self._idle.set()
+        self._advance()
+
+    def redivide(self, offsets: Iterable[float], *, since: float) -> None:
+        """Goes on with other offsets, as when a worker died and its arrivals fall to those that are left.
+
+        Args:
+            offsets: of the same schedule; those before `since` are passed over.
+            since: seconds from `epoch`; arrivals before that are still taken from the offsets so far.
+        """
+        self._offsets = _switch(self._take_pending(), self._offsets, offsets, since)
+        self._dispatched.clear()
+        self._advance()
+
+    def stop(self) -> None:
+        """Starts no more calls; those that go on are not touched."""
+        self._offsets = iter(())
+        self._next = None
+        self._alarm.close()
+        self._dispatched.set()
+
+    def wait(self) -> None:
+        """Returns when all arrivals were started or left out, and all calls have ended."""
+        self._dispatched.wait()
+        self._idle.wait()
+
+    def _take_pending(self) -> list[float]:
+        pending = [] if self._next is None else [self._next - self.epoch]
+        self._next = None
+        return pending
+
+    def _advance(self) -> None:
+        """Sets the alarm for the next arrival."""
+        offset = next(self._offsets, None)
+        if offset is None:
+            self._next = None
+            self._dispatched.set()
+            return
+        self._next = self.epoch + offset
+        self._alarm.set(self._next)
+
+    def _on_alarm(self) -> None:
+        while (due := self._next) is not None:
+            if due > monotonic():
+                self._alarm.set(due)
+                return
+            offset = next(self._offsets, None)
+            self._next = None if offset is None else self.epoch + offset
+            if self.in_flight >= self._max_in_flight:
+                self.not_started += 1
+                continue
+            self.started += 1
+            self.in_flight += 1
+            self._idle.clear()
+            # Straight into the new greenlet, not at the loop's next turn: up to its first wait, which is on an
+            # answer, it runs now.
+            greenlet(self._run, self._hub).switch(due)
+        self._dispatched.set()
+
+    def _run(self, due: float) -> None:
+        try:
+            self._begin(due)
+        except Exception:  # noqa: BLE001 - printed and counted; the loop that starts the others must go on
+            self.failed += 1
+            self._hub.handle_error(self._begin, *sys.exc_info())
+        finally:
+            self.in_flight -= 1
+            if not self.in_flight:
+                self._idle.set()
+
+
+class ClosedLoop:
+    """Keeps a number of users busy, each with one call after the other.
+
+    Args:
+        turn: does one call; it returns False to end its user.
+        users: how many there are.
+        ramp: seconds over which they start, evenly; all at once would have them march in step.
+
+    Attributes:
+        active: users at work.
+    """
+
+    def __init__(self, turn: Callable[[], object], users: int, *, ramp: float = 0.0) -> None:
+        self.active = 0
+        self._turn = turn
+        self._users = users
+        self._ramp = ramp
+        self._stopping = Event()
+        self._greenlets: list[gevent.Greenlet[[], None]] = []
+
+    def start(self) -> None:
+        """Starts the users."""
+        step = self._ramp / self._users if self._users else 0.0
+        self._greenlets = [gevent.spawn_later(k * step, self._work) for k in range(self._users)]
+
+    def stop(self) -> None:
+        """Has every user stop after the call that it is at."""
+        self._stopping.set()
+
+    def wait(self) -> None:
+        """Returns when all users have ended.
+
+        Raises:
+            Exception: what a call raised.
+        """
+        gevent.joinall(self._greenlets, raise_error=True)
+
+    def _work(self) -> None:
+        self.active += 1
+        try:
+            while not self._stopping.is_set() and self._turn() is not False:
+                pass
+        finally:
+            self.active -= 1
+
+
+def _switch(pending: list[float], before: Iterator[float], after: Iterable[float], since: float) -> Iterator[float]:
+    """`pending` and `before` up to `since`, and `after` from there on."""
+    earlier = takewhile(lambda offset: offset < since, chain(pending, before))
+    return chain(earlier, dropwhile(lambda offset: offset < since, after))

@@ -1,0 +1,98 @@
+"""The answers of one connection, parsed: what httptools calls back, kept until the connection looks at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from httptools import HttpResponseParser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MAX_KNOWN_NAMES = 1024
+_names: dict[bytes, str] = {}
+
+
+class Response:
+    """One answer after another.
+
+    Attributes:
+        feed: takes the next bytes; raises httptools' errors for what is not HTTP.
+        status: of the final answer (1xx are read past); 0 until its head is complete.
+        headers: lower-case names; what was sent twice is joined by commas.
+        chunks: pieces of the body since they were last cleared.
+        over: the answer is complete.
+        keep: the connection may be used again, once the answer is over.
+        excess: something came after the end of the answer that nobody asked for.
+    """
+
+    __slots__ = ("_parser", "chunks", "excess", "feed", "headers", "keep", "on_body", "over", "status")
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        # Called straight from C for every chunk.
+        self.on_body: Callable[[bytes], None] = self.chunks.append
+        self.excess = False
+        self.next()
+        self._parser = HttpResponseParser(self)
+        self.feed: Callable[[bytes], None] = self._parser.feed_data
+
+    def next(self) -> None:
+        """Gets ready for the answer to the next request."""
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.over = False
+        self.keep = False
+
+    def dispose(self) -> None:
+        """Lets go of the parser, which holds this object as this object holds it."""
+        del self._parser, self.feed
+
+    @property
+    def until_close(self) -> bool:
+        """Whether the end of the connection is what ends the body."""
+        headers = self.headers
+        counted = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
+        return self.status != 0 and not counted
+
+    @property
+    def http_version(self) -> str:
+        """Such as `1.1`."""
+        return self._parser.get_http_version()
+
+    # Called by the parser
+
+    def on_message_begin(self) -> None:
+        """The first byte of an answer."""
+        self.excess = self.over
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer."""
+        if self.status:
+            return  # a trailer, after the body: nothing that a Result is made of
+        key = _names.get(name) or _lowered(name)
+        text = value.decode("latin-1")
+        headers = self.headers
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+
+    def on_headers_complete(self) -> None:
+        """The end of the head."""
+        status = self._parser.get_status_code()
+        if status >= 200 or status == 101:
+            self.status = status
+        else:
+            self.headers = {}
+
+    def on_message_complete(self) -> None:
+        """The end of the answer, or of an interim one."""
+        if self.status:
+            self.over = True
+            # Asked now, since the parser forgets it with the end of the message.
+            self.keep = self._parser.should_keep_alive()
+
+
+def _lowered(name: bytes) -> str:
+    lowered = name.decode("latin-1").lower()
+    if len(_names) < _MAX_KNOWN_NAMES:
+        _names[name] = lowered
+    return lowered

@@ -1,0 +1,132 @@
+"""Requests as HTTP/1.1 bytes, and the route they take."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from aimon.call import Request
+
+_PORTS = {"http": 80, "https": 443}
+_FORBIDDEN = frozenset("\r\n\0")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy; `scheme` is how it is itself spoken to."""
+
+    scheme: str
+    host: str
+    port: int
+    authorization: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a connection leads: an origin, directly or through a proxy."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None = None
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as CONNECT wants them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def relayed(self) -> bool:
+        """Whether the proxy reads the requests themselves, rather than tunnel them."""
+        return self.proxy is not None and self.scheme == "http"
+
+
+def route(url: str, proxy: str | None = None) -> Route:
+    """The way to a URL.
+
+    Args:
+        url: of the request.
+        proxy: URL of a proxy, which the environment can't overrule; None asks HTTPS_PROXY, NO_PROXY and the like.
+
+    Raises:
+        ValueError: either is not an http(s) URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError(f"{url!r} is not an http:// or https:// URL")
+    if parts.username is not None:
+        raise ValueError(f"the URL of {parts.hostname} has a user name in it; put keys into headers")
+    via = proxy or _environment_proxy(parts.scheme, parts.netloc)
+    return Route(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], _proxy(via) if via else None)
+
+
+def head(request: Request, way: Route) -> bytes:
+    """The request line and the headers, ready for the length and the body (`whole`).
+
+    Raises:
+        ValueError: a part of it can't be sent as HTTP.
+    """
+    parts = urlsplit(request.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    standard = way.port == _PORTS[way.scheme]
+    host = way.authority.rpartition(":")[0] if standard else way.authority
+    if way.relayed:
+        target = f"{way.scheme}://{host}{target}"
+    fields = [("Host", host), *request.headers]
+    if way.relayed and way.proxy is not None and way.proxy.authorization is not None:
+        fields.append(("Proxy-Authorization", way.proxy.authorization))
+    lines = [f"{request.method} {target} HTTP/1.1"]
+    for name, value in fields:
+        if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
+            raise ValueError(f"the header {name!r} has a line break in it")
+        lines.append(f"{name}: {value}")
+    if not target.isascii() or not target.isprintable() or " " in target:
+        raise ValueError(f"the URL {request.url!r} has characters that must be percent-encoded")
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+
+def whole(method: str, start: bytes, body: bytes) -> bytes:
+    """All bytes of a request whose `head` is known."""
+    if not body and method == "GET":
+        return start + b"\r\n"
+    return b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body)
+
+
+def connect(way: Route) -> bytes:
+    """The CONNECT request that asks the route's proxy for a tunnel."""
+    lines = [f"CONNECT {way.authority} HTTP/1.1", f"Host: {way.authority}"]
+    if way.proxy is not None and way.proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {way.proxy.authorization}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def _proxy(url: str) -> Proxy:
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme not in _PORTS or not parts.hostname:
+        # Without the URL itself: it may hold a password.
+        raise ValueError(f"a {parts.scheme}:// proxy is not supported; give an http:// or https:// one with a host")
+    authorization = None
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+    return Proxy(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], authorization)
+
+
+def _environment_proxy(scheme: str, netloc: str) -> str | None:
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    # The standard library knows every spelling, and NO_PROXY; imported only where one is set.
+    from urllib.request import (  # type: ignore[attr-defined]  # noqa: PLC0415 - typeshed lacks the second
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
+
+    proxies = getproxies_environment()
+    if proxy_bypass_environment(netloc, proxies):
+        return None
+    return proxies.get(scheme) or proxies.get("all")

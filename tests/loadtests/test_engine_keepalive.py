@@ -1,0 +1,99 @@
+"""Kept connections that the server closes: sent again only where nobody can have seen the request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chat_wire import read_request, streamed
+from engine_process import perform
+from peers import Peer, reset, until_closed
+
+if TYPE_CHECKING:
+    import socket
+
+ANSWER = streamed("pong")
+
+
+def url(peer: Peer) -> str:
+    """The base URL of a peer."""
+    return f"http://127.0.0.1:{peer.port}/v1"
+
+
+def one_answer(connection: socket.socket) -> None:
+    """Answers one request and closes."""
+    read_request(connection)
+    connection.sendall(ANSWER)
+
+
+def test_a_connection_closed_while_idle() -> None:
+    """The loop sees the end of an idle connection, and the next call makes a new one."""
+    with Peer(one_answer) as peer:
+        report = perform(url(peer), calls=3, pause=0.1)
+    assert (report.outcomes, report.dialled, report.resent) == (["ok"] * 3, 3, 0)
+
+
+def test_a_connection_closed_just_before_it_is_used() -> None:
+    """The request met a closed connection: it is sent again on a new one, and counted."""
+    with Peer(one_answer) as peer:
+        report = perform(url(peer), calls=3, race=True)
+    assert (report.outcomes, report.dialled, report.resent) == (["ok"] * 3, 3, 2)
+    assert [result.connection and result.connection.cold for result in report.results] == [True] * 3
+
+
+def test_a_request_that_was_received_is_not_sent_again() -> None:
+    """A server that takes the request and closes may have acted on it: the call has failed."""
+
+    def take_and_close(connection: socket.socket) -> None:
+        one_answer(connection)
+        requests.append(read_request(connection)[0])
+
+    requests: list[bytes] = []
+    with Peer(take_and_close) as peer:
+        report = perform(url(peer), calls=2)
+    assert (report.outcomes, report.dialled, report.resent) == (["ok", "connect"], 1, 0)
+    assert len(requests) == 1
+
+
+def test_a_reset_proves_nothing() -> None:
+    """A reset acknowledges no bytes, whether or not they were read: the call has failed."""
+
+    def take_and_reset(connection: socket.socket) -> None:
+        one_answer(connection)
+        read_request(connection)
+        reset(connection)
+
+    with Peer(take_and_reset) as peer:
+        report = perform(url(peer), calls=2)
+    assert (report.outcomes, report.dialled, report.resent) == (["ok", "connect"], 1, 0)
+
+
+def test_a_new_connection_that_is_closed_is_a_failure() -> None:
+    """Only a kept connection can have been closed before: on a new one nothing is sent again."""
+
+    def nothing(connection: socket.socket) -> None:
+        connections.append(connection.getpeername()[1])
+
+    connections: list[int] = []
+    with Peer(nothing) as peer:
+        report = perform(url(peer))
+    assert (report.outcomes, report.resent, len(connections)) == (["connect"], 0, 1)
+
+
+def test_old_connections_are_left() -> None:
+    """A connection that was idle for longer than `keepalive` is not used again."""
+
+    def answers(connection: socket.socket) -> None:
+        for _ in range(3):
+            one_answer(connection)
+        until_closed(connection)
+
+    with Peer(answers) as peer:
+        assert perform(url(peer), calls=3, pause=0.1).dialled == 1
+    with Peer(one_answer_and_wait) as peer:
+        assert perform(url(peer), calls=3, pause=0.1, client={"keepalive": 0.05}).dialled == 3
+
+
+def one_answer_and_wait(connection: socket.socket) -> None:
+    """Answers one request and waits for the client to leave."""
+    one_answer(connection)
+    until_closed(connection)
