@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aimon.config.problems import MisfitError
+from aimon.config.problems import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,22 +31,14 @@ def converted(amount: Amount, config: Config) -> float:
     return amount.value * (rates(config)[amount.currency] if amount.currency else 1.0)
 
 
-def check(config: Config) -> None:
-    """Checks that every amount can be converted into the reporting currency.
-
-    Raises:
-        MisfitError: a rate is missing.
-    """
+def missing_rates(config: Config) -> Iterator[Finding]:
+    """Every amount can be converted into the reporting currency."""
     known = rates(config)
-    found: list[tuple[Path, str]] = [
-        (path, f"no rate for {currency}: add fx: {{{currency}: …}}, its worth in {config.currency}")
-        for path, currency in _used(config)
-        if currency is not None and currency not in known
-    ]
+    for path, currency in _used(config):
+        if currency is not None and currency not in known:
+            yield Finding(path, f"no rate for {currency}: add fx: {{{currency}: …}}, its worth in {config.currency}")
     if config.fx.get(config.currency, 1.0) != 1.0:
-        found.append((("fx", config.currency), f"one {config.currency} is one {config.currency}: remove it"))
-    if found:
-        raise MisfitError(found)
+        yield Finding(("fx", config.currency), f"one {config.currency} is one {config.currency}: remove it")
 
 
 def _used(config: Config) -> Iterator[tuple[Path, str | None]]:

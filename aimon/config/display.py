@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -10,7 +11,7 @@ import yaml
 from aimon.call import Timeouts
 from aimon.config import rules, variables
 from aimon.config.effective import effective
-from aimon.config.quantities import duration_text
+from aimon.config.model import CONFIG, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,36 +27,28 @@ def show(config: Config, environ: Mapping[str, str] = os.environ) -> str:
     What comes from the environment stays `${NAME}`: a secret is neither read nor shown. The first lines say which
     variables are set.
     """
-    written = config.model_dump(mode="json", exclude_none=True)
-    data = {key: value for key, value in written.items() if value not in ({}, [])}
     usual = Timeouts()
-    data["defaults"] = _said(
-        written["defaults"]
-        | {
-            "timeout": {name: duration_text(getattr(usual, name)) for name in ("connect", "ttft", "total")}
-            | written["defaults"]["timeout"]
-        }
+    limits = replace(Timeout(), connect=usual.connect, ttft=usual.ttft, total=usual.total)
+    limits = replace(limits, **{name: value for name, value in asdict(config.defaults.timeout).items() if value})
+    filled = replace(
+        config,
+        defaults=replace(config.defaults, timeout=limits),
+        endpoints=tuple(_filled(effective(config, endpoint), environ) for endpoint in config.endpoints),
     )
-    endpoints = [_endpoint(effective(config, endpoint), environ) for endpoint in config.endpoints]
-    data["endpoints"] = endpoints
+    data = CONFIG.write(filled)
     body = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=10_000)
-    return _HEAD + _states([data.get("region"), endpoints, data.get("notify")], environ) + body
+    return _HEAD + _states([data.get("region"), data["endpoints"], data.get("notify")], environ) + body
 
 
-def _endpoint(endpoint: Endpoint, environ: Mapping[str, str]) -> dict[str, Any]:
-    data = endpoint.model_dump(mode="json", exclude_none=True)
-    key = rules.usual_key(endpoint)
-    if key is not None and (environ.get(key) or not rules.may_be_keyless(endpoint)):
-        data["api_key"] = f"${{{key}}}"
-    if not variables.names(endpoint.base_url or ""):
-        target = rules.target(endpoint, base_url=endpoint.base_url)
-        data |= {"dialect": target.dialect, "base_url": target.base_url, "provider": target.provider}
-    return _said({name: data[name] for name in type(endpoint).model_fields if name in data})
-
-
-def _said(data: dict[str, Any]) -> dict[str, Any]:
-    """Without the empty lists and mappings, which say nothing."""
-    return {key: value for key, value in data.items() if value not in ({}, [])}
+def _filled(endpoint: Endpoint, environ: Mapping[str, str]) -> Endpoint:
+    """The endpoint with what its preset says."""
+    name = rules.usual_key(endpoint)
+    if name is not None and (environ.get(name) or not rules.may_be_keyless(endpoint)):
+        endpoint = replace(endpoint, api_key=f"${{{name}}}")
+    if variables.names(endpoint.base_url or ""):
+        return endpoint
+    target = rules.target(endpoint, base_url=endpoint.base_url)
+    return replace(endpoint, dialect=target.dialect, base_url=target.base_url, provider=target.provider)
 
 
 def _states(expanded: list[Any], environ: Mapping[str, str]) -> str:

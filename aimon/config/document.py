@@ -110,8 +110,8 @@ def read(text: str, file: str) -> Document:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         raise builder.stop(*_explained(error, text)) from None
-    except yaml.YAMLError:
-        # The one unmarked error: a character that YAML does not allow.
+    except (yaml.YAMLError, UnicodeEncodeError):
+        # What is left is a character that YAML does not allow.
         raise ConfigError([_bad_character(text, file)]) from None
     return builder.document()
 

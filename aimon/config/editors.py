@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, Final
 
-from aimon.config.model import Config, Defaults
+from aimon.config import model
+from aimon.config.structure import keys
 
-DRAFT = "https://json-schema.org/draft/2020-12/schema"
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_SECTIONS: Final = (
+    model.Defaults,
+    model.Endpoint,
+    model.Timeout,
+    model.Slo,
+    model.Prices,
+    model.Quirks,
+    model.Canary,
+    model.Message,
+    model.LoadTest,
+)
 
 
 def schema() -> dict[str, Any]:
@@ -15,18 +28,25 @@ def schema() -> dict[str, Any]:
     It accepts all that `load` accepts; what it can't say (keys that belong together, names that must exist) is left
     to `aimon config check`.
     """
-    generated = _tidied(Config.model_json_schema(mode="validation"))
-    written = Defaults.model_construct().model_dump(mode="json")
-    for name, described in generated["$defs"]["Defaults"]["properties"].items():
-        if "default" in described:
-            described["default"] = written[name]
-    return {"$schema": DRAFT, **generated, "title": "aimon.yaml"}
+    sections = {section.__name__: _section(section) for section in _SECTIONS}
+    return {"$schema": DRAFT, **_section(model.Config), "title": "aimon.yaml", "$defs": sections}
 
 
-def _tidied(node: Any) -> Any:
-    """Without the defaults of null, which say only that a key may be left out."""
-    if isinstance(node, list):
-        return [_tidied(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    return {key: _tidied(part) for key, part in node.items() if (key, part) != ("default", None)}
+def _section(section: type) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(section)}
+    properties: dict[str, Any] = {}
+    for name, key in keys(section).items():
+        described: dict[str, Any] = {"title": name, "description": key.description, **key.kind.schema}
+        if defaults[name] not in (None, (), dataclasses.MISSING):
+            described["default"] = key.kind.write(defaults[name])
+        if key.example is not None:
+            described["examples"] = [key.example]
+        properties[name] = described
+    return {
+        "type": "object",
+        "title": section.__name__,
+        "description": (section.__doc__ or "").split("\n", maxsplit=1)[0],
+        "additionalProperties": False,
+        "required": [name for name, key in keys(section).items() if key.required],
+        "properties": properties,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon.call import Timeouts
@@ -22,7 +23,7 @@ def effective(config: Config, endpoint: Endpoint) -> Endpoint:
         filled["reasoning"] = defaults.reasoning
     filled["labels"] = {**defaults.labels, **endpoint.labels}
     filled["timeout"] = _timeout(endpoint, defaults)
-    return endpoint.model_copy(update=filled)
+    return replace(endpoint, **filled)
 
 
 def _timeout(endpoint: Endpoint, defaults: Defaults) -> Timeout:
@@ -34,4 +35,4 @@ def _timeout(endpoint: Endpoint, defaults: Defaults) -> Timeout:
     thinks = endpoint.model is not None and reasoning_models.floor(endpoint.model, level) > 0
     ttft = own.ttft or shared.ttft or (total if thinks else usual.ttft)
     connect = own.connect or shared.connect or usual.connect
-    return own.model_copy(update={"total": total, "ttft": min(ttft, total), "connect": min(connect, total)})
+    return replace(own, total=total, ttft=min(ttft, total), connect=min(connect, total))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimon import checks
 from aimon.config.document import unwritten
-from aimon.config.problems import MisfitError, kind
+from aimon.config.problems import Finding, MisfitError, kind_of
+from aimon.config.structure import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,13 +49,16 @@ def read(value: object) -> dict[str, Any]:
         ValueError: they are no mapping, or (as MisfitError) one of them can't be checked.
     """
     if not isinstance(value, dict):
-        raise ValueError(f"expected a check such as {{contains: OK}}, not {kind(value)}")  # noqa: TRY004 - as pydantic wants
+        raise ValueError(f"expected a check such as {{contains: OK}}, not {kind_of(value)}")  # noqa: TRY004 - as all kinds
     plain: dict[str, Any] = unwritten(value)
     try:
         checks.template(plain)
     except checks.CheckError as error:
-        raise MisfitError([((error.key,), error.problem)]) from None
+        raise MisfitError([Finding((error.key,), error.problem, at_key=error.key not in checks.KINDS)]) from None
     return plain
+
+
+EXPECT: Final = Kind(read, SCHEMA)
 
 
 def wants_text(expect: Mapping[str, Any]) -> bool:

@@ -1,45 +1,19 @@
-"""The kinds of values in the file: how each is read, what an editor may know of it, how it is written back.
-
-Every kind does its own reading, so that each message is in the words of this file and not of a library.
-"""
+"""The kinds of values in the file: how each is read, what an editor may know of it, how it is written back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic_core import core_schema
-
 from aimon import families
-from aimon.config import expectations, quantities, variables
+from aimon.config import quantities, variables
 from aimon.config.document import WrittenFloat, WrittenInt, unwritten
-from aimon.config.problems import is_keylike, kind, shown, suggestion
+from aimon.config.problems import is_keylike, kind_of, shown, suggestion
+from aimon.config.structure import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kind:
-    """One kind of value: `read` raises ValueError with what to write instead."""
-
-    read: Callable[[Any], Any]
-    schema: dict[str, Any]
-    write: Callable[[Any], Any] | None = None
-
-    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        write = self.write and core_schema.plain_serializer_function_ser_schema(self.write)
-        return core_schema.no_info_plain_validator_function(self.read, serialization=write)
-
-    def __get_pydantic_json_schema__(
-        self, _core: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return dict(self.schema)
 
 
 def text(value: object) -> str:
@@ -48,7 +22,7 @@ def text(value: object) -> str:
         return value.text
     if not isinstance(value, str):
         hint = f": put it in quotes, '{str(value).lower()}'" if isinstance(value, bool) else ""
-        raise ValueError(f"expected text, not {kind(value)}{hint}")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"expected text, not {kind_of(value)}{hint}")  # noqa: TRY004 - every kind raises ValueError
     if not value.strip():
         raise ValueError("expected text, but it is empty")
     return value
@@ -64,7 +38,7 @@ def template(value: object) -> str:
 def flag(value: object) -> bool:
     """True or false, and no other word for it."""
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"expected true or false, not {_written(value)}")  # noqa: TRY004 - every kind raises ValueError
     return value
 
 
@@ -73,7 +47,7 @@ def whole(least: int, most: int) -> Callable[[object], int]:
 
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"expected a whole number, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
+            raise ValueError(f"expected a whole number, not {_written(value)}")  # noqa: TRY004 - every kind raises ValueError
         if not least <= value <= most:
             raise ValueError(f"expected a whole number from {least} to {most}, not {_written(value)}")
         return int(value)
@@ -86,7 +60,7 @@ def number(least: float, most: float) -> Callable[[object], float]:
 
     def read(value: object) -> float:
         if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise ValueError(f"expected a number, not {_written(value)}")  # noqa: TRY004 - pydantic wants ValueError
+            raise ValueError(f"expected a number, not {_written(value)}")  # noqa: TRY004 - every kind raises ValueError
         if not least <= value <= most:
             raise ValueError(f"expected a number from {least:.15g} to {most:.15g}, not {_written(value)}")
         return float(value)
@@ -120,7 +94,9 @@ def pattern(regex: str, hint: str) -> Callable[[object], str]:
 
 
 def api_key(value: object) -> str:
-    """A variable that holds the key. The key itself is refused."""
+    """A variable that holds the key, or "" for null: no key at all. The key itself is refused."""
+    if value is None:
+        return ""
     if isinstance(value, str) and variables.WHOLE.fullmatch(value):
         return value
     if isinstance(value, str) and variables.names(value):
@@ -170,14 +146,14 @@ def ip_version(value: object) -> str:
 def rate(value: object) -> str:
     """Requests per second or minute."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"a rate needs a unit: write {_written(value)}/s")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"a rate needs a unit: write {_written(value)}/s")  # noqa: TRY004 - every kind raises ValueError
     return pattern(RATE_PATTERN, "a rate such as 20/s or 90/m")(value)
 
 
 def body_fields(value: object) -> dict[str, Any]:
     """Fields of a JSON body, as plain values."""
     if not isinstance(value, dict):
-        raise ValueError(f"expected fields of the body, such as {{user: aimon}}, not {kind(value)}")  # noqa: TRY004 - as above
+        raise ValueError(f"expected fields of the body, such as {{user: aimon}}, not {kind_of(value)}")  # noqa: TRY004 - as above
     fields: dict[str, Any] = unwritten(value)
     return fields
 
@@ -198,7 +174,7 @@ def _split(url: str) -> Any:
 def _written(value: object) -> str:
     if isinstance(value, (WrittenInt, WrittenFloat)):
         return shown(value.text)
-    return f"'{shown(value)}'" if isinstance(value, str) else kind(value)
+    return f"'{shown(value)}'" if isinstance(value, str) else kind_of(value)
 
 
 RATE_PATTERN = r"[0-9]+(\.[0-9]+)?/(s|m)"
@@ -209,54 +185,44 @@ SLO_PATTERN = (
     r"|goodput>=?[0-9]+(\.[0-9]+)?/s)"
 )
 LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
+HEADER_PATTERN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 
+# An editor sees a number where a name or a model is written like one.
 _TEXT = {"type": ["string", "number"], "minLength": 1}
 
-Text = Annotated[str, Kind(text, _TEXT)]
-Template = Annotated[str, Kind(template, _TEXT)]
-Flag = Annotated[bool, Kind(flag, {"type": "boolean"})]
-ApiKey = Annotated[str, Kind(api_key, {"type": "string", "pattern": rf"^\$\{{{variables.NAME}\}}$"})]
-Proxy = Annotated[str, Kind(proxy, _TEXT)]
-NotifyUrl = Annotated[str, Kind(notify_url, {"type": "string", "pattern": r"://|^\$\{"})]
-
-Duration = Annotated[
-    float,
-    Kind(
-        quantities.seconds,
-        {"type": "string", "pattern": quantities.DURATION_PATTERN},
-        quantities.duration_text,
-    ),
-]
-Ratio = Annotated[
-    float,
-    Kind(
-        quantities.ratio,
-        {
-            "anyOf": [
-                {"type": "string", "pattern": quantities.RATIO_PATTERN},
-                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-            ]
-        },
-        quantities.ratio_text,
-    ),
-]
-Budget = Annotated[
-    quantities.Amount,
-    Kind(quantities.daily_money, {"type": "string", "pattern": quantities.BUDGET_PATTERN}, quantities.daily_money_text),
-]
-Money = Annotated[
-    quantities.Amount,
-    Kind(
-        quantities.money,
-        {"anyOf": [{"type": "string", "pattern": quantities.MONEY_PATTERN}, {"type": "number", "exclusiveMinimum": 0}]},
-        quantities.money_text,
-    ),
-]
-Expect = Annotated[Mapping[str, Any], Kind(expectations.read, expectations.SCHEMA)]
-BodyFields = Annotated[Mapping[str, Any], Kind(body_fields, {"type": "object"})]
-LabelName = Annotated[str, Kind(label_name, {"type": "string", "pattern": f"^{LABEL_PATTERN}$"})]
-IpVersion = Annotated[str, Kind(ip_version, {"enum": ["any", 4, 6, "4", "6"]})]
-Rate = Annotated[str, Kind(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})]
+TEXT = Kind(text, _TEXT)
+TEMPLATE = Kind(template, _TEXT)
+FLAG = Kind(flag, {"type": "boolean"})
+API_KEY = Kind(
+    api_key, {"type": ["string", "null"], "pattern": rf"^\$\{{{variables.NAME}\}}$"}, lambda value: value or None
+)
+PROXY = Kind(proxy, _TEXT)
+NOTIFY_URL = Kind(notify_url, {"type": "string", "pattern": r"://|^\$\{"})
+BODY_FIELDS = Kind(body_fields, {"type": "object"})
+LABEL_NAME = Kind(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
+IP_VERSION = Kind(ip_version, {"enum": ["any", 4, 6, "4", "6"]})
+RATE = Kind(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})
+DURATION = Kind(
+    quantities.seconds, {"type": "string", "pattern": quantities.DURATION_PATTERN}, quantities.duration_text
+)
+RATIO = Kind(
+    quantities.ratio,
+    {
+        "anyOf": [
+            {"type": "string", "pattern": quantities.RATIO_PATTERN},
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        ]
+    },
+    quantities.ratio_text,
+)
+BUDGET = Kind(
+    quantities.daily_money, {"type": "string", "pattern": quantities.BUDGET_PATTERN}, quantities.daily_money_text
+)
+MONEY = Kind(
+    quantities.money,
+    {"anyOf": [{"type": "string", "pattern": quantities.MONEY_PATTERN}, {"type": "number", "exclusiveMinimum": 0}]},
+    quantities.money_text,
+)
 
 
 def words(known: Sequence[str], what: str) -> Kind:
@@ -277,3 +243,16 @@ def count(least: int, most: int) -> Kind:
 def real(least: float, most: float) -> Kind:
     """The kind of a number within bounds."""
     return Kind(number(least, most), {"type": "number", "minimum": least, "maximum": most})
+
+
+NAME = matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+    "a name: letters, digits, '.', '_' and '-', beginning with a letter or digit",
+)
+CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as CNY or USD")
+HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
+AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
+OBJECTIVE = matching(SLO_PATTERN, "an objective such as p99<10s, ttft_p95<2s or error_rate<1%")
+TOKENS = count(1, 1_000_000)
+TEMPERATURE = real(0, 2)
+PRICE = real(0, 1_000_000)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pydantic import ValidationError
-
-from aimon.config import document, explain, references
-from aimon.config.model import Config
-from aimon.config.problems import ConfigError, Problem
+from aimon.config import document, references
+from aimon.config.model import CONFIG, Config
+from aimon.config.problems import ConfigError, Problem, findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,13 +75,12 @@ def validate(written: document.Document) -> Config:
         raise ConfigError([written.problem((), "the file is empty; `aimon init` writes one")])
     problems = [*written.problems, *references.problems(written)]
     try:
-        config = Config.model_validate(written.data)
-    except ValidationError as error:
-        problems += explain.problems(error, Config, written)
+        config: Config = CONFIG.read(written.data)
+    except ValueError as error:
+        problems += [written.problem(f.path, f.message, at_key=f.at_key) for f in findings(error)]
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    config._document = written  # noqa: SLF001 - pydantic knows no other way to hold what is not a field
-    return config
+    return replace(config, document=written)
 
 
 def _read(path: Path) -> str:

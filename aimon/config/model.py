@@ -1,337 +1,286 @@
 """The configuration as it is written: every key, its kind and its meaning. Values are kept unexpanded.
 
-`docs/configuration.md` and the JSON Schema are generated from the descriptions here.
+`docs/configuration.md`, the JSON Schema and `config show` are made from the tables here.
 """
+# ruff: noqa: RUF009 - `key` makes dataclass fields, it is no default value
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from aimon import dialects, providers
-from aimon.config import currency as currencies
 from aimon.config import rules
 from aimon.config.document import Document, Spot
+from aimon.config.expectations import EXPECT
 from aimon.config.kinds import (
-    SLO_PATTERN,
-    ApiKey,
-    BodyFields,
-    Budget,
-    Duration,
-    Expect,
-    Flag,
-    IpVersion,
-    LabelName,
-    Money,
-    NotifyUrl,
-    Proxy,
-    Rate,
-    Ratio,
-    Template,
-    Text,
+    API_KEY,
+    AUTH,
+    BODY_FIELDS,
+    BUDGET,
+    CURRENCY,
+    DURATION,
+    FLAG,
+    HEADER_NAME,
+    IP_VERSION,
+    LABEL_NAME,
+    MONEY,
+    NAME,
+    NOTIFY_URL,
+    OBJECTIVE,
+    PRICE,
+    PROXY,
+    RATE,
+    RATIO,
+    TEMPERATURE,
+    TEMPLATE,
+    TEXT,
+    TOKENS,
     count,
-    matching,
     real,
     words,
 )
 from aimon.config.quantities import Amount
+from aimon.config.structure import key, many, section, table
 from aimon.dialects import reasoning
 
-PROFILES = ("smoke", "steady", "ramp", "spike", "soak", "capacity", "limits")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-T = TypeVar("T")
-Many = Annotated[tuple[T, ...], Field(strict=False)]
+PROFILES: Final = ("smoke", "steady", "ramp", "spike", "soak", "capacity", "limits")
 
-ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_name = matching(ENDPOINT_NAME, "a name: letters, digits, '.', '_' and '-', beginning with a letter or digit")
-Name = Annotated[str, _name]
-Currency = Annotated[str, matching("[A-Z]{3}", "a currency code: three capital letters, such as CNY or USD")]
-Reasoning = Annotated[str, words(reasoning.LEVELS, "reasoning level")]
-Tokens = Annotated[int, count(1, 1_000_000)]
-Temperature = Annotated[float, real(0, 2)]
-Price = Annotated[float, real(0, 1_000_000)]
-HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-HeaderName = Annotated[str, matching(HEADER_NAME, "the name of a header")]
-Auth = Annotated[str, matching(HEADER_NAME, "bearer or the name of a header")]
-LoadSlo = Annotated[str, matching(SLO_PATTERN, "an objective such as p99<10s, ttft_p95<2s or error_rate<1%")]
+_REASONING = words(reasoning.LEVELS, "reasoning level")
+_LABELS = table(LABEL_NAME, TEMPLATE)
 
 
-class _Model(BaseModel):
-    # Building a validator takes milliseconds: only Config's own is ever used, and it is built on first use.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
-
-
-class Timeout(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
     """Limits of one call, from its start."""
 
-    connect: Duration | None = Field(None, description="Until the connection stands, TLS included.", examples=["5s"])
-    ttft: Duration | None = Field(None, description="Until the first visible text.", examples=["15s"])
-    total: Duration | None = Field(
-        None,
-        description="Until the end of the answer: a hard deadline that keep-alive comments can't extend.",
-        examples=["60s"],
+    connect: float | None = key(DURATION, "Until the connection stands, TLS included.", example="5s")
+    ttft: float | None = key(DURATION, "Until the first visible text.", example="15s")
+    total: float | None = key(
+        DURATION, "Until the end of the answer: a hard deadline that keep-alive comments can't extend.", example="60s"
     )
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Timeout:
-        rules.timeouts(self)
-        return self
 
-
-class Slo(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
     """What is promised of an endpoint; the alerting rules are made from it."""
 
-    availability: Ratio | None = Field(
-        None, description="Share of calls that succeed; account and config faults don't count.", examples=["99.5%"]
+    availability: float | None = key(
+        RATIO, "Share of calls that succeed; account and config faults don't count.", example="99.5%"
     )
-    latency_p50: Duration | None = Field(None, description="Median of the whole call.", examples=["3s"])
-    latency_p90: Duration | None = Field(None, description="90th percentile of the whole call.", examples=["5s"])
-    latency_p95: Duration | None = Field(None, description="95th percentile of the whole call.", examples=["8s"])
-    latency_p99: Duration | None = Field(None, description="99th percentile of the whole call.", examples=["10s"])
-    ttft_p50: Duration | None = Field(None, description="Median time to the first visible text.", examples=["800ms"])
-    ttft_p90: Duration | None = Field(None, description="Its 90th percentile.", examples=["1500ms"])
-    ttft_p95: Duration | None = Field(None, description="Its 95th percentile.", examples=["2s"])
-    ttft_p99: Duration | None = Field(None, description="Its 99th percentile.", examples=["4s"])
-    tpot_p50: Duration | None = Field(None, description="Median time per output token.", examples=["20ms"])
-    tpot_p90: Duration | None = Field(None, description="Its 90th percentile.", examples=["40ms"])
-    tpot_p95: Duration | None = Field(None, description="Its 95th percentile.", examples=["50ms"])
-    tpot_p99: Duration | None = Field(None, description="Its 99th percentile.", examples=["100ms"])
+    latency_p50: float | None = key(DURATION, "Median of the whole call.", example="3s")
+    latency_p90: float | None = key(DURATION, "90th percentile of the whole call.", example="5s")
+    latency_p95: float | None = key(DURATION, "95th percentile of the whole call.", example="8s")
+    latency_p99: float | None = key(DURATION, "99th percentile of the whole call.", example="10s")
+    ttft_p50: float | None = key(DURATION, "Median time to the first visible text.", example="800ms")
+    ttft_p90: float | None = key(DURATION, "Its 90th percentile.", example="1500ms")
+    ttft_p95: float | None = key(DURATION, "Its 95th percentile.", example="2s")
+    ttft_p99: float | None = key(DURATION, "Its 99th percentile.", example="4s")
+    tpot_p50: float | None = key(DURATION, "Median time per output token.", example="20ms")
+    tpot_p90: float | None = key(DURATION, "Its 90th percentile.", example="40ms")
+    tpot_p95: float | None = key(DURATION, "Its 95th percentile.", example="50ms")
+    tpot_p99: float | None = key(DURATION, "Its 99th percentile.", example="100ms")
 
 
-class Prices(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
     """List prices per million tokens, where the public price list is wrong or has none."""
 
-    input: Price | None = Field(None, description="Per million input tokens.", examples=[0.8])
-    output: Price | None = Field(None, description="Per million output tokens.", examples=[2.0])
-    cached_input: Price | None = Field(
-        None,
-        description="Per million input tokens that the provider had cached; as `input` by default.",
-        examples=[0.2],
+    input: float | None = key(PRICE, "Per million input tokens.", example=0.8)
+    output: float | None = key(PRICE, "Per million output tokens.", example=2.0)
+    cached_input: float | None = key(
+        PRICE, "Per million input tokens that the provider had cached; as `input` by default.", example=0.2
     )
-    reasoning: Price | None = Field(
-        None, description="Per million tokens spent on reasoning; as `output` by default.", examples=[4.0]
-    )
-    per_request: Price | None = Field(None, description="Per call, whatever its length.", examples=[0.001])
-    currency: Currency | None = Field(
-        None, description="What the prices are in; the reporting currency by default.", examples=["CNY"]
-    )
-
-    @model_validator(mode="after")
-    def _priced(self) -> Prices:
-        rules.prices(self)
-        return self
+    reasoning: float | None = key(PRICE, "Per million tokens spent on reasoning; as `output` by default.", example=4.0)
+    per_request: float | None = key(PRICE, "Per call, whatever its length.", example=0.001)
+    currency: str | None = key(CURRENCY, "What the prices are in; the reporting currency by default.", example="CNY")
 
 
-class Quirks(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
     """Where a server departs from its dialect; laid over what the preset knows."""
 
-    max_tokens_field: (
-        Annotated[str, words(("max_tokens", "max_completion_tokens"), "name of the token limit")] | None
-    ) = Field(None, description="How the token limit is called in chat requests.")
-    stream_usage: Flag | None = Field(
-        None, description="Whether `stream_options: {include_usage: true}` is sent; some servers refuse it."
+    max_tokens_field: str | None = key(
+        words(("max_tokens", "max_completion_tokens"), "name of the token limit"),
+        "How the token limit is called in chat requests.",
     )
-    reasoning_style: Annotated[str, words(tuple(reasoning.STYLES), "reasoning style")] | None = Field(
-        None, description="How the server is told how much to think."
+    stream_usage: bool | None = key(
+        FLAG, "Whether `stream_options: {include_usage: true}` is sent; some servers refuse it."
     )
-    insufficient_quota_is_rate: Flag | None = Field(
-        None, description="Whether `insufficient_quota` means a rate limit rather than an empty account."
+    reasoning_style: str | None = key(
+        words(tuple(reasoning.STYLES), "reasoning style"), "How the server is told how much to think."
     )
-    extra_body: BodyFields | None = Field(
-        None,
-        description="Fields added to the JSON body; they win over the dialect's own.",
-        examples=[{"user": "aimon"}],
+    insufficient_quota_is_rate: bool | None = key(
+        FLAG, "Whether `insufficient_quota` means a rate limit rather than an empty account."
+    )
+    extra_body: Mapping[str, Any] | None = key(
+        BODY_FIELDS, "Fields added to the JSON body; they win over the dialect's own.", example={"user": "aimon"}
     )
 
 
-class Message(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
     """One turn of a canary's conversation."""
 
-    role: Annotated[str, words(("system", "user", "assistant"), "role")] = Field(description="Who speaks.")
-    content: Text = Field(description="What is said; `{nonce}` is replaced.")
+    role: str = key(words(("system", "user", "assistant"), "role"), "Who speaks.", required=True, example="user")
+    content: str = key(TEXT, "What is said; `{nonce}` is replaced.", required=True, example="What is {nonce}?")
 
 
-class Canary(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
     """A question with a known answer. `{nonce}` stands for a value that is fresh in each call."""
 
-    prompt: Text | None = Field(
-        None, description="What the user asks; either this or `messages`.", examples=["Reply with exactly: {nonce}"]
+    prompt: str | None = key(
+        TEXT, "What the user asks; either this or `messages`.", example="Reply with exactly: {nonce}"
     )
-    messages: Many[Message] | None = Field(None, description="A whole conversation, instead of `prompt`.")
-    system: Text | None = Field(None, description="The system prompt.", examples=["Answer in one word."])
-    expect: Expect = Field(
-        default_factory=dict,
-        description="What the answer must be; all of the checks given must pass.",
-        examples=[{"contains": "{nonce}"}],
+    messages: tuple[Message, ...] = key(
+        many(section(Message)), "A whole conversation, instead of `prompt`.", default=()
     )
-    max_tokens: Tokens | None = Field(
-        None,
-        description="How long the visible answer may be; models that reason get more on top.",
-        examples=[64],
+    system: str | None = key(TEXT, "The system prompt.", example="Answer in one word.")
+    expect: Mapping[str, Any] = key(
+        EXPECT, "What the answer must be; all of the checks must pass.", make=dict, example={"contains": "{nonce}"}
+    )
+    max_tokens: int | None = key(
+        TOKENS, "How long the visible answer may be; models that reason get more on top.", example=64
     )
 
-    @model_validator(mode="after")
-    def _asks(self) -> Canary:
-        rules.canary(self)
-        return self
 
-
-class Defaults(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
     """What holds for every endpoint that says nothing else."""
 
-    interval: Duration = Field(60.0, description="Time between probes.", examples=["60s"])
-    timeout: Timeout = Field(default_factory=Timeout.model_construct, description="Limits of one call.")
-    budget: Budget = Field(
-        Amount(5.0),
-        description="What the probes of each endpoint may cost in a day, as `5.00/day`, or `none`.",
-        examples=["5.00/day"],
+    interval: float = key(DURATION, "Time between probes.", default=60.0, example="60s")
+    timeout: Timeout = key(section(Timeout, rules.timeouts), "Limits of one call.", make=Timeout)
+    budget: Amount = key(
+        BUDGET,
+        "What the probes of each endpoint may cost in a day, as `5.00/day`, or `none`.",
+        default=Amount(5.0),
+        example="5.00/day",
     )
-    canaries: Many[Name] = Field(("echo",), description="The canaries that are asked.", examples=[["echo"]])
-    max_tokens: Tokens = Field(64, description="Token limit of canaries that have none of their own.", examples=[64])
-    stream: Flag = Field(True, description="Whether answers are streamed.")
-    temperature: Temperature | None = Field(None, description="Sampling temperature; not sent by default.")
-    reasoning: Reasoning | None = Field(None, description="How much models think; left to the model by default.")
-    ca_file: Template | None = Field(None, description="PEM file of the certificate authorities to trust.")
-    proxy: Proxy | None = Field(None, description="Proxy URL; from HTTPS_PROXY and its kin by default.")
-    ip: IpVersion = Field("any", description="IP version: any, 4 or 6.")
-    http2: Flag = Field(False, description="Whether HTTP/2 is offered (needs the extra `aimon[http2]`).")
-    slo: Slo = Field(default_factory=Slo.model_construct, description="Objectives.")
-    labels: dict[LabelName, Template] = Field(default_factory=dict, description="Labels of `aimon_endpoint_info`.")
-
-    @model_validator(mode="after")
-    def _public(self) -> Defaults:
-        rules.defaults(self)
-        return self
+    canaries: tuple[str, ...] = key(many(NAME), "The canaries that are asked.", default=("echo",), example=["echo"])
+    max_tokens: int = key(TOKENS, "Token limit of canaries that have none of their own.", default=64, example=64)
+    stream: bool = key(FLAG, "Whether answers are streamed.", default=True)
+    temperature: float | None = key(TEMPERATURE, "Sampling temperature; not sent by default.", example=0)
+    reasoning: str | None = key(_REASONING, "How much models think; left to the model by default.", example="low")
+    ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
+    proxy: str | None = key(PROXY, "Proxy URL; from HTTPS_PROXY and its kin by default.")
+    ip: str = key(IP_VERSION, "IP version: any, 4 or 6.", default="any")
+    http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `aimon[http2]`).", default=False)
+    slo: Slo = key(section(Slo), "Objectives.", make=Slo)
+    labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict)
 
 
-class Endpoint(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
     """One model behind one URL. It names a `preset`, or a `dialect` and a `base_url`."""
 
-    name: Name = Field(description="Its name in metrics, reports and commands; unique.", examples=["qwen-prod"])
-    preset: Annotated[str, words(tuple(providers.PRESETS), "preset")] | None = Field(
-        None, description="A provider that aimon knows.", examples=["dashscope"]
+    name: str = key(NAME, "Its name in metrics, reports and commands; unique.", required=True, example="qwen-prod")
+    preset: str | None = key(
+        words(tuple(providers.PRESETS), "preset"), "A provider that aimon knows.", example="dashscope"
     )
-    dialect: Annotated[str, words(dialects.NAMES, "dialect")] | None = Field(
-        None, description="What the server speaks; the preset's first by default.", examples=["openai-chat"]
+    dialect: str | None = key(
+        words(dialects.NAMES, "dialect"),
+        "What the server speaks; the preset's first by default.",
+        example="openai-chat",
     )
-    base_url: Template | None = Field(
-        None,
-        description="Up to and including /v1 where the provider has one.",
-        examples=["https://gateway.example/v1"],
+    base_url: str | None = key(
+        TEMPLATE, "Up to and including /v1 where the provider has one.", example="https://gateway.example/v1"
     )
-    provider: Text | None = Field(None, description="The `provider` label; the preset's name by default.")
-    model: Template | None = Field(None, description="The model asked for.", examples=["qwen-plus"])
-    api_key: ApiKey | None = Field(
-        None,
-        description=(
-            "The variable that holds the key. Left out, the preset's own variable is used, unless `base_url` "
-            "points elsewhere; null sends no key."
-        ),
-        examples=["${DASHSCOPE_API_KEY}"],
+    provider: str | None = key(TEXT, "The `provider` label; the preset's name by default.")
+    model: str | None = key(TEMPLATE, "The model asked for.", example="qwen-plus")
+    # None: left out; "": null, no key at all.
+    api_key: str | None = key(
+        API_KEY,
+        "The variable that holds the key. Left out, the preset's own variable is used, unless `base_url` points "
+        "elsewhere; null sends no key.",
+        example="${DASHSCOPE_API_KEY}",
     )
-    api_key_file: Template | None = Field(
-        None, description="A file that holds the key, read at every start.", examples=["/run/secrets/dashscope"]
+    api_key_file: str | None = key(
+        TEMPLATE, "A file that holds the key, read at every start.", example="/run/secrets/dashscope"
     )
-    auth: Auth | None = Field(
-        None, description="How the key is sent: bearer, or the name of the header that carries it.", examples=["bearer"]
+    auth: str | None = key(
+        AUTH, "How the key is sent: bearer, or the name of the header that carries it.", example="bearer"
     )
-    headers: dict[HeaderName, Template] = Field(
-        default_factory=dict, description="Headers added to each request.", examples=[{"X-Team": "search"}]
+    headers: Mapping[str, str] = key(
+        table(HEADER_NAME, TEMPLATE), "Headers added to each request.", make=dict, example={"X-Team": "search"}
     )
-    query: dict[Text, Template] = Field(
-        default_factory=dict, description="Query parameters.", examples=[{"api-version": "2024-10-21"}]
+    query: Mapping[str, str] = key(
+        table(TEXT, TEMPLATE), "Query parameters.", make=dict, example={"api-version": "2024-10-21"}
     )
-    quirks: Quirks = Field(
-        default_factory=Quirks.model_construct, description="Where the server departs from its dialect."
+    quirks: Quirks = key(section(Quirks), "Where the server departs from its dialect.", make=Quirks)
+    stream: bool | None = key(FLAG, "Whether answers are streamed.")
+    max_tokens: int | None = key(
+        TOKENS, "Token limit of all its canaries, taken as it is even for models that reason.", example=256
     )
-    stream: Flag | None = Field(None, description="Whether answers are streamed.")
-    max_tokens: Tokens | None = Field(
-        None, description="Token limit of all its canaries, taken as it is even for models that reason.", examples=[256]
-    )
-    temperature: Temperature | None = Field(None, description="Sampling temperature.", examples=[0])
-    reasoning: Reasoning | None = Field(None, description="How much the model thinks.", examples=["off"])
-    canaries: Many[Name] | None = Field(None, description="The canaries that are asked.", examples=[["echo"]])
-    interval: Duration | None = Field(None, description="Time between probes.", examples=["60s"])
-    timeout: Timeout = Field(default_factory=Timeout.model_construct, description="Limits of one call.")
-    budget: Budget | None = Field(None, description="What its probes may cost in a day.", examples=["5.00/day"])
-    slo: Slo | None = Field(None, description="Objectives; replaces the defaults' objectives as a whole.")
-    labels: dict[LabelName, Template] = Field(
-        default_factory=dict, description="Labels of `aimon_endpoint_info`.", examples=[{"team": "search"}]
-    )
-    prices: Prices | None = Field(None, description="Prices, where the public list is wrong or has none.")
-    ca_file: Template | None = Field(None, description="PEM file of the certificate authorities to trust.")
-    proxy: Proxy | None = Field(None, description="Proxy URL.", examples=["http://proxy.example:3128"])
-    ip: IpVersion | None = Field(None, description="IP version: any, 4 or 6.")
-    http2: Flag | None = Field(None, description="Whether HTTP/2 is offered.")
-
-    @model_validator(mode="after")
-    def _usable(self) -> Endpoint:
-        rules.endpoint(self)
-        return self
+    temperature: float | None = key(TEMPERATURE, "Sampling temperature.", example=0)
+    reasoning: str | None = key(_REASONING, "How much the model thinks.", example="off")
+    canaries: tuple[str, ...] | None = key(many(NAME), "The canaries that are asked.", example=["echo"])
+    interval: float | None = key(DURATION, "Time between probes.", example="60s")
+    timeout: Timeout = key(section(Timeout, rules.timeouts), "Limits of one call.", make=Timeout)
+    budget: Amount | None = key(BUDGET, "What its probes may cost in a day.", example="5.00/day")
+    slo: Slo | None = key(section(Slo), "Objectives; they replace those of the defaults as a whole.")
+    labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict, example={"team": "search"})
+    prices: Prices | None = key(section(Prices, rules.prices), "Prices, where the public list is wrong or has none.")
+    ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
+    proxy: str | None = key(PROXY, "Proxy URL.", example="http://proxy.example:3128")
+    ip: str | None = key(IP_VERSION, "IP version: any, 4 or 6.", example="any")
+    http2: bool | None = key(FLAG, "Whether HTTP/2 is offered.")
 
 
-class LoadTest(_Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTest:
     """A load test that `aimon loadtest` can run by its name."""
 
-    endpoint: Name = Field(description="Which endpoint.", examples=["qwen-prod"])
-    profile: Annotated[str, words(PROFILES, "profile")] = Field(
-        "steady", description="The shape of the load.", examples=["capacity"]
+    endpoint: str = key(NAME, "Which endpoint.", required=True, example="qwen-prod")
+    profile: str = key(words(PROFILES, "profile"), "The shape of the load.", default="steady", example="capacity")
+    rate: str | None = key(RATE, "Open loop: requests started per second or minute.", example="20/s")
+    arrivals: str | None = key(
+        words(("poisson", "constant"), "arrival process"), "How the starts of an open loop are spread."
     )
-    rate: Rate | None = Field(None, description="Open loop: requests started per second or minute.", examples=["20/s"])
-    arrivals: Annotated[str, words(("poisson", "constant"), "arrival process")] | None = Field(
-        None, description="How the starts of an open loop are spread."
-    )
-    concurrency: Annotated[int, count(1, 100_000)] | None = Field(
-        None, description="Closed loop: streams at a time.", examples=[64]
-    )
-    duration: Duration | None = Field(None, description="How long.", examples=["5m"])
-    requests: Annotated[int, count(1, 1_000_000_000)] | None = Field(None, description="How many.", examples=[1000])
-    warmup: Duration | None = Field(None, description="How long before counting starts.", examples=["10s"])
-    prompt_tokens: Annotated[int, count(1, 10_000_000)] | None = Field(
-        None, description="Length of synthetic prompts.", examples=[512]
-    )
-    output_tokens: Tokens | None = Field(None, description="Length of the answers asked for.", examples=[128])
-    dataset: Template | None = Field(None, description="A file of prompts.", examples=["prompts.jsonl"])
-    slo: Many[LoadSlo] = Field((), description="What must hold.", examples=[["p99<10s", "error_rate<1%"]])
-    max_cost: Money | None = Field(None, description="Stops before it costs more.", examples=["20.00"])
-    processes: Annotated[int, count(1, 256)] | None = Field(None, description="Worker processes.", examples=[2])
-
-    @model_validator(mode="after")
-    def _one_loop(self) -> LoadTest:
-        rules.loadtest(self)
-        return self
+    concurrency: int | None = key(count(1, 100_000), "Closed loop: streams at a time.", example=64)
+    duration: float | None = key(DURATION, "How long.", example="5m")
+    requests: int | None = key(count(1, 1_000_000_000), "How many.", example=1000)
+    warmup: float | None = key(DURATION, "How long before counting starts.", example="10s")
+    prompt_tokens: int | None = key(count(1, 10_000_000), "Length of synthetic prompts.", example=512)
+    output_tokens: int | None = key(TOKENS, "Length of the answers asked for.", example=128)
+    dataset: str | None = key(TEMPLATE, "A file of prompts.", example="prompts.jsonl")
+    slo: tuple[str, ...] = key(many(OBJECTIVE), "What must hold.", default=(), example=["p99<10s", "error_rate<1%"])
+    max_cost: Amount | None = key(MONEY, "Stops before it costs more.", example="20.00")
+    processes: int | None = key(count(1, 256), "Worker processes.", example=2)
 
 
-class Config(_Model):
-    """What aimon.yaml says."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What aimon.yaml says. `document` is the file, so that what shows later can still name its place."""
 
-    region: Template = Field("local", description="Where the prober stands: a label on every metric.", examples=["cn"])
-    currency: Currency = Field("CNY", description="The reporting currency.", examples=["CNY", "USD"])
-    fx: dict[Currency, Annotated[float, real(1e-9, 1e9)]] = Field(
-        default_factory=dict,
-        description="What one unit of another currency is worth in the reporting currency.",
-        examples=[{"USD": 7.10}],
+    region: str = key(TEMPLATE, "Where the prober stands: a label on every metric.", default="local", example="cn-east")
+    currency: str = key(CURRENCY, "The reporting currency.", default="CNY", example="CNY")
+    fx: Mapping[str, float] = key(
+        table(CURRENCY, real(1e-9, 1e9)),
+        "What one unit of another currency is worth in the reporting currency.",
+        make=dict,
+        example={"USD": 7.10},
     )
-    defaults: Defaults = Field(
-        default_factory=Defaults.model_construct, description="What holds unless an endpoint says otherwise."
+    defaults: Defaults = key(
+        section(Defaults, rules.defaults), "What holds unless an endpoint says otherwise.", make=Defaults
     )
-    endpoints: Many[Endpoint] = Field(description="What is probed.")
-    canaries: dict[Name, Canary] = Field(default_factory=dict, description="Canaries by name; `echo` is built in.")
-    loadtests: dict[Name, LoadTest] = Field(default_factory=dict, description="Load tests by name.")
-    notify: Many[NotifyUrl] = Field(
-        (), description="Where incidents are announced: apprise URLs.", examples=[["dingtalk://${DINGTALK_TOKEN}"]]
+    endpoints: tuple[Endpoint, ...] = key(many(section(Endpoint, rules.endpoint)), "What is probed.", required=True)
+    canaries: Mapping[str, Canary] = key(
+        table(NAME, section(Canary, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
     )
+    loadtests: Mapping[str, LoadTest] = key(
+        table(NAME, section(LoadTest, rules.loadtest)), "Load tests by name.", make=dict
+    )
+    notify: tuple[str, ...] = key(
+        many(NOTIFY_URL),
+        "Where incidents are announced: apprise URLs.",
+        default=(),
+        example=["dingtalk://${DINGTALK_TOKEN}"],
+    )
+    document: Document = field(default=Document("", {}, Spot(0, 0)), repr=False, compare=False)
 
-    # The file, so that what shows later (a variable that is not set) can still name its place.
-    _document: Document = PrivateAttr(default_factory=lambda: Document("", {}, Spot(0, 0)))
 
-    @model_validator(mode="after")
-    def _convertible(self) -> Config:
-        currencies.check(self)
-        return self
-
-    @property
-    def document(self) -> Document:
-        """The file it was read from."""
-        return self._document
+CONFIG: Final = section(Config, rules.config)

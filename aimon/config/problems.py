@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 Path = tuple["str | int", ...]
 
 _SHOWN = 40
+_LISTED = 40
 # A key pasted into the wrong place must not be printed: a vendor's prefix, or a long run of letters and digits.
 _KEYLIKE = re.compile(r"(?i)(?<![a-z0-9])(?:(?:sk|rk|pk|gsk|xai|ghp|hf)[-_][a-z0-9_-]{8}|aiza[a-z0-9_-]{8}|bearer )")
 _LONG_RUN = re.compile(r"[A-Za-z0-9]{32,}")
@@ -41,12 +41,29 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class MisfitError(ValueError):
-    """Raised inside validators: several problems below one value, each with its path from there."""
+class Finding(NamedTuple):
+    """What is wrong with a part of a value: its path from there, or with the key itself."""
 
-    def __init__(self, found: Iterable[tuple[Path, str]]) -> None:
+    path: Path
+    message: str
+    at_key: bool = False
+
+    def below(self, name: str | int) -> Finding:
+        """The same, seen from the value that holds this one under `name`."""
+        return self._replace(path=(name, *self.path))
+
+
+class MisfitError(ValueError):
+    """Raised by what reads values: several findings below one value."""
+
+    def __init__(self, found: Iterable[Finding]) -> None:
         self.found = tuple(found)
-        super().__init__("; ".join(message for _, message in self.found))
+        super().__init__("; ".join(finding.message for finding in self.found))
+
+
+def findings(error: ValueError) -> tuple[Finding, ...]:
+    """What an error says: itself, or the findings that it holds."""
+    return error.found if isinstance(error, MisfitError) else (Finding((), str(error)),)
 
 
 def place(path: Path) -> str:
@@ -68,16 +85,28 @@ def is_keylike(text: str) -> bool:
     return _KEYLIKE.search(text) is not None
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that an unknown one was probably meant to be."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only failures need it
+
+    known = tuple(known)
+    near = get_close_matches(word.lower(), known, n=1) or get_close_matches(word, known, n=1)
+    return near[0] if near else None
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """What to write instead of an unknown word: the nearest known one, or all of them."""
     known = tuple(known)
-    near = get_close_matches(word.lower(), known, n=1) or get_close_matches(word, known, n=1)
-    if near:
-        return f"did you mean '{near[0]}'?"
-    return f"known are {', '.join(known)}" if known else "none is configured"
+    near = nearest(word, known)
+    if near is not None:
+        return f"did you mean '{shown(near)}'?"
+    if not known:
+        return "none is configured"
+    more = ", …" if len(known) > _LISTED else ""
+    return f"known are {', '.join(map(shown, known[:_LISTED]))}{more}"
 
 
-def kind(value: object) -> str:
+def kind_of(value: object) -> str:
     """What a YAML value is, in words."""
     match value:
         case None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
 from aimon import pricing, providers
@@ -150,20 +150,20 @@ def _budget(config: Config, written: model.Endpoint) -> Budget | None:
 def _slo(written: model.Slo | None) -> Slo:
     if written is None:
         return Slo()
+    values = asdict(written)
+    availability = values.pop("availability")
     objectives = [
         Objective(measure, float(f"0.{quantile}"), value)
-        for name, value in written
-        if value is not None and name != "availability"
+        for name, value in values.items()
+        if value is not None
         for measure, _, quantile in [name.partition("_p")]
     ]
-    return Slo(written.availability, tuple(objectives))
+    return Slo(availability, tuple(objectives))
 
 
 def _price(config: Config, written: model.Endpoint) -> pricing.Price | None:
     prices = written.prices
-    if prices is None:
-        return None
-    return pricing.Price.of(dict(prices), currency=config.currency)
+    return None if prices is None else pricing.Price.of(asdict(prices), currency=config.currency)
 
 
 class _Canaries:
@@ -211,4 +211,4 @@ class _Canaries:
 def _messages(asked: model.Canary) -> tuple[Message, ...]:
     system = (Message("system", asked.system),) if asked.system else ()
     turns = [Message("user", asked.prompt)] if asked.prompt else []
-    return (*system, *turns, *(Message(turn.role, turn.content) for turn in asked.messages or ()))
+    return (*system, *turns, *(Message(turn.role, turn.content) for turn in asked.messages))

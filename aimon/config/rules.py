@@ -5,14 +5,14 @@ Rules of one value raise ValueError; rules of a whole mapping raise MisfitError,
 
 from __future__ import annotations
 
-import itertools
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aimon import providers
-from aimon.config import variables
-from aimon.config.problems import MisfitError, is_keylike
+from aimon.config import currency, variables
+from aimon.config.problems import Finding, is_keylike
 from aimon.dialects import reasoning
 from aimon.pricing import Price, PriceError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from aimon.call import Secret, Target
     from aimon.config import model
-    from aimon.config.problems import Path
 
 # Headers and parameters by whose name the value is a secret.
 _SENSITIVE = re.compile(
@@ -36,56 +35,60 @@ def is_sensitive(name: str) -> bool:
     return _SENSITIVE.search(name) is not None
 
 
-def timeouts(limits: model.Timeout) -> None:
-    """Refuses a limit that the total would always cut short."""
-    total = limits.total
-    found: list[tuple[Path, str]] = [
-        ((name,), "longer than total, which would always strike first: make it shorter")
-        for name, value in limits
-        if value is not None and total is not None and value > total
-    ]
-    _raise(found)
+def config(written: model.Config) -> Iterator[Finding]:
+    """There is something to probe, and every amount can be converted into the reporting currency."""
+    if not written.endpoints:
+        yield Finding(("endpoints",), "the list is empty: add an endpoint; `aimon init` shows how")
+    yield from currency.missing_rates(written)
 
 
-def prices(written: model.Prices) -> None:
+def timeouts(limits: model.Timeout) -> Iterator[Finding]:
+    """A limit that the total would always cut short is a mistake."""
+    for name in ("connect", "ttft"):
+        value = getattr(limits, name)
+        if value is not None and limits.total is not None and value > limits.total:
+            yield Finding((name,), "longer than total, which would always strike first: make it shorter")
+
+
+def prices(written: model.Prices) -> Iterator[Finding]:
     """Prices say what something costs."""
     try:
-        Price.of(dict(written))
+        Price.of(asdict(written))
     except PriceError as error:
-        _raise([((error.key,), error.problem)])
+        yield Finding((error.key,), error.problem)
 
 
-def canary(asked: model.Canary) -> None:
+def canary(asked: model.Canary) -> Iterator[Finding]:
     """A canary asks something, in one way, and expects no nonce that it doesn't tell."""
-    found: list[tuple[Path, str]] = []
     if asked.prompt is None and not asked.messages:
-        found.append(((), 'nothing is asked; add prompt: "Reply with exactly: {nonce}"'))
-    if asked.prompt is not None and asked.messages is not None:
-        found.append((("messages",), "prompt already asks: keep one of the two"))
-    told = " ".join([asked.prompt or "", asked.system or "", *(m.content for m in asked.messages or ())])
+        yield Finding((), 'nothing is asked; add prompt: "Reply with exactly: {nonce}"')
+    if asked.prompt is not None and asked.messages:
+        yield Finding(("messages",), "prompt already asks: keep one of the two")
+    told = " ".join([asked.prompt or "", asked.system or "", *(message.content for message in asked.messages)])
     if "{nonce}" in str(asked.expect) and "{nonce}" not in told:
-        found.append((("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there"))
-    _raise(found)
+        yield Finding(("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there")
 
 
-def loadtest(test: model.LoadTest) -> None:
+def loadtest(test: model.LoadTest) -> Iterator[Finding]:
     """A load test is an open or a closed loop."""
-    found: list[tuple[Path, str]] = []
-    if test.rate is not None and test.concurrency is not None:
-        found.append((("concurrency",), "a closed loop, but rate asks for an open one: keep one of the two"))
-    if test.arrivals is not None and test.concurrency is not None:
-        found.append(
-            (("arrivals",), "a closed loop has no arrivals: remove it, or give a rate in place of concurrency")
-        )
-    _raise(found)
+    if test.concurrency is not None and test.rate is not None:
+        yield Finding(("concurrency",), "a closed loop, but rate asks for an open one: keep one of the two")
+    if test.concurrency is not None and test.arrivals is not None:
+        yield Finding(("arrivals",), "a closed loop has no arrivals: remove it, or give a rate in place of concurrency")
 
 
-def endpoint(written: model.Endpoint) -> None:
+def endpoint(written: model.Endpoint) -> Iterator[Finding]:
     """An endpoint can be reached, its keys fit together, and it holds no secrets."""
-    found = [*_address(written), *_reasoning(written), *_secrets(written)]
+    yield from _address(written)
+    yield from _reasoning(written)
+    yield from _secrets(written)
     if written.api_key is not None and written.api_key_file is not None:
-        found.append((("api_key_file",), "api_key already gives the key: keep one of the two"))
-    _raise(found)
+        yield Finding(("api_key_file",), "api_key already gives the key: keep one of the two")
+
+
+def defaults(written: model.Defaults) -> Iterator[Finding]:
+    """Defaults hold no secrets either."""
+    yield from _labels(written.labels)
 
 
 def dialect_of(written: model.Endpoint) -> str | None:
@@ -100,7 +103,7 @@ def usual_key(written: model.Endpoint) -> str | None:
     """
     if written.preset is None or written.base_url is not None or written.api_key_file is not None:
         return None
-    return None if "api_key" in written.model_fields_set else providers.get(written.preset).key_env
+    return None if written.api_key is not None else providers.get(written.preset).key_env
 
 
 def may_be_keyless(written: model.Endpoint) -> bool:
@@ -111,18 +114,18 @@ def may_be_keyless(written: model.Endpoint) -> bool:
     return urlsplit(base or "").hostname in {"127.0.0.1", "localhost"}
 
 
-def _address(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
+def _address(written: model.Endpoint) -> Iterator[Finding]:
     if written.preset is None and written.dialect is None:
-        yield (), "nothing says what to call; add a preset, such as preset: openai, or a dialect and a base_url"
+        yield Finding((), "nothing says what to call; add a preset (preset: openai), or a dialect and a base_url")
     elif written.preset is None and written.base_url is None:
-        yield ("base_url",), "missing; add the URL, up to and including /v1 where the provider has one"
+        yield Finding(("base_url",), "missing; add the URL, up to and including /v1 where the provider has one")
     elif not variables.names(written.base_url or ""):
         try:
             target(written, base_url=written.base_url)
         except ValueError as error:
-            yield ("base_url",), str(error).removeprefix("base_url ")
+            yield Finding(("base_url",), str(error).removeprefix("base_url "))
     if written.model is None and dialect_of(written) not in (None, providers.MODELS):
-        yield ("model",), "missing; add the provider's name of the model to ask"
+        yield Finding(("model",), "missing; add the provider's name of the model to ask")
 
 
 def target(
@@ -153,12 +156,12 @@ def target(
         auth=written.auth,
         headers=written.headers if headers is None else headers,
         query=written.query if query is None else query,
-        quirks=written.quirks.model_dump(exclude_none=True),
+        quirks={name: value for name, value in asdict(written.quirks).items() if value is not None},
         provider=written.provider,
     )
 
 
-def _reasoning(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
+def _reasoning(written: model.Endpoint) -> Iterator[Finding]:
     dialect = dialect_of(written)
     style = written.quirks.reasoning_style
     if dialect is None or (written.reasoning is None and style is None):
@@ -166,14 +169,14 @@ def _reasoning(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
     try:
         reasoning.check(dialect, style, written.reasoning or "off")
     except ValueError as error:
-        yield (("reasoning",) if style is None else ("quirks", "reasoning_style")), str(error)
+        yield Finding(("reasoning",) if style is None else ("quirks", "reasoning_style"), str(error))
 
 
-def _secrets(written: model.Endpoint) -> Iterator[tuple[Path, str]]:
+def _secrets(written: model.Endpoint) -> Iterator[Finding]:
     for place, values in (("headers", written.headers), ("query", written.query)):
         for name, value in values.items():
             if _holds_secret(name, value):
-                yield (place, name), "a secret does not belong in this file: export it and write ${NAME}"
+                yield Finding((place, name), "a secret does not belong in this file: export it and write ${NAME}")
     yield from _labels(written.labels)
 
 
@@ -184,17 +187,7 @@ def _holds_secret(name: str, value: str) -> bool:
     return is_sensitive(name) and not (variables.names(value) and _SCHEME.fullmatch(literal))
 
 
-def _labels(labels: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
     for name, value in labels.items():
         if is_keylike(value) or any(_SECRET_VARIABLE.search(variable) for variable in variables.names(value)):
-            yield ("labels", name), "labels are public: a secret must not be one"
-
-
-def defaults(written: model.Defaults) -> None:
-    """Defaults hold no secrets either."""
-    _raise(list(_labels(written.labels)))
-
-
-def _raise(found: list[tuple[Path, str]]) -> None:
-    if found:
-        raise MisfitError(found)
+            yield Finding(("labels", name), "labels are public: a secret must not be one")

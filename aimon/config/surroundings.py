@@ -78,7 +78,7 @@ class Surroundings:
         """The key: from the variable or file that the endpoint names, or else from the preset's own variable."""
         endpoint = self._endpoint
         try:
-            if endpoint.api_key is not None:
+            if endpoint.api_key:
                 (name,) = variables.names(endpoint.api_key)
                 return self._key_from(name)
             if endpoint.api_key_file is not None:

@@ -28,7 +28,7 @@ MODELS: Final[Mapping[str, str]] = {
     "groq": "llama-3.1-8b-instant",
     "mistral": "mistral-small-latest",
     "xai": "grok-4-1-fast-non-reasoning",
-    "together": "openai/gpt-oss-20b",
+    "together": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
     "fireworks": "accounts/fireworks/models/gpt-oss-20b",
 }
 
