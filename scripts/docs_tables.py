@@ -6,13 +6,16 @@ python scripts/docs_tables.py --check   exits 1 where a page is not what the cod
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aimon import classify, dialects, families, providers
+from aimon.config import model, structure
 from aimon.dialects import reasoning
 from aimon.outcome import FAULTS, Outcome
 
@@ -128,6 +131,46 @@ def buckets_markdown() -> str:
     )
 
 
+def keys_markdown(section: type) -> str:
+    """The keys of one section of the configuration."""
+    defaults = {field.name: field.default for field in dataclasses.fields(section)}
+
+    def default(name: str, key: structure.Key) -> str:
+        if key.required:
+            return "required"
+        value = defaults[name]
+        return DASH if value in (None, (), dataclasses.MISSING) else code(_written(key.kind.write(value)))
+
+    return table(
+        ("key", "meaning", "default", "example"),
+        (
+            (code(name), key.description, default(name, key), code(_written(key.example)))
+            for name, key in structure.keys(section).items()
+        ),
+    )
+
+
+def _written(value: object) -> str | None:
+    """A value as YAML on one line."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_written(part)}" for key, part in value.items()) + "}"
+    return json.dumps(value)
+
+
+SECTIONS = (
+    model.Config,
+    model.Defaults,
+    model.Endpoint,
+    model.Timeout,
+    model.Slo,
+    model.Prices,
+    model.Quirks,
+    model.Canary,
+    model.LoadTest,
+)
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "presets": presets_markdown,
     "outcomes": outcomes_markdown,
@@ -135,6 +178,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reasoning": reasoning_markdown,
     "metrics": metrics_markdown,
     "buckets": buckets_markdown,
+    **{f"config-{section.__name__}": partial(keys_markdown, section) for section in SECTIONS},
 }
 
 

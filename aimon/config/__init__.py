@@ -1,15 +1,15 @@
 """The configuration file: found, read with line numbers, validated, resolved into what the prober runs.
 
-Exported lazily, because pydantic and PyYAML are needed only where a file is read:
+Exported lazily: a probe that runs needs neither YAML nor the model of the file.
 
-    load(path)               Config                validated; raises ConfigError with every problem at once
-    find(path)               Path | None           which file would be read
-    from_flags(...)          Config                the same for a run without a file: one endpoint, from flags
-    resolve(config, names)   tuple[Endpoint, ...]  what to probe, with keys taken from the environment
-    price_book(config, endpoints)  PriceBook       what their calls cost, in the reporting currency
-    example(environ)         str                   a commented file to begin with
-    show(config, environ)    str                   the file with defaults filled in, as YAML
-    schema()                 dict                  JSON Schema, for editors
+    load(path)                      Config                validated; raises ConfigError with all problems at once
+    find(path)                      Path | None           which file would be read
+    from_flags(preset=…, …)         Config                for a run without a file: one endpoint, made of flags
+    resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
+    price_book(config, endpoints)   PriceBook             what their calls cost, in the reporting currency
+    example(environ)                str                   a commented file to begin with
+    show(config, environ)           str                   the file with defaults filled in, as YAML
+    schema()                        dict                  JSON Schema, for editors
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aimon.config.display import show
     from aimon.config.editors import schema
+    from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags
     from aimon.config.loader import find, load
     from aimon.config.model import Config

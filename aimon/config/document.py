@@ -25,7 +25,7 @@ MAX_BYTES: Final = 8 << 20
 MAX_DEPTH: Final = 40
 MAX_VALUES: Final = 500_000  # with aliases counted as what they stand for: ends "billion laughs"
 
-_LOADER = yaml.CLoader if yaml.__with_libyaml__ else yaml.Loader
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _INT = re.compile(r"[-+]?[0-9]{1,300}")

@@ -4,7 +4,7 @@ A kind reads one value, and raises ValueError with what to write instead. Lists,
 made of kinds: they read on after a mistake, so that all mistakes are told at once, each with its path. A section
 is a frozen dataclass whose fields are made by `key`; the JSON Schema and `config show` come from the same table.
 
-(Why not pydantic: `docs/decisions/configuration-without-pydantic.md`.)
+(Why not pydantic: `docs/decisions/0003-configuration-without-pydantic.md`.)
 """
 
 from __future__ import annotations
