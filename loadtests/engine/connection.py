@@ -229,6 +229,8 @@ class Connection:
             self._on_error(exchange, error, arrived)
         if exchange.complete:
             self._on_complete(now)
+        elif self._session is not None and self._session.closed:
+            self._on_end(now, None)  # TLS has said so; the end of the connection may be a while in coming
 
     def _take(self, exchange: Exchange, data: bytes, arrived: float) -> None:
         """Bytes of an answer: decrypted, parsed, passed on."""
@@ -367,7 +369,8 @@ class Connection:
     def _on_complete(self, now: float) -> None:
         """The answer is complete; the HTTP message around it may not be."""
         response = self._response
-        if response.over and response.keep and not response.excess and self._unsent is None:
+        closing = self._session is not None and self._session.closed
+        if response.over and response.keep and not response.excess and self._unsent is None and not closing:
             self._finish()
         elif self.open and not response.over and self._unsent is None:
             self._limit = min(self._limit, now + TAIL_SECONDS)

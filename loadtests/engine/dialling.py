@@ -72,6 +72,8 @@ class Dialler:
         self._transport = transport
         self._stamps = stamps
         self._clock = arrival.ArrivalClock()
+        if stamps:
+            arrival.keep_on()
         self._resolver = Resolver(transport.ip)
         if transport.ca_file is not None:
             self._trust()
