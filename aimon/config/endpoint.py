@@ -1,4 +1,4 @@
-"""What the prober runs: endpoints and canaries, resolved. Free of pydantic, so that importing it is cheap."""
+"""What the prober runs: endpoints and canaries, resolved. Needs nothing of the file, so that importing it is cheap."""
 
 from __future__ import annotations
 

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aimon.config import document, references
+from aimon.config import parser, references
 from aimon.config.model import CONFIG, Config
 from aimon.config.problems import ConfigError, Problem, findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aimon.config.document import Document
 
 VARIABLE: Final = "AIMON_CONFIG"
 PLACES: Final = (Path("aimon.yaml"), Path("/etc/aimon/aimon.yaml"))
@@ -62,10 +64,10 @@ def parse(text: str, file: str = "aimon.yaml") -> Config:
     Raises:
         ConfigError: something is wrong with it.
     """
-    return validate(document.read(text, file))
+    return validate(parser.read(text, file))
 
 
-def validate(written: document.Document) -> Config:
+def validate(written: Document) -> Config:
     """Makes a Config of a document.
 
     Raises:
@@ -86,13 +88,13 @@ def validate(written: document.Document) -> Config:
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(document.MAX_BYTES + 1)
+            content = file.read(parser.MAX_BYTES + 1)
     except OSError as error:
         # strerror alone: the file's name stands before it.
         reason = "there is no such file; `aimon init` writes one" if isinstance(error, FileNotFoundError) else None
         raise ConfigError([Problem(reason or f"can't be read: {error.strerror}", file=str(path))]) from None
-    if len(content) > document.MAX_BYTES:
-        raise ConfigError([Problem(f"too large: more than {document.MAX_BYTES >> 20} MiB", file=str(path))])
+    if len(content) > parser.MAX_BYTES:
+        raise ConfigError([Problem(f"too large: more than {parser.MAX_BYTES >> 20} MiB", file=str(path))])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

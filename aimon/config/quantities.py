@@ -36,7 +36,7 @@ def seconds(value: object) -> float:
         ValueError: it is not one; says what to write.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"a duration needs a unit: write {value}s, {value}ms or {value}m")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"a duration needs a unit: write {value}s, {value}ms or {value}m")  # noqa: TRY004 - every kind raises ValueError
     text = value if isinstance(value, str) else ""
     if not re.match(DURATION_PATTERN, text):
         raise ValueError("expected a duration such as 500ms, 30s, 5m, 1h30m or 1d")
@@ -82,7 +82,7 @@ def daily_money(value: object) -> Amount:
     if value == "none":
         return Amount(math.inf)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"a budget needs a period: write {value}/day")  # noqa: TRY004 - pydantic wants ValueError
+        raise ValueError(f"a budget needs a period: write {value}/day")  # noqa: TRY004 - every kind raises ValueError
     amount, slash, period = str(value).partition("/")
     if not slash or period not in PERIODS or _MONEY.fullmatch(amount) is None:
         raise ValueError("expected a budget such as 5.00/day, 5.00 USD/day or 100/month, or none")

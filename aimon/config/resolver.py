@@ -128,7 +128,7 @@ def _target(written: model.Endpoint, around: Surroundings) -> Target | None:
     key = around.api_key()
     base_url = around.optional(written.base_url, "base_url")
     model_name = around.text(written.model, "model") if written.model else None
-    headers, query = around.texts(written.headers, "headers"), around.texts(written.query, "query")
+    headers, query = around.headers(written.headers), around.texts(written.query, "query")
     if around.problems:
         return None
     try:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from aimon import providers
 from aimon.config import currency, variables
-from aimon.config.problems import Finding, is_keylike
+from aimon.config.problems import Finding, is_keylike, shown
 from aimon.dialects import reasoning
 from aimon.pricing import Price, PriceError
 
@@ -123,7 +123,8 @@ def _address(written: model.Endpoint) -> Iterator[Finding]:
         try:
             target(written, base_url=written.base_url)
         except ValueError as error:
-            yield Finding(("base_url",), str(error).removeprefix("base_url "))
+            message = str(error).removeprefix("base_url ")
+            yield Finding(("base_url",), message.replace(repr(written.base_url), f"'{shown(written.base_url or '')}'"))
     if written.model is None and dialect_of(written) not in (None, providers.MODELS):
         yield Finding(("model",), "missing; add the provider's name of the model to ask")
 

@@ -5,6 +5,7 @@ Problems are collected and not raised, so that all of them are told at once.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from aimon.config.document import Document
     from aimon.config.model import Endpoint
     from aimon.config.problems import Path, Problem
+
+# RFC 9110 §5.5, less obs-text.
+_FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 
 
 class Surroundings:
@@ -51,6 +55,14 @@ class Surroundings:
     def texts(self, templates: Mapping[str, str], key: str) -> dict[str, str]:
         """A mapping with the variables of its values replaced."""
         return {name: self.text(value, key, name, secret=rules.is_sensitive(name)) for name, value in templates.items()}
+
+    def headers(self, templates: Mapping[str, str]) -> dict[str, str]:
+        """Headers with the variables of their values replaced, each fit to be sent."""
+        expanded = self.texts(templates, "headers")
+        for name, value in expanded.items():
+            if value and not _FIELD_VALUE.fullmatch(value):
+                self.complain("holds line breaks or other characters that no header can carry", "headers", name)
+        return expanded
 
     def optional(self, template: str | None, *path: str) -> str | None:
         """As `text`, where there may be none."""

@@ -11,7 +11,8 @@ import pytest
 
 from aimon.call import Message, Secret, Timeouts
 from aimon.checks import Answer
-from aimon.config import Budget, Endpoint, Objective, Slo, document, load, price_book, resolve, schema
+from aimon.config import Budget, Endpoint, Objective, Slo, load, parser, price_book, resolve, schema
+from aimon.config.document import unwritten
 from aimon.outcome import Outcome
 from aimon.result import Result, Usage
 
@@ -225,6 +226,6 @@ def test_reasoning() -> None:
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda file: file.stem)
 def test_schema_accepts(file: Path) -> None:
     """What `load` accepts is accepted by the JSON Schema, too."""
-    data = document.unwritten(document.read(file.read_text(encoding="utf-8"), file.name).data)
+    data = unwritten(parser.read(file.read_text(encoding="utf-8"), file.name).data)
     validator = jsonschema.Draft202012Validator(schema())
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(data)] == []

@@ -134,6 +134,7 @@ def test_key_files(content: bytes, reason: str, tmp_path: Path) -> None:
         ("proxy: '${P}'", {"P": "socks5://hunter2"}, "proxy: ${P} does not hold the URL of an HTTP proxy"),
         ("proxy: '${P}'", {"P": "http://[hunter2"}, "proxy: ${P} does not hold the URL of an HTTP proxy"),
         ("api_key: '${K}'", {"K": "two hunter2"}, "api_key: K holds spaces, line breaks or other characters"),
+        ("headers: {X: '${H}'}", {"H": "two\nhunter2"}, "headers.X: holds line breaks or other characters that no "),
         ("ca_file: '${C}'", {"C": "/no/hunter2"}, "ca_file: there is no file ${C}"),
     ],
 )

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 from aimon import providers
-from aimon.config import ConfigError, document, example, from_flags, load, loader, resolve, schema, show
+from aimon.config import ConfigError, example, from_flags, load, loader, parser, resolve, schema, show
+from aimon.config.document import unwritten
 from aimon.config.template import MODELS, detected
 from aimon.pricing import LISTED_PROVIDERS, PriceBook
 
@@ -32,9 +33,7 @@ def test_example(environ: dict[str, str], names: list[str], currency: str) -> No
     assert sorted(endpoint.name for endpoint in config.endpoints) == sorted(names)
     assert config.currency == currency
     assert len(resolve(config, environ=EVERY_KEY)) == len(names)
-    schema_problems = jsonschema.Draft202012Validator(schema()).iter_errors(
-        document.unwritten(document.read(text, "x").data)
-    )
+    schema_problems = jsonschema.Draft202012Validator(schema()).iter_errors(unwritten(parser.read(text, "x").data))
     assert [error.message for error in schema_problems] == []
 
 
@@ -133,7 +132,7 @@ def test_schema_helps_editors() -> None:
 )
 def test_schema_refuses(text: str) -> None:
     """Editors mark the common mistakes."""
-    data = document.unwritten(document.read(text, "x").data)
+    data = unwritten(parser.read(text, "x").data)
     assert not jsonschema.Draft202012Validator(schema()).is_valid(data)
 
 
