@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from aimon.simulator.truth import Record as Record
     from aimon.simulator.truth import Truth as Truth
 
-# Where each public name lives: loaded on first use, because Starlette and uvicorn cost 0.2 s to import.
+# Where each public name lives: loaded on first use, because Starlette and uvicorn cost 0.1 s to import.
 _HOMES = {
     "Control": "client",
     "FAULTS": "faults",

@@ -13,7 +13,7 @@ _ECHO = re.compile(r"reply with exactly:\s*(.*\S)", re.IGNORECASE | re.DOTALL)
 
 # One token each. Some take two or three bytes a character, so that streams can be cut inside one.
 _WORDS = ("the", "rain", "in", "日本", "fell", "soft", "on", "the", "café", "roof", "all", "day", "long")
-_THOUGHTS = ("so", "the", "user", "asks", "for", "this", "and", "I", "must", "make", "it", "exact")
+_THOUGHTS = ("so", "the", "user", "asks", "for", "this", "and", "I", "must", "make", "it", "good")
 
 REFUSAL = "I'm sorry, but I can't help with that."
 

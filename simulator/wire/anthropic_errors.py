@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aimon.simulator.wire.shape import ErrorAnswer, Problem
 
 # status, type, message
-_ROWS: Mapping[str, tuple[int, str, str]] = {
+ROWS: Mapping[str, tuple[int, str, str]] = {
     "unauthorized": (401, "authentication_error", "invalid x-api-key"),
     "unauthorized_echo": (401, "authentication_error", "invalid x-api-key: {key}"),
     "forbidden": (403, "permission_error", "Your API key does not have permission to use the specified resource."),
@@ -36,7 +36,7 @@ def error(problem: Problem) -> ErrorAnswer:
     """Status and body of an error."""
     if problem.kind in PROXY_PAGES:
         return PROXY_PAGES[problem.kind]
-    status, kind, template = _ROWS.get(problem.kind, _ROWS["bad_request"])
+    status, kind, template = ROWS.get(problem.kind, ROWS["bad_request"])
     message = template.format(model=problem.model, key=problem.key, message=problem.message or "Invalid request.")
     inner: dict[str, Any] = {"type": kind, "message": message}
     if problem.kind == "quota":

@@ -16,7 +16,7 @@ _TYPES = "type.googleapis.com/google.rpc."
 _LIMITED = "You exceeded your current quota, please check your plan and billing details."
 
 # status, google.rpc.Code, message
-_ROWS: Mapping[str, tuple[int, str, str]] = {
+ROWS: Mapping[str, tuple[int, str, str]] = {
     "unauthorized": (401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
     "unauthorized_echo": (401, "UNAUTHENTICATED", "Request had invalid authentication credentials: {key}"),
     "key_invalid": (400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."),
@@ -48,7 +48,7 @@ def error(problem: Problem) -> ErrorAnswer:
     """Status and body of an error."""
     if problem.kind in PROXY_PAGES:
         return PROXY_PAGES[problem.kind]
-    status, code, template = _ROWS.get(problem.kind, _ROWS["bad_request"])
+    status, code, template = ROWS.get(problem.kind, ROWS["bad_request"])
     message = template.format(model=problem.model, key=problem.key, message=problem.message or "Invalid request.")
     inner: dict[str, Any] = {"code": status, "message": message, "status": code}
     details = _details(problem)
