@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.config.endpoint import Budget, Canary, Endpoint
-    from aimon.probes.lag import LoopLag
     from aimon.redact import Redactor
 
 
@@ -23,7 +22,6 @@ class Prober:
     """What all probes of a run share.
 
     Args:
-        lag: the running meter of the event loop's lag.
         redactor: hides every configured secret; each call's own key is hidden without it.
         spent: what an endpoint's probes have cost today, in its budget's currency.
     """
@@ -31,11 +29,9 @@ class Prober:
     def __init__(
         self,
         *,
-        lag: LoopLag | None = None,
         redactor: Redactor | None = None,
         spent: Callable[[Endpoint], float] | None = None,
     ) -> None:
-        self._lag = lag
         self._redactor = redactor
         self._spent = spent
 
@@ -52,7 +48,7 @@ class Prober:
             if spent >= endpoint.budget.per_day:
                 return _not_sent(endpoint, canary, endpoint.budget, spent)
         call = canary.call(endpoint, new_nonce())
-        return await perform(call, endpoint.transport, scheduled=scheduled, lag=self._lag, redactor=self._redactor)
+        return await perform(call, endpoint.transport, scheduled=scheduled, redactor=self._redactor)
 
 
 def _not_sent(endpoint: Endpoint, canary: Canary, budget: Budget, spent: float) -> Result:

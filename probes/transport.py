@@ -15,7 +15,7 @@ import httpcore
 from aimon import dialects
 from aimon.exchange import Exchange
 from aimon.outcome import Outcome
-from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TLSError
+from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TLSError, watch_lag
 from aimon.probes.proxies import proxy_for
 from aimon.probes.trust import ssl_context
 from aimon.result import Connection
@@ -23,7 +23,6 @@ from aimon.result import Connection
 if TYPE_CHECKING:
     from aimon.call import Call, Request
     from aimon.config.endpoint import Transport
-    from aimon.probes.lag import LoopLag
     from aimon.redact import Redactor
     from aimon.result import Result
 
@@ -35,7 +34,6 @@ async def perform(
     transport: Transport,
     *,
     scheduled: float | None = None,
-    lag: LoopLag | None = None,
     redactor: Redactor | None = None,
 ) -> Result:
     """Makes the call and says how it went. Whatever happens on the way is an outcome, not an exception.
@@ -44,7 +42,6 @@ async def perform(
         call: what to ask, and whom.
         transport: how to get there.
         scheduled: when it should have started (seconds of `time.monotonic()`); now unless told otherwise.
-        lag: the running meter of the event loop's lag, for the Result's self-check.
         redactor: hides secrets in errors and answers; knows the call's own key unless told otherwise.
 
     Raises:
@@ -58,9 +55,10 @@ async def perform(
     http_version = None
     try:
         request = dialect.encode(call)
-        async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer:
-            async with _pool(request, marks, transport) as pool:
-                http_version = await _exchange(pool, request, exchange, marks, timer)
+        with watch_lag(marks):
+            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer:
+                async with _pool(request, marks, transport) as pool:
+                    http_version = await _exchange(pool, request, exchange, marks, timer)
     except TimeoutError:
         exchange.fail(*_expired(exchange), time.monotonic())
     except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went
@@ -75,7 +73,7 @@ async def perform(
             address=marks.address,
             stamped=marks.stamped and marks.last_arrival > 0,
         ),
-        self_lag=max(marks.lag, lag.worst_since(exchange.started) if lag else 0.0),
+        self_lag=marks.lag,
     )
 
 

@@ -1,11 +1,18 @@
 """What metrics and state need to know of a configured endpoint."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
 
 from aimon.families import DURATION, TTFT
 from aimon.metrics import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.config.endpoint import Endpoint
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -31,6 +38,23 @@ class Watched:
     latency_slo: tuple[float, ...] = ()
     ttft_slo: tuple[float, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, currency: str) -> Self:
+        """What a configured endpoint says of itself; `currency` is the reporting currency."""
+        target = endpoint.target
+        slos: dict[str, list[float]] = {"latency": [], "ttft": []}
+        for objective in endpoint.slo.objectives:
+            slos.setdefault(objective.measure, []).append(objective.threshold)
+        return cls(
+            Identity(target.endpoint, target.model, target.provider, endpoint.region),
+            interval=endpoint.interval,
+            currency=currency,
+            daily_budget=None if endpoint.budget is None else endpoint.budget.per_day,
+            latency_slo=tuple(slos["latency"]),
+            ttft_slo=tuple(slos["ttft"]),
+            labels=endpoint.labels,
+        )
 
     @property
     def thresholds(self) -> dict[str, tuple[float, ...]]:

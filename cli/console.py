@@ -1,0 +1,31 @@
+"""Where words go: data on stdout, everything else on stderr; colour, boxes and progress only on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def is_terminal() -> bool:
+    """Whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def note(message: str) -> None:
+    """Says something beside the data."""
+    print(message, file=sys.stderr)
+
+
+def speaks_unicode() -> bool:
+    """Whether stdout can show more than ASCII."""
+    return (sys.stdout.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "gb18030"}
+
+
+def tables() -> Console:
+    """A rich console on stdout; NO_COLOR and TERM=dumb are honoured by rich itself."""
+    from rich.console import Console  # noqa: PLC0415  # 40 ms that a pipe need not pay
+
+    return Console(highlight=False, safe_box=not speaks_unicode())

@@ -1,0 +1,58 @@
+"""JUnit XML, which every CI system shows: one test case a probe."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, ElementTree, SubElement
+
+from aimon.cli.advice import advice, reason
+from aimon.outcome import Fault, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from aimon.result import Result
+
+
+def write(path: Path, results: Sequence[Result]) -> None:
+    """Writes the Results whole or not at all: a failure each for what failed, an error for the prober's own faults.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    own = [result for result in results if result.fault is Fault.PROBER]
+    failed = [result for result in results if result.outcome is not Outcome.OK and result not in own]
+    suite = Element(
+        "testsuite",
+        name="aimon probe",
+        tests=str(len(results)),
+        failures=str(len(failed)),
+        errors=str(sum(result.outcome is Outcome.PROBER_ERROR for result in own)),
+        skipped=str(sum(result.outcome is Outcome.BUDGET_SKIPPED for result in own)),
+        time=f"{sum(result.latency for result in results):.3f}",
+    )
+    for result in results:
+        case = SubElement(
+            suite,
+            "testcase",
+            classname=f"aimon.{result.endpoint}",
+            name=result.canary or result.operation,
+            time=f"{result.latency:.3f}",
+        )
+        if result.outcome is not Outcome.OK:
+            verdict = SubElement(case, _element(result), message=reason(result), type=result.outcome.value)
+            verdict.text = advice(result)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        ElementTree(suite).write(draft, encoding="utf-8", xml_declaration=True)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _element(result: Result) -> str:
+    if result.outcome is Outcome.BUDGET_SKIPPED:
+        return "skipped"
+    return "error" if result.fault is Fault.PROBER else "failure"

@@ -1,0 +1,149 @@
+"""`--every`: probes at a steady beat, records and publishes as it goes, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aimon import __version__, families
+from aimon.cli import console
+from aimon.cli.exits import GOOD, INTERRUPTED, UNABLE, Stop
+from aimon.cli.once import announce
+from aimon.metrics import Gauges
+from aimon.probes import publish
+from aimon.probes.listen import Listener
+from aimon.probes.probe import Prober
+from aimon.probes.recorder import PublishError
+from aimon.probes.scheduler import HEARTBEAT, Scheduler
+from aimon.probes.watched import Watched
+
+if TYPE_CHECKING:
+    from aimon.cli.probe import Options
+    from aimon.cli.select import Selection
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.listen import Page
+    from aimon.probes.recorder import Recorder
+    from aimon.result import Result
+
+# Results that come close together share a push.
+GATHER = 2.0
+# A heartbeat older than this is a prober that hangs.
+STALE = 10 * HEARTBEAT
+
+
+def run_loop(selection: Selection, recorder: Recorder, options: Options) -> int:
+    """Probes until SIGTERM (exit code 0) or Ctrl-C (130); probes under way end first, and are recorded."""
+    announce(selection, recorder)
+    return asyncio.run(_Loop(selection, recorder, options).run())
+
+
+class _Loop:
+    def __init__(self, selection: Selection, recorder: Recorder, options: Options) -> None:
+        self._currency = selection.currency
+        self._recorder = recorder
+        self._options = options
+        self._healthy = True
+        self._interrupted = False
+        self._fresh = asyncio.Event()
+        prober = Prober(redactor=selection.redactor(), spent=self._spent)
+        self._scheduler = Scheduler(selection.endpoints, prober, self._take, concurrency=options.concurrency)
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._scheduler.stop)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        with contextlib.ExitStack() as stack:
+            if self._options.listen is not None:
+                stack.enter_context(self._listener(*self._options.listen))
+            publisher = asyncio.create_task(self._publish_as_it_goes())
+            await self._scheduler.run()
+            publisher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await publisher
+            await self._publish()
+        if not self._healthy:
+            return UNABLE
+        return INTERRUPTED if self._interrupted else GOOD
+
+    def _interrupt(self) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt  # the second Ctrl-C does not wait
+        self._interrupted = True
+        console.note("stopping: probes under way end first (Ctrl-C again to drop them)")
+        self._scheduler.stop()
+
+    async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002  # the scheduler's signature
+        [priced] = self._recorder.price([result])
+        self._say(priced)
+        try:
+            # In a thread: a synced write takes milliseconds, which other probes would see as latency.
+            await asyncio.to_thread(self._recorder.record, [priced])
+        except PublishError as error:
+            self._unwell(error)
+        self._fresh.set()
+
+    def _say(self, result: Result) -> None:
+        if self._options.as_json:
+            from aimon.probes.shape import as_line  # noqa: PLC0415  # only where asked for
+
+            sys.stdout.buffer.write(as_line(result) + b"\n")
+        else:
+            from aimon.cli.table import line  # noqa: PLC0415
+
+            print(f"{time.strftime('%H:%M:%S', time.localtime(result.started_at))} {line(result)}")
+        sys.stdout.flush()
+
+    async def _publish_as_it_goes(self) -> None:
+        while True:
+            await self._fresh.wait()
+            await asyncio.sleep(GATHER)
+            self._fresh.clear()
+            await self._publish()
+
+    async def _publish(self) -> None:
+        try:
+            await asyncio.to_thread(self._recorder.publish, self._gauges())
+        except PublishError as error:
+            self._unwell(error)
+        else:
+            self._healthy = True
+
+    def _unwell(self, error: PublishError) -> None:
+        self._healthy = False
+        console.note(f"aimon: {error}")
+
+    def _spent(self, endpoint: Endpoint) -> float:
+        return self._recorder.state.spent_today(Watched.of(endpoint, self._currency), time.time())
+
+    def _gauges(self) -> Gauges:
+        gauges = Gauges()
+        gauges.set(families.SCHEDULER_HEARTBEAT, self._scheduler.heartbeat)
+        gauges.set(families.SCHEDULER_LAG, self._scheduler.lag)
+        gauges.set(families.BUILD_INFO, 1, version=__version__)
+        return gauges
+
+    def _listener(self, host: str, port: int) -> Listener:
+        try:
+            listener = Listener(host, port, {"/metrics": self._metrics, "/-/healthy": self._health})
+        except OSError as error:
+            raise Stop(UNABLE, f"--listen {host}:{port}: {error.strerror or error}: choose another port") from error
+        console.note(f"metrics: {listener.url}/metrics")
+        return listener
+
+    def _metrics(self) -> Page:
+        from aimon import export  # noqa: PLC0415  # only where somebody scrapes
+
+        body, kind = export.render(*publish.snapshot(self._recorder.state, self._gauges(), live=True))
+        return HTTPStatus.OK, body, kind
+
+    def _health(self) -> Page:
+        age = time.time() - self._scheduler.heartbeat
+        if age > STALE:
+            body = f"the scheduler has not kept its times for {age:.0f} s\n"
+            return HTTPStatus.SERVICE_UNAVAILABLE, body.encode(), "text/plain; charset=utf-8"
+        return HTTPStatus.OK, b"ok\n", "text/plain; charset=utf-8"

@@ -1,0 +1,58 @@
+"""The entry point: every command, and what its end means to the shell.
+
+Exit codes: 0 good; 1 the thing measured failed; 2 usage or configuration; 3 aimon could not do its job;
+130 interrupted. Data goes to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from aimon.cli import config, demo, init, probe, sim, status, version
+from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
+
+app = typer.Typer(
+    name="aimon",
+    help="Watches AI APIs from the outside: synthetic probes, load tests, metrics that are true.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    # Plain help: rich would cost as much start-up as everything else together.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.add_typer(config.app, name="config")
+app.command("probe")(probe.probe)
+app.command("status")(status.status)
+app.command("sim")(sim.sim)
+app.command("version")(version.version)
+
+
+def run() -> None:
+    """Runs the command line and exits."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except Stop as stop:
+        if stop.message:
+            print(stop.message, file=sys.stderr)
+        return stop.code
+    except typer.TyperException as error:
+        print(f"aimon: {error.format_message()}", file=sys.stderr)
+        print("Try: aimon --help", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`aimon … | head`): no more can be said to it, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNABLE

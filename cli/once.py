@@ -1,0 +1,129 @@
+"""One sweep: probe, show, record, publish, and say with the exit code how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from aimon.cli import console
+from aimon.cli.exits import FAILED, GOOD, INTERRUPTED, UNABLE
+from aimon.outcome import Outcome
+from aimon.probes import publish
+from aimon.probes.probe import Prober
+from aimon.probes.recorder import PublishError
+from aimon.probes.sweep import sweep
+from aimon.probes.watched import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimon.cli.probe import Options
+    from aimon.cli.select import Selection
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.recorder import Recorder
+    from aimon.result import Result
+
+
+def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
+    """Probes every endpoint of the selection once; returns the exit code.
+
+    What was probed before an interrupt is shown and recorded like the rest.
+    """
+    unable = not announce(selection, recorder)
+    results: list[Result] = []
+    prober = Prober(redactor=selection.redactor(), spent=spending(selection, recorder))
+    interrupted = False
+    try:
+        asyncio.run(sweep(selection.endpoints, prober, concurrency=options.concurrency, on_result=results.append))
+    except KeyboardInterrupt:
+        interrupted = True
+        done = {result.endpoint for result in results}
+        left_out = sum(endpoint.name not in done for endpoint in selection.endpoints)
+        console.note(f"interrupted: {len(results)} results are kept, {left_out} endpoints were not finished")
+    results = recorder.price(_in_order(results, selection.endpoints))
+    show(results, options)
+    try:
+        recorder.record(results)
+        if options.junit is not None:
+            write_junit(results, options)
+        recorder.publish()
+    except PublishError as error:
+        console.note(f"aimon: {error}")
+        unable = True
+    return _exit_code(results, interrupted=interrupted, unable=unable)
+
+
+def announce(selection: Selection, recorder: Recorder) -> bool:
+    """Shows new endpoints to the gateway at 0 before their first probe; whether that went well."""
+    from aimon.probes.database import HistoryError  # noqa: PLC0415  # start-up
+    from aimon.pushgateway import PushError  # noqa: PLC0415
+
+    if recorder.gateway is None or recorder.owner is None:
+        return True
+    try:
+        publish.announce(recorder.state, recorder.gateway, region=selection.region, owner=recorder.owner)
+    except (PushError, HistoryError) as error:
+        console.note(f"aimon: {error}")
+        return False
+    return True
+
+
+def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], float]:
+    """What each endpoint has spent today, read once before the sweep."""
+    from aimon.pushgateway import PushError  # noqa: PLC0415  # start-up
+
+    spent: dict[str, float] = {}
+    for endpoint in selection.endpoints:
+        if endpoint.budget is not None:
+            try:
+                spent[endpoint.name] = recorder.state.spent_today(Watched.of(endpoint, selection.currency), time.time())
+            except PushError as error:
+                # One probe costs little; a blind prober costs more. The failed gateway is an exit code of its own.
+                console.note(f"aimon: what was spent today is not known: {error}")
+                break
+    return lambda endpoint: spent.get(endpoint.name, 0.0)
+
+
+def show(results: Sequence[Result], options: Options) -> None:
+    """Prints the Results as asked for."""
+    if options.as_json:
+        from aimon.probes.shape import as_line  # noqa: PLC0415  # start-up
+
+        for result in results:
+            sys.stdout.buffer.write(as_line(result) + b"\n")
+        sys.stdout.flush()
+        return
+    from aimon.cli import table  # noqa: PLC0415  # start-up
+
+    table.show(results)
+
+
+def write_junit(results: Sequence[Result], options: Options) -> None:
+    """Writes the JUnit file.
+
+    Raises:
+        PublishError: it can't be written.
+    """
+    from aimon.cli import junit  # noqa: PLC0415  # start-up
+
+    assert options.junit is not None  # noqa: S101  # the caller has looked
+    try:
+        junit.write(options.junit, results)
+    except OSError as error:
+        raise PublishError(f"the JUnit file is not written: {error}") from error
+
+
+def _in_order(results: Sequence[Result], endpoints: Sequence[Endpoint]) -> list[Result]:
+    places = {endpoint.name: i for i, endpoint in enumerate(endpoints)}
+    return sorted(results, key=lambda result: places[result.endpoint])
+
+
+def _exit_code(results: Sequence[Result], *, interrupted: bool, unable: bool) -> int:
+    if interrupted:
+        return INTERRUPTED
+    if unable or any(result.outcome is Outcome.PROBER_ERROR for result in results):
+        return UNABLE
+    bad = any(result.outcome not in (Outcome.OK, Outcome.BUDGET_SKIPPED) for result in results)
+    return FAILED if bad else GOOD

@@ -1,0 +1,146 @@
+"""`aimon probe`: call every configured endpoint once, or again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon.cli.exits import USAGE, Stop
+from aimon.cli.select import Flags, select
+
+if TYPE_CHECKING:
+    from aimon.cli.select import Selection
+    from aimon.probes.recorder import Recorder
+    from aimon.pushgateway import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says about a run, beside whom to probe."""
+
+    as_json: bool
+    junit: Path | None
+    push: str | None
+    textfile: Path | None
+    state: str
+    history: Path | None
+    concurrency: int
+    every: float | None
+    listen: tuple[str, int] | None
+
+
+def probe(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Endpoints (default: all).")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a Result on stdout.")] = False,
+    push: Annotated[str | None, typer.Option(help="Push to this Pushgateway, such as http://127.0.0.1:9091.")] = None,
+    textfile: Annotated[Path | None, typer.Option(help="Write metrics for node_exporter (….prom).")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML for a CI system.")] = None,
+    state: Annotated[str, typer.Option(help="Where totals live between runs: sqlite, gateway or none.")] = "sqlite",
+    history: Annotated[Path | None, typer.Option(help="The history's file, for sqlite.")] = None,
+    every: Annotated[str | None, typer.Option(help="Probe again and again, such as 30s, until stopped.")] = None,
+    listen: Annotated[str | None, typer.Option(help="With --every: serve /metrics on HOST:PORT.")] = None,
+    no_auth: Annotated[bool, typer.Option(help="Allow --listen on an address that others can reach.")] = False,
+    concurrency: Annotated[int, typer.Option(min=1, help="Endpoints under way at once.")] = 100,
+    preset: Annotated[str | None, typer.Option(help="Without a file: provider, such as openai.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="Without a file: dialect, such as openai-chat.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Without a file: address, up to /v1.")] = None,
+    model: Annotated[str | None, typer.Option(help="Without a file: model.")] = None,
+    api_key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable that holds the key.")] = None,
+) -> int:
+    """Probe endpoints once, or every so often.
+
+    Exit codes: 0 all are well; 1 an endpoint failed; 2 usage or configuration; 3 a push, a file or the history
+    failed; 130 interrupted.
+    """
+    options = Options(
+        as_json=as_json,
+        junit=junit,
+        push=push,
+        textfile=textfile,
+        state=state,
+        history=history,
+        concurrency=concurrency,
+        every=None if every is None else _seconds(every),
+        listen=None if listen is None else _address(listen, every=every, no_auth=no_auth),
+    )
+    selection = select(names or [], config, Flags(preset, dialect, base_url, model, api_key_env))
+    if options.every is not None:
+        beat = options.every
+        selection = replace(selection, endpoints=tuple(replace(e, interval=beat) for e in selection.endpoints))
+    recorder = _recorder(selection, options)
+    try:
+        if options.every is None:
+            from aimon.cli.once import run_once  # noqa: PLC0415  # start-up
+
+            return run_once(selection, recorder, options)
+        from aimon.cli.loop import run_loop  # noqa: PLC0415  # start-up
+
+        return run_loop(selection, recorder, options)
+    finally:
+        recorder.state.close()
+
+
+def _recorder(selection: Selection, options: Options) -> Recorder:
+    """Opens everything that Results go to, so that what can't be opened is known before a call is paid for."""
+    from aimon.probes.database import HistoryError  # noqa: PLC0415  # start-up
+    from aimon.probes.recorder import Recorder  # noqa: PLC0415
+    from aimon.probes.state import open_state  # noqa: PLC0415
+
+    for path in (options.junit, options.textfile):
+        if path is not None and not path.parent.is_dir():
+            raise Stop(USAGE, f"{path}: the folder {path.parent} does not exist: make it, or write elsewhere")
+    if options.textfile is not None and options.textfile.suffix != ".prom":
+        raise Stop(USAGE, f"--textfile {options.textfile}: node_exporter reads only files that end in .prom")
+    gateway = None if options.push is None else _gateway(options.push)
+    try:
+        state = open_state(options.state, selection.watched(), path=options.history, gateway=gateway)
+    except ValueError as error:
+        raise Stop(USAGE, f"--state: {error}") from error
+    except HistoryError as error:
+        from aimon.cli.exits import UNABLE  # noqa: PLC0415
+
+        raise Stop(UNABLE, str(error)) from error
+    return Recorder(state, selection.prices, selection.region, selection.owner, gateway, options.textfile)
+
+
+def _gateway(url: str) -> Gateway:
+    from aimon.pushgateway import Gateway  # noqa: PLC0415  # start-up
+
+    try:
+        return Gateway.parse(url)
+    except ValueError as error:
+        raise Stop(USAGE, f"--push: {error}") from error
+
+
+def _seconds(text: str) -> float:
+    from aimon.config.quantities import seconds  # noqa: PLC0415  # start-up
+
+    try:
+        value = seconds(text)
+    except ValueError as error:
+        raise Stop(USAGE, f"--every {text}: {error}") from error
+    if value < 1:
+        raise Stop(USAGE, f"--every {text}: at least 1s, since every probe costs money")
+    return value
+
+
+def _address(text: str, *, every: str | None, no_auth: bool) -> tuple[str, int]:
+    from aimon.probes.listen import is_loopback, split_address  # noqa: PLC0415  # start-up
+
+    if every is None:
+        raise Stop(USAGE, "--listen serves metrics while probing goes on: add --every 30s, or use --push or --textfile")
+    try:
+        host, port = split_address(text)
+    except ValueError as error:
+        raise Stop(USAGE, f"--listen: {error}") from error
+    if not is_loopback(host) and not no_auth:
+        raise Stop(
+            USAGE,
+            f"--listen {text}: others can reach that address, and the metrics have no password: "
+            "add --no-auth if that is meant, or listen on 127.0.0.1",
+        )
+    return host, port

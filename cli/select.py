@@ -1,0 +1,84 @@
+"""What a command works on: the endpoints of a configuration file, or the one that the flags describe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from aimon.cli.exits import USAGE, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from aimon.config.endpoint import Endpoint
+    from aimon.pricing import PriceBook
+    from aimon.probes.watched import Watched
+    from aimon.redact import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """An endpoint on the command line, for a run without a file."""
+
+    preset: str | None = None
+    dialect: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether any was."""
+        return any((self.preset, self.dialect, self.base_url, self.model, self.api_key_env))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The endpoints that a command works on.
+
+    Attributes:
+        endpoints: those that were asked for.
+        region: the prober's.
+        currency: the reporting currency.
+        prices: what calls cost.
+        owner: the file whose endpoints they all are; None for some of them, or for flags.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    region: str
+    currency: str
+    prices: PriceBook
+    owner: str | None
+
+    def redactor(self) -> Redactor:
+        """Hides every secret of the selection."""
+        from aimon.redact import Redactor  # noqa: PLC0415  # start-up
+
+        return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
+
+    def watched(self) -> list[Watched]:
+        """What metrics and state need to know of the endpoints."""
+        from aimon.probes.watched import Watched  # noqa: PLC0415  # start-up
+
+        return [Watched.of(endpoint, self.currency) for endpoint in self.endpoints]
+
+
+def select(names: Sequence[str], path: Path | None, flags: Flags) -> Selection:
+    """The endpoints of these names (default: all), from the flags if any are given, else from the file.
+
+    Raises:
+        Stop: the configuration is wrong, or there is none; with what to write instead.
+    """
+    from aimon import config  # noqa: PLC0415  # start-up
+
+    if flags.given and names:
+        raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")
+    try:
+        loaded = config.from_flags(**asdict(flags)) if flags.given else config.load(path)
+        endpoints = config.resolve(loaded, names)
+    except config.ConfigError as error:
+        raise Stop(USAGE, str(error)) from error
+    # A run of some endpoints must not take the others for removed.
+    owner = None if flags.given or names else str(config.find(path))
+    return Selection(endpoints, endpoints[0].region, loaded.currency, config.price_book(loaded, endpoints), owner)

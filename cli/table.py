@@ -1,0 +1,106 @@
+"""The Results of a run for a person: a table on a terminal, a line each elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.cli import console
+from aimon.cli.advice import advice, reason, whose
+from aimon.outcome import Fault, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from aimon.result import Limits, Result
+
+_COLOURS = {
+    None: "green",
+    Fault.NETWORK: "red",
+    Fault.PROVIDER: "red",
+    Fault.ACCOUNT: "magenta",
+    Fault.CONFIG: "yellow",
+    Fault.PROBER: "cyan",
+}
+
+
+def show(results: Sequence[Result]) -> None:
+    """Prints the Results, and for each failure what to do."""
+    if not console.is_terminal():
+        for result in results:
+            print(line(result))
+        return
+    out = console.tables()
+    out.print(_table(results))
+    for result in results:
+        if result.outcome is not Outcome.OK:
+            colour = _COLOURS[result.fault]
+            out.print(f"[bold {colour}]{result.endpoint}[/]: ", end="")
+            out.print(f"{reason(result)}. {advice(result)}".removeprefix(". "), markup=False, soft_wrap=True)
+
+
+def line(result: Result) -> str:
+    """One Result on one line: name, outcome, latency, TTFT, and for a failure why and what to do."""
+    words = [result.endpoint, result.outcome.value, f"latency {seconds(result.latency)}"]
+    if result.ttft is not None:
+        words.append(f"ttft {seconds(result.ttft)}")
+    if result.outcome is not Outcome.OK:
+        words.append(f"({whose(result)}) {reason(result)}. {advice(result)}")
+    return " ".join(words)
+
+
+def seconds(value: float | None) -> str:
+    """A duration as people read it: 12 ms, 1.23 s."""
+    if value is None:
+        return "-"
+    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
+
+
+def money(value: float | None, currency: str | None) -> str:
+    """An amount with its currency; a dash where it is not known."""
+    if value is None:
+        return "-"
+    amount = f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+    return f"{amount} {currency}"
+
+
+def headroom(limits: Limits | None) -> str:
+    """What is left of the tighter rate limit: `87% of 500 req`."""
+    if limits is None:
+        return "-"
+    left = [
+        (remaining / limit, f"{remaining / limit:.0%} of {limit} {unit}")
+        for limit, remaining, unit in (
+            (limits.requests_limit, limits.requests_remaining, "req"),
+            (limits.tokens_limit, limits.tokens_remaining, "tok"),
+        )
+        if limit and remaining is not None
+    ]
+    return min(left)[1] if left else "-"
+
+
+def _table(results: Sequence[Result]) -> Table:
+    from rich import box  # noqa: PLC0415  # only on a terminal
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2, pad_edge=False)
+    for name in ("ENDPOINT", "MODEL", "OUTCOME"):
+        table.add_column(name, no_wrap=True)
+    for name in ("LATENCY", "TTFT", "TOKENS", "COST", "HEADROOM"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        usage = result.usage
+        tokens = "-" if usage.output is None and usage.input is None else f"{usage.input or 0}+{usage.output or 0}"
+        table.add_row(
+            Text(result.endpoint),
+            Text(result.model),
+            Text(result.outcome.value, style=_COLOURS[result.fault]),
+            seconds(result.latency),
+            seconds(result.ttft),
+            tokens,
+            money(result.cost, result.currency),
+            headroom(result.limits),
+        )
+    return table

@@ -1,0 +1,113 @@
+"""`--listen`: a small HTTP server for `/metrics` and `/-/healthy`, in a thread of its own.
+
+A scrape in the prober's event loop would delay arrivals, and a prober that hangs must still be able to say so.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# A path's answer: status, body, content type.
+Page = tuple[HTTPStatus, bytes, str]
+
+_SLOW_CLIENT = 10.0  # seconds
+_PLAIN = "text/plain; charset=utf-8"
+
+
+class Listener:
+    """Serves pages, each made when it is asked for, until the `with` block ends.
+
+    Args:
+        host: address to listen on.
+        port: 0 takes a free one.
+        pages: what makes the page, by path.
+
+    Raises:
+        OSError: the address can't be had.
+    """
+
+    def __init__(self, host: str, port: int, pages: dict[str, Callable[[], Page]]) -> None:
+        handler = type("_Handler", (_Pages,), {"pages": pages})
+        kind = _IPv6Server if ":" in host else ThreadingHTTPServer
+        self._server = kind((host, port), handler)
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, name="aimon-listen", daemon=True)
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Reads HOST:PORT, [IPv6]:PORT or :PORT (loopback).
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    try:
+        parts = urlsplit(f"//{text}")
+        port = parts.port
+    except ValueError:
+        port = None
+    if port is None:
+        raise ValueError(f"{text!r} is no address to listen on: write HOST:PORT, such as 127.0.0.1:9464")
+    return parts.hostname or "127.0.0.1", port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _IPv6Server(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
+class _Pages(BaseHTTPRequestHandler):
+    pages: dict[str, Callable[[], Page]]
+    server_version = "aimon"
+    sys_version = ""
+    timeout = _SLOW_CLIENT
+
+    def do_GET(self) -> None:  # the name that http.server calls
+        """Answers a GET or HEAD."""
+        make = self.pages.get(urlsplit(self.path).path)
+        if make is None:
+            known = ", ".join(self.pages)
+            status, body, kind = HTTPStatus.NOT_FOUND, f"there is {known}\n".encode(), _PLAIN
+        else:
+            try:
+                status, body, kind = make()
+            except Exception as error:  # noqa: BLE001  # one bad scrape must not end the server
+                status, body, kind = HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n".encode(), _PLAIN
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # inherited name
+        """A scrape every few seconds is not news."""

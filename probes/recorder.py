@@ -1,0 +1,81 @@
+"""Where Results go: priced, into the state, and from there to a Pushgateway and a textfile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aimon.probes import publish
+from aimon.probes.database import HistoryError
+from aimon.pushgateway import PushError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from aimon.metrics import Gauges
+    from aimon.pricing import PriceBook
+    from aimon.probes.state import State
+    from aimon.pushgateway import Gateway
+    from aimon.result import Result
+
+
+class PublishError(Exception):
+    """Something could not be recorded or published; the message says what, why, and what happens to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """The way of Results out of a run.
+
+    Attributes:
+        state: counts them.
+        prices: says what they cost.
+        region: the region of metrics about no endpoint.
+        owner: what the pushed groups belong to; see `publish.push`.
+        gateway: where to push, if anywhere.
+        textfile: where to write metrics for node_exporter, if anywhere.
+    """
+
+    state: State
+    prices: PriceBook
+    region: str
+    owner: str | None = None
+    gateway: Gateway | None = None
+    textfile: Path | None = None
+
+    def price(self, results: Sequence[Result]) -> list[Result]:
+        """The Results with what they cost, where that is known."""
+        return [self.prices.cost(result) for result in results]
+
+    def record(self, results: Sequence[Result]) -> None:
+        """Counts priced Results, durably where the state is.
+
+        Raises:
+            PublishError: they could not be written.
+        """
+        try:
+            self.state.record(results)
+        except HistoryError as error:
+            raise PublishError(f"the results are not recorded: {error}") from error
+
+    def publish(self, extra: Gauges | None = None) -> None:
+        """Pushes, and writes the textfile. One that fails does not keep the other from being tried.
+
+        Raises:
+            PublishError: at least one of them failed.
+        """
+        failures = []
+        if self.textfile is not None:
+            try:
+                publish.write_textfile(self.state, self.textfile, extra)
+            except (OSError, HistoryError, PushError) as error:
+                failures.append(f"the textfile is not written: {error}")
+        if self.gateway is not None:
+            try:
+                publish.push(self.state, self.gateway, region=self.region, owner=self.owner, extra=extra)
+            except (HistoryError, PushError) as error:
+                later = " (the history has it: the next push delivers it)" if self.state.database else ""
+                failures.append(f"the push failed{later}: {error}")
+        if failures:
+            raise PublishError("\n".join(failures))
