@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from aimon.config.quantities import seconds
+from aimon.quantities import seconds
 from aimon.redact import bounded
 
 QUOTE_CHARS = 80

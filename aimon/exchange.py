@@ -295,10 +295,10 @@ class Exchange:
             outcome=outcome,
             status_code=self._status,
             error=error,
-            error_code=code,
+            error_code=None if code is None else self._say(code),
             finish_reason=self._finish,
             request_id=self._request_id(),
-            text=self._redact(text) if text else None,
+            text=self._secrets().text(text) if text else None,
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
@@ -345,7 +345,7 @@ class Exchange:
         if not text.strip() and not self._answered:
             if cut:
                 return Outcome.MAX_TOKENS_HIT, "max_tokens was used up before any visible text", None, None
-            return Outcome.EMPTY_ANSWER, "the answer has no visible text", None, None
+            return Outcome.EMPTY_ANSWER, "the answer is empty", None, None
         if not self.call.checks:
             return Outcome.OK, None, None, None
         answer = Answer(
@@ -369,15 +369,14 @@ class Exchange:
                 return bounded(value, 128)
         return self._response_id
 
-    def _redact(self, text: str) -> str:
+    def _secrets(self) -> Redactor:
         if self._redactor is None:
             key = self.call.target.api_key
             self._redactor = Redactor([key] if key else [])
-        return self._redactor.text(text)
+        return self._redactor
 
     def _say(self, message: str) -> str:
-        # Redacted before it is cut: a key must not survive by losing its end.
-        return bounded(self._redact(message))
+        return self._secrets().line(message)
 
 
 def _merge(known: Usage, new: Usage) -> Usage:

@@ -19,7 +19,7 @@ from aimon.call import Quirks, Target
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.call import Secret
+    from aimon.secret import Secret
 
 CHAT = "openai-chat"
 RESPONSES = "openai-responses"

@@ -21,8 +21,8 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import msgspec
 
-from aimon.call import Secret
 from aimon.export import CONTENT_TYPE, Grouping
+from aimon.secret import Secret
 
 if TYPE_CHECKING:
     import http.client

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, quote_plus
 
-from aimon.call import Secret
+from aimon.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -54,13 +54,14 @@ class EventStream:
             return []
         self._tail = buffer[end + 2 :]
 
-        events = []
-        for block in buffer[:end].split(b"\n\n"):
-            if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(block[6:])  # nearly every event of every provider
-            elif (data := _data_of(block)) is not None:
-                events.append(data)
-        return events
+        # Nearly every event of every provider is one line that starts with "data: ". Where there are no other
+        # line ends than those between such events, one split is all there is to do.
+        if buffer.startswith(b"data: "):
+            events = buffer[6:end].split(b"\n\ndata: ")
+            if buffer.count(b"\n", 0, end) == 2 * (len(events) - 1):
+                return events
+        blocks = buffer[:end].split(b"\n\n")
+        return [data for block in blocks if (data := _data_of(block)) is not None]
 
     def _unify_line_ends(self, chunk: bytes) -> bytes:
         if not chunk:

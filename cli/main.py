@@ -41,14 +41,16 @@ def run() -> None:
 
 def _run() -> int:
     try:
-        return int(app(standalone_mode=False) or 0)
+        return int(app(prog_name="aimon", standalone_mode=False) or 0)
     except Stop as stop:
         if stop.message:
             print(stop.message, file=sys.stderr)
         return stop.code
     except typer.TyperException as error:
-        print(f"aimon: {error.format_message()}", file=sys.stderr)
-        print("Try: aimon --help", file=sys.stderr)
+        message = error.format_message()
+        # `aimon` alone is answered with the help itself.
+        alone = message.startswith("Usage:")
+        print(message if alone else f"aimon: {message}\nTry: aimon --help", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED

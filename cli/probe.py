@@ -117,7 +117,7 @@ def _gateway(url: str) -> Gateway:
 
 
 def _seconds(text: str) -> float:
-    from aimon.config.quantities import seconds  # noqa: PLC0415  # start-up
+    from aimon.quantities import seconds  # noqa: PLC0415  # start-up
 
     try:
         value = seconds(text)

@@ -30,10 +30,11 @@ def _from_environment(url: str) -> str | None:
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     # The standard library knows every spelling, and NO_PROXY; imported only where one is set.
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # noqa: PLC0415
+    from urllib import request  # noqa: PLC0415
 
     parts = urlsplit(url)
-    proxies = getproxies_environment()
-    if proxy_bypass_environment(parts.netloc.rpartition("@")[2], proxies):
+    proxies = request.getproxies_environment()
+    bypass = request.proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed lacks it
+    if bypass(parts.netloc.rpartition("@")[2], proxies):
         return None
     return proxies.get(parts.scheme) or proxies.get("all")

@@ -1,7 +1,7 @@
 """One call over one fresh connection: httpcore does HTTP, `aimon.probes.network` the socket, Exchange the rest.
 
 httpcore is used directly, without httpx on top: nothing then stands between an arrival and its time, a body is
-inflated within bounds, and a probe starts 40 ms sooner (docs/decisions/0002-probes-on-httpcore.md).
+inflated within bounds, and a probe starts 40 ms sooner (docs/decisions/0004-probes-on-httpcore.md).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpcore
+from anyio.lowlevel import checkpoint
 
 from aimon import dialects
 from aimon.exchange import Exchange
@@ -49,16 +50,23 @@ async def perform(
     """
     dialect = dialects.get(call.target.dialect)
     marks = NetworkMarks()
+    # Everything that can be prepared is, before the clock starts: none of it is the provider's time.
+    try:
+        request = dialect.encode(call)
+        pool = _pool(request, marks, transport)
+        await checkpoint()
+    except Exception as error:  # noqa: BLE001  # a fault of this machine or of the configuration is an outcome too
+        exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
+        exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", exchange.started)
+        return exchange.result()
     exchange = Exchange(
         call, dialect, started=time.monotonic(), started_at=time.time(), scheduled=scheduled, redactor=redactor
     )
     http_version = None
     try:
-        request = dialect.encode(call)
         with watch_lag(marks):
-            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer:
-                async with _pool(request, marks, transport) as pool:
-                    http_version = await _exchange(pool, request, exchange, marks, timer)
+            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, pool:
+                http_version = await _exchange(pool, request, exchange, marks, timer)
     except TimeoutError:
         exchange.fail(*_expired(exchange), time.monotonic())
     except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went

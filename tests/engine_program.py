@@ -12,10 +12,11 @@ from typing import Any
 import gevent
 import msgspec
 
-from aimon.call import Call, Message, Secret, Target, Timeouts
+from aimon.call import Call, Message, Target, Timeouts
 from aimon.config.endpoint import Transport
 from aimon.loadtests.engine.client import Client
 from aimon.result import Result, Source
+from aimon.secret import Secret
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -57,8 +58,8 @@ class Report(msgspec.Struct, kw_only=True):
 class RacingClient(Client):
     """Lets the server close a kept connection between its being chosen and its being used."""
 
-    def _kept(self, way: Any) -> Any:
-        connection = super()._kept(way)
+    def _kept(self, idle: list[Any]) -> Any:
+        connection = super()._kept(idle)
         if connection is not None:
             # Without the loop, which would notice. 8 is TCP_CLOSE_WAIT: the FIN is here.
             while connection._sock.getsockopt(6, 11, 1)[0] != 8:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from aimon.config.model import Config
     from aimon.config.problems import Path
-    from aimon.config.quantities import Amount
+    from aimon.quantities import Amount
 
 # Good enough for a budget, and better than no cost at all: public prices are in dollars.
 YUAN_PER_DOLLAR: Final = 7.10

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aimon import checks
-from aimon.call import Call, Message, Secret, Target, Timeouts
+from aimon.call import Call, Message, Target, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aimon.checks import Check
     from aimon.pricing import Price
     from aimon.result import Source
+    from aimon.secret import Secret
 
 NONCE = "{nonce}"
 

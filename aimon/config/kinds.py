@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aimon import families
-from aimon.config import quantities, variables
+from aimon import families, quantities
+from aimon.config import variables
 from aimon.config.document import WrittenFloat, WrittenInt, unwritten
 from aimon.config.problems import is_keylike, kind_of, shown, suggestion
 from aimon.config.structure import Kind

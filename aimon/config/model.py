@@ -40,9 +40,9 @@ from aimon.config.kinds import (
     real,
     words,
 )
-from aimon.config.quantities import Amount
 from aimon.config.structure import key, many, section, table
 from aimon.dialects import reasoning
+from aimon.quantities import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

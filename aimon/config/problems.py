@@ -30,7 +30,9 @@ class Problem:
 
     def __str__(self) -> str:
         at = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return ": ".join(part for part in (at, self.place, self.message) if part)
+        line = ": ".join(part for part in (at, self.place, self.message) if part)
+        # Whatever of the file a message quotes, a terminal must not obey it.
+        return line if line.isprintable() else "".join(c if c.isprintable() else "?" for c in line)
 
 
 class ConfigError(Exception):

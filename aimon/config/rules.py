@@ -19,8 +19,9 @@ from aimon.pricing import Price, PriceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aimon.call import Secret, Target
+    from aimon.call import Target
     from aimon.config import model
+    from aimon.secret import Secret
 
 # Headers and parameters by whose name the value is a secret.
 _SENSITIVE = re.compile(

@@ -10,8 +10,8 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aimon.call import Secret
 from aimon.config import keys, rules, variables
+from aimon.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

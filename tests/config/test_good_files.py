@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from aimon.call import Message, Secret, Timeouts
+from aimon.call import Message, Timeouts
 from aimon.checks import Answer
 from aimon.config import Budget, Endpoint, Objective, Slo, load, parser, price_book, resolve, schema
 from aimon.config.document import unwritten
 from aimon.outcome import Outcome
 from aimon.result import Result, Usage
+from aimon.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

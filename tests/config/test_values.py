@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.config import quantities, reasoning_models, rules, variables
+from aimon import quantities
+from aimon.config import reasoning_models, rules, variables
 from aimon.config.problems import place, shown, suggestion
-from aimon.config.quantities import Amount
+from aimon.quantities import Amount
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aimon.call import Secret
 from aimon.export import push_bodies
 from aimon.metrics import Totals
 from aimon.pushgateway import Gateway, PushError, delete, group_path, push, read
+from aimon.secret import Secret
 from results import QWEN, a_result
 from services import free_port
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from aimon.call import Secret
 from aimon.redact import CUT_SECRET_CHARS, MASK, MIN_SECRET_CHARS, Redactor, bounded
+from aimon.secret import Secret
 
 KEY = "sk-proj-AbC/dEf+0123&456=789xyz"
 OTHER = "0f9e8d7c6b5a49382716.qwertyuiop"  # nothing about it looks like a key

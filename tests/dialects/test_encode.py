@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from aimon import __version__, dialects, providers
-from aimon.call import Call, Message, Secret, Target
+from aimon.call import Call, Message, Target
 from aimon.dialects import reasoning
+from aimon.secret import Secret
 
 KEY = "sk-test-1234567890"
 CONVERSATION = (

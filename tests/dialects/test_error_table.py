@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimon import classify, dialects, providers
-from aimon.call import Call, Message, Quirks, Secret
+from aimon.call import Call, Message, Quirks
 from aimon.dialects import ProviderError, errors
 from aimon.exchange import Exchange
 from aimon.outcome import Outcome
 from aimon.result import Result
+from aimon.secret import Secret
 
 HERE = Path(__file__).parent
 ROWS: dict[str, dict[str, Any]] = {

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from aimon import dialects, providers
-from aimon.call import Quirks, Secret, Target
+from aimon.call import Quirks, Target
 from aimon.dialects import reasoning
+from aimon.secret import Secret
 
 NAMES = [
     "openai", "anthropic", "gemini", "azure", "deepseek", "dashscope", "zhipu", "moonshot", "minimax", "volcengine",

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from aimon import dialects, providers
-from aimon.call import Call, Message, Secret
+from aimon.call import Call, Message
 from aimon.exchange import Exchange
 from aimon.result import Result, Usage
+from aimon.secret import Secret
 
 FILES = sorted((Path(__file__).parent / "recordings").glob("*.toml"))
 RECORDINGS: dict[str, tuple[str, dict[str, Any]]] = {
