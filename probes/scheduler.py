@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from aimon.probes.sweep import CONCURRENCY, STAGGER
+from aimon.probes.transport import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -68,6 +69,7 @@ class Scheduler:
 
     async def run(self) -> None:
         """Probes until `stop`: every endpoint once at the start, then at its beat."""
+        await warm_up((endpoint.target, endpoint.transport) for endpoint in self._endpoints)
         async with asyncio.TaskGroup() as group:
             for i, endpoint in enumerate(self._endpoints):
                 group.create_task(self._serve(endpoint, i * STAGGER))

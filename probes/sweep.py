@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from aimon.probes.transport import warm_up
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -36,6 +38,7 @@ async def sweep(
         The Results in the order of the endpoints, one for each canary. A cancelled sweep keeps none: take them
         from `on_result`.
     """
+    await warm_up((endpoint.target, endpoint.transport) for endpoint in endpoints)
     places = asyncio.Semaphore(concurrency)
 
     async def run(endpoint: Endpoint, delay: float) -> list[Result]:

@@ -7,6 +7,7 @@ inflated within bounds, and a probe starts 40 ms sooner (docs/decisions/0004-pro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +23,25 @@ from aimon.probes.trust import ssl_context
 from aimon.result import Connection
 
 if TYPE_CHECKING:
-    from aimon.call import Call, Request
+    from collections.abc import Iterable
+
+    from aimon.call import Call, Request, Target
     from aimon.config.endpoint import Transport
     from aimon.redact import Redactor
     from aimon.result import Result
 
 _IP_VERSIONS = {"any": None, "4": 4, "6": 6}
+
+
+async def warm_up(targets: Iterable[tuple[Target, Transport]]) -> None:
+    """Loads what the first call of each kind would load: else the calls beside it would wait and call it latency."""
+    "localhost".encode("idna")
+    for target, transport in targets:
+        dialects.get(target.dialect)
+        if target.base_url.startswith("https:"):
+            with contextlib.suppress(OSError):  # a bad CA file is the outcome of its own endpoint's probe
+                ssl_context(transport.ca_file)
+    await checkpoint()
 
 
 async def perform(
@@ -54,7 +68,6 @@ async def perform(
     try:
         request = dialect.encode(call)
         pool = _pool(request, marks, transport)
-        await checkpoint()
     except Exception as error:  # noqa: BLE001  # a fault of this machine or of the configuration is an outcome too
         exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
         exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", exchange.started)
