@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -171,6 +173,21 @@ SECTIONS = (
     model.LoadTest,
 )
 
+COMMANDS = ("probe", "status", "init", "config check", "config show", "config schema", "sim", "demo", "loadtest")
+
+
+def help_text(command: str) -> str:
+    """What `aimon COMMAND --help` prints, at a fixed width."""
+    shown = subprocess.run(  # noqa: S603  # our own program
+        [Path(sys.executable).with_name("aimon"), *command.split(), "--help"],
+        env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return f"```text\n{shown.strip()}\n```\n"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "presets": presets_markdown,
     "outcomes": outcomes_markdown,
@@ -178,6 +195,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reasoning": reasoning_markdown,
     "metrics": metrics_markdown,
     "buckets": buckets_markdown,
+    **{f"help-{command.replace(' ', '-')}": partial(help_text, command) for command in COMMANDS},
     **{f"config-{section.__name__}": partial(keys_markdown, section) for section in SECTIONS},
 }
 

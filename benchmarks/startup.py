@@ -1,0 +1,81 @@
+"""How long aimon takes from a cold start, as a multiple of `python -c pass` in the same run.
+
+    python benchmarks/startup.py [--repeat 15]
+
+Targets: `aimon --help` at most 10 times, a one-endpoint probe of a local server at most 25 times; 200 endpoints in
+one run at most 2.5 ms CPU each. The server is aimon's own simulator, which answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from aimon.simulator import Profile, SimulatorProcess
+
+ENDPOINTS = 200
+
+
+def main() -> None:
+    """Prints the medians and their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=15, help="runs of each command")
+    repeat = parser.parse_args().repeat
+    aimon = str(Path(sys.executable).with_name("aimon"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SimulatorProcess(Profile("instant", ttft=0.0, itl=0.0, tokens=5)) as simulator,
+    ):
+        url = simulator.base_url("instant")
+        one = [aimon, "probe", "--dialect", "openai-chat", "--base-url", url, "--model", "sim-1"]
+        commands = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "aimon --help": [aimon, "--help"],
+            "one probe": one,
+        }
+        times = _in_turn(commands, repeat, {**os.environ, "AIMON_STATE_DIR": folder})
+        base = statistics.median(times["python -c pass"])
+        for name, seconds in times.items():
+            median = statistics.median(seconds)
+            print(f"{name:15} {median * 1000:7.1f} ms  {median / base:5.1f} x")
+        print(f"{ENDPOINTS} endpoints  {_cpu_each(aimon, url, Path(folder)) * 1000:7.2f} ms CPU each")
+
+
+def _in_turn(commands: dict[str, list[str]], repeat: int, env: dict[str, str]) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(repeat):
+        for name, command in commands.items():
+            start = time.perf_counter()
+            subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def _cpu_each(aimon: str, url: str, folder: Path) -> float:
+    """CPU seconds an endpoint: a run of 201 endpoints less a run of one."""
+    cpu = []
+    for count in (1, ENDPOINTS + 1):
+        endpoints = [
+            {"name": f"e{i}", "dialect": "openai-chat", "base_url": url, "model": "sim-1"} for i in range(count)
+        ]
+        config = folder / f"{count}.yaml"
+        config.write_text(json.dumps({"endpoints": endpoints}))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [aimon, "probe", "--config", str(config), "--state", "none"], check=True, stdout=subprocess.DEVNULL
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return (cpu[1] - cpu[0]) / ENDPOINTS
+
+
+if __name__ == "__main__":
+    main()
