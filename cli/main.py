@@ -58,3 +58,20 @@ def _run() -> int:
         # The reader of our output has gone (`aimon … | head`): no more can be said to it, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNABLE
+    except Exception as error:  # noqa: BLE001  # a traceback is no message for whoever runs a command
+        return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    """Owns up to an error that nothing foresaw; the traceback is for those who ask for it."""
+    from aimon.redact import Redactor  # noqa: PLC0415  # start-up
+
+    if os.environ.get("AIMON_DEBUG"):
+        raise error
+    said = Redactor(value for name, value in os.environ.items() if "KEY" in name or "TOKEN" in name).line(str(error))
+    print(
+        f"aimon: this is a bug in aimon: {type(error).__name__}: {said}\n"
+        "Set AIMON_DEBUG=1 for a traceback, and report it, please.",
+        file=sys.stderr,
+    )
+    return UNABLE

@@ -172,9 +172,11 @@ def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
             return Outcome.CONNECT, f"the proxy refused: {message}"
         case httpcore.RemoteProtocolError() if not exchange.headed and "without sending" not in message:
             return Outcome.MALFORMED, f"not HTTP: {message}"
-        case httpcore.NetworkError() | httpcore.RemoteProtocolError():
-            if exchange.headed:
-                return Outcome.STREAM_TRUNCATED, f"the connection broke before the answer was complete: {message}"
+        case httpcore.NetworkError() | httpcore.RemoteProtocolError() if not exchange.headed:
             return Outcome.CONNECT, f"the connection was closed before any answer: {message}"
+        case httpcore.NetworkError():
+            return Outcome.STREAM_TRUNCATED, f"the connection broke before the answer was complete: {message}"
+        case httpcore.RemoteProtocolError():
+            return Outcome.STREAM_TRUNCATED, "the connection was closed before the answer was complete"
         case _:
             return Outcome.PROBER_ERROR, f"{type(error).__name__}: {message}"

@@ -178,7 +178,7 @@ COMMANDS = ("probe", "status", "init", "config check", "config show", "config sc
 
 def help_text(command: str) -> str:
     """What `aimon COMMAND --help` prints, at a fixed width."""
-    shown = subprocess.run(  # noqa: S603  # our own program
+    shown = subprocess.run(  # our own program
         [Path(sys.executable).with_name("aimon"), *command.split(), "--help"],
         env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1"},
         capture_output=True,

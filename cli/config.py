@@ -1,0 +1,57 @@
+"""`aimon config`: is the configuration right, what does it say with everything filled in, what may it say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon.cli.exits import USAGE, Stop
+
+if TYPE_CHECKING:
+    from aimon.config import Config
+
+app = typer.Typer(help="Check, show and describe the configuration.", no_args_is_help=True, rich_markup_mode=None)
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")]
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Report everything that is wrong, with file, line and column: keys that are not set included."""
+    from aimon.config import ConfigError, find, resolve  # noqa: PLC0415  # start-up
+
+    loaded = _load(config)
+    try:
+        endpoints = resolve(loaded)
+    except ConfigError as error:
+        raise Stop(USAGE, str(error)) from error
+    probes = sum(len(endpoint.canaries) for endpoint in endpoints)
+    print(f"{find(config)}: all is well: endpoints: {len(endpoints)}, probes a round: {probes}")
+
+
+@app.command()
+def show(config: ConfigOption = None) -> None:
+    """Print the configuration with defaults and presets filled in; secrets stay the names of their variables."""
+    from aimon.config import show as shown  # noqa: PLC0415  # start-up
+
+    print(shown(_load(config)), end="")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the file, for editors."""
+    from aimon.config import schema as described  # noqa: PLC0415  # start-up
+
+    print(json.dumps(described(), indent=2, ensure_ascii=False))
+
+
+def _load(path: Path | None) -> Config:
+    from aimon.config import ConfigError, load  # noqa: PLC0415  # start-up
+
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise Stop(USAGE, str(error)) from error

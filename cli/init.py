@@ -1,0 +1,38 @@
+"""`aimon init`: a commented configuration to begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimon.cli.console import note
+from aimon.cli.exits import UNABLE, USAGE, Stop
+
+
+def init(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")] = Path("aimon.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a commented configuration, with an endpoint for each key that is already in the environment."""
+    from aimon import providers  # noqa: PLC0415  # start-up
+    from aimon.config import example  # noqa: PLC0415
+    from aimon.config.template import detected  # noqa: PLC0415
+
+    try:
+        # "x" refuses a file that is there, even one that has just been made.
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(example())
+    except FileExistsError:
+        raise Stop(USAGE, f"{output} is there already: choose another --output, or overwrite it with --force") from None
+    except OSError as error:
+        raise Stop(UNABLE, f"{output}: {error.strerror or error}") from error
+    found = [f"{name} (${providers.get(name).key_env})" for name in detected()]
+    print(f"wrote {output}")
+    if found:
+        note(f"keys found: {', '.join(found)}")
+    else:
+        note("no key of a known provider is in the environment: fill in the examples")
+    place = "" if output.name == "aimon.yaml" else f" --config {output}"
+    note(f"next: aimon config check{place} && aimon probe{place}")

@@ -1,0 +1,134 @@
+"""How each endpoint stands, from history alone: now, and over windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from aimon.outcome import Outcome
+from aimon.probes.windows import WINDOWS, windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimon.metrics import Identity
+    from aimon.probes.history import History
+    from aimon.probes.windows import Window
+
+# A prober that skips two runs may be late; one that skips three has stopped.
+_MISSED = 3
+_SHORTEST_GAP = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One endpoint.
+
+    Attributes:
+        identity: its labels.
+        recent: the outcomes of its last runs, oldest first.
+        windows: what it did, for each window asked for.
+        age: seconds since its last probe ended; None if it never did.
+        gap: the usual seconds between its probes; None below three.
+        spent: what its probes have cost since 00:00 UTC; None where nothing was priced.
+        currency: of `spent`.
+    """
+
+    identity: Identity
+    recent: tuple[Outcome, ...]
+    windows: tuple[Window, ...]
+    age: float | None
+    gap: float | None
+    spent: float | None
+    currency: str | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether its prober seems to have stopped: then its availability says nothing about now."""
+        return self.age is not None and self.gap is not None and self.age > _MISSED * max(self.gap, _SHORTEST_GAP)
+
+    @property
+    def state(self) -> str:
+        """The outcome of the last run, or `no recent run`."""
+        if self.stale:
+            return "no recent run"
+        return self.recent[-1].value if self.recent else "never probed"
+
+    @property
+    def well(self) -> bool:
+        """Whether the last probe succeeded and is recent."""
+        return not self.stale and bool(self.recent) and self.recent[-1] in (Outcome.OK, Outcome.BUDGET_SKIPPED)
+
+    def as_object(self) -> dict[str, Any]:
+        """As the JSON object of `aimon status --json`."""
+        return {
+            **self.identity.labels,
+            "state": self.state,
+            "well": self.well,
+            "last_run_age_s": None if self.age is None else round(self.age, 3),
+            "usual_gap_s": None if self.gap is None else round(self.gap, 3),
+            "recent": list(self.recent),
+            "spent_today": self.spent,
+            "currency": self.currency,
+            "windows": {name: _window(w) for w in self.windows for name, s in WINDOWS.items() if s == w.seconds},
+        }
+
+
+def standings(
+    history: History, names: Sequence[str], lengths: Sequence[str], *, last: int, now: float
+) -> list[Standing]:
+    """How the endpoints of these names (default: all that were ever probed) stand.
+
+    Args:
+        history: where to look.
+        names: endpoints.
+        lengths: windows, by name.
+        last: how many of the last runs to give.
+        now: unix time.
+
+    Raises:
+        KeyError: an endpoint was never probed.
+        HistoryError: the history cannot be read.
+    """
+    identities = sorted(history.identities())
+    known = {identity.endpoint for identity in identities}
+    for name in names:
+        if name not in known:
+            raise KeyError(f"endpoint {name!r} was never probed; known are {', '.join(sorted(known))}")
+    return [
+        _standing(history, identity, lengths, last, now)
+        for identity in identities
+        if not names or identity.endpoint in names
+    ]
+
+
+def _standing(history: History, identity: Identity, lengths: Sequence[str], last: int, now: float) -> Standing:
+    latest = history.last(identity)
+    samples = history.samples(identity, now - WINDOWS["30d"])[-max(last, 10) :]
+    starts = [sample.started_at for sample in samples]
+    gaps = [b - a for a, b in pairwise(starts)]
+    currency = next((r.currency for r in reversed(history.recent(identity, last)) if r.currency), None)
+    return Standing(
+        identity,
+        tuple(Outcome(sample.outcome) for sample in samples[-last:]),
+        tuple(windows(history, identity, now, [WINDOWS[name] for name in lengths])),
+        None if latest.run_at is None else now - latest.run_at,
+        median(gaps) if len(gaps) > 1 else None,
+        None if currency is None else history.spent_today(identity.endpoint, currency, now),
+        currency,
+    )
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {
+        "availability": window.availability,
+        "counted": window.counted,
+        "total": window.total,
+        "outcomes": dict(window.outcomes),
+        "latency_s": {f"p{q * 100:g}": value for q, value in window.latency.items()},
+        "ttft_s": {f"p{q * 100:g}": value for q, value in window.ttft.items()},
+        "rate_limited": window.rate(Outcome.RATE_LIMITED),
+        "unauthorized": window.rate(Outcome.UNAUTHORIZED),
+    }
