@@ -44,6 +44,8 @@ def clean_env(tmp_path: Path) -> dict[str, str]:
         "XDG_DATA_HOME": str(home / ".local" / "share"),
         "XDG_STATE_HOME": str(home / ".local" / "state"),
         "XDG_CACHE_HOME": str(home / ".cache"),
+        # Root keeps its history in /var/lib, which no XDG variable moves.
+        "AIMON_STATE_DIR": str(home / ".local" / "state" / "aimon"),
     }
 
 
