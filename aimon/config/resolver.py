@@ -116,7 +116,7 @@ def _endpoint(
         temperature=written.temperature,
         reasoning=written.reasoning,
         budget=_budget(config, written),
-        slo=_slo(written.slo),
+        slo=slo_of(written.slo),
         labels=labels,
         prices=_price(config, written),
         transport=transport,
@@ -147,7 +147,8 @@ def _budget(config: Config, written: model.Endpoint) -> Budget | None:
     return None if amount.value == math.inf else Budget(currency.converted(amount, config), config.currency)
 
 
-def _slo(written: model.Slo | None) -> Slo:
+def slo_of(written: model.Slo | None) -> Slo:
+    """The objectives that are written: `latency_p99: 10s` is the 0.99 quantile of latency below 10 s."""
     if written is None:
         return Slo()
     values = asdict(written)

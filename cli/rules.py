@@ -1,0 +1,36 @@
+"""`aimon rules`: Prometheus rules, with burn-rate alerts from each endpoint's objectives."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import Annotated
+
+import typer
+
+from aimon.cli.exits import USAGE, Stop
+
+
+def rules(
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
+    default: Annotated[bool, typer.Option("--default", help="The set for any endpoint, without a file.")] = False,
+    runbook_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where your copy of docs/runbook.md is.")
+    ] = None,
+) -> None:
+    """Print a rules file for Prometheus: recorded SLIs and costs, alerts, burn rates of the objectives.
+
+    Keys and other variables need not be set. Check the output with: promtool check rules FILE
+    """
+    from aimon.config import ConfigError, find, load  # noqa: PLC0415  # start-up
+    from aimon.dashboards.rules import ruleset  # noqa: PLC0415
+    from aimon.dashboards.rules.document import RUNBOOK, render  # noqa: PLC0415
+
+    if default and config is not None:
+        raise Stop(USAGE, "--default makes the set that needs no file: leave out --config or --default")
+    try:
+        groups = ruleset.default() if default else ruleset.for_config(load(config))
+    except ConfigError as error:
+        raise Stop(USAGE, str(error)) from error
+    source = "--default" if default else f"--config {find(config)}"
+    note = f"Made by `aimon rules {source}`: change that, not this."
+    print(render(groups, runbook=runbook_url or RUNBOOK, note=note), end="")
