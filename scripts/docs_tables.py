@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from aimon import classify, dialects, families, providers
 from aimon.config import model, structure
 from aimon.dialects import reasoning
-from aimon.outcome import FAULTS, Outcome
+from aimon.outcome import FAULTS as WHOSE
+from aimon.outcome import Outcome
+from aimon.simulator import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -71,7 +73,7 @@ def outcomes_markdown() -> str:
         ("outcome", "fault", "HTTP status alone"),
         (
             (code(outcome), str(fault) if fault else DASH, ", ".join(statuses.get(outcome, ())) or DASH)
-            for outcome, fault in FAULTS.items()
+            for outcome, fault in WHOSE.items()
         ),
     )
 
@@ -173,6 +175,24 @@ SECTIONS = (
     model.LoadTest,
 )
 
+
+def faults_markdown() -> str:
+    """Every fault of the simulator, and the outcome that a probe should report."""
+    return table(
+        ("fault", "what the provider does", "outcome", "dialects"),
+        (
+            (
+                code(name),
+                fault.what,
+                code(fault.outcome)
+                + (f" ({code(fault.plain_outcome)} where it is not streamed)" if fault.plain_outcome else ""),
+                "all" if len(fault.dialects) == len(dialects.NAMES) else ", ".join(fault.dialects),
+            )
+            for name, fault in FAULTS.items()
+        ),
+    )
+
+
 COMMANDS = ("probe", "status", "init", "config check", "config show", "config schema", "sim", "demo", "loadtest")
 
 
@@ -195,6 +215,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "reasoning": reasoning_markdown,
     "metrics": metrics_markdown,
     "buckets": buckets_markdown,
+    "faults": faults_markdown,
     **{f"help-{command.replace(' ', '-')}": partial(help_text, command) for command in COMMANDS},
     **{f"config-{section.__name__}": partial(keys_markdown, section) for section in SECTIONS},
 }
