@@ -97,11 +97,9 @@ _TOKENS = (
 _DRAFT = "ratelimit"
 _DRAFT_POLICY = "ratelimit-policy"
 
-_NAMES = frozenset(name for row in (*_REQUESTS, *_TOKENS) for headers in row for name in headers if name) | {
-    _DRAFT,
-    "retry-after",
-    "retry-after-ms",
-}
+_TOKEN_NAMES = frozenset(name for row in _TOKENS for headers in row for name in headers if name)
+_NAMES = frozenset(name for row in _REQUESTS for headers in row for name in headers if name) | _TOKEN_NAMES
+_NAMES |= {_DRAFT, "retry-after", "retry-after-ms"}
 
 
 def read(headers: Mapping[str, str], now: float) -> tuple[Limits | None, float | None]:
@@ -120,7 +118,7 @@ def read(headers: Mapping[str, str], now: float) -> tuple[Limits | None, float |
     if _NAMES.isdisjoint(headers):
         return None, None
     requests = _first(_REQUESTS, headers, now) or _read_draft(headers, now)
-    tokens = _first(_TOKENS, headers, now)
+    tokens = None if _TOKEN_NAMES.isdisjoint(headers) else _first(_TOKENS, headers, now)
     limits = Limits(*(requests or _Limit()), *(tokens or _Limit())) if requests or tokens else None
     return limits, _retry_after(headers, now)
 

@@ -81,6 +81,8 @@ class Arrivals(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, gaps: list[float]) -> "Arrivals":
         """Summarises gaps in seconds."""
+        if not any(gaps):  # all of it came in one read
+            return cls(len(gaps), buckets={0: len(gaps)} if gaps else {})
         buckets: dict[int, int] = {}
         for gap in gaps:
             i = math.ceil(math.log2(gap / GAP_BASE) * GAP_BUCKETS_PER_OCTAVE) if gap > GAP_BASE else 0

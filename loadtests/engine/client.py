@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import gevent
@@ -24,15 +24,24 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-    from aimon.call import Call, Request, Secret
+    from aimon.call import Call, Request
     from aimon.dialects import Dialect
     from aimon.loadtests.engine.connection import Connection
     from aimon.loadtests.engine.wire import Route
     from aimon.result import Result
+    from aimon.secret import Secret
 
-_MAX_HEADS = 256
+_MAX_PLANS = 256
 _RETRIED = (Outcome.RATE_LIMITED, Outcome.OVERLOADED)
 _DIRECT = Transport()
+
+
+class _Plan(NamedTuple):
+    """What all requests with the same URL and headers share."""
+
+    way: Route
+    head: bytes
+    idle: list[Connection]
 
 
 class Client:
@@ -74,8 +83,8 @@ class Client:
         self._dialler = Dialler(transport, stamps=stamps)
         self._dialects: dict[str, Dialect] = {}
         self._redactors: dict[Secret | None, Redactor] = {}
-        self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], tuple[Route, bytes]] = {}
-        self._pools: dict[Route, list[Connection]] = {}
+        self._plans: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Plan] = {}
+        self._idle: dict[Route, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._dialling: set[greenlet] = set()
 
@@ -90,7 +99,9 @@ class Client:
         problem = None
         try:
             # Before the clock starts: it is this machine's work, not the endpoint's.
-            way, request = self._request(dialect.encode(call))
+            request = dialect.encode(call)
+            plan = self._plan(request)
+            data = wire.whole(request.method, plan.head, request.body)
         except (ValueError, TypeError) as error:
             problem = f"the request can't be written: {error}"
         exchange = Exchange(
@@ -106,7 +117,7 @@ class Client:
             return exchange.result()
         self.in_flight += 1
         try:
-            return self._perform(exchange, way, request)
+            return self._perform(exchange, plan, data)
         finally:
             self.in_flight -= 1
 
@@ -138,12 +149,12 @@ class Client:
             connection.interrupt(why)
         for caller in list(self._dialling):
             get_hub().loop.run_callback(self._stop_dialling, caller, why)
-        for pool in self._pools.values():
-            while pool:
-                pool.pop().close()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
 
-    def _perform(self, exchange: Exchange, way: Route, request: bytes) -> Result:
-        connection = None if self._cold else self._kept(way)
+    def _perform(self, exchange: Exchange, plan: _Plan, request: bytes) -> Result:
+        connection = None if self._cold else self._kept(plan.idle)
         cold = connection is None
         try:
             if connection is not None:
@@ -153,7 +164,7 @@ class Client:
                     self.resent += 1
                     cold = True
             if cold:
-                connection = self._dial(way, exchange)
+                connection = self._dial(plan, exchange)
                 self._run(connection, exchange, request)
         except DialError as error:
             exchange.fail(error.outcome, str(error), monotonic())
@@ -168,44 +179,42 @@ class Client:
         finally:
             self._busy.discard(connection)
 
-    def _kept(self, way: Route) -> Connection | None:
-        pool = self._pools.get(way)
-        while pool:
+    def _kept(self, idle: list[Connection]) -> Connection | None:
+        while idle:
             # The one used last: the others may grow old, and be closed, when fewer are needed.
-            connection = pool.pop()
+            connection = idle.pop()
             if connection.open:
                 if monotonic() - connection.idle_since < self._keepalive:
                     return connection
                 connection.close()
         return None
 
-    def _dial(self, way: Route, exchange: Exchange) -> Connection:
+    def _dial(self, plan: _Plan, exchange: Exchange) -> Connection:
         caller = getcurrent()
         self._dialling.add(caller)
         try:
-            connection = self._dialler.dial(way, exchange)
+            connection = self._dialler.dial(plan.way, exchange)
         finally:
             self._dialling.discard(caller)
         self.dialled += 1
         if not self._cold:
-            connection.released = self._pools.setdefault(way, []).append
+            connection.released = plan.idle.append
         return connection
 
     def _stop_dialling(self, caller: greenlet, why: str) -> None:
         if caller in self._dialling:
             caller.throw(DialError(Outcome.PROBER_ERROR, why))
 
-    def _request(self, request: Request) -> tuple[Route, bytes]:
+    def _plan(self, request: Request) -> _Plan:
         key = (request.method, request.url, request.headers)
-        known = self._heads.get(key)
-        if known is None:
+        plan = self._plans.get(key)
+        if plan is None:
             way = wire.route(request.url, self._proxy)
-            known = way, wire.head(request, way)
-            if len(self._heads) >= _MAX_HEADS:
-                self._heads.clear()
-            self._heads[key] = known
-        way, head = known
-        return way, wire.whole(request.method, head, request.body)
+            plan = _Plan(way, wire.head(request, way), self._idle.setdefault(way, []))
+            if len(self._plans) >= _MAX_PLANS:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
 
     def _dialect(self, name: str) -> Dialect:
         if (dialect := self._dialects.get(name)) is None:

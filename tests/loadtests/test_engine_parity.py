@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.call import Call, Message, Secret, Target
+from aimon.call import Call, Message, Target
 from aimon.config.endpoint import Transport
 from aimon.probes import transport
 from aimon.result import Result, Source
+from aimon.secret import Secret
 from chat_wire import STREAM_HEAD, chunk, counted, event, read_request
 from engine_process import perform
 from peers import Peer
