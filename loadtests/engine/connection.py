@@ -150,7 +150,7 @@ class Connection:
     def record(self, *, cold: bool) -> Record:
         """What the connection was for the call that has just ended."""
         address, tls_version, certificate_expiry = self._peer
-        return Record(cold, "1.1", tls_version, certificate_expiry, address, self._stamped)
+        return Record(cold, self._response.http_version, tls_version, certificate_expiry, address, self._stamped)
 
     def interrupt(self, why: str) -> None:
         """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""

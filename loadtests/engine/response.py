@@ -19,6 +19,7 @@ class Response:
     Attributes:
         feed: takes the next bytes; raises httptools' errors for what is not HTTP.
         status: of the final answer (1xx are read past); 0 until its head is complete.
+        http_version: as the server gives it, such as `HTTP/1.1`; None until its head is complete.
         headers: lower-case names; what was sent twice is joined by commas.
         chunks: pieces of the body since they were last cleared.
         over: the answer is complete.
@@ -26,7 +27,9 @@ class Response:
         excess: something came after the end of the answer that nobody asked for.
     """
 
-    __slots__ = ("_parser", "chunks", "excess", "feed", "headers", "keep", "on_body", "over", "status")
+    __slots__ = (
+        "_parser", "chunks", "excess", "feed", "headers", "http_version", "keep", "on_body", "over", "status",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
@@ -40,6 +43,7 @@ class Response:
     def next(self) -> None:
         """Gets ready for the answer to the next request."""
         self.status = 0
+        self.http_version: str | None = None
         self.headers: dict[str, str] = {}
         self.over = False
         self.keep = False
@@ -54,11 +58,6 @@ class Response:
         headers = self.headers
         counted = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
         return self.status != 0 and not counted
-
-    @property
-    def http_version(self) -> str:
-        """Such as `1.1`."""
-        return self._parser.get_http_version()
 
     # Called by the parser
 
@@ -80,6 +79,7 @@ class Response:
         status = self._parser.get_status_code()
         if status >= 200 or status == 101:
             self.status = status
+            self.http_version = f"HTTP/{self._parser.get_http_version()}"
         else:
             self.headers = {}
 

@@ -40,7 +40,10 @@ def seen(result: Result) -> dict[str, Any]:
     """What must be equal, and which marks there are."""
     fields = {name: getattr(result, name) for name in result.__struct_fields__ if name not in OWN}
     marks = ("headers", "first_reasoning", "first_token", "last_token")
-    return fields | {f"has {mark}": getattr(result, mark) is not None for mark in marks}
+    fields |= {f"has {mark}": getattr(result, mark) is not None for mark in marks}
+    if result.connection is not None:
+        fields |= {"cold": result.connection.cold, "address": result.connection.address}
+    return fields
 
 
 def both(answer: list[bytes], dialect: str, *, stream: bool) -> tuple[Result, Result]:
@@ -79,6 +82,7 @@ def test_recordings(name: str) -> None:
     prober, engine = both(in_pieces(whole, name), dialect, stream=stream or recording.get("stream_asked", False))
     assert seen(engine) == seen(prober)
     assert engine.error == prober.error
+    assert [result.connection and result.connection.http_version for result in (engine, prober)] == ["HTTP/1.1"] * 2
 
 
 FAULTS = {
