@@ -4,6 +4,7 @@ An event loop reads late whenever it is busy, so the time after a read is the lo
 can tell with each read when the last of its bytes arrived; what the loop adds is then known, not measured.
 """
 
+import contextlib
 import socket
 import struct
 import sys
@@ -21,19 +22,16 @@ _CLOSE_NS = 20_000
 _ATTEMPTS = 4
 
 
-def enable_stamps(sock: socket.socket) -> bool:
-    """Asks the kernel to stamp what arrives on a socket; says whether it will."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    except OSError:  # a sandbox may refuse the option; the time after the read is what remains
-        return False
-    return True
+def enable_stamps(sock: socket.socket) -> None:
+    """Asks the kernel to stamp what arrives on a socket, where there is a kernel that can."""
+    if sys.platform.startswith("linux"):
+        # A sandbox may refuse the option; then `receive` returns no stamps, as on other systems.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
 
 
 def receive(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
-    """Reads once from a socket with stamps enabled.
+    """Reads once from a socket, and when what it reads had arrived if the socket has stamps.
 
     Args:
         sock: A non-blocking socket.

@@ -8,6 +8,7 @@ from typing import Literal
 
 import httpcore
 
+from aimon.probes.network.arrival import enable_stamps
 from aimon.probes.network.connect import connect_first
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.resolve import resolve
@@ -60,14 +61,14 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
         options = tuple(socket_options or ())
 
         def open_socket(family: int) -> socket.socket:
-            return _open(family, local_address, options)
+            return _open(family, local_address, options, stamps=self._stamps)
 
         addresses, self._marks.dns = await resolve(host, port, self._family, timeout)
         remaining = None if deadline is None else deadline - time.monotonic()
         sock, address, self._marks.connect = await connect_first(addresses, open_socket, remaining)
         self._marks.address = address.sockaddr[0]
         try:
-            return SocketStream(sock, self._marks, stamps=self._stamps, deadline=deadline)
+            return SocketStream(sock, self._marks, deadline)
         except BaseException:
             sock.close()
             raise
@@ -77,12 +78,17 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-def _open(family: int, local_address: str | None, options: tuple[httpcore.SOCKET_OPTION, ...]) -> socket.socket:
+def _open(
+    family: int, local_address: str | None, options: tuple[httpcore.SOCKET_OPTION, ...], *, stamps: bool
+) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         # Head and body are written apart; Nagle's algorithm would hold the second back for a round trip.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Before connecting, since the first socket that asks for stamps waits a moment until the kernel makes them.
+        if stamps:
+            enable_stamps(sock)
         for option in options:
             sock.setsockopt(*option)
         if local_address is not None:

@@ -18,8 +18,8 @@ class NetworkMarks:
         sent: The last byte of the request was handed to the kernel. Over HTTP/2 a body larger than the peer's
             first flow-control window goes on after this mark.
         last_arrival: The bytes returned by the last read reached the socket; 0.0 before the first.
-        stamped: Every arrival so far is the kernel's own time. Once false, some `last_arrival` was the time
-            right after the read, which holds the event loop's lag.
+        stamped: Every arrival since the request is the kernel's own time. Once false, some `last_arrival` was the
+            time right after the read, which holds the event loop's lag.
         lag: The longest time that the last bytes of a read had waited for it, seconds; under `watch_lag` also
             the longest that the event loop was late for anything.
         address: IP address of the peer.
@@ -43,9 +43,10 @@ class NetworkMarks:
     _answered: bool = field(default=False, init=False, repr=False)
 
     def wrote(self, at: float) -> None:
-        """Takes a write handed over at `at` for the request's end, until the first byte of an answer."""
+        """Takes what was handed over at `at` for the end of the request, until the first byte of an answer."""
         if not self._answered:
             self.sent = at
+            self.stamped = True
 
     def read(self, received: float, stamp: float | None) -> None:
         """Notes the arrival of what a read returned.

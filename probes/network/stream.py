@@ -5,11 +5,12 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import httpcore
 
-from aimon.probes.network.arrival import StampClock, enable_stamps, receive
+from aimon.probes.network.arrival import StampClock, receive
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.tls import TLSStream, start_tls
 
@@ -36,16 +37,15 @@ class SocketStream(httpcore.AsyncNetworkStream):
     Args:
         sock: The socket.
         marks: Where to note writes and arrivals.
-        stamps: Whether to use the kernel's arrival stamps where there are any.
         deadline: Until when TLS must be established too (seconds of `time.monotonic()`).
     """
 
-    def __init__(self, sock: socket.socket, marks: NetworkMarks, *, stamps: bool, deadline: float | None) -> None:
+    def __init__(self, sock: socket.socket, marks: NetworkMarks, deadline: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
         self._marks = marks
         self._deadline = deadline
-        self._clock = StampClock() if stamps and enable_stamps(sock) else None
+        self._clock = StampClock()
         self._chunks: deque[_Chunk] = deque()
         self._buffered = 0
         self._reading = False
@@ -94,7 +94,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
             try:
                 rest = rest[self._sock.send(rest) :]
             except BlockingIOError:
-                await self._until_writable(None if deadline is None else deadline - at)
+                await self._until_writable(deadline, timeout)
             except OSError as error:
                 raise httpcore.WriteError(_describe(error)) from error
             else:
@@ -145,23 +145,18 @@ class SocketStream(httpcore.AsyncNetworkStream):
 
     def _receive(self) -> None:
         """Takes one chunk off the socket, with its time; called by the loop when there is something."""
-        stamp = None
+        data = b""
         try:
-            if self._clock is None:
-                data = self._sock.recv(READ_BYTES)
-            else:
-                data, stamp = receive(self._sock, READ_BYTES)
+            data, stamp = receive(self._sock, READ_BYTES)
         except (BlockingIOError, InterruptedError):  # a spurious wake-up
             return
         except OSError as error:
             self._fault = error
         else:
-            if self._clock is None or stamp is None:
-                self._chunks.append(_Chunk(data, time.monotonic(), None))
-            else:
-                self._chunks.append(_Chunk(data, *self._clock.convert(stamp)))
+            times = (time.monotonic(), None) if stamp is None else self._clock.convert(stamp)
+            self._chunks.append(_Chunk(data, *times))
             self._buffered += len(data)
-        self._ended = self._fault is not None or not data
+        self._ended = not data
         if self._ended or self._buffered >= BUFFER_BYTES:
             self._pause()
         if self._reader is not None:
@@ -170,35 +165,37 @@ class SocketStream(httpcore.AsyncNetworkStream):
     async def _until_readable(self, timeout: float | None) -> None:
         self._reader = self._loop.create_future()
         try:
-            await _limited(self._reader, timeout, httpcore.ReadTimeout, "nothing arrived")
+            await _limited(
+                self._reader, timeout, lambda: httpcore.ReadTimeout(f"nothing arrived within {timeout:.3g} s")
+            )
         finally:
             self._reader = None
 
-    async def _until_writable(self, timeout: float | None) -> None:
+    async def _until_writable(self, deadline: float | None, timeout: float | None) -> None:
         self._writer = self._loop.create_future()
         self._loop.add_writer(self._sock, _settle, self._writer)
         try:
-            await _limited(self._writer, timeout, httpcore.WriteTimeout, "the request was not taken")
+            await _limited(
+                self._writer,
+                None if deadline is None else deadline - time.monotonic(),
+                lambda: httpcore.WriteTimeout(f"the request was not taken within {timeout:.3g} s"),
+            )
         finally:
             self._writer = None
             if self._sock.fileno() >= 0:
                 self._loop.remove_writer(self._sock)
 
 
-async def _limited(waiter: asyncio.Future[None], timeout: float | None, error: type[Exception], what: str) -> None:
+async def _limited(waiter: asyncio.Future[None], timeout: float | None, expired: Callable[[], Exception]) -> None:
     """Waits for a future of our own: a timer is all the limit needs, and less work than `asyncio.timeout`."""
     if timeout is None:
-        return await waiter
-    timeout = max(0.0, timeout)
-    timer = waiter.get_loop().call_later(timeout, _expire, waiter, error, f"{what} within {timeout:.3g} s")
+        await waiter
+        return
+    timer = waiter.get_loop().call_later(max(0.0, timeout), lambda: _settle(waiter, expired()))
     try:
-        return await waiter
+        await waiter
     finally:
         timer.cancel()
-
-
-def _expire(waiter: asyncio.Future[None], error: type[Exception], message: str) -> None:
-    _settle(waiter, error(message))
 
 
 def _settle(waiter: asyncio.Future[None], error: Exception | None = None) -> None:
