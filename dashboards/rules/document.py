@@ -51,11 +51,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that are evaluated one after the other, every `interval` (default: the server's)."""
+    """Rules that are evaluated one after the other."""
 
     name: str
     rules: tuple[Recording | Alert, ...]
-    interval: str | None = None
 
 
 def render(groups: Iterable[Group], *, runbook: str = RUNBOOK, note: str = "") -> str:
@@ -73,8 +72,7 @@ def render(groups: Iterable[Group], *, runbook: str = RUNBOOK, note: str = "") -
 
 def _group(group: Group, runbook: str) -> dict[str, Any]:
     rules = [_recording(rule) if isinstance(rule, Recording) else _alert(rule, runbook) for rule in group.rules]
-    every = {"interval": group.interval} if group.interval else {}
-    return {"name": group.name, **every, "rules": rules}
+    return {"name": group.name, "rules": rules}
 
 
 def _recording(rule: Recording) -> dict[str, Any]:

@@ -35,7 +35,6 @@ def cost(currency: str) -> Group:
             Recording(f"endpoint:{name}:increase{window}", f"sum by ({IDENTITY}) (increase({counter}[{window}]))")
             for window in COST_WINDOWS
         ),
-        interval="1m",
     )
 
 

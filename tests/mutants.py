@@ -1,0 +1,64 @@
+"""Mutants of alerting rules: each is one plausible mistake that the alerts' cases must notice."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FLIPPED = {">": "<", "<": ">", ">=": "<", "==": "!="}
+_COMPARISON = re.compile(r" (>=|==|>|<) ")
+# A threshold or a factor; not the digits of a name, a range or a bucket.
+_NUMBER = re.compile(r"(?<=[<>=] )([0-9.]+)|\b([0-9.]+)(?= \*)|(?<=quantile\()([0-9.]+)")
+_MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
+
+
+def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each mutant of an alerting rule, with what was done to it."""
+    for what, expr in _expressions(rule["expr"]):
+        yield what, {**rule, "expr": expr}
+    for name, value in rule["labels"].items():
+        changed = copy.deepcopy(rule)
+        changed["labels"][name] = "mutant"
+        yield f"label {name}={value} changed", changed
+    if "for" in rule:
+        yield "fires at once", {key: value for key, value in rule.items() if key != "for"}
+        yield "waits five times as long", {**rule, "for": f"{5 * int(rule['for'][:-1])}{rule['for'][-1]}"}
+
+
+def _expressions(expr: str) -> Iterator[tuple[str, str]]:
+    for match in _COMPARISON.finditer(expr):
+        yield f"{match[1]} turned round at {match.start()}", _with(expr, match, f" {_FLIPPED[match[1]]} ")
+    for match in _NUMBER.finditer(expr):
+        value = float(match[0])
+        others = (2.0,) if value == 0 else (2 * value, value / 2)
+        for other in others:
+            if "quantile" in expr[: match.start()][-20:] and other > 1:
+                continue
+            yield f"{match[0]} at {match.start()} becomes {other:g}", _with(expr, match, repr(other))
+    clauses = re.split(r"\s+and ", expr)
+    for left_out in clauses if len(clauses) > 1 else ():
+        yield f"without {left_out[:40]!r}", "\nand ".join(clause for clause in clauses if clause != left_out)
+    for name, operator, value in dict.fromkeys(_MATCHER.findall(expr)):
+        written = f'{name}{operator}"{value}"'
+        yield f"{written} matches another", expr.replace(written, f'{name}{operator}"mutant"')
+        members = value.split("|")
+        for member in members if len(members) > 1 else ():
+            rest = "|".join(each for each in members if each != member)
+            yield f"{written} without {member}", expr.replace(written, f'{name}{operator}"{rest}"')
+    for window in dict.fromkeys(re.findall(r"\[(\w+)\]", expr)):
+        yield f"[{window}] three times as long", expr.replace(f"[{window}]", f"[{3 * int(window[:-1])}{window[-1]}]")
+        yield f"[{window}] too short", expr.replace(f"[{window}]", "[1m]")
+    if ", model" in expr:
+        yield "models are added up", expr.replace(", model", "")
+    if re.search(r"\bsum \(", expr):
+        yield "nothing is added up", re.sub(r"\bsum \(", "(", expr)
+    if "absent(" in expr:
+        yield "there instead of absent", expr.replace("absent(", "(")
+
+
+def _with(expr: str, match: re.Match[str], text: str) -> str:
+    return expr[: match.start()] + text + expr[match.end() :]

@@ -1,0 +1,110 @@
+"""Cases for the alerts on the last probe and on the probing itself. promtool's clock begins at 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from promtool import Case, constant, series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CRITICAL = {"severity": "critical", "endpoint": "e", "model": "m"}
+WARNING = {"severity": "warning", "endpoint": "e", "model": "m"}
+INFO = {"severity": "info", "endpoint": "e", "model": "m"}
+DAY = 86400
+
+RUN = series("ai_probe_last_run_timestamp_seconds")
+WELL = series("ai_probe_success")
+SUCCESS = series("ai_probe_last_success_timestamp_seconds")
+INTERVAL = {series("ai_probe_interval_seconds"): constant(60)}
+
+
+def until(stop: float) -> Callable[[float], float]:
+    """The time, in seconds, up to a minute."""
+    return lambda minute: 60 * min(minute, stop)
+
+
+def step(before: float, after: float, when: float) -> Callable[[float], float]:
+    """A gauge that changes at a minute."""
+    return lambda minute: before if minute < when else after
+
+
+def _down(story: str, fires: bool, success: Callable[[float], float], last: float, at: float = 60) -> Case:
+    return Case("AIEndpointDown", story, {WELL: success, SUCCESS: until(last), **INTERVAL}, fires, CRITICAL, at)
+
+
+DOWN = [
+    _down("down since minute 30", True, step(1, 0, 30), 30, 36),
+    _down("not yet for three intervals and a minute", False, step(1, 0, 30), 30, 34),
+    _down("two failures", False, step(1, 0, 57.2), 57.2),
+    _down("well", False, constant(1), 60),
+    _down("well again, the timestamp is old", False, constant(1), 30),
+]
+
+
+def _certificate(alert: str, labels: dict[str, str], days: float) -> list[Case]:
+    def case(story: str, fires: bool, left: float, at: float = 60) -> Case:
+        return Case(alert, story, {series("ai_probe_ssl_earliest_cert_expiry"): constant(left)}, fires, labels, at)
+
+    return [
+        case("0.7 of the limit is left", True, 0.7 * days * DAY),
+        case("it has expired", True, 600),
+        case("1.6 times the limit is left", False, 1.6 * days * DAY),
+        case("since a moment ago", False, days * DAY + 50 * 60, 53),
+        case("for a while", True, days * DAY + 50 * 60, 58),
+    ]
+
+
+def _budget(alert: str, labels: dict[str, str], **fires: tuple[float, bool]) -> list[Case]:
+    spent = series("ai_probe_budget_spent_ratio")
+    return [Case(alert, story, {spent: constant(value)}, is_, labels) for story, (value, is_) in fires.items()]
+
+
+PROBER = [
+    Case("AIProberStopped", "since minute 30", {RUN: until(30), **INTERVAL}, True, CRITICAL, 36),
+    Case("AIProberStopped", "not yet", {RUN: until(30), **INTERVAL}, False, CRITICAL, 34),
+    Case("AIProberStopped", "two intervals", {RUN: until(57.2), **INTERVAL}, False, CRITICAL),
+    Case("AIProberStopped", "runs", {RUN: until(60), **INTERVAL}, False, CRITICAL),
+]
+
+GONE = {"severity": "critical"}
+MISSING = [
+    Case("AIProbesMissing", "probes", {RUN: until(90)}, False, GONE),
+    Case("AIProbesMissing", "gone a moment", {RUN: lambda m: m if m < 30 else None}, False, GONE, 42),
+    Case("AIProbesMissing", "gone", {RUN: lambda m: m if m < 30 else None}, True, GONE, 52),
+    Case("AIProbesMissing", "never any", {WELL: constant(1)}, True, GONE),
+]
+
+
+def _push(story: str, fires: bool, failed: Callable[[float], float], at: float = 60, job: str = "aimon-probe") -> Case:
+    pushed = {series("push_time_seconds", job): constant(1000), series("push_failure_time_seconds", job): failed}
+    return Case("AIPushFailing", story, pushed, fires, WARNING, at)
+
+
+UP = 'up{job="pushgateway", instance="gateway:9091"}'
+PUSHING = [
+    _push("the last push failed", True, constant(2000)),
+    _push("none failed", False, constant(0)),
+    _push("one failed before", False, constant(900)),
+    _push("somebody else's", False, constant(2000), job="backup"),
+    _push("a moment ago", False, step(0, 3000, 50), 50),
+    _push("and not again since", True, step(0, 3000, 50), 53),
+    Case("AIPushgatewayDown", "down", {UP: constant(0)}, True, GONE),
+    Case("AIPushgatewayDown", "up", {UP: constant(1)}, False, GONE),
+    Case("AIPushgatewayDown", "a moment", {UP: step(1, 0, 50)}, False, GONE, 51),
+    Case("AIPushgatewayDown", "longer", {UP: step(1, 0, 50)}, True, GONE, 54),
+    Case("AIPushgatewayDown", "another", {'up{job="node", instance="n"}': constant(0)}, False, GONE),
+    Case("Watchdog", "always", {UP: constant(1)}, True, {"severity": "none"}),
+]
+
+CASES = [
+    *DOWN,
+    *_certificate("AICertificateExpiring", WARNING, 14),
+    *_certificate("AICertificateExpiringSoon", CRITICAL, 3),
+    *_budget("AIProbeBudgetNearlySpent", INFO, much=(0.9, True), little=(0.5, False), all=(1.2, False)),
+    *_budget("AIProbeBudgetSpent", WARNING, all=(1.2, True), much=(0.7, False)),
+    *PROBER,
+    *MISSING,
+    *PUSHING,
+]
