@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from aimon.cli import config, demo, init, probe, rules, sim, status, version
+from aimon.cli import alerts, config, demo, init, probe, rules, sim, status, version
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+app.add_typer(alerts.app, name="alerts")
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.add_typer(config.app, name="config")

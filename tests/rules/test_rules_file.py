@@ -68,8 +68,8 @@ def test_objectives_become_alerts_of_their_endpoint() -> None:
     """Limits, short windows that hold three probes, and no alert that could never fire."""
     groups = ruleset.for_config(parse(WITH_OBJECTIVES))
     burns = [rule for group in groups for rule in group.rules if isinstance(rule, Alert) and "Burn" in rule.name]
-    qwen = [burn for burn in burns if burn.labels["endpoint"] == 'qwen-prod']
-    assert {burn.labels["endpoint"] for burn in burns} == {'qwen-prod', "fast"}
+    qwen = [burn for burn in burns if burn.labels["endpoint"] == "qwen-prod"]
+    assert {burn.labels["endpoint"] for burn in burns} == {"qwen-prod", "fast"}
     first = next(burn for burn in qwen if burn.name == "AIAvailabilityBurn" and burn.labels["window"] == "1h")
     # Five minutes between probes: the short window of 5 m would hold one of them.
     assert first.expr == (

@@ -1,0 +1,107 @@
+"""`aimon alerts`: does a page arrive; and from Alertmanager to a group robot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon.cli.console import note
+from aimon.cli.exits import INTERRUPTED, UNABLE, USAGE, Stop
+
+if TYPE_CHECKING:
+    from aimon.secret import Secret
+
+app = typer.Typer(help="Try the way of an alert, or pass alerts on.", no_args_is_help=True, rich_markup_mode=None)
+
+ROBOT_URL = "AIMON_ROBOT_URL"
+
+
+@app.command("test")
+def try_out(
+    alertmanager: Annotated[str, typer.Option(metavar="URL", help="Such as http://127.0.0.1:9093.")],
+    severity: Annotated[str, typer.Option(help="critical pages; warning and info do not.")] = "warning",
+    hold: Annotated[
+        str, typer.Option("--for", help="Resolve it after this; longer than group_wait, or nobody is told.")
+    ] = "60s",
+) -> None:
+    """Fire an alert that says that it is a test, say who gets it, and resolve it.
+
+    Exit codes: 0 it was active and is resolved; 1 it is silenced or inhibited; 2 usage; 3 no Alertmanager answers.
+    """
+    import time  # noqa: PLC0415  # start-up
+
+    from aimon.cli.exits import FAILED  # noqa: PLC0415
+    from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert  # noqa: PLC0415
+    from aimon.quantities import seconds  # noqa: PLC0415
+
+    try:
+        server, wait = Alertmanager(alertmanager), seconds(hold)
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon alerts test: {error}") from error
+    alert = TestAlert(severity)
+    try:
+        alert.fire(server)
+        try:
+            seen = alert.wait_until_seen(server)
+            receivers = ", ".join(receiver["name"] for receiver in seen["receivers"])
+            print(f"{seen['status']['state']}: severity {severity} goes to: {receivers}", flush=True)
+            if seen["status"]["state"] != "active":
+                raise Stop(FAILED, "a silence or an inhibition holds it back: nobody is told")
+            note(f"resolving it in {hold}; Ctrl-C does so at once")
+            time.sleep(wait)
+        finally:
+            alert.resolve(server)
+        print("resolved")
+    except AlertmanagerError as error:
+        raise Stop(UNABLE, str(error)) from error
+
+
+@app.command()
+def bridge(
+    to: Annotated[str, typer.Option(help="Kind of robot: wecom, dingtalk or feishu.")],
+    url_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"File with the robot's URL (else ${ROBOT_URL}): it is secret.")
+    ] = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT for Alertmanager's webhook, path /alerts.")] = "127.0.0.1:9465",
+    no_auth: Annotated[bool, typer.Option(help="Allow --listen on an address that others can reach.")] = False,
+) -> None:
+    """Pass Alertmanager's notifications on to a group robot, until stopped."""
+    from aimon.dashboards.bridge import ROBOTS, Robot, server  # noqa: PLC0415  # start-up
+    from aimon.probes.listen import is_loopback, split_address  # noqa: PLC0415
+
+    if to not in ROBOTS:
+        raise Stop(USAGE, f"--to {to}: there is no such robot; write one of {', '.join(ROBOTS)}")
+    try:
+        host, port = split_address(listen)
+        robot = Robot(to, _robot_url(url_file))
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon alerts bridge: {error}") from error
+    if not is_loopback(host) and not no_auth:
+        raise Stop(USAGE, f"--listen {listen}: others can reach that address: add --no-auth if that is meant")
+    try:
+        listening = server(robot, host, port, note)
+    except OSError as error:
+        raise Stop(UNABLE, f"{listen}: {error.strerror or error}: choose another --listen") from error
+    with listening:
+        note(f"bridge: http://{listen}/alerts to a {to} robot")
+        try:
+            listening.serve_forever()
+        except KeyboardInterrupt:
+            raise Stop(INTERRUPTED) from None
+
+
+def _robot_url(path: Path | None) -> Secret:
+    from aimon.secret import Secret  # noqa: PLC0415  # start-up
+
+    if path is None:
+        url = os.environ.get(ROBOT_URL, "")
+        if not url:
+            raise ValueError(f"no robot: give --url-file, or set {ROBOT_URL}")
+        return Secret(url.strip())
+    try:
+        return Secret(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--url-file {path}: {getattr(error, 'strerror', None) or 'not text'}") from error
