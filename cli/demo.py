@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from http import HTTPStatus
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from aimon.result import Result
     from aimon.simulator import SimulatorProcess
 
-ROUNDS = 12
-PAUSE = 0.3
+# As many as a P95 needs, and still over in a quarter of a minute.
+ROUNDS = 20
+PAUSE = 0.05
+# With it the flaky one fails 6 times out of the first 20, first in the third round and again in the last.
+SEED = 24
 
 _CONFIG = """\
 region: demo
@@ -48,6 +52,9 @@ endpoints:
     prices: {{input: 1, output: 2, currency: CNY}}
 """
 
+# Counts, availability and costs: a few lines of a page of some hundred.
+_METRICS = re.compile(r"ai_(api_requests_total|api_cost_yuan_total|probe_availability_ratio\{.*window=.1h).*(?<! 0\.0)")
+
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End by itself; so it does where stdin is no terminal.")] = False,
@@ -58,17 +65,19 @@ def demo(
     the exit code is 0 all the same.
     """
     try:
+        # The server is of no use in this process: it says here, before anything starts, whether it could be had.
+        import aimon.simulator.server  # noqa: F401, PLC0415
         from aimon.simulator import Profile, SimulatorProcess  # noqa: PLC0415  # start-up
     except ModuleNotFoundError as error:
         raise Stop(UNABLE, f"the demo needs {error.name}: pip install 'aimon[sim]'") from error
     profiles = (
         Profile("healthy", ttft=0.15, ttft_sigma=0.2, itl=0.01),
-        Profile("slow", ttft=0.7, ttft_sigma=0.3, itl=0.03),
+        Profile("slow", ttft=0.45, ttft_sigma=0.2, itl=0.03),
         Profile("flaky", ttft=0.2, ttft_sigma=0.3, itl=0.01),
     )
-    with TemporaryDirectory(prefix="aimon-demo-") as folder, SimulatorProcess(*profiles, seed=7) as simulator:
-        simulator.add_faults("rate_limited:profile=flaky,share=0.25,retry_after=2", "cut:profile=flaky,share=0.2")
-        _run(Path(folder), simulator, for_ever=not once and sys.stdin.isatty())
+    with TemporaryDirectory(prefix="aimon-demo-") as folder, SimulatorProcess(*profiles, seed=SEED) as simulator:
+        simulator.add_faults("rate_limited:profile=flaky,share=0.15,retry_after=2", "cut:profile=flaky,share=0.2")
+        _run(Path(folder), simulator, for_ever=not once and sys.stdin is not None and sys.stdin.isatty())
 
 
 def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
@@ -83,53 +92,54 @@ def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
     state = SqliteState(selection.watched(), History(folder / "history.db"))
     try:
         with Listener("127.0.0.1", 0, {"/metrics": lambda: _metrics(state)}) as listener:
-            print(f"The configuration, {config}:\n\n{_indented(config.read_text())}")
-            print(f"Three simulated providers, {ROUNDS} rounds of probes. What a round shows: . well, x failed.\n")
-            results = _probe(selection, state, ROUNDS)
-            _show(results, state, listener.url)
+            print(f"The configuration, {config} (it goes when this ends):\n\n{_indented(config.read_text())}")
+            print(f"Three simulated providers, {ROUNDS} rounds of probes: latency, or what went wrong.\n")
+            _show(_probe(selection, state), state, listener.url)
             while for_ever:
-                print("\nProbing goes on until Ctrl-C.")
-                _show(_probe(selection, state, ROUNDS), state, listener.url)
+                print(f"\nMore rounds, until Ctrl-C; metrics meanwhile: {listener.url}/metrics\n")
+                _show(_probe(selection, state), state, listener.url)
     except KeyboardInterrupt:
+        # How this demo is meant to end where somebody watches it.
         print()
     finally:
         state.close()
     _what_next()
 
 
-def _probe(selection: Selection, state: SqliteState, rounds: int) -> list[Result]:
+def _probe(selection: Selection, state: SqliteState) -> list[Result]:
     """Runs the rounds; returns the Results of the last."""
-    from aimon.cli.advice import reason  # noqa: PLC0415  # start-up
-    from aimon.outcome import Outcome  # noqa: PLC0415
+    from aimon.cli.rounds import progress  # noqa: PLC0415  # start-up
     from aimon.probes.probe import Prober  # noqa: PLC0415
     from aimon.probes.sweep import sweep  # noqa: PLC0415
 
     results: list[Result] = []
-    for i in range(rounds):
-        results = asyncio.run(sweep(selection.endpoints, Prober(redactor=selection.redactor())))
-        results = [selection.prices.cost(result) for result in results]
-        state.record(results)
-        marks = " ".join(f"{r.endpoint} {'.' if r.outcome is Outcome.OK else 'x'}" for r in results)
-        failures = ", ".join(f"{r.endpoint}: {r.outcome} ({reason(r)})" for r in results if r.outcome is not Outcome.OK)
-        print(f"  round {i + 1:2}/{rounds}  {marks}  {failures}".rstrip(), flush=True)
-        time.sleep(PAUSE)
+    with progress(ROUNDS) as show:
+        for _ in range(ROUNDS):
+            results = asyncio.run(sweep(selection.endpoints, Prober(redactor=selection.redactor())))
+            results = [selection.prices.cost(result) for result in results]
+            state.record(results)
+            show(results)
+            time.sleep(PAUSE)
     return results
 
 
 def _show(results: list[Result], state: SqliteState, url: str) -> None:
-    from aimon import export  # noqa: PLC0415  # start-up
-    from aimon.cli import status, table  # noqa: PLC0415
-    from aimon.probes.standing import standings  # noqa: PLC0415
+    from aimon.cli import standings, table  # noqa: PLC0415  # start-up
+    from aimon.probes import standing  # noqa: PLC0415
 
     print("\nThe last round, as aimon probe shows it:\n")
     table.show(results)
-    print("\nAll rounds, as aimon status shows them (n<20 is a quantile of too few samples, which is withheld):\n")
-    status.show(standings(state.history, (), ["1h"], last=30, now=time.time()))
-    text = export.render(state.totals())[0].decode()
-    wanted = ("ai_api_requests_total", "ai_api_time_to_first_token_seconds_count", "ai_api_cost_yuan_total")
-    lines = [line for line in text.splitlines() if line.startswith(wanted) and not line.endswith(" 0.0")]
-    print(f"\nThe same in Prometheus' format, at {url}/metrics while this runs:\n")
-    print(_indented("\n".join(lines)))
+    print("\nAll rounds, as aimon status shows them:\n")
+    standings.show(standing.standings(state.history, (), ["1h"], last=30, now=time.time()))
+    print(
+        "\nA 429 is the account's limit and not the provider's failure: it has a rate of\n"
+        "its own and does not count against uptime. A quantile that needs more successes\n"
+        "than there are is withheld.\n\n"
+        f"The same for Prometheus, at {url}/metrics while this runs:\n"
+    )
+    _, page, _ = _metrics(state)
+    lines = filter(_METRICS.fullmatch, page.decode().splitlines())
+    print(_indented("\n".join(lines)), end="")
 
 
 def _metrics(state: SqliteState) -> Page:
@@ -142,12 +152,13 @@ def _metrics(state: SqliteState) -> Page:
 
 def _what_next() -> None:
     print(
-        "What to do next:\n"
-        "  aimon init                               writes a commented aimon.yaml; it notices keys in the environment\n"
-        "  aimon config check && aimon probe        probes your own endpoints once\n"
-        "  aimon status                             what the history says of them\n"
-        "  aimon probe --push http://GATEWAY:9091   from cron, every minute\n"
-        "  aimon probe --every 30s --listen 127.0.0.1:9464   a prober that Prometheus scrapes"
+        "\nWhat to do next:\n"
+        "  aimon init                               write a commented aimon.yaml\n"
+        "  aimon config check && aimon probe        probe your own endpoints once\n"
+        "  aimon status                             see what the history says of them\n"
+        "  aimon probe --every 30s --listen :9464   run a prober that Prometheus scrapes\n"
+        "or a line for cron:\n"
+        "  * * * * *  aimon probe -c /etc/aimon/aimon.yaml --push http://127.0.0.1:9091\n"
     )
     console.note("flaky failed on purpose, so the demo's exit code is 0")
 

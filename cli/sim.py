@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
 
 def sim(
     host: Annotated[str, typer.Option(help="Address; the control endpoints have no password.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.")] = 8399,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8399,
     ttft: Annotated[str | None, typer.Option(help="Wait before the first token, such as 200ms.")] = None,
     itl: Annotated[str | None, typer.Option(help="Gap between tokens, such as 10ms.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Tokens in an answer that is not an echo.")] = None,
     slots: Annotated[int | None, typer.Option(help="Requests served at once; the rest wait in a queue.")] = None,
-    rps: Annotated[float | None, typer.Option(help="Requests a second before it answers 429.")] = None,
+    rps: Annotated[
+        float | None, typer.Option(help="Requests a second before it answers 429.")
+    ] = None,
     tpm: Annotated[int | None, typer.Option(help="Tokens a minute before it answers 429.")] = None,
     vendor: Annotated[str | None, typer.Option(help="Whose headers and error bodies to send, such as openai.")] = None,
     key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable with the key it asks for.")] = None,
@@ -48,13 +51,15 @@ def sim(
             key=os.environ[key_env] if key_env else None,
         )
         rules = [rule_from_text(text) for text in fault or ()]
-        serve(profile, rules=rules, host=host, port=port, seed=seed, ready=_ready)
+        serve(profile, rules=rules, host=host, port=port, seed=seed, ready=partial(_ready, key_env=key_env))
     except SettingError as error:
         raise Stop(USAGE, str(error)) from error
     except OSError as error:
-        raise Stop(UNABLE, f"{host}:{port}: {error.strerror or error}: choose another --port") from error
+        why = (error.strerror or str(error)).partition(" (while attempting")[0]  # which says the address again
+        raise Stop(UNABLE, f"{host}:{port}: {why}: choose another --host or --port") from error
 
 
-def _ready(simulator: Simulator) -> None:
+def _ready(simulator: Simulator, key_env: str | None) -> None:
     print(f"simulator: {simulator.url}", flush=True)
-    note(f"try: aimon probe --dialect openai-chat --base-url {simulator.url}/v1 --model sim-1")
+    key = f" --api-key-env {key_env}" if key_env else ""
+    note(f"try: aimon probe --dialect openai-chat --base-url {simulator.url}/v1 --model sim-1{key}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from aimon.cli import console
@@ -31,13 +32,14 @@ def show(results: Sequence[Result]) -> None:
         for result in results:
             print(line(result))
         return
+    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+
     out = console.tables()
     out.print(_table(results))
     for result in results:
         if result.outcome is not Outcome.OK:
-            colour = _COLOURS[result.fault]
-            out.print(f"[bold {colour}]{result.endpoint}[/]: ", end="")
-            out.print(f"{reason(result)}. {advice(result)}".removeprefix(". "), markup=False, soft_wrap=True)
+            name = (result.endpoint, f"bold {_COLOURS[result.fault]}")
+            out.print(Text.assemble(name, ": ", f"{reason(result)}. {advice(result)}".removeprefix(". ")))
 
 
 def line(result: Result) -> str:
@@ -61,7 +63,9 @@ def money(value: float | None, currency: str | None) -> str:
     """An amount with its currency; a dash where it is not known."""
     if value is None:
         return "-"
-    amount = f"{value:.2f}" if value >= 1 else f"{value:.3g}"
+    # Two digits that mean something, and never an exponent: a probe costs a small part of a cent.
+    digits = 2 if value == 0 or value >= 0.1 else 1 - math.floor(math.log10(value))
+    amount = f"{value:.{digits}f}"
     return f"{amount} {currency}"
 
 

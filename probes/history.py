@@ -167,6 +167,15 @@ class History:
         )
         return list(map(Sample._make, rows))
 
+    def latest(self, identity: Identity, count: int) -> list[Sample]:
+        """The last `count` results of an endpoint, however old, oldest first."""
+        rows = self.database.query(
+            "SELECT started_at, outcome, latency, ttft FROM results "
+            "WHERE endpoint_id = ? ORDER BY started_at DESC, record_id DESC LIMIT ?",
+            (self._id(identity), count),
+        )
+        return list(map(Sample._make, reversed(rows)))
+
     def last(self, identity: Identity) -> Last:
         """The latest of an endpoint; all None if it was never probed."""
         times = self.database.query(

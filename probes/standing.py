@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from aimon.outcome import Outcome
+from aimon.probes.history import DAY
 from aimon.probes.windows import WINDOWS, windows
 
 if TYPE_CHECKING:
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
     from aimon.metrics import Identity
     from aimon.probes.history import History
     from aimon.probes.windows import Window
+    from aimon.result import Result
 
 # A prober that skips two runs may be late; one that skips three has stopped.
 _MISSED = 3
 _SHORTEST_GAP = 60.0
+# Where too few runs tell the beat.
+_LONGEST_SILENCE = DAY
+_RUNS_FOR_GAP = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,10 @@ class Standing:
         recent: the outcomes of its last runs, oldest first.
         windows: what it did, for each window asked for.
         age: seconds since its last probe ended; None if it never did.
-        gap: the usual seconds between its probes; None below three.
+        gap: the usual seconds between its runs; None below three.
         spent: what its probes have cost since 00:00 UTC; None where nothing was priced.
         currency: of `spent`.
+        probe: the last one that was made, in full.
     """
 
     identity: Identity
@@ -43,11 +49,14 @@ class Standing:
     gap: float | None
     spent: float | None
     currency: str | None
+    probe: Result | None
 
     @property
     def stale(self) -> bool:
         """Whether its prober seems to have stopped: then its availability says nothing about now."""
-        return self.age is not None and self.gap is not None and self.age > _MISSED * max(self.gap, _SHORTEST_GAP)
+        if self.age is None:
+            return False
+        return self.age > (_LONGEST_SILENCE if self.gap is None else _MISSED * max(self.gap, _SHORTEST_GAP))
 
     @property
     def state(self) -> str:
@@ -106,19 +115,24 @@ def standings(
 
 def _standing(history: History, identity: Identity, lengths: Sequence[str], last: int, now: float) -> Standing:
     latest = history.last(identity)
-    samples = history.samples(identity, now - WINDOWS["30d"])[-max(last, 10) :]
-    starts = [sample.started_at for sample in samples]
-    gaps = [b - a for a, b in pairwise(starts)]
+    samples = history.latest(identity, max(last, _RUNS_FOR_GAP))
     currency = next((r.currency for r in reversed(history.recent(identity, last)) if r.currency), None)
     return Standing(
         identity,
         tuple(Outcome(sample.outcome) for sample in samples[-last:]),
         tuple(windows(history, identity, now, [WINDOWS[name] for name in lengths])),
         None if latest.run_at is None else now - latest.run_at,
-        median(gaps) if len(gaps) > 1 else None,
+        _usual_gap([sample.started_at for sample in samples]),
         None if currency is None else history.spent_today(identity.endpoint, currency, now),
         currency,
+        latest.probe,
     )
+
+
+def _usual_gap(starts: Sequence[float]) -> float | None:
+    """The 90th percentile: canaries follow each other closely, and an outage of the prober is no habit."""
+    gaps = sorted(b - a for a, b in pairwise(starts))
+    return gaps[math.ceil(0.9 * len(gaps)) - 1] if len(gaps) > 1 else None
 
 
 def _window(window: Window) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import sys
 
 from aimon.simulator.profile import profile_from_mapping
@@ -12,6 +13,8 @@ from aimon.simulator.server import Simulator
 
 def main() -> None:
     """Runs a simulator as the first line of standard input says."""
+    # A Ctrl-C reaches the whole foreground group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = json.loads(sys.stdin.readline())
     profiles = [profile_from_mapping(values) for values in settings["profiles"]]
     with Simulator(*profiles, **settings["options"]) as simulator:

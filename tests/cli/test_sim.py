@@ -1,0 +1,115 @@
+"""`aimon sim`: the simulated provider as a command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimon.simulator import Control
+from services import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from command import Command
+
+KEY = "sk-a-key-that-nobody-may-see"
+
+
+@contextmanager
+def running(
+    run_aimon: Command, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """The simulator's address, and the probe that it proposes; it must end well on Ctrl-C."""
+    aimon = Path(sys.executable).with_name("aimon")
+    with subprocess.Popen(
+        [aimon, "sim", "--port", "0", *arguments],
+        env={**run_aimon.env, **(env or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            url = process.stdout.readline().removeprefix("simulator: ").strip()
+            proposed = process.stderr.readline().removeprefix("try: aimon ").strip()
+            yield url, shlex.split(proposed)
+        finally:
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=20)
+    assert (process.returncode, *rest) == (0, "", "")
+
+
+def test_what_it_proposes_works(run_aimon: Command) -> None:
+    """Its example is a probe that succeeds, with the TTFT that was asked for."""
+    with running(run_aimon, "--ttft", "300ms", "--itl", "5ms") as (_, probe):
+        [result] = [json.loads(run_aimon(*probe, "--json").stdout)]
+    assert result["outcome"] == "ok"
+    assert 0.3 <= result["ttft_s"] < 2
+
+
+def test_faults_and_limits(run_aimon: Command) -> None:
+    """A fault that strikes once, and after that a limit of one request every ten seconds."""
+    with running(run_aimon, "--fault", "overloaded:count=1", "--rps", "0.1", "--vendor", "openai") as (_, probe):
+        outcomes = [json.loads(run_aimon(*probe, "--json").stdout)["outcome"] for _ in range(3)]
+    assert outcomes[0] == "overloaded"
+    assert outcomes[-1] == "rate_limited"
+
+
+def test_it_asks_for_the_key_of_a_variable(run_aimon: Command) -> None:
+    """With it calls are let in, without they are 401; the key is in no argument."""
+    env = {"SIM_KEY": KEY}
+    with running(run_aimon, "--key-env", "SIM_KEY", env=env) as (url, probe):
+        assert probe[-2:] == ["--api-key-env", "SIM_KEY"]
+        assert json.loads(run_aimon(*probe[:-2], "--json").stdout)["outcome"] == "unauthorized"
+        done = run_aimon(*probe, "--json", env=env)
+        assert Control(url).truth().by_outcome == {"unauthorized": 1, "ok": 1}
+    assert json.loads(done.stdout)["outcome"] == "ok"
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ttft", "soon"], "ttft: 'soon' is no duration; write 200ms"),
+        (["--fault", "no_such_fault"], "unknown name 'no_such_fault'; known: close, reset"),
+        (["--fault", "cut:share=lots"], "share: 'lots' is no number"),
+        (["--vendor", "acme"], "vendor: 'acme' is not one of openai"),
+        (["--rps", "0"], "must be more than 0"),
+        (["--key-env", "NOT_SET"], "--key-env NOT_SET: the variable is not set: export NOT_SET="),
+        (["--port", "70000"], "--port': Input should be less than or equal to 65535"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], said: str, run_aimon: Command) -> None:
+    """Exit code 2, and what to write instead."""
+    done = run_aimon("sim", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_a_port_that_is_taken(run_aimon: Command) -> None:
+    """Exit code 3, with the address and what to do."""
+    with running(run_aimon) as (url, _):
+        port = url.rsplit(":", 1)[1]
+        done = run_aimon("sim", "--port", port)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"127.0.0.1:{port}: Address already in use: choose another --host or --port\n"
+
+
+def test_without_its_extra(run_aimon: Command, tmp_path: Path) -> None:
+    """Where Starlette or uvicorn are missing, it says what to install; so does the demo."""
+    # A package that can't be imported is to Python what one that is not there is.
+    (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('no', name='starlette')")
+    for command, what in ((["sim", "--port", str(free_port())], "simulator"), (["demo", "--once"], "demo")):
+        done = run_aimon(*command, env={"PYTHONPATH": str(tmp_path)})
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr == f"the {what} needs starlette: pip install 'aimon[sim]'\n"
