@@ -22,9 +22,7 @@ def sim(
     itl: Annotated[str | None, typer.Option(help="Gap between tokens, such as 10ms.")] = None,
     tokens: Annotated[int | None, typer.Option(help="Tokens in an answer that is not an echo.")] = None,
     slots: Annotated[int | None, typer.Option(help="Requests served at once; the rest wait in a queue.")] = None,
-    rps: Annotated[
-        float | None, typer.Option(help="Requests a second before it answers 429.")
-    ] = None,
+    rps: Annotated[float | None, typer.Option(help="Requests a second before it answers 429.")] = None,
     tpm: Annotated[int | None, typer.Option(help="Tokens a minute before it answers 429.")] = None,
     vendor: Annotated[str | None, typer.Option(help="Whose headers and error bodies to send, such as openai.")] = None,
     key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable with the key it asks for.")] = None,
