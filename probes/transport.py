@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 from aimon import dialects
 from aimon.exchange import Exchange
 from aimon.outcome import Outcome
-from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TLSError, watch_lag
+from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TLSError, keep_stamping, watch_lag
 from aimon.probes.proxies import proxy_for
 from aimon.probes.trust import ssl_context
 from aimon.result import Connection
@@ -35,6 +35,7 @@ _IP_VERSIONS = {"any": None, "4": 4, "6": 6}
 
 async def warm_up(targets: Iterable[tuple[Target, Transport]]) -> None:
     """Loads what the first call of each kind would load: else the calls beside it would wait and call it latency."""
+    keep_stamping()
     "localhost".encode("idna")
     for target, transport in targets:
         dialects.get(target.dialect)

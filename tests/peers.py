@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import select
 import socket
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
+
+from aimon.probes.network import keep_stamping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong"
+DESCRIPTORS = Path("/dev/fd")
 # A test that waits longer than this for its peer has failed.
 PATIENCE = 10.0
 
@@ -105,6 +110,16 @@ def reset(connection: socket.socket) -> None:
     """Closes with RST instead of FIN."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+@contextlib.contextmanager
+def nothing_left_open() -> Iterator[None]:
+    """Whatever is done inside, as many descriptors are open at the end as at the beginning."""
+    keep_stamping()  # stays open by design
+    before = sum(1 for _ in DESCRIPTORS.iterdir())
+    yield
+    gc.collect()
+    assert sum(1 for _ in DESCRIPTORS.iterdir()) == before
 
 
 @contextlib.contextmanager

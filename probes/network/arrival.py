@@ -4,7 +4,9 @@ An event loop reads late whenever it is busy, so the time after a read is the lo
 can tell with each read when the last of its bytes arrived; what the loop adds is then known, not measured.
 """
 
+import atexit
 import contextlib
+import functools
 import socket
 import struct
 import sys
@@ -28,6 +30,19 @@ def enable_stamps(sock: socket.socket) -> None:
         # A sandbox may refuse the option; then `receive` returns no stamps, as on other systems.
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+
+@functools.cache
+def keep_stamping() -> None:
+    """Has the kernel stamp for as long as this process lives.
+
+    Linux begins a moment after the first socket asks and stops with the last, so what arrives within a
+    millisecond of the first connection, and of each that comes after a pause, would go without a stamp. One more
+    socket, which nothing is ever sent to, keeps stamps going between the calls.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    enable_stamps(sock)
+    atexit.register(sock.close)
 
 
 def receive(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import httpcore
 
-from aimon.probes.network.arrival import enable_stamps
+from aimon.probes.network.arrival import enable_stamps, keep_stamping
 from aimon.probes.network.connect import connect_first
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.resolve import resolve
@@ -86,8 +86,8 @@ def _open(
         sock.setblocking(False)
         # Head and body are written apart; Nagle's algorithm would hold the second back for a round trip.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # Before connecting, since the first socket that asks for stamps waits a moment until the kernel makes them.
         if stamps:
+            keep_stamping()
             enable_stamps(sock)
         for option in options:
             sock.setsockopt(*option)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimon.probes.network import NetworkBackend, NetworkMarks, arrival, watch_lag
-from aimon.probes.network.arrival import StampClock, enable_stamps, receive
+from aimon.probes.network.arrival import StampClock, enable_stamps, keep_stamping, receive
 from certificates import Authority, over_tls
 from peers import PATIENCE, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import httpcore
 
 BLOCKED = 0.05
@@ -29,8 +27,9 @@ stamps_only = pytest.mark.skipif(sys.platform != "linux", reason="only Linux sta
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _stamping() -> Iterator[None]:
-    """The kernel stamps from here on: it begins a moment after the first socket asks, and ends with the last."""
+def _stamping() -> None:
+    """The kernel stamps before a test begins, which it does a moment after it was asked."""
+    keep_stamping()
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as near:
         far, _ = listener.accept()
         with far:
@@ -39,7 +38,6 @@ def _stamping() -> Iterator[None]:
                 far.sendall(b"?")
                 if receive(near, 1)[1] is not None:
                     break
-            yield
 
 
 class Writer:

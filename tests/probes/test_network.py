@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import ssl
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -14,21 +12,28 @@ import httpcore
 import pytest
 
 from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TCPError, connect
-from peers import PATIENCE, Peer, answer, black_hole, deaf, read_head, reset, until_closed, unused_port
+from peers import (
+    PATIENCE,
+    Peer,
+    answer,
+    black_hole,
+    deaf,
+    nothing_left_open,
+    read_head,
+    reset,
+    until_closed,
+    unused_port,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DESCRIPTORS = Path("/dev/fd")
-
 
 @pytest.fixture(autouse=True)
 def _all_closed() -> Iterator[None]:
-    """Whatever a test did, no descriptor is left open."""
-    before = sum(1 for _ in DESCRIPTORS.iterdir())
-    yield
-    gc.collect()
-    assert sum(1 for _ in DESCRIPTORS.iterdir()) == before
+    """Whatever a test does, it leaves nothing open."""
+    with nothing_left_open():
+        yield
 
 
 def fetch(url: str, marks: NetworkMarks, **timeouts: float) -> bytes:

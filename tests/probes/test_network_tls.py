@@ -12,11 +12,11 @@ import pytest
 
 from aimon.probes.network import NetworkBackend, NetworkMarks, TLSError
 from certificates import Authority, expiry, over_tls
-from peers import PATIENCE, Peer, answer, read_head, relay, reset, until_closed
+from peers import PATIENCE, Peer, answer, nothing_left_open, read_head, relay, reset, until_closed
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DAY = dt.timedelta(days=1)
 
@@ -25,6 +25,13 @@ DAY = dt.timedelta(days=1)
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who signs the certificates of these tests."""
     return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(autouse=True)
+def _all_closed() -> Iterator[None]:
+    """Whatever a test does, it leaves nothing open."""
+    with nothing_left_open():
+        yield
 
 
 def fetch(
