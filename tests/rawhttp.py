@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import socket
-import ssl
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import ssl
 
 PATHS = {
     "openai-chat": "/v1/chat/completions",
@@ -23,7 +25,7 @@ PATHS = {
 
 @dataclass
 class Reply:
-    """What came back, and how it ended: clean, short (the connection closed too early), reset, silent."""
+    """What came back, and how it ended: clean, short (the connection closed too early), reset, unfinished."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Reply:
 
 
 def post(url: str, body: Any, headers: dict[str, str] | None = None, *, timeout: float = 5.0) -> Reply:
-    """Posts JSON (or bytes) over a connection of its own and reads until that ends or is silent for `timeout`."""
+    """Posts JSON (or bytes) over a connection of its own and reads until it ends, at most `timeout` seconds."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return request("POST", url, data, headers, timeout=timeout)
 
@@ -68,7 +70,7 @@ def request(
     timeout: float = 5.0,
     context: ssl.SSLContext | None = None,
 ) -> Reply:
-    """Makes one request over a connection of its own and reads until that ends or is silent for `timeout`."""
+    """Makes one request over a connection of its own and reads until it ends, at most `timeout` seconds."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"host: {parts.netloc}", "connection: close"]
@@ -77,7 +79,7 @@ def request(
         connection = context.wrap_socket(plain, server_hostname=parts.hostname) if context else plain
         with connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode() + data)
-            return _read(connection)
+            return _read(connection, time.monotonic() + timeout)
 
 
 def ask(
@@ -129,14 +131,15 @@ def read_events(body: bytes) -> list[tuple[str, str]]:
     return events
 
 
-def _read(connection: socket.socket) -> Reply:
+def _read(connection: socket.socket, deadline: float) -> Reply:
     reply = Reply()
     try:
         while received := connection.recv(1 << 16):
             reply.raw += received
             reply.arrivals.append((time.monotonic(), received))
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
     except TimeoutError:
-        reply.ended = "silent"
+        reply.ended = "unfinished"
     except ConnectionResetError:
         reply.ended = "reset"
     head, separator, rest = reply.raw.partition(b"\r\n\r\n")

@@ -91,7 +91,7 @@ def test_mistakes_in_json(values: Any, message: str) -> None:
 
 def _picks(book: FaultBook, requests: int) -> list[str | None]:
     found = (book.pick("p", "m", "openai-chat", streamed=True) for _ in range(requests))
-    return [rule and rule.fault for rule in found]
+    return [rule.fault if rule else None for rule in found]
 
 
 def test_count_and_order() -> None:
