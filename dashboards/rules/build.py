@@ -1,8 +1,12 @@
-"""Writes the static default set: `python -m aimon.dashboards.rules.build` (with --check it only compares)."""
+"""Writes the static default set, plain and for the Prometheus Operator: `python -m aimon.dashboards.rules.build`.
+
+With --check it only compares.
+"""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Final
 
@@ -13,20 +17,38 @@ NOTE: Final = """\
 The default rules of aimon, in CNY; `aimon rules --config aimon.yaml` makes a set with your currency and objectives.
 Generated: change dashboards/rules and run `python -m aimon.dashboards.rules.build`.\
 """
-PATH: Final = Path(__file__).resolve().parent.parent / "prometheus" / "rules" / "aimon.yml"
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+PATH: Final = _ROOT / "dashboards" / "prometheus" / "rules" / "aimon.yml"
+OPERATOR_PATH: Final = _ROOT / "deploy" / "kubernetes" / "base" / "prometheusrule.yaml"
+_RESOURCE: Final = """\
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: aimon
+  labels: {release: prometheus}
+spec:
+"""
+
+
+def files() -> dict[Path, str]:
+    """What is written where."""
+    groups = ruleset.default()
+    comment = "".join(f"# {line}\n" for line in NOTE.splitlines())
+    return {
+        PATH: render(groups, note=NOTE),
+        OPERATOR_PATH: comment + _RESOURCE + textwrap.indent(render(groups), "  "),
+    }
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the file, or with --check says whether it is what it should be."""
-    text = render(ruleset.default(), note=NOTE)
-    if "--check" in arguments:
-        same = PATH.is_file() and PATH.read_text(encoding="utf-8") == text
-        print(f"{PATH.name}: {'as generated' if same else 'not as generated'}")
-        return 0 if same else 1
-    PATH.parent.mkdir(parents=True, exist_ok=True)
-    PATH.write_text(text, encoding="utf-8")
-    print(f"{PATH.name}: written")
-    return 0
+    """Writes the files, or with --check says whether they are what they should be."""
+    different = [path for path, text in files().items() if not path.is_file() or path.read_text("utf-8") != text]
+    for path in different:
+        print(f"{path.name}: {'not as generated' if '--check' in arguments else 'written'}")
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files()[path], encoding="utf-8")
+    return 1 if different and "--check" in arguments else 0
 
 
 if __name__ == "__main__":
