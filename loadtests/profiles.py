@@ -1,0 +1,39 @@
+"""Profiles: how the load of a test goes over time. Pure."""
+
+from __future__ import annotations
+
+from aimon.loadtests.engine.schedule import Phase
+
+# Seconds, where neither --duration nor --requests says.
+DURATIONS = {"smoke": 10.0, "steady": 60.0, "ramp": 120.0, "spike": 60.0, "soak": 3600.0, "capacity": 120.0}
+SMOKE_REQUESTS = 5
+NAMES = tuple(DURATIONS)
+
+_SPIKE = 4.0
+_SPIKE_SHARE = 0.2
+
+
+def phases(profile: str, rate: float, duration: float, warmup: float = 0.0) -> tuple[Phase, ...]:
+    """The rates of an open loop.
+
+    `smoke`, `steady` and `soak` hold the rate, and differ in length. `ramp` goes up to it from a tenth, evenly.
+    `spike` holds it, with four times as much in the middle fifth.
+
+    Args:
+        profile: one of NAMES but `capacity`, which looks for its rates while it runs.
+        rate: calls per second.
+        duration: seconds that count.
+        warmup: seconds before them.
+
+    Raises:
+        ValueError: there is no such profile.
+    """
+    before = (Phase(warmup, rate / 10 if profile == "ramp" else rate),) if warmup else ()
+    if profile in ("smoke", "steady", "soak"):
+        return (*before, Phase(duration, rate))
+    if profile == "ramp":
+        return (*before, Phase(duration, rate / 10, rate))
+    if profile == "spike":
+        calm = duration * (1 - _SPIKE_SHARE) / 2
+        return (*before, Phase(calm, rate), Phase(duration * _SPIKE_SHARE, rate * _SPIKE), Phase(calm, rate))
+    raise ValueError(f"profile {profile!r} has no schedule: there are {', '.join(NAMES)}")

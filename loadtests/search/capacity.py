@@ -1,0 +1,126 @@
+"""The highest rate that is served: doubling until it is not, then closing in.
+
+A rate counts as served if its step met the objectives and its latency did not grow (`trend`). Beyond capacity the
+growth itself tells the capacity, r / (1 + slope), so the search goes there and not to the middle: it ends after a
+few steps whatever rate it began with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from aimon.loadtests.search.trend import Trend
+
+TOLERANCE = 0.04
+_GROWTH = 2.0
+# How far beside an estimate the next rate lies: on its near side, so that both ends close in.
+_ASIDE = 0.015
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step at one rate showed.
+
+    Attributes:
+        rate: calls per second asked for.
+        served: successes per second.
+        met: whether all objectives were met.
+        trend: how latency from schedule went.
+        why: what was wrong, for people; empty if nothing was.
+        limited: the client, and not the endpoint, was what could not keep up.
+    """
+
+    rate: float
+    served: float
+    met: bool
+    trend: Trend
+    why: str = ""
+    limited: bool = False
+
+    @property
+    def held(self) -> bool:
+        """Whether the endpoint held this rate."""
+        return self.met and not self.trend.growing
+
+    @property
+    def estimate(self) -> float | None:
+        """The capacity that the growth of the latency tells; None where it did not grow."""
+        return self.rate / (1 + self.trend.slope) if self.trend.growing else None
+
+
+@dataclass(slots=True)
+class Capacity:
+    """What a search found: the capacity lies from `low` (held) to `high` (not held); None is not known."""
+
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float | None:
+        """The highest rate that was held."""
+        return self.low
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        steps = [asdict(step) | {"held": step.held, "trend": step.trend.slope} for step in self.steps]
+        return {"rate": self.rate, "low": self.low, "high": self.high, "why": self.why, "steps": steps}
+
+
+def search(
+    start: float, *, most: float = 1e5, most_steps: int = 20, found: Capacity | None = None
+) -> Generator[float, Step, Capacity]:
+    """Yields the next rate to try, is sent what came of it, and returns the capacity.
+
+    Args:
+        start: the first rate, per second.
+        most: no rate above this one is tried.
+        most_steps: after so many steps it returns what it knows.
+        found: filled as the search goes on, for whoever ends it early.
+    """
+    found = Capacity() if found is None else found
+    rate = min(start, most)
+    estimates: list[float] = []
+    while len(found.steps) < most_steps:
+        step = yield rate
+        found.steps.append(step)
+        if step.held:
+            found.low = max(found.low or 0.0, rate)
+        elif step.limited:
+            found.why = f"the client could not keep up at {rate:g}/s: the endpoint may be able to do more"
+            return found
+        else:
+            found.high = rate if found.high is None else min(found.high, rate)
+            if (estimate := step.estimate) is not None:
+                estimates.append(estimate)
+        if found.low is not None and found.low >= most:
+            found.why = f"{most:g}/s, the highest rate that was allowed, was held"
+            return found
+        if found.low is not None and found.high is not None and found.high <= found.low * (1 + TOLERANCE):
+            return found
+        rate = min(_next(found, estimates, start), most)
+        if rate < start / 1e4:
+            break
+    found.why = "it was not held at any rate" if found.low is None else "it ended before low and high were close"
+    return found
+
+
+def _next(found: Capacity, estimates: list[float], start: float) -> float:
+    low, high = found.low, found.high
+    if high is None:
+        return (low or start) * _GROWTH
+    inside = [estimate for estimate in estimates if (low or 0.0) < estimate < high]
+    if inside:
+        # The latest was measured nearest to the capacity.
+        estimate = inside[-1]
+        below, above = estimate * (1 - _ASIDE), estimate * (1 + _ASIDE)
+        if low is None or below > low * (1 + _ASIDE / 2):
+            return below
+        if above < high * (1 - _ASIDE / 2):
+            return above
+    return high / _GROWTH if low is None else (low * high) ** 0.5

@@ -1,0 +1,150 @@
+"""Everything that a load test counts of its calls, as one record that merges and travels between processes.
+
+Latencies are those of successes alone: a refusal that comes back in a millisecond must not flatter a percentile,
+nor a deadline spoil it. What failed is counted by its outcome.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Self
+
+from aimon.loadtests.statistics.histogram import Histogram
+from aimon.outcome import Outcome
+from aimon.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aimon.result import Result
+
+SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot", "lag", "start_lateness")
+_SECOND = ("sent", "ended", "ok", "output_tokens")
+_COUNTS = ("input_tokens", "output_tokens", "good", "not_started", "unpriced")
+
+
+class Tally:
+    """Counts of calls.
+
+    Attributes:
+        outcomes: how many calls had which outcome; their sum is what was sent.
+        series: a histogram of seconds for each of SERIES. Those of the calls hold successes; `lag` and
+            `start_lateness` are the client's own and hold all calls.
+        counts: tokens, calls that met every objective on one call (`good`), arrivals that could not start
+            (`not_started`), and successes whose cost is not known (`unpriced`).
+        cost: of all calls whose cost is known, in `currency`.
+        seconds: by second of the run: calls sent, ended and ok, and output tokens.
+    """
+
+    def __init__(self, good: Callable[[Result], bool] = lambda _: True) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.series = {name: Histogram() for name in SERIES}
+        self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
+        self.cost = 0.0
+        self.currency: str | None = None
+        self.seconds: dict[int, dict[str, int]] = {}
+        self._good = good
+
+    @property
+    def sent(self) -> int:
+        """Calls that were made, whatever came of them."""
+        return self.outcomes.total()
+
+    @property
+    def ok(self) -> int:
+        """Calls that succeeded."""
+        return self.outcomes[Outcome.OK]
+
+    def observe(self, result: Result, began: float, *, gaps: Iterable[float] | None = None) -> None:
+        """Counts one call.
+
+        Args:
+            result: the call.
+            began: unix time at which the run began.
+            gaps: between its arrivals, in seconds; without them they are taken from `result.arrivals`, whose
+                buckets make a gap's quantile good to 2.2 %.
+        """
+        self.outcomes[result.outcome.value] += 1
+        self.series["start_lateness"].record(max(0.0, -result.scheduled))
+        if result.self_lag is not None:
+            self.series["lag"].record(max(0.0, result.self_lag))
+        tokens = result.usage.output or 0
+        self.counts["input_tokens"] += result.usage.input or 0
+        self.counts["output_tokens"] += tokens
+        if result.cost is not None:
+            self.cost += result.cost
+            self.currency = result.currency
+        self._second(result.started_at - began)["sent"] += 1
+        ended = self._second(result.started_at - began + result.end)
+        ended["ended"] += 1
+        ended["output_tokens"] += tokens
+        if result.outcome is Outcome.OK:
+            ended["ok"] += 1
+            self.counts["unpriced"] += result.cost is None
+            self._succeeded(result, gaps)
+
+    def _succeeded(self, result: Result, gaps: Iterable[float] | None) -> None:
+        self.counts["good"] += self._good(result)
+        self.series["latency"].record(result.latency)
+        self.series["latency_from_schedule"].record(result.latency_from_schedule)
+        for name, value in (("ttft", result.ttft), ("tpot", result.tpot)):
+            if value is not None:
+                self.series[name].record(value)
+        itl = self.series["itl"]
+        if gaps is not None:
+            for gap in gaps:
+                itl.record(gap)
+        elif (arrivals := result.arrivals) is not None:
+            middles = {_middle(i): count for i, count in arrivals.buckets.items()}
+            itl.record_many(middles, total=arrivals.sum, largest=arrivals.max)
+
+    def merge(self, other: Tally) -> None:
+        """Adds another's calls.
+
+        Raises:
+            ValueError: both have costs, in different currencies.
+        """
+        if self.currency and other.currency and self.currency != other.currency:
+            raise ValueError(f"costs in {self.currency} and in {other.currency} have no sum")
+        self.currency = self.currency or other.currency
+        self.cost += other.cost
+        self.outcomes.update(other.outcomes)
+        self.counts.update(other.counts)
+        for name, histogram in other.series.items():
+            self.series[name].merge(histogram)
+        for second, counts in other.seconds.items():
+            own = self._second(second)
+            for name, count in counts.items():
+                own[name] += count
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values, without loss."""
+        return {
+            "outcomes": dict(self.outcomes),
+            "series": {name: histogram.dump() for name, histogram in self.series.items()},
+            "counts": dict(self.counts),
+            "cost": self.cost,
+            "currency": self.currency,
+            "seconds": self.seconds,
+        }
+
+    @classmethod
+    def load(cls, dumped: Mapping[str, Any]) -> Self:
+        """The inverse of `dump`; keys may have become text on the way, as JSON's do."""
+        tally = cls()
+        tally.outcomes.update(dumped["outcomes"])
+        tally.counts.update(dumped["counts"])
+        tally.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
+        tally.cost, tally.currency = dumped["cost"], dumped["currency"]
+        tally.seconds = {int(second): dict(counts) for second, counts in dumped["seconds"].items()}
+        return tally
+
+    def _second(self, offset: float) -> dict[str, int]:
+        second = max(0, int(offset))
+        if (counts := self.seconds.get(second)) is None:
+            counts = self.seconds[second] = dict.fromkeys(_SECOND, 0)
+        return counts
+
+
+def _middle(bucket: int) -> float:
+    return float(GAP_BASE * 2 ** ((bucket - 0.5) / GAP_BUCKETS_PER_OCTAVE)) if bucket else GAP_BASE
