@@ -33,7 +33,7 @@ class Options:
 
 
 def probe(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Endpoints (default: all).")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Endpoints (default: all).")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a Result on stdout.")] = False,
     push: Annotated[str | None, typer.Option(help="Push to this Pushgateway, such as http://127.0.0.1:9091.")] = None,

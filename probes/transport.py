@@ -17,7 +17,15 @@ from anyio.lowlevel import checkpoint
 from aimon import dialects
 from aimon.exchange import Exchange
 from aimon.outcome import Outcome
-from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TLSError, keep_stamping, watch_lag
+from aimon.probes.network import (
+    NetworkBackend,
+    NetworkMarks,
+    ResolveError,
+    TCPError,
+    TLSError,
+    keep_stamping,
+    watch_lag,
+)
 from aimon.probes.proxies import proxy_for
 from aimon.probes.trust import ssl_context
 from aimon.result import Connection
@@ -167,6 +175,8 @@ def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
             return Outcome.TLS, message
         case httpcore.ConnectTimeout():
             return Outcome.TIMEOUT_CONNECT, message
+        case TCPError(reason="local"):
+            return Outcome.PROBER_ERROR, message  # no descriptor or port left: this machine's fault
         case httpcore.ConnectError():
             return Outcome.CONNECT, message
         case httpcore.ProxyError():

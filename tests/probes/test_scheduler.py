@@ -1,0 +1,143 @@
+"""The beat of the scheduler: stable, without overlap, drained at the end, and honest about being late."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimon.call import Message, Target, Timeouts
+from aimon.config.endpoint import Canary, Endpoint
+from aimon.probes.scheduler import Scheduler, next_beat, offset
+from aimon.probes.sweep import sweep
+from results import a_result
+
+if TYPE_CHECKING:
+    from aimon.result import Result
+
+
+def endpoint(name: str, interval: float = 0.05, canaries: int = 1) -> Endpoint:
+    """An endpoint that nobody calls."""
+    target = Target(name, "custom", "openai-chat", "http://127.0.0.1:1/v1", "m")
+    questions = tuple(Canary(f"c{i}", (Message("user", "hi"),)) for i in range(canaries))
+    return Endpoint(target, questions, interval=interval, timeouts=Timeouts(0.1, 0.1, 0.1))
+
+
+class Prober:
+    """Stands for the network: notes who is called when, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.under_way = 0
+        self.most = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def probe(self, asked: Endpoint, canary: Canary, *, scheduled: float | None = None) -> Result:
+        """One call, noted."""
+        assert scheduled is None or scheduled <= time.monotonic() + 0.001
+        self.calls.append(f"{asked.name} {canary.name}")
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await self.gate.wait()
+            await asyncio.sleep(0)
+        finally:
+            self.under_way -= 1
+        return a_result()
+
+
+async def until(holds: Any) -> None:
+    """Lets the loop run until something holds, for at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  # what it waits for is the scheduler's own state
+            await asyncio.sleep(0.005)
+
+
+@given(st.floats(1e9, 2e9), st.floats(1, 86400), st.floats(0, 1, exclude_max=True))
+def test_the_next_beat_is_within_an_interval_and_on_the_grid(now: float, interval: float, part: float) -> None:
+    """After now, at most an interval later, and at the same phase whenever it is asked."""
+    phase = part * interval
+    beat = next_beat(now, interval, phase)
+    assert now - 1e-3 <= beat <= now + interval + 1e-3
+    assert next_beat(beat + interval / 2, interval, phase) == pytest.approx(beat + interval, rel=1e-12)
+
+
+def test_offsets_are_stable_and_spread() -> None:
+    """The same after every restart, and no crowd in any tenth of the interval."""
+    offsets = [offset(f"endpoint-{i}", 60.0) for i in range(1000)]
+    assert offsets == [offset(f"endpoint-{i}", 60.0) for i in range(1000)]
+    tenths = [sum(int(o // 6) == tenth for o in offsets) for tenth in range(10)]
+    assert min(tenths) > 60
+    assert max(tenths) < 140
+
+
+def test_every_endpoint_at_once_then_again_and_the_last_one_ends() -> None:
+    """All are probed at the start and again; stop lets the probes under way finish and starts no more."""
+
+    async def main() -> tuple[Prober, list[str]]:
+        prober, seen = Prober(), list[str]()
+
+        async def take(asked: Endpoint, _: Result) -> None:
+            seen.append(asked.name)
+
+        scheduler = Scheduler([endpoint("a"), endpoint("b", canaries=2)], prober, take)  # type: ignore[arg-type]
+        running = asyncio.create_task(scheduler.run())
+        await until(lambda: seen.count("a") >= 3 and seen.count("b") >= 4)
+        prober.gate.clear()
+        await until(lambda: prober.under_way == 2)
+        scheduler.stop()
+        calls = len(prober.calls)
+        prober.gate.set()
+        await running
+        assert len(prober.calls) - calls <= 1  # the second canary of a round that had begun
+        return prober, seen
+
+    prober, seen = asyncio.run(main())
+    assert len(seen) == len(prober.calls)
+    assert prober.calls[:1] == ["a c0"]
+    assert prober.most == 2
+
+
+def test_no_overlap_and_the_heartbeat_stands_still_when_one_hangs() -> None:
+    """A probe that does not end is not joined by another, and the scheduler no longer claims to be well."""
+
+    async def main() -> None:
+        prober = Prober()
+
+        async def take(_: Endpoint, __: Result) -> None:
+            return
+
+        scheduler = Scheduler([endpoint("a")], prober, take)  # type: ignore[arg-type]
+        prober.gate.clear()
+        running = asyncio.create_task(scheduler.run())
+        await until(lambda: prober.under_way == 1)
+        first = scheduler.heartbeat
+        assert first > 0
+        await asyncio.sleep(2.2)  # two heartbeats after the probe was due to have ended
+        assert scheduler.heartbeat - first < 1.5
+        assert prober.calls == ["a c0"]
+        scheduler.stop()
+        prober.gate.set()
+        await running
+
+    asyncio.run(main())
+
+
+def test_a_sweep_keeps_the_order_and_the_cap() -> None:
+    """Results in the order of the endpoints, canaries in turn, never more under way than allowed."""
+
+    async def main() -> tuple[Prober, list[Result], list[Result]]:
+        prober, told = Prober(), list[Any]()
+        endpoints = [endpoint(f"e{i}", canaries=2) for i in range(12)]
+        results = await sweep(endpoints, prober, concurrency=3, on_result=told.append)  # type: ignore[arg-type]
+        return prober, results, told
+
+    prober, results, told = asyncio.run(main())
+    assert len(results) == len(told) == 24
+    assert prober.most <= 3
+    assert [call.split()[1] for call in prober.calls if call.startswith("e5 ")] == ["c0", "c1"]
