@@ -10,11 +10,10 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from aimon import __version__, families
+from aimon import families
 from aimon.cli import console
 from aimon.cli.exits import GOOD, INTERRUPTED, UNABLE, Stop
-from aimon.cli.once import announce
-from aimon.metrics import Gauges
+from aimon.cli.once import announce, build_info
 from aimon.probes import publish
 from aimon.probes.listen import Listener
 from aimon.probes.probe import Prober
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from aimon.cli.probe import Options
     from aimon.cli.select import Selection
     from aimon.config.endpoint import Endpoint
+    from aimon.metrics import Gauges
     from aimon.probes.listen import Page
     from aimon.probes.recorder import Recorder
     from aimon.result import Result
@@ -45,6 +45,7 @@ def run_loop(selection: Selection, recorder: Recorder, options: Options) -> int:
 class _Loop:
     def __init__(self, selection: Selection, recorder: Recorder, options: Options) -> None:
         self._currency = selection.currency
+        self._endpoints = selection.endpoints
         self._recorder = recorder
         self._options = options
         self._healthy = True
@@ -121,10 +122,13 @@ class _Loop:
         return self._recorder.state.spent_today(Watched.of(endpoint, self._currency), time.time())
 
     def _gauges(self) -> Gauges:
-        gauges = Gauges()
+        gauges = build_info()
+        under_way = self._scheduler.under_way
+        for endpoint in self._endpoints:
+            identity = Watched.of(endpoint, self._currency).identity
+            gauges.set(families.IN_FLIGHT, float(endpoint.name in under_way), **identity.labels)
         gauges.set(families.SCHEDULER_HEARTBEAT, self._scheduler.heartbeat)
         gauges.set(families.SCHEDULER_LAG, self._scheduler.lag)
-        gauges.set(families.BUILD_INFO, 1, version=__version__)
         return gauges
 
     def _listener(self, host: str, port: int) -> Listener:

@@ -7,8 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from aimon import __version__, families
 from aimon.cli import console
 from aimon.cli.exits import FAILED, GOOD, INTERRUPTED, UNABLE
+from aimon.metrics import Gauges
 from aimon.outcome import Outcome
 from aimon.probes import publish
 from aimon.probes.probe import Prober
@@ -48,11 +50,18 @@ def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
         recorder.record(results)
         if options.junit is not None:
             write_junit(results, options)
-        recorder.publish()
+        recorder.publish(build_info())
     except PublishError as error:
         console.note(f"aimon: {error}")
         unable = True
     return _exit_code(results, interrupted=interrupted, unable=unable)
+
+
+def build_info() -> Gauges:
+    """Which aimon it is that publishes."""
+    gauges = Gauges()
+    gauges.set(families.BUILD_INFO, 1, version=__version__)
+    return gauges
 
 
 def announce(selection: Selection, recorder: Recorder) -> bool:

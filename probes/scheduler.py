@@ -44,6 +44,7 @@ class Scheduler:
         heartbeat: unix time at which every endpoint was last known to be served in time; it stands still when
             one is overdue, so that a scheduler that hangs can't look alive.
         lag: seconds by which the last probe started after its time.
+        under_way: names of the endpoints that are being probed.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Scheduler:
     ) -> None:
         self.heartbeat = 0.0
         self.lag = 0.0
+        self.under_way: set[str] = set()
         self._endpoints = endpoints
         self._prober = prober
         self._on_result = on_result
@@ -96,7 +98,11 @@ class Scheduler:
         async with self._places:
             for canary in endpoint.canaries:
                 self.lag = max(0.0, time.monotonic() - due)
-                result = await self._prober.probe(endpoint, canary, scheduled=due)
+                self.under_way.add(endpoint.name)
+                try:
+                    result = await self._prober.probe(endpoint, canary, scheduled=due)
+                finally:
+                    self.under_way.discard(endpoint.name)
                 await self._on_result(endpoint, result)
                 due = time.monotonic()
 
