@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +76,21 @@ def test_compose_names_only_what_it_defines() -> None:
     for name, secret in STACK["secrets"].items():
         assert secret == {"file": f"./secrets/{name}"}
         assert name in script
+
+
+def test_the_script_makes_each_secret_once(tmp_path: Path) -> None:
+    """A random password that stays on the second run, empty files for the rest, in a folder closed to others."""
+    script = tmp_path / "secrets.sh"
+    shutil.copy(COMPOSE.parent / "secrets.sh", script)
+    first, second = (subprocess.run([script], capture_output=True, text=True, check=True).stdout for _ in range(2))
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    password = made.pop("grafana_admin_password")
+    assert re.fullmatch("[0-9a-f]{48}", password)
+    assert password not in first + second
+    assert (tmp_path / "secrets").stat().st_mode & 0o077 == 0
+    assert made == dict.fromkeys(set(STACK["secrets"]) - {"grafana_admin_password"}, "")
+    assert "user admin" in first
+    assert "user admin" not in second
 
 
 def test_compose_has_no_password() -> None:

@@ -124,7 +124,6 @@ def stack(servers: Servers, pager: Pager, bridge: int, folder: Path) -> tuple[Pr
             "127.0.0.1:9090": f"127.0.0.1:{prometheus.port}",
         },
     )
-    prometheus.reload()
     return prometheus, gateway
 
 
@@ -219,6 +218,8 @@ def _rule(name: str, fault: str) -> str:
 def _stays_silent(prometheus: Prometheus, pager: Pager, batch: Batch) -> None:
     """All endpoints are well for some time, and nothing but the Watchdog fires."""
     everyone = len(FAULTS) + 2
+    batch.record()
+    prometheus.reload()  # from here on with the shipped configuration: there is something to be seen
     batch.until(
         lambda: (
             prometheus.value("count(ai_probe_success == 1) or vector(0)") == everyone

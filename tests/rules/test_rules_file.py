@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+import burn_cases
 from aimon.config.loader import parse
 from aimon.dashboards.rules import build, recording, ruleset
 from aimon.dashboards.rules.document import Alert, Recording, render
@@ -99,6 +101,14 @@ def test_every_alert_is_in_the_runbook() -> None:
     assert headings == {alert.name for alert in ALERTS}
 
 
+def test_every_alert_is_in_the_overview() -> None:
+    """docs/alerting.md names each with its severity, and none that does not exist."""
+    rows = [line for line in (ROOT / "docs" / "alerting.md").read_text("utf-8").splitlines() if line[:3] == "| `"]
+    named = {name: row.split("|")[3] for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert set(named) == {alert.name for alert in ALERTS}
+    assert all(alert.severity in named[alert.name] for alert in ALERTS)
+
+
 def test_every_metric_exists() -> None:
     """What the rules read is in the table of metrics, is recorded, or is Prometheus' or the Pushgateway's own."""
     recorded = {rule.record for rule in RULES if isinstance(rule, Recording)}
@@ -165,3 +175,36 @@ def test_a_real_prometheus_loads_all_and_finds_them_healthy(servers: Servers) ->
     assert {rule["health"] for rule in loaded} == {"ok"}
     watchdog = prometheus.wait_until('ALERTS{alertname="Watchdog", alertstate="firing"}')
     assert [sample.labels["severity"] for sample in watchdog] == ["none"]
+
+
+def test_objectives_of_a_configuration_fire_as_the_default_ones(
+    tmp_path: Path, require_binary: Callable[[str], Path]
+) -> None:
+    """Endpoint e with the default set's objectives passes its cases, beside one that promises more."""
+    config = parse(
+        """
+endpoints:
+  - {name: e, preset: openai, model: m, api_key: "${NOT_SET}", slo: {availability: 99.5%, latency_p99: 10s}}
+  - {name: f, preset: openai, model: m, api_key: "${NOT_SET}", slo: {availability: 99.99%, latency_p99: 1s}}
+"""
+    )
+    document: dict[str, Any] = yaml.safe_load(render(ruleset.for_config(config)))
+    rules = [rule for group in document["groups"] for rule in group["rules"]]
+    chosen = [rule for rule in rules if "record" in rule or "Burn" in rule["alert"]]
+    outcome = run(require_binary("promtool"), tmp_path, {"groups": [{"name": "all", "rules": chosen}]}, _quick_cases())
+    assert outcome.passed, outcome.output
+
+
+def _quick_cases() -> list[Case]:
+    return [replace(case, steps=case.steps[:1]) for case in burn_cases.CASES if case.labels["window"] in {"1h", "6h"}]
+
+
+@pytest.mark.requires_binary("promtool")
+def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
+    """prometheus.yml is valid with the rules where it looks for them, and the glob matches (an empty one passes)."""
+    text = (build.PATH.parent.parent / "prometheus.yml").read_text(encoding="utf-8")
+    path = tmp_path / "prometheus.yml"
+    path.write_text(text.replace("/etc/prometheus/rules", str(build.PATH.parent)))
+    checked = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert f"{len(RULES)} rules found" in checked.stdout + checked.stderr
