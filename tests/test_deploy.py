@@ -56,6 +56,8 @@ def test_compose_services_are_pinned_checked_and_kept_in(name: str) -> None:
 def test_every_file_that_compose_mounts_exists() -> None:
     """Docker would make a folder of what is missing, and the service would start without its configuration."""
     mounts = [volume for service in STACK["services"].values() for volume in service.get("volumes", [])]
+    # A variable stands for its default.
+    mounts = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", mount) for mount in mounts]
     files = {mount.split(":")[0] for mount in mounts if mount.startswith(".")}
     assert len(files) >= 8
     missing = [file for file in files if not (COMPOSE.parent / file).exists()]
@@ -181,6 +183,16 @@ def test_kustomizations_name_files_that_exist(folder: str) -> None:
     assert {path.name for path in place.glob("*.yaml")} - {"kustomization.yaml"} == {
         each for each in [*document["resources"], *generated] if each.endswith(".yaml")
     }
+
+
+@pytest.mark.parametrize("place", sorted((ROOT / "dashboards" / "grafana").glob("*/*")), ids=lambda place: place.name)
+def test_every_dashboard_is_a_config_map(place: Path) -> None:
+    """One for each file of a language and currency, small enough for one, with the label of Grafana's sidecar."""
+    document = yaml.safe_load((place / "kustomization.yaml").read_text("utf-8"))
+    files = [file for each in document["configMapGenerator"] for file in each["files"]]
+    assert sorted(files) == sorted(path.name for path in place.glob("*.json"))
+    assert all((place / file).stat().st_size < 1_000_000 for file in files)
+    assert document["generatorOptions"]["labels"] == {"grafana_dashboard": "1"}
 
 
 def test_the_operator_gets_the_same_rules() -> None:
