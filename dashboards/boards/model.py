@@ -1,0 +1,81 @@
+"""What a dashboard is made of here: texts in two languages, queries, panels, rows, boards."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["stat", "lines", "bars", "stacked", "states", "table"]
+LANGUAGES = ("en", "zh")
+
+
+class Text(NamedTuple):
+    """One text in each language."""
+
+    en: str
+    zh: str
+
+    def get(self, language: str) -> str:
+        """The text in one of LANGUAGES."""
+        return self.zh if language == "zh" else self.en
+
+
+class Query(NamedTuple):
+    """PromQL and what its series are called. Instant queries give one value, at the end of the range."""
+
+    expr: str
+    legend: str = "__auto"
+    instant: bool = False
+
+
+class Step(NamedTuple):
+    """The colour from a value on; the first step of a scale has no value."""
+
+    value: float | None
+    color: str
+
+
+class State(NamedTuple):
+    """What a value is called and how it is coloured."""
+
+    value: int
+    text: Text
+    color: str
+
+
+class Panel(NamedTuple):
+    """One panel. `about` says what it shows; the metric it comes from is named in it.
+
+    `interval` is the least time between two points, `since` replaces the dashboard's time range.
+    """
+
+    kind: Kind
+    title: Text
+    about: Text
+    queries: tuple[Query, ...]
+    unit: str
+    width: int = 12
+    height: int = 8
+    steps: tuple[Step, ...] = ()
+    states: tuple[State, ...] = ()
+    interval: str = "1m"
+    since: str | None = None
+    decimals: int | None = None
+    max: float | None = None
+
+
+class Row(NamedTuple):
+    """A headline and the panels under it."""
+
+    title: Text
+    panels: tuple[Panel, ...]
+
+
+class Board(NamedTuple):
+    """One dashboard. `jobs` is the metric whose jobs it offers; a load test's board also lets one choose a run."""
+
+    slug: str
+    title: Text
+    about: Text
+    rows: tuple[Row, ...]
+    jobs: str
+    runs: bool = False

@@ -1,0 +1,160 @@
+"""The committed dashboards: as generated, whole, and by the rules of Grafana's dashboard-linter."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import promql_parser
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from aimon import families
+from aimon.dashboards import build
+from dashboard_files import NAMES, interpolated, load, panels, queries
+
+ENGLISH = [name for name in NAMES if name.startswith("en/")]
+# What a load test found holds for production, whose job is another.
+_ANY_JOB = re.compile(r"ai_loadtest_(capacity|limit)_\w+")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+def test_the_committed_files_are_those_that_the_code_makes() -> None:
+    """Regenerating changes nothing."""
+    assert {name: (build.FOLDER / name).read_text(encoding="utf-8") for name in NAMES} == build.dashboards()
+
+
+def test_check_tells_of_a_stale_file(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--check` fails while a file is missing and passes once all are written."""
+    monkeypatch.setattr(build, "FOLDER", tmp_path)
+    assert build.main(["--check"]) == 1
+    assert "en/cny/overview.json" in capsys.readouterr().out
+    assert build.main([]) == 0
+    assert build.main(["--check"]) == 0
+
+
+def test_there_are_four_boards_in_two_languages_and_two_currencies() -> None:
+    """Nothing is missing from the set."""
+    boards = ("endpoint", "loadtest", "overview", "tokens")
+    expected = [f"{lang}/{money}/{board}.json" for lang in ("en", "zh") for money in ("cny", "usd") for board in boards]
+    assert expected == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_sdk_reads_what_it_wrote(name: str) -> None:
+    """Decoding and encoding gives the same document: nothing is in it that the schema does not know."""
+    register_default_plugins()
+    again = json.loads(json.dumps(Dashboard.from_json(load(name)), cls=JSONEncoder))
+    for shown in (*again["links"], *again["annotations"]["list"]):
+        # The SDK writes its only value of this whatever it has read.
+        assert shown.pop("placement") == "inControlsMenu"
+    assert again == load(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_identities(name: str) -> None:
+    """Fixed uids, panels with ids of their own, and links to all the other boards of that language."""
+    dashboard = load(name)
+    language, _, file = name.split("/")
+    suffix = "" if language == "en" else "-zh"
+    assert dashboard["uid"] == f"aimon-{file.removesuffix('.json')}{suffix}"
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids))
+    linked = {link["url"] for link in dashboard["links"]}
+    all_boards = {f"/d/aimon-{board}{suffix}" for board in ("overview", "endpoint", "tokens", "loadtest")}
+    assert linked == all_boards - {f"/d/{dashboard['uid']}"}
+    assert all(link["includeVars"] and link["keepTime"] for link in dashboard["links"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_panels_lie_side_by_side(name: str) -> None:
+    """No panel leaves the grid or covers another."""
+    taken: set[tuple[int, int]] = set()
+    for panel in load(name)["panels"]:
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert place["x"] + place["w"] <= 24
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_linter_variables(name: str) -> None:
+    """template-datasource, template-job, template-on-time-change-reload, template-label-promql."""
+    dashboard = load(name)
+    source, *others = dashboard["templating"]["list"]
+    assert (source["name"], source["type"], source["query"]) == ("datasource", "datasource", "prometheus")
+    assert [variable["name"] for variable in others][:4] == ["job", "region", "endpoint", "model"]
+    for variable in others:
+        assert variable["datasource"]["uid"] == "${datasource}"
+        assert (variable["multi"], variable["includeAll"], variable["allValue"]) == (True, True, ".+")
+        assert variable["refresh"] == 2, "on change of the time range"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_linter_panels(name: str) -> None:
+    """panel-title-description, panel-datasource, panel-units, panel-no-targets, uneditable; a metric is named."""
+    dashboard = load(name)
+    assert dashboard["editable"] is False
+    for panel in panels(dashboard):
+        title = panel["title"]
+        assert title
+        assert re.search(r"ai_[a-z_]+", panel["description"]), title
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, title
+        assert panel["fieldConfig"]["defaults"]["unit"], title
+        references = [target["refId"] for target in panel["targets"]]
+        assert references, title
+        assert len(references) == len(set(references)), title
+        nothing = panel["fieldConfig"]["defaults"]["mappings"][0]
+        assert nothing["options"]["match"] == "null+nan", title
+
+
+@pytest.mark.parametrize("name", ENGLISH)
+def test_linter_targets(name: str) -> None:
+    """target-promql, target-job, target-rate-interval, target-counter-agg."""
+    for panel in panels(load(name)):
+        for target in panel["targets"]:
+            expr = target["expr"]
+            promql_parser.parse(interpolated(expr))
+            windows = set(re.findall(r"rate\([^\[]*\[([^\]]+)\]", expr))
+            assert windows <= {"$__rate_interval", "$__range"}, panel["title"]
+            for metric, matchers in re.findall(r"(\bai_\w+)\{([^}]*)\}", expr):
+                assert 'job=~"$job"' in matchers or _ANY_JOB.fullmatch(metric), (panel["title"], metric)
+            for counter in re.finditer(r"\bai_\w+_(?:total|count|sum|bucket)\{", expr):
+                assert re.search(r"(rate|increase)\($", expr[: counter.start()]), (panel["title"], counter[0])
+
+
+@pytest.mark.parametrize("name", ENGLISH)
+def test_metrics_exist(name: str) -> None:
+    """Every metric of a query is one that aimon exposes, with the labels that the query matches."""
+    for asked in queries(name):
+        for metric, matchers in re.findall(r"(\bai_\w+)(?:\{([^}]*)\})", asked.expr):
+            family = families.find(re.sub("_(bucket|count|sum)$", "", metric))
+            if metric.startswith("ai_loadtest_"):
+                continue
+            assert family is not None, (asked.where, metric)
+            labels = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers))
+            assert labels <= {*family.labels, "job"}, (asked.where, metric)
+
+
+def test_currencies() -> None:
+    """Boards in CNY count yuan, boards in USD count dollars."""
+    for name in NAMES:
+        text = (build.FOLDER / name).read_text(encoding="utf-8")
+        wrong = "ai_api_cost_usd_total" if "/cny/" in name else "ai_api_cost_yuan_total"
+        assert wrong not in text
+
+
+@pytest.mark.parametrize("name", ENGLISH)
+def test_languages(name: str) -> None:
+    """A Chinese board asks what the English one asks, and describes every panel in Chinese."""
+    english, chinese = load(name), load(name.replace("en/", "zh/", 1))
+    assert [query.expr for query in queries(name)] == [query.expr for query in queries(name.replace("en/", "zh/", 1))]
+    assert not any(_CHINESE.search(panel["title"] + panel["description"]) for panel in panels(english))
+    without = [panel["title"] for panel in panels(chinese) if not _CHINESE.search(panel["description"])]
+    # Two are but a list of metrics.
+    assert all("token" in title for title in without), without
