@@ -254,7 +254,10 @@ class LoadTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What aimon.yaml says. `document` is the file, so that what shows later can still name its place."""
+    """What aimon watches, and how.
+
+    `document` is the file, so that what shows later can still name its place.
+    """
 
     region: str = key(TEMPLATE, "Where the prober stands: a label on every metric.", default="local", example="cn-east")
     currency: str = key(CURRENCY, "The reporting currency.", default="CNY", example="CNY")
