@@ -27,6 +27,8 @@ def rules(
 
     if default and config is not None:
         raise Stop(USAGE, "--default makes the set that needs no file: leave out --config or --default")
+    if not default and find(config) is None:
+        raise Stop(USAGE, "no aimon.yaml: --config names one, and --default makes the set that needs none")
     try:
         groups = ruleset.default() if default else ruleset.for_config(load(config))
     except ConfigError as error:

@@ -66,6 +66,14 @@ def test_promtool_accepts_both_sets(tmp_path: Path, run_aimon: Command) -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def test_what_to_write_where_there_is_no_file(run_aimon: Command) -> None:
+    """Exit code 2, nothing on stdout, and both ways out."""
+    done = run_aimon("rules")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "no aimon.yaml: --config names one, and --default makes the set that needs none\n"
+    assert run_aimon("rules", "--default", "--config", "aimon.yaml").returncode == 2
+
+
 def test_objectives_become_alerts_of_their_endpoint() -> None:
     """Limits, short windows that hold three probes, and no alert that could never fire."""
     groups = ruleset.for_config(parse(WITH_OBJECTIVES))
