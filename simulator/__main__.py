@@ -8,13 +8,14 @@ import signal
 import sys
 
 from aimon.simulator.profile import profile_from_mapping
-from aimon.simulator.server import Simulator
+from aimon.simulator.server import Simulator, allow_many_connections
 
 
 def main() -> None:
     """Runs a simulator as the first line of standard input says."""
     # A Ctrl-C reaches the whole foreground group; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    allow_many_connections()
     settings = json.loads(sys.stdin.readline())
     profiles = [profile_from_mapping(values) for values in settings["profiles"]]
     with Simulator(*profiles, **settings["options"]) as simulator:

@@ -73,8 +73,13 @@ class Connection:
             }
         )
 
-    async def write(self, data: bytes, *, text: bool = False) -> None:
-        """Writes a part of the body, as one chunk; `text` says that visible text is in it."""
+    async def write(self, data: bytes, *, text: bool = False) -> float:
+        """Writes a part of the body, as one chunk; returns when, just before.
+
+        Args:
+            data: The bytes; not empty.
+            text: Whether visible text is among them.
+        """
         record = self.record
         before = time.monotonic()
         await self._send({"type": "http.response.body", "body": data, "more_body": True})
@@ -84,6 +89,7 @@ class Connection:
             record.last_token = before
             if record.first_token is None:
                 record.first_token = before
+        return before
 
     async def finish(self) -> None:
         """Ends the response as HTTP wants it."""

@@ -11,7 +11,6 @@ from aimon.simulator.wire.shape import Kind
 
 if TYPE_CHECKING:
     from aimon.simulator.script import Script
-    from aimon.simulator.truth import Record
     from aimon.simulator.wire.shape import Headers
 
 # Writes that are all due may follow each other this often before other requests get a turn.
@@ -29,18 +28,20 @@ async def play(connection: Connection, script: Script, start: float, content_typ
         headers: Beside the content type and the request id.
     """
     record = connection.record
-    await _until(start + script.head_due, record)
+    await _until(start + script.head_due)
     await connection.start(200, content_type, headers, script.length)
     for number, step in enumerate(script.steps):
         if step.data:
-            await _until(start + step.due, record)
-            await connection.write(step.data, text=step.kind is Kind.TEXT)
+            due = start + step.due
+            await _until(due)
+            written = await connection.write(step.data, text=step.kind is Kind.TEXT)
+            record.lateness = max(record.lateness, written - due)
         record.output_tokens += step.tokens
         if step.kind is Kind.THOUGHT:
             record.reasoning_tokens += step.tokens
         if number % _TURN == _TURN - 1:
             await asyncio.sleep(0)
-    await _until(start + script.end_due, record)
+    await _until(start + script.end_due)
     if script.end == "close":
         await connection.close()
     elif script.end == "reset":
@@ -50,10 +51,8 @@ async def play(connection: Connection, script: Script, start: float, content_typ
     await connection.finish()
 
 
-async def _until(due: float, record: Record) -> None:
-    """Sleeps until a time on time.monotonic(), and notes how late it became."""
-    now = time.monotonic()
-    if due > now:
-        await asyncio.sleep(due - now)
-        now = time.monotonic()
-    record.lateness = max(record.lateness, now - due)
+async def _until(due: float) -> None:
+    """Sleeps until a time on time.monotonic()."""
+    wait = due - time.monotonic()
+    if wait > 0:
+        await asyncio.sleep(wait)

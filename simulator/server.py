@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Longer than any test waits between two requests on one connection.
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
+_FILES = 8192
 
 
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses the class at run time
@@ -50,6 +51,8 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn 
 
 class Simulator(Control):
     """A simulator in a background thread of this process; a context manager.
+
+    Entered again after its end it is back at the same URL with the same faults and account: a restart.
 
     Args:
         *profiles: The providers, each under its name as path prefix; the first also at the root.
@@ -77,32 +80,33 @@ class Simulator(Control):
         self.profiles = profiles or (Profile(),)
         self._host, self._port = host, port
         self._scheme = "https" if certfile else "http"
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                application(World(self.profiles, seed, records)),
-                http=_Protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                backlog=_BACKLOG,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                ssl_certfile=certfile,
-                ssl_keyfile=keyfile,
-            )
+        self._config = uvicorn.Config(
+            application(World(self.profiles, seed, records)),
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            ssl_certfile=certfile,
+            ssl_keyfile=keyfile,
         )
 
     def __enter__(self) -> Self:
-        self._server.config.load()
+        if not self._config.loaded:
+            self._config.load()
+        self._server = uvicorn.Server(self._config)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         # It listens from here on: whoever connects before the thread accepts waits in the backlog.
         listener = socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
+        self._port = listener.getsockname()[1]
         shown = f"[{self._host}]" if ":" in self._host else self._host
-        super().__init__(f"{self._scheme}://{shown}:{listener.getsockname()[1]}")
+        super().__init__(f"{self._scheme}://{shown}:{self._port}")
         self._thread = threading.Thread(target=self._run, args=(listener,), name="simulator", daemon=True)
         self._thread.start()
         return self
@@ -143,7 +147,7 @@ def serve(
         SettingError: A rule or profile that makes no sense.
         OSError: The address is not free, or a PEM file can't be read.
     """
-    _allow_many_connections()
+    allow_many_connections()
     stop = threading.Event()
     simulator = Simulator(*profiles, host=host, port=port, certfile=certfile, keyfile=keyfile, seed=seed)
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -157,8 +161,9 @@ def serve(
             signal.signal(number, handler)
 
 
-def _allow_many_connections() -> None:
-    """A load test may open more connections than the usual soft limit of 1024 files."""
+def allow_many_connections() -> None:
+    """Raises this process's soft limit of open files, often 1024, for load tests with more connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

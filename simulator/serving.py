@@ -114,6 +114,8 @@ async def _serve(request: Request, raw: bytes) -> None:
 async def _chat(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
     record, target = request.connection.record, request.target
     wire = WIRES[target.dialect]
+    if target.family == "anthropic" and "anthropic-version" not in request.headers:
+        raise ProviderError("bad_request", "bad_request", message="anthropic-version: header is required")
     call = _read(wire.read, body, target.model)
     profile = _known_model(request, call.model)
     said = answer(call, profile, record.id.removeprefix("req_"), int(time.time()))

@@ -108,7 +108,8 @@ def ask(
         "openai-embeddings": {"input": prompt},
     }
     body = {"model": model} | bodies[dialect] | extra
-    return post(url + PATHS[dialect], body, headers, timeout=timeout)
+    version = {"anthropic-version": "2023-06-01"} if dialect == "anthropic-messages" else {}
+    return post(url + PATHS[dialect], body, version | (headers or {}), timeout=timeout)
 
 
 def read_events(body: bytes) -> list[tuple[str, str]]:

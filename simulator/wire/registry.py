@@ -78,6 +78,8 @@ def route(method: str, path: str, query: str, headers: Mapping[str, str]) -> Tar
     if called:
         stream = called["method"] == "streamGenerateContent"
         return Target("gemini", "gemini", False, called["model"], stream, stream and "alt=sse" not in query)
+    if azure and azure["deployment"] and "api-version=" not in query:
+        return None  # Azure knows no such path
     for suffix, (dialect, family) in _POST_SUFFIXES.items():
         if path.endswith(suffix):
             return Target(dialect, family, bool(azure), (azure["deployment"] or "") if azure else "")

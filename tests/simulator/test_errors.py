@@ -46,7 +46,7 @@ def test_key(sim: Simulator, dialect: str) -> None:
 
 def test_azure_key(sim: Simulator) -> None:
     """Azure takes the key in `api-key`."""
-    url = f"{sim.url}/keyed/openai/deployments/known/chat/completions"
+    url = f"{sim.url}/keyed/openai/deployments/known/chat/completions?api-version=2025-01-01"
     body = {"messages": [{"role": "user", "content": "hi"}]}
     assert post(url, body, {"api-key": KEY}).status == 200
     wrong = post(url, body, {"api-key": "wrong"})
@@ -82,7 +82,7 @@ def test_unknown_model(sim: Simulator, dialect: str) -> None:
         ("/v1/chat/completions", {"model": "m", "messages": [{"role": "user"}]}, "'messages[0].content'"),
         ("/v1/chat/completions", {"model": "m", "messages": ["hi"]}, "Invalid type for 'messages[0]'"),
         ("/v1/responses", {"model": "m"}, "Missing required parameter: 'input'"),
-        ("/v1/messages", {"model": "m", "messages": [{"role": "user", "content": "hi"}]}, "max_tokens: Field required"),
+        ("/v1/messages", {"model": "m"}, "anthropic-version: header is required"),
         ("/v1beta/models/m:generateContent", {}, "Missing required parameter: 'contents'"),
         ("/v1/embeddings", {"model": "m", "input": 5}, "'input' must be a string or a list of strings"),
         ("/v1/embeddings", {"model": "m", "input": "x", "dimensions": 9999}, "'dimensions' must be at most 4096"),
@@ -94,6 +94,18 @@ def test_bad_requests(sim: Simulator, path: str, body: Any, said: str) -> None:
     assert reply.status == 400
     assert said in reply.json["error"]["message"]
     assert sim.truth().records[-1].outcome == "bad_request"
+
+
+def test_anthropic_requires_a_limit(sim: Simulator) -> None:
+    """Anthropic has no default for max_tokens."""
+    reply = ask(f"{sim.url}/fast", "anthropic-messages", max_tokens=None)
+    assert (reply.status, reply.json["error"]["message"]) == (400, "max_tokens: Field required")
+
+
+def test_azure_requires_a_version(sim: Simulator) -> None:
+    """A deployment's path without api-version does not exist."""
+    body = {"messages": [{"role": "user", "content": "hi"}]}
+    assert post(f"{sim.url}/fast/openai/deployments/known/chat/completions", body).status == 404
 
 
 @pytest.mark.parametrize(
