@@ -1,0 +1,132 @@
+"""What the boards' queries are tried on: endpoints that live, idle and have died, and a load test.
+
+Each scrape finds one more call, so that counters rise as they do in life.
+"""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from itertools import count, cycle
+from typing import TYPE_CHECKING, Any
+
+from aimon import families
+from aimon.export import push_bodies, render
+from aimon.limits import Limits
+from aimon.metrics import Gauges, Identity, Totals
+from aimon.outcome import Outcome
+from aimon.probes.gauges import endpoint_gauges
+from aimon.probes.history import Last
+from aimon.probes.watched import Watched
+from aimon.probes.windows import WINDOWS, Window
+from aimon.result import Connection, Source, Usage
+from results import a_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aimon.probes.listen import Page
+    from aimon.pushgateway import Grouping
+    from aimon.result import Result
+
+YUAN = Identity("qwen-prod", "qwen-plus", "dashscope", "cn-east")
+DOLLARS = Identity("claude-prod", "claude-sonnet-4-5", "anthropic", "us-west")
+IDLE = Identity("idle", "qwen-max", "dashscope", "cn-east")
+DEAD = Identity("dead", "glm-4", "zhipu", "cn-east")
+CURRENCY = {YUAN: "CNY", DOLLARS: "USD", IDLE: "CNY", DEAD: "CNY"}
+
+OUTCOMES = (
+    *(Outcome.OK, Outcome.OK, Outcome.RATE_LIMITED, Outcome.OK, Outcome.SERVER_ERROR),
+    *(Outcome.OK, Outcome.UNAUTHORIZED, Outcome.OK, Outcome.TIMEOUT_TTFT, Outcome.OK),
+)
+_DAY = 86400.0
+# The gauges that a load test exposes beside the counters and histograms of its calls.
+_LOADTEST = """\
+ai_loadtest_run_info{{{labels},run="launch-1",profile="capacity"}} 1
+ai_loadtest_target_requests_per_second{{{labels},run="launch-1"}} 20
+ai_loadtest_achieved_requests_per_second{{{labels},run="launch-1"}} 19.6
+ai_loadtest_users{{{labels},run="launch-1"}} 32
+ai_loadtest_in_flight{{{labels},run="launch-1"}} 30
+ai_loadtest_client_lag_seconds{{{labels},run="launch-1"}} 0.0002
+ai_loadtest_slo_met{{{labels},run="launch-1",slo="p99<10s"}} 1
+ai_loadtest_slo_met{{{labels},run="launch-1",slo="error_rate<1%"}} 0
+ai_loadtest_capacity_requests_per_second{{{labels}}} 25
+ai_loadtest_limit_requests_per_second{{{labels}}} 22
+ai_loadtest_limit_tokens_per_minute{{{labels}}} 60000
+"""
+
+
+def a_call(identity: Identity, outcome: Outcome, number: int, **changes: Any) -> Result:
+    """A call that ended now; the seconds that it took vary with its number."""
+    ok = outcome is Outcome.OK
+    end = 0.8 + (number % 7) * 0.3
+    return a_result(
+        outcome,
+        identity,
+        started_at=time.time() - end,
+        end=end,
+        dns=0.005,
+        connect=0.02,
+        tls=0.05,
+        request_sent=0.051,
+        headers=0.2,
+        first_token=0.25 + (number % 5) * 0.05 if ok else None,
+        last_token=end - 0.01 if ok else None,
+        cost=0.004 if ok else None,
+        currency=CURRENCY[identity] if ok else None,
+        usage=Usage(input=200, output=60, cached_input=50, reasoning=20, source="reported") if ok else Usage(),
+        limits=Limits(requests_limit=600, requests_remaining=480, tokens_limit=90_000, tokens_remaining=30_000),
+        connection=Connection(certificate_expiry=time.time() + 40 * _DAY),
+        **changes,
+    )
+
+
+def probed(identity: Identity, last: Result | None, *, ended: float) -> Gauges:
+    """The gauges of an endpoint whose last probe ended at a unix time."""
+    watched = Watched(identity, interval=60.0, currency=CURRENCY[identity], daily_budget=1.0)
+    windows = [
+        Window(seconds, ended, {Outcome.OK: 199, Outcome.SERVER_ERROR: 1}, {0.5: 1.1, 0.95: 2.2, 0.99: 2.6}, {0.5: 0.3})
+        for seconds in WINDOWS.values()
+    ]
+    # More than the budget: that alert waits for nothing.
+    return endpoint_gauges(watched, Last(ended, ended, last), windows, spent=1.2)
+
+
+class Growing:
+    """An exposition that has counted one more call each time it is read."""
+
+    def __init__(self, identity: Identity, source: Source = Source.PROBE) -> None:
+        self.identity = identity
+        self.totals = Totals()
+        self.totals.declare(identity, currency=CURRENCY[identity])
+        self._source = source
+        self._outcomes = cycle(OUTCOMES)
+        self._numbers = count()
+
+    def count(self) -> Gauges:
+        """Counts a call, and says what it leaves behind."""
+        result = a_call(self.identity, next(self._outcomes), next(self._numbers), source=self._source)
+        self.totals.observe(result)
+        gauges = Gauges() if self._source is Source.LOADTEST else probed(self.identity, result, ended=time.time())
+        gauges.set(families.IN_FLIGHT, 3, **self.identity.labels)
+        return gauges
+
+    def page(self) -> Page:
+        """What a scrape gets."""
+        body, kind = render(self.totals, self.count())
+        if self._source is Source.LOADTEST:
+            labels = ",".join(f'{name}="{value}"' for name, value in self.identity.labels.items())
+            body += _LOADTEST.format(labels=labels).encode()
+        return HTTPStatus.OK, body, kind
+
+
+def idle_groups() -> Iterator[dict[Grouping, bytes]]:
+    """What is pushed once: an endpoint that was never called, and one whose prober died an hour ago."""
+    totals = Totals()
+    totals.declare(IDLE, currency="CNY")
+    yield push_bodies(totals, None, job="aimon-probe", region=IDLE.region)
+    totals = Totals()
+    totals.declare(DEAD, currency="CNY")
+    last = a_call(DEAD, Outcome.OK, 0)
+    totals.observe(last)
+    yield push_bodies(totals, probed(DEAD, last, ended=time.time() - 3600), job="aimon-probe", region=DEAD.region)
