@@ -55,6 +55,16 @@ PROBE_TTFT_QUANTILE = "ai_probe_ttft_quantile_seconds"
 PROBE_AVAILABILITY = "ai_probe_availability_ratio"
 PROBE_WINDOW_SAMPLES = "ai_probe_window_samples"
 PROBE_BUDGET_SPENT = "ai_probe_budget_spent_ratio"
+LOADTEST_TARGET_RATE = "ai_loadtest_target_requests_per_second"
+LOADTEST_ACHIEVED_RATE = "ai_loadtest_achieved_requests_per_second"
+LOADTEST_USERS = "ai_loadtest_users"
+LOADTEST_IN_FLIGHT = "ai_loadtest_in_flight"
+LOADTEST_CLIENT_LAG = "ai_loadtest_client_lag_seconds"
+LOADTEST_SLO_MET = "ai_loadtest_slo_met"
+LOADTEST_RUN_INFO = "ai_loadtest_run_info"
+LOADTEST_CAPACITY = "ai_loadtest_capacity_requests_per_second"
+LOADTEST_LIMIT_REQUESTS = "ai_loadtest_limit_requests_per_second"
+LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
 ENDPOINT_INFO = "aimon_endpoint_info"
 SCHEDULER_HEARTBEAT = "aimon_scheduler_heartbeat_timestamp_seconds"
 SCHEDULER_LAG = "aimon_scheduler_lag_seconds"
@@ -165,6 +175,26 @@ _ALL = (
         (*IDENTITY, "window"),
     ),
     Family(PROBE_BUDGET_SPENT, "gauge", "Cost of the endpoint's probes since 00:00 UTC over its daily budget."),
+    Family(LOADTEST_TARGET_RATE, "gauge", "Calls per second that the load test asked for; open loops only."),
+    Family(LOADTEST_ACHIEVED_RATE, "gauge", "Calls per second that the load test started."),
+    Family(LOADTEST_USERS, "gauge", "Streams at a time that the load test kept up; closed loops only."),
+    Family(LOADTEST_IN_FLIGHT, "gauge", "Calls of the load test that have started and not ended."),
+    Family(LOADTEST_CLIENT_LAG, "gauge", "Seconds by which the load test's own event loop was late, at P99."),
+    Family(
+        LOADTEST_SLO_MET,
+        "gauge",
+        "Whether the load test met an objective (1) or not (0).",
+        (*IDENTITY, "slo"),
+    ),
+    Family(
+        LOADTEST_RUN_INFO,
+        "gauge",
+        "Always 1; carries the run (the unix time of its start) and its profile.",
+        (*IDENTITY, "run", "profile"),
+    ),
+    Family(LOADTEST_CAPACITY, "gauge", "The highest rate that the last load test for it found to be served."),
+    Family(LOADTEST_LIMIT_REQUESTS, "gauge", "Calls per second that the provider's limit allows, as last found."),
+    Family(LOADTEST_LIMIT_TOKENS, "gauge", "Tokens per minute that the provider's limit allows, as last found."),
     Family(
         ENDPOINT_INFO,
         "gauge",

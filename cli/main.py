@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from aimon.cli import alerts, config, demo, init, probe, rules, sim, status, version
+from aimon.cli import alerts, config, demo, init, loadtest, probe, rules, sim, status, version
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(alerts.app, name="alerts")
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.add_typer(config.app, name="config")
+app.command("loadtest")(loadtest.loadtest)
 app.command("probe")(probe.probe)
 app.command("rules")(rules.rules)
 app.command("status")(status.status)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import heapq
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.loadtests.profiles import phases
 from aimon.loadtests.search.capacity import Capacity, Step, search
 from aimon.loadtests.search.trend import trend
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 def queue(rate: float, slots: int, service: float, jitter: float, seconds: float = 5.0) -> list[tuple[float, float]]:
@@ -25,20 +29,29 @@ def queue(rate: float, slots: int, service: float, jitter: float, seconds: float
     return points
 
 
+def advance(steps: Generator[float, Step, Capacity], step: Step) -> float | None:
+    """The next rate; None at the end."""
+    try:
+        return steps.send(step)
+    except StopIteration:
+        return None
+
+
 def drive(start: float, slots: int, service: float, jitter: float, most: float = 1e5) -> Capacity:
     """A whole search."""
-    steps = search(start, most=most)
-    rate = next(steps)
-    while True:
-        found = trend(queue(rate, slots, service, jitter))
-        try:
-            rate = steps.send(Step(rate, min(rate, slots / service), met=True, trend=found))
-        except StopIteration as stop:
-            return stop.value
+    found = Capacity()
+    steps = search(start, most=most, found=found)
+    rate: float | None = next(steps)
+    while rate is not None:
+        seen = trend(queue(rate, slots, service, jitter))
+        rate = advance(steps, Step(rate, min(rate, slots / service), met=True, trend=seen))
+    return found
 
 
 @pytest.mark.parametrize("start", [1.0, 10.0, 500.0])
-@pytest.mark.parametrize(("slots", "service", "jitter"), [(4, 0.2, 0.0), (10, 0.5, 0.1), (64, 0.3, 0.3), (8, 0.02, 0.2)])
+@pytest.mark.parametrize(
+    ("slots", "service", "jitter"), [(4, 0.2, 0.0), (10, 0.5, 0.1), (64, 0.3, 0.3), (8, 0.02, 0.2)]
+)
 def test_a_known_capacity_is_found_within_five_percent(start: float, slots: int, service: float, jitter: float) -> None:
     """From far below and from far above, in at most 20 steps."""
     found = drive(start, slots, service, jitter)
@@ -64,24 +77,23 @@ def test_a_rate_below_capacity_does_not_grow() -> None:
 
 def test_an_objective_that_is_never_met_ends_the_search() -> None:
     """With no capacity, and why."""
-    steps = search(10)
-    rate = next(steps)
-    with pytest.raises(StopIteration) as stop:
-        for _ in range(30):
-            rate = steps.send(Step(rate, 0, met=False, trend=trend([]), why="error_rate"))
-    assert stop.value.value.rate is None
-    assert stop.value.value.why == "it was not held at any rate"
+    found = Capacity()
+    steps = search(10, found=found)
+    rate: float | None = next(steps)
+    while rate is not None:
+        rate = advance(steps, Step(rate, 0, met=False, trend=trend([]), why="error_rate"))
+    assert (found.rate, found.why) == (None, "it was not held at any rate")
 
 
 def test_a_client_that_is_the_bottleneck_ends_the_search() -> None:
     """What it could not send says nothing about the endpoint."""
-    steps = search(10)
+    found = Capacity()
+    steps = search(10, found=found)
     next(steps)
-    steps.send(Step(10, 10, met=True, trend=trend([])))
-    with pytest.raises(StopIteration) as stop:
-        steps.send(Step(20, 12, met=False, trend=trend([]), limited=True))
-    assert (stop.value.value.low, stop.value.value.high) == (10, None)
-    assert "the client could not keep up at 20/s" in stop.value.value.why
+    assert advance(steps, Step(10, 10, met=True, trend=trend([]))) == 20
+    assert advance(steps, Step(20, 12, met=False, trend=trend([]), limited=True)) is None
+    assert (found.low, found.high) == (10, None)
+    assert "the client could not keep up at 20/s" in found.why
 
 
 def test_the_highest_rate_allowed_is_not_passed() -> None:

@@ -72,7 +72,9 @@ def test_failures_are_not_mixed_into_latencies() -> None:
     counted = tally(result(end=2.0), result(Outcome.RATE_LIMITED, 0.001), result(Outcome.TIMEOUT_TOTAL, 60.0))
     assert counted.series["latency"].summary()["count"] == 1
     assert counted.series["latency"].max == 2.0
-    (p99, errors, limited) = slo.judge([slo.parse(t) for t in ("p99<3s", "error_rate<50%", "rate_limited<50%")], counted, 1)
+    (p99, errors, limited) = slo.judge(
+        [slo.parse(t) for t in ("p99<3s", "error_rate<50%", "rate_limited<50%")], counted, 1
+    )
     assert p99["met"]
     assert p99["value"] == pytest.approx(2.0, rel=0.005)
     assert errors == {"expr": "error_rate<50%", "value": pytest.approx(2 / 3), "met": False}
@@ -110,7 +112,9 @@ def test_what_was_not_measured_is_not_met() -> None:
 def test_tallies_merge_and_travel() -> None:
     """Two processes' counts, one of them through JSON's text keys, are the counts of one."""
     calls = [
-        result(end=0.2 * k, started_at=100.0 + k, cost=0.5, currency="USD", usage=Usage(3, 4), arrivals=Arrivals.of([0.01]))
+        result(
+            end=0.2 * k, started_at=100.0 + k, cost=0.5, currency="USD", usage=Usage(3, 4), arrivals=Arrivals.of([0.01])
+        )
         for k in range(1, 9)
     ]
     whole, part, rest = tally(*calls), tally(*calls[:3]), tally(*calls[3:])

@@ -1,0 +1,88 @@
+"""From options to a Plan: what is missing is filled in, and what does not fit together is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aimon.cli.exits import USAGE, Stop
+from aimon.loadtests import profiles
+from aimon.loadtests.engine.schedule import CONSTANT, POISSON
+from aimon.loadtests.plan import Plan
+from aimon.loadtests.statistics import slo
+
+if TYPE_CHECKING:
+    from aimon.cli.select import Selection
+    from aimon.quantities import Amount
+
+_SMOKE_CONCURRENCY = 1
+
+
+def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any]) -> Plan:
+    """The plan.
+
+    Args:
+        selection: the one endpoint.
+        options: what was asked for, on the command line or in the file; no value is None.
+        more: fields of the Plan that need no look.
+
+    Raises:
+        Stop: it makes no sense, and what to write instead.
+    """
+    options = dict(options)
+    profile = options.pop("profile", "steady")
+    if profile not in profiles.NAMES:
+        raise Stop(USAGE, f"--profile {profile}: there are {', '.join(profiles.NAMES)}")
+    _check_loop(profile, options)
+    _check_slo(options.get("slo", []))
+    duration = options.pop("duration", None)
+    requests = options.pop("requests", None)
+    rate = options.get("rate")
+    if requests is not None and duration is not None:
+        raise Stop(USAGE, "--requests and --duration both say when to end: keep one of the two")
+    if profile == "smoke" and rate is None and duration is None:
+        requests = requests or profiles.SMOKE_REQUESTS
+        options.setdefault("concurrency", _SMOKE_CONCURRENCY)
+    if requests is not None and rate is not None:
+        if profile in ("ramp", "spike"):
+            raise Stop(USAGE, f"--requests: --profile {profile} is over time: give --duration in its place")
+        duration = requests / rate
+    return Plan(
+        endpoint=None if more["flags"] else selection.endpoints[0].name,
+        profile=profile,
+        duration=duration or profiles.DURATIONS[profile],
+        requests=requests,
+        max_cost=_amount(options.pop("max_cost", None), selection.currency),
+        **options,
+        **more,
+    )
+
+
+def _check_loop(profile: str, options: dict[str, Any]) -> None:
+    rate, concurrency = options.get("rate"), options.get("concurrency")
+    if rate is not None and concurrency is not None:
+        raise Stop(USAGE, "--rate is an open loop and --concurrency a closed one: keep one of the two")
+    if profile in ("capacity", "ramp", "spike") and concurrency is not None:
+        raise Stop(USAGE, f"--concurrency: --profile {profile} is an open loop: give --rate, or neither for capacity")
+    if profile not in ("capacity", "smoke") and rate is None and concurrency is None:
+        raise Stop(USAGE, f"--profile {profile} needs --rate, such as 20/s, or --concurrency, such as 16")
+    if profile == "capacity" and options.get("requests") is not None:
+        raise Stop(USAGE, "--requests: --profile capacity ends when it knows: give --duration to bound it")
+    arrivals = options.get("arrivals", POISSON)
+    if arrivals not in (POISSON, CONSTANT):
+        raise Stop(USAGE, f"--arrivals {arrivals}: there are {POISSON} and {CONSTANT}")
+
+
+def _check_slo(texts: list[str]) -> None:
+    for text in texts:
+        try:
+            slo.parse(text)
+        except ValueError as error:
+            raise Stop(USAGE, f"--slo {error}") from error
+
+
+def _amount(given: Amount | None, currency: str) -> float | None:
+    if given is None:
+        return None
+    if given.currency not in (None, currency):
+        raise Stop(USAGE, f"--max-cost in {given.currency}: the reporting currency is {currency}: write it in that")
+    return given.value
