@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from aimon.cli import alerts, config, demo, init, loadtest, probe, rules, sim, status, version
+from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, rules, sim, status, version
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(dashboards.app, name="dashboards")
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.add_typer(config.app, name="config")

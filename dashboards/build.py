@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from aimon.dashboards.boards import endpoint, grafana, loadtest, overview, tokens
-from aimon.dashboards.boards.model import LANGUAGES
+from aimon.dashboards.shipped import CURRENCIES, LANGUAGES
 
 FOLDER: Final = Path(__file__).resolve().parent / "grafana"
-CURRENCIES: Final = ("CNY", "USD")
 
 
 def dashboards() -> dict[str, str]:

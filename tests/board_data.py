@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import families
 from aimon.export import push_bodies, render
-from aimon.limits import Limits
 from aimon.metrics import Gauges, Identity, Totals
 from aimon.outcome import Outcome
 from aimon.probes.gauges import endpoint_gauges
 from aimon.probes.history import Last
 from aimon.probes.watched import Watched
 from aimon.probes.windows import WINDOWS, Window
-from aimon.result import Connection, Source, Usage
+from aimon.result import Connection, Limits, Source, Usage
 from results import a_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aimon.export import Grouping
     from aimon.probes.listen import Page
-    from aimon.pushgateway import Grouping
     from aimon.result import Result
 
 YUAN = Identity("qwen-prod", "qwen-plus", "dashscope", "cn-east")

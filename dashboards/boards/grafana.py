@@ -15,7 +15,9 @@ from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
 from aimon.families import REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from aimon.dashboards.boards.model import Kind
 
 NO_TRAFFIC: Final = Text("No traffic", "无流量")
 _LABELS: Final = {
@@ -35,6 +37,7 @@ _LOADTESTS: Final = (
 # Alerts on costs and on aimon itself have no endpoint.
 _ALERTS: Final = 'ALERTS{alertstate="firing", alertname=~"AI.+", endpoint=~"($endpoint)|"}'
 _GRID: Final = 24
+_AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 
 
 def uid(slug: str, language: str) -> str:
@@ -155,7 +158,7 @@ def _annotation(name: Text, expr: str, color: str, title: str, text: str, langua
     )
 
 
-def _panel(panel: Panel, number: int, language: str) -> Any:
+def _panel(panel: Panel, number: int, language: str) -> _AnyPanel:
     builder = _BUILDERS[panel.kind](panel, language)
     builder.id(number).title(panel.title.get(language)).description(panel.about.get(language))
     builder.datasource(_SOURCE).unit(panel.unit).no_value(NO_TRAFFIC.get(language))
@@ -241,7 +244,7 @@ def _table(_panel: Panel, _language: str) -> table.Panel:
     return table.Panel().show_header(True)
 
 
-_BUILDERS: Final = {
+_BUILDERS: Final[dict[Kind, Callable[[Panel, str], _AnyPanel]]] = {
     "stat": _stat,
     "lines": _lines,
     "stacked": _stacked,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 Kind = Literal["stat", "lines", "bars", "stacked", "states", "table"]
-LANGUAGES = ("en", "zh")
 
 
 class Text(NamedTuple):
@@ -15,7 +14,7 @@ class Text(NamedTuple):
     zh: str
 
     def get(self, language: str) -> str:
-        """The text in one of LANGUAGES."""
+        """The text in `en` or `zh`."""
         return self.zh if language == "zh" else self.en
 
 

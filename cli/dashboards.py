@@ -1,0 +1,96 @@
+"""`aimon dashboards`: Grafana's dashboards, as files or into a running Grafana."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon.cli.console import note
+from aimon.cli.exits import UNABLE, USAGE, Stop
+
+if TYPE_CHECKING:
+    from aimon.secret import Secret
+
+app = typer.Typer(
+    help="Grafana dashboards: as files, or into a running Grafana.", no_args_is_help=True, rich_markup_mode=None
+)
+
+TOKEN = "GRAFANA_TOKEN"  # noqa: S105  # the variable's name
+
+Language = Annotated[str, typer.Option("--lang", help="en or zh.")]
+Currency = Annotated[str, typer.Option(help="CNY or USD: the `currency` of your aimon.yaml.")]
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")],
+    lang: Language = "en",
+    currency: Currency = "CNY",
+) -> None:
+    """Write the dashboards as JSON files, for Grafana's provisioning or its import page."""
+    dashboards = _shipped(lang, currency)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in dashboards.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            print(folder / name)
+    except OSError as error:
+        raise Stop(UNABLE, f"{folder}: {error.strerror or error}: choose a folder that can be written") from error
+
+
+@app.command()
+def install(
+    grafana: Annotated[str, typer.Option(metavar="URL", help="Such as http://127.0.0.1:3000.")],
+    folder: Annotated[str, typer.Option(help="Title of Grafana's folder; made if it is not there.")] = "aimon",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"File with a service account's token (else ${TOKEN}).")
+    ] = None,
+    lang: Language = "en",
+    currency: Currency = "CNY",
+) -> None:
+    """Put the dashboards into a running Grafana, in place of those of an earlier version.
+
+    Exit codes: 0 all are there; 2 usage; 3 Grafana does not answer or refuses.
+    """
+    import json  # noqa: PLC0415  # start-up
+
+    from aimon.dashboards.grafana_api import Grafana, GrafanaError  # noqa: PLC0415
+
+    dashboards = _shipped(lang, currency)
+    try:
+        server = Grafana(grafana, _token(token_file))
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon dashboards install: {error}") from error
+    try:
+        uid = server.ensure_folder(folder)
+        for text in dashboards.values():
+            print(server.put(json.loads(text), uid), flush=True)
+    except GrafanaError as error:
+        raise Stop(UNABLE, str(error)) from error
+    note(f"{len(dashboards)} dashboards in the folder {folder}")
+
+
+def _shipped(language: str, currency: str) -> dict[str, str]:
+    from aimon.dashboards.shipped import read  # noqa: PLC0415  # start-up
+
+    try:
+        return read(language, currency)
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon dashboards: {error}") from error
+
+
+def _token(path: Path | None) -> Secret:
+    from aimon.secret import Secret  # noqa: PLC0415  # start-up
+
+    if path is None:
+        token = os.environ.get(TOKEN, "").strip()
+        if not token:
+            raise ValueError(f"no token: give --token-file, or set {TOKEN}")
+        return Secret(token)
+    try:
+        return Secret(path.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"--token-file {path}: {getattr(error, 'strerror', None) or 'not text'}") from error
