@@ -39,20 +39,16 @@ OUTCOMES = (
     *(Outcome.OK, Outcome.UNAUTHORIZED, Outcome.OK, Outcome.TIMEOUT_TTFT, Outcome.OK),
 )
 _DAY = 86400.0
-# The gauges that a load test exposes beside the counters and histograms of its calls.
-_LOADTEST = """\
-ai_loadtest_run_info{{{labels},run="launch-1",profile="capacity"}} 1
-ai_loadtest_target_requests_per_second{{{labels},run="launch-1"}} 20
-ai_loadtest_achieved_requests_per_second{{{labels},run="launch-1"}} 19.6
-ai_loadtest_users{{{labels},run="launch-1"}} 32
-ai_loadtest_in_flight{{{labels},run="launch-1"}} 30
-ai_loadtest_client_lag_seconds{{{labels},run="launch-1"}} 0.0002
-ai_loadtest_slo_met{{{labels},run="launch-1",slo="p99<10s"}} 1
-ai_loadtest_slo_met{{{labels},run="launch-1",slo="error_rate<1%"}} 0
-ai_loadtest_capacity_requests_per_second{{{labels}}} 25
-ai_loadtest_limit_requests_per_second{{{labels}}} 22
-ai_loadtest_limit_tokens_per_minute{{{labels}}} 60000
-"""
+_LOADTEST = {
+    families.LOADTEST_TARGET_RATE: 20,
+    families.LOADTEST_ACHIEVED_RATE: 19.6,
+    families.LOADTEST_USERS: 32,
+    families.LOADTEST_IN_FLIGHT: 30,
+    families.LOADTEST_CLIENT_LAG: 0.0002,
+    families.LOADTEST_CAPACITY: 25,
+    families.LOADTEST_LIMIT_REQUESTS: 22,
+    families.LOADTEST_LIMIT_TOKENS: 60_000,
+}
 
 
 def a_call(identity: Identity, outcome: Outcome, number: int, **changes: Any) -> Result:
@@ -91,6 +87,17 @@ def probed(identity: Identity, last: Result | None, *, ended: float) -> Gauges:
     return endpoint_gauges(watched, Last(ended, ended, last), windows, spent=1.2)
 
 
+def loaded(identity: Identity) -> Gauges:
+    """The gauges of a load test that goes on."""
+    gauges = Gauges()
+    for name, value in _LOADTEST.items():
+        gauges.set(name, value, **identity.labels)
+    gauges.set(families.LOADTEST_RUN_INFO, 1, **identity.labels, run="1795513309", profile="capacity")
+    for objective, met in (("p99<10s", 1), ("error_rate<1%", 0)):
+        gauges.set(families.LOADTEST_SLO_MET, met, **identity.labels, slo=objective)
+    return gauges
+
+
 class Growing:
     """An exposition that has counted one more call each time it is read."""
 
@@ -106,16 +113,16 @@ class Growing:
         """Counts a call, and says what it leaves behind."""
         result = a_call(self.identity, next(self._outcomes), next(self._numbers), source=self._source)
         self.totals.observe(result)
-        gauges = Gauges() if self._source is Source.LOADTEST else probed(self.identity, result, ended=time.time())
+        if self._source is Source.LOADTEST:
+            gauges = loaded(self.identity)
+        else:
+            gauges = probed(self.identity, result, ended=time.time())
         gauges.set(families.IN_FLIGHT, 3, **self.identity.labels)
         return gauges
 
     def page(self) -> Page:
         """What a scrape gets."""
         body, kind = render(self.totals, self.count())
-        if self._source is Source.LOADTEST:
-            labels = ",".join(f'{name}="{value}"' for name, value in self.identity.labels.items())
-            body += _LOADTEST.format(labels=labels).encode()
         return HTTPStatus.OK, body, kind
 
 

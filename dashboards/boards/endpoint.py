@@ -7,6 +7,8 @@ from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
 from aimon.families import (
     DURATION,
     IN_FLIGHT,
+    LOADTEST_CAPACITY,
+    LOADTEST_LIMIT_REQUESTS,
     PROBE_AVAILABILITY,
     PROBE_BUDGET_SPENT,
     PROBE_CERTIFICATE_EXPIRY,
@@ -22,8 +24,6 @@ from aimon.families import (
 
 _LIMITED = 'outcome="rate_limited"'
 _UNAUTHORIZED = 'outcome="unauthorized"'
-_CAPACITY = "ai_loadtest_capacity_requests_per_second"
-_LIMIT = "ai_loadtest_limit_requests_per_second"
 _DAY = 86400
 
 
@@ -246,14 +246,15 @@ def _utilisation() -> Panel:
     return _lines(
         Text("Utilisation", "利用率"),
         Text(
-            f"Calls a second ({REQUESTS}) over what load tests found to be the capacity ({_CAPACITY}) and the limit "
-            f"({_LIMIT}), and the part of the limit headers that is used ({RATE_LIMIT}, {RATE_LIMIT_REMAINING}).",
-            f"QPS（{REQUESTS}）与压测得出的容量（{_CAPACITY}）、限额（{_LIMIT}）之比，"
+            f"Calls a second ({REQUESTS}) over what load tests found to be the capacity ({LOADTEST_CAPACITY}) and "
+            f"the limit ({LOADTEST_LIMIT_REQUESTS}), and the part of the limit headers that is used "
+            f"({RATE_LIMIT}, {RATE_LIMIT_REMAINING}).",
+            f"QPS（{REQUESTS}）与压测得出的容量（{LOADTEST_CAPACITY}）、限额（{LOADTEST_LIMIT_REQUESTS}）之比，"
             f"以及限流响应头的已用比例（{RATE_LIMIT}、{RATE_LIMIT_REMAINING}）。",
         ),
         "percentunit",
-        Query(f"{qps}\n/ ({own} ({promql.any_job(_CAPACITY)}) > 0)", "of capacity {{endpoint}} {{model}}"),
-        Query(f"{qps}\n/ ({own} ({promql.any_job(_LIMIT)}) > 0)", "of limit {{endpoint}} {{model}}"),
+        Query(f"{qps}\n/ ({own} ({promql.any_job(LOADTEST_CAPACITY)}) > 0)", "of capacity {{endpoint}} {{model}}"),
+        Query(f"{qps}\n/ ({own} ({promql.any_job(LOADTEST_LIMIT_REQUESTS)}) > 0)", "of limit {{endpoint}} {{model}}"),
         Query(used, "of {{kind}} header {{endpoint}} {{model}}"),
     )
 

@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
-from aimon.families import REQUESTS
+from aimon.families import LOADTEST_RUN_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,14 +26,11 @@ _LABELS: Final = {
     "region": Text("Region", "地域"),
     "endpoint": Text("Endpoint", "接口"),
     "model": Text("Model", "模型"),
-    "run": Text("Run", "压测"),
 }
 _SOURCE: Final = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
-# A load test shows where its calls are made: what it says of itself stays in the gateway when it has ended.
-_LOADTESTS: Final = (
-    'max by (job, endpoint, run, profile) (ai_loadtest_run_info{endpoint=~"$endpoint"})\n'
-    f"and on (job, endpoint) (sum by (job, endpoint) (increase({REQUESTS}[2m])) > 0)"
-)
+# What a load test found stays in the gateway: a run is marked when it is new there.
+_RUNS: Final = f'max by (job, endpoint, run, profile) ({LOADTEST_RUN_INFO}{{endpoint=~"$endpoint"}} OFFSET)'
+_LOADTESTS: Final = f"{_RUNS.replace(' OFFSET', '')}\nunless {_RUNS.replace('OFFSET', 'offset 2m')}"
 # Alerts on costs and on aimon itself have no endpoint.
 _ALERTS: Final = 'ALERTS{alertstate="firing", alertname=~"AI.+", endpoint=~"($endpoint)|"}'
 _GRID: Final = 24
@@ -114,10 +111,9 @@ def _link(slug: str, title: Text, language: str) -> dashboard.DashboardLink:
 
 def _variables(board: Board, language: str) -> list[Any]:
     source = dashboard.DatasourceVariable("datasource").label(_LABELS["datasource"].get(language)).type("prometheus")
-    names = ("job", "region", "endpoint", "model", *(("run",) if board.runs else ()))
     variables: list[Any] = [source]
     matchers: list[str] = []
-    for name in names:
+    for name in ("job", "region", "endpoint", "model"):
         chosen = f"{{{', '.join(matchers)}}}" if matchers else ""
         query = f"label_values({board.jobs}{chosen}, {name})"
         variables.append(
@@ -140,7 +136,7 @@ def _variables(board: Board, language: str) -> list[Any]:
 def _annotations(language: str) -> list[Any]:
     return [
         _annotation(Text("Alerts", "告警"), _ALERTS, "red", "{{alertname}}", "{{severity}} {{endpoint}}", language),
-        _annotation(Text("Load tests", "压测"), _LOADTESTS, "blue", "{{run}}", "{{profile}} {{endpoint}}", language),
+        _annotation(Text("Load tests", "压测"), _LOADTESTS, "blue", "{{profile}}", "{{endpoint}} {{run}}", language),
     ]
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from aimon.dashboards.boards import promql, shared
 from aimon.dashboards.boards.model import Board, Panel, Query, Row, State, Text
-from aimon.families import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TPOT
+from aimon.families import (
+    INPUT_TOKENS,
+    LOADTEST_ACHIEVED_RATE,
+    LOADTEST_CAPACITY,
+    LOADTEST_CLIENT_LAG,
+    LOADTEST_IN_FLIGHT,
+    LOADTEST_LIMIT_REQUESTS,
+    LOADTEST_LIMIT_TOKENS,
+    LOADTEST_RUN_INFO,
+    LOADTEST_SLO_MET,
+    LOADTEST_TARGET_RATE,
+    LOADTEST_USERS,
+    OUTPUT_TOKENS,
+    REQUESTS,
+    TPOT,
+)
 
-RUN_INFO = "ai_loadtest_run_info"
-_RUN = 'run=~"$run"'
-_TARGET = "ai_loadtest_target_requests_per_second"
-_ACHIEVED = "ai_loadtest_achieved_requests_per_second"
-_USERS = "ai_loadtest_users"
-_IN_FLIGHT = "ai_loadtest_in_flight"
-_LAG = "ai_loadtest_client_lag_seconds"
-_SLO = "ai_loadtest_slo_met"
-_CAPACITY = "ai_loadtest_capacity_requests_per_second"
-_LIMIT = "ai_loadtest_limit_requests_per_second"
-_TOKEN_LIMIT = "ai_loadtest_limit_tokens_per_minute"  # noqa: S105  # a metric
-_BY = "endpoint, model, run"
-_LEGEND = "{{endpoint}} {{model}} {{run}}"
 _MET = (State(1, Text("Met", "达标"), shared.GREEN), State(0, Text("Missed", "未达标"), shared.RED))
 
 
@@ -37,8 +39,7 @@ def board(currency: str) -> Board:
             ),
             Row(Text("Verdict", "判定"), (_slo(), _lag(), _runs())),
         ),
-        jobs=RUN_INFO,
-        runs=True,
+        jobs=LOADTEST_RUN_INFO,
     )
 
 
@@ -56,9 +57,9 @@ def _found(metric: str, title: Text, unit: str) -> Panel:
 def _tiles(currency: str) -> tuple[Panel, ...]:
     cost = shared.cost_counter(currency)
     return (
-        _found(_CAPACITY, Text("Capacity", "容量"), "reqps"),
-        _found(_LIMIT, Text("Request limit", "请求限额"), "reqps"),
-        _found(_TOKEN_LIMIT, Text("Token limit a minute", "每分钟 token 限额"), "short"),
+        _found(LOADTEST_CAPACITY, Text("Capacity", "容量"), "reqps"),
+        _found(LOADTEST_LIMIT_REQUESTS, Text("Request limit", "请求限额"), "reqps"),
+        _found(LOADTEST_LIMIT_TOKENS, Text("Token limit a minute", "每分钟 token 限额"), "short"),
         shared.tile(
             Text("Calls", "调用数"),
             Text(f"{REQUESTS} of the time range.", f"所选时段内 {REQUESTS}。"),
@@ -96,22 +97,22 @@ def _rates() -> Panel:
     return _lines(
         Text("Rate asked and achieved", "目标速率与实际速率"),
         Text(
-            f"{_TARGET} and {_ACHIEVED}. Where they part, server or client cannot keep up.",
-            f"{_TARGET} 与 {_ACHIEVED}。两者分离说明服务端或客户端跟不上。",
+            f"{LOADTEST_TARGET_RATE} and {LOADTEST_ACHIEVED_RATE}. Where they part, server or client cannot keep up.",
+            f"{LOADTEST_TARGET_RATE} 与 {LOADTEST_ACHIEVED_RATE}。两者分离说明服务端或客户端跟不上。",
         ),
         "reqps",
-        Query(promql.latest(_TARGET, _RUN, by=_BY), f"asked {_LEGEND}"),
-        Query(promql.latest(_ACHIEVED, _RUN, by=_BY), f"achieved {_LEGEND}"),
+        Query(promql.latest(LOADTEST_TARGET_RATE), f"asked {promql.LEGEND}"),
+        Query(promql.latest(LOADTEST_ACHIEVED_RATE), f"achieved {promql.LEGEND}"),
     )
 
 
 def _concurrency() -> Panel:
     return _lines(
         Text("Users and calls in flight", "用户数与进行中的调用"),
-        Text(f"{_USERS} and {_IN_FLIGHT}.", f"{_USERS} 与 {_IN_FLIGHT}。"),
+        Text(f"{LOADTEST_USERS} and {LOADTEST_IN_FLIGHT}.", f"{LOADTEST_USERS} 与 {LOADTEST_IN_FLIGHT}。"),
         "short",
-        Query(promql.latest(_USERS, _RUN, by=_BY), f"users {_LEGEND}"),
-        Query(promql.latest(_IN_FLIGHT, _RUN, by=_BY), f"in flight {_LEGEND}"),
+        Query(promql.latest(LOADTEST_USERS), f"users {promql.LEGEND}"),
+        Query(promql.latest(LOADTEST_IN_FLIGHT), f"in flight {promql.LEGEND}"),
     )
 
 
@@ -140,8 +141,8 @@ def _slo() -> Panel:
     return Panel(
         "states",
         Text("Objectives", "目标达成"),
-        Text(f"{_SLO}: whether each objective is met so far.", f"{_SLO}：各目标目前是否达成。"),
-        (Query(promql.latest(_SLO, _RUN, by=f"{_BY}, slo", pick="min"), "{{slo}} {{endpoint}} {{run}}"),),
+        Text(f"{LOADTEST_SLO_MET}: whether each objective is met so far.", f"{LOADTEST_SLO_MET}：各目标目前是否达成。"),
+        (Query(promql.latest(LOADTEST_SLO_MET, by=f"{promql.BY}, slo", pick="min"), "{{slo}} {{endpoint}}"),),
         "none",
         states=_MET,
         interval="15s",
@@ -152,11 +153,11 @@ def _lag() -> Panel:
     return _lines(
         Text("Client's own lag", "客户端自身延迟"),
         Text(
-            f"{_LAG}: above a few milliseconds the client, not the endpoint, limits the figures.",
-            f"{_LAG}：超过数毫秒时，受限的是客户端而非接口。",
+            f"{LOADTEST_CLIENT_LAG}: above a few milliseconds the client, not the endpoint, limits the figures.",
+            f"{LOADTEST_CLIENT_LAG}：超过数毫秒时，受限的是客户端而非接口。",
         ),
         "s",
-        Query(promql.latest(_LAG, _RUN, by=_BY), _LEGEND),
+        Query(promql.latest(LOADTEST_CLIENT_LAG), promql.LEGEND),
     )
 
 
@@ -164,8 +165,8 @@ def _runs() -> Panel:
     return Panel(
         "table",
         Text("Runs", "压测记录"),
-        Text(f"{RUN_INFO}: which runs there are.", f"{RUN_INFO}：现有的压测。"),
-        (Query(promql.latest(RUN_INFO, _RUN, by=f"{_BY}, profile, region"), instant=True),),
+        Text(f"{LOADTEST_RUN_INFO}: which runs there are.", f"{LOADTEST_RUN_INFO}：现有的压测。"),
+        (Query(promql.latest(LOADTEST_RUN_INFO, by=f"{promql.BY}, run, profile"), instant=True),),
         "none",
         24,
     )

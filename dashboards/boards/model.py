@@ -70,11 +70,10 @@ class Row(NamedTuple):
 
 
 class Board(NamedTuple):
-    """One dashboard. `jobs` is the metric whose jobs it offers; a load test's board also lets one choose a run."""
+    """One dashboard. `jobs` is the metric whose jobs, regions, endpoints and models it offers."""
 
     slug: str
     title: Text
     about: Text
     rows: tuple[Row, ...]
     jobs: str
-    runs: bool = False

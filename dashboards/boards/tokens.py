@@ -7,13 +7,13 @@ from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
 from aimon.families import (
     CACHED_INPUT_TOKENS,
     INPUT_TOKENS,
+    LOADTEST_LIMIT_TOKENS,
     OUTPUT_TOKENS,
     PROBE_BUDGET_SPENT,
     REASONING_TOKENS,
     REQUESTS,
 )
 
-_TOKEN_LIMIT = "ai_loadtest_limit_tokens_per_minute"  # noqa: S105  # a metric
 _PERIODS = (
     ("1d", "30d", Text("Cost by day", "每日费用"), Text("a day", "一天")),
     ("7d", "26w", Text("Cost by week", "每周费用"), Text("seven days", "七天")),
@@ -145,13 +145,13 @@ def _minute() -> Panel:
     used = (
         f"60 * ({promql.rate(INPUT_TOKENS, by='endpoint, model')} + {promql.rate(OUTPUT_TOKENS, by='endpoint, model')})"
     )
-    limit = f"max by (endpoint, model) ({promql.any_job(_TOKEN_LIMIT)})"
+    limit = f"max by (endpoint, model) ({promql.any_job(LOADTEST_LIMIT_TOKENS)})"
     return Panel(
         "lines",
         Text("Tokens a minute and the limit", "每分钟 token 数与限额"),
         Text(
-            f"{INPUT_TOKENS} and {OUTPUT_TOKENS} a minute; {_TOKEN_LIMIT} is what a load test found.",
-            f"每分钟 {INPUT_TOKENS} 与 {OUTPUT_TOKENS} 之和；{_TOKEN_LIMIT} 为压测得出的限额。",
+            f"{INPUT_TOKENS} and {OUTPUT_TOKENS} a minute; {LOADTEST_LIMIT_TOKENS} is what a load test found.",
+            f"每分钟 {INPUT_TOKENS} 与 {OUTPUT_TOKENS} 之和；{LOADTEST_LIMIT_TOKENS} 为压测得出的限额。",
         ),
         (Query(used, "used {{endpoint}} {{model}}"), Query(limit, "limit {{endpoint}} {{model}}")),
         "short",
