@@ -28,8 +28,6 @@ def _providers(world: World) -> ASGIApp:
     """Takes each request to a provider from its first byte to its record."""
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
         provider, path = world.find(scope["path"])
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         target = route(scope["method"], path, scope["query_string"].decode("latin-1"), headers)

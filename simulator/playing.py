@@ -31,6 +31,9 @@ async def play(connection: Connection, script: Script, start: float, content_typ
     await _until(start + script.head_due)
     await connection.start(200, content_type, headers, script.length)
     for number, step in enumerate(script.steps):
+        if number % _TURN == _TURN - 1:
+            # Before a write and never after: a client may close as soon as it has the terminal event.
+            await asyncio.sleep(0)
         if step.data:
             due = start + step.due
             await _until(due)
@@ -39,8 +42,6 @@ async def play(connection: Connection, script: Script, start: float, content_typ
         record.output_tokens += step.tokens
         if step.kind is Kind.THOUGHT:
             record.reasoning_tokens += step.tokens
-        if number % _TURN == _TURN - 1:
-            await asyncio.sleep(0)
     await _until(start + script.end_due)
     if script.end == "close":
         await connection.close()

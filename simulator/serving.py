@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _MODEL = "sim-model"
 _SLOW = 1.0
+_LONGEST_MODEL = 200
 
 
 class ProviderError(Exception):
@@ -92,7 +93,7 @@ async def refuse(request: Request, error: ProviderError) -> None:
 async def _serve(request: Request, raw: bytes) -> None:
     record, target = request.connection.record, request.target
     body = _parse(raw)
-    record.model = target.model or str(body.get("model", ""))
+    record.model = (target.model or str(body.get("model", "")))[:_LONGEST_MODEL]
     record.stream = target.stream or body.get("stream") is True
     rule = request.faults.pick(request.profile.name, record.model, target.dialect, streamed=record.stream)
     stage = None
@@ -101,6 +102,7 @@ async def _serve(request: Request, raw: bytes) -> None:
         record.fault = rule.fault
         record.outcome = _expected(request, rule)
     if rule and stage == "connection":
+        # Ends only with the connection.
         await SPOILS[rule.fault](request.connection, rule, record.stream)
     _check_key(request)
     if rule and stage == "error":

@@ -18,7 +18,7 @@ class Record:
 
     Attributes:
         id: The (x-)request-id header of the answer.
-        received: The request's bytes arrived at the event loop.
+        received: The request's first bytes arrived at the event loop.
         service: Service began: it had a slot.
         first_byte, first_token, last_token, last_write: Just before the response's head, the first and the
             last visible text, and the last bytes were handed to the kernel.
