@@ -61,12 +61,12 @@ def _check_loop(profile: str, options: dict[str, Any]) -> None:
     rate, concurrency = options.get("rate"), options.get("concurrency")
     if rate is not None and concurrency is not None:
         raise Stop(USAGE, "--rate is an open loop and --concurrency a closed one: keep one of the two")
-    if profile in ("capacity", "ramp", "spike") and concurrency is not None:
-        raise Stop(USAGE, f"--concurrency: --profile {profile} is an open loop: give --rate, or neither for capacity")
-    if profile not in ("capacity", "smoke") and rate is None and concurrency is None:
+    if profile in (*profiles.SEARCHES, "ramp", "spike") and concurrency is not None:
+        raise Stop(USAGE, f"--concurrency: --profile {profile} is an open loop: give --rate, or neither for a search")
+    if profile not in (*profiles.SEARCHES, "smoke") and rate is None and concurrency is None:
         raise Stop(USAGE, f"--profile {profile} needs --rate, such as 20/s, or --concurrency, such as 16")
-    if profile == "capacity" and options.get("requests") is not None:
-        raise Stop(USAGE, "--requests: --profile capacity ends when it knows: give --duration to bound it")
+    if profile in profiles.SEARCHES and options.get("requests") is not None:
+        raise Stop(USAGE, f"--requests: --profile {profile} ends when it knows: give --duration to bound it")
     arrivals = options.get("arrivals", POISSON)
     if arrivals not in (POISSON, CONSTANT):
         raise Stop(USAGE, f"--arrivals {arrivals}: there are {POISSON} and {CONSTANT}")

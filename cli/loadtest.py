@@ -24,7 +24,7 @@ _PATIENCE = 30.0
 def loadtest(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An endpoint, or one of `loadtests:`.")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
-    profile: Annotated[str | None, typer.Option(help="smoke, steady, ramp, spike, soak or capacity.")] = None,
+    profile: Annotated[str | None, typer.Option(help="smoke, steady, ramp, spike, soak, capacity or limits.")] = None,
     rate: Annotated[str | None, typer.Option(help="Open loop: calls started, such as 20/s or 90/m.")] = None,
     arrivals: Annotated[str | None, typer.Option(help="Open loop: poisson (default) or constant.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Closed loop: streams at a time.")] = None,

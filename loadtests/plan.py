@@ -44,8 +44,8 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def schedule(self) -> Schedule | None:
-        """The arrivals of an open loop; None for a closed one, and for a capacity search, which makes its own."""
-        if self.rate is None or self.profile == "capacity":
+        """The arrivals of an open loop; None for a closed one, and for a search, which makes its own."""
+        if self.rate is None or self.profile in profiles.SEARCHES:
             return None
         return Schedule(
             profiles.phases(self.profile, self.rate, self.duration, self.warmup), self.arrivals, seed=self.seed

@@ -5,9 +5,18 @@ from __future__ import annotations
 from aimon.loadtests.engine.schedule import Phase
 
 # Seconds, where neither --duration nor --requests says.
-DURATIONS = {"smoke": 10.0, "steady": 60.0, "ramp": 120.0, "spike": 60.0, "soak": 3600.0, "capacity": 120.0}
+DURATIONS = {
+    "smoke": 10.0,
+    "steady": 60.0,
+    "ramp": 120.0,
+    "spike": 60.0,
+    "soak": 3600.0,
+    "capacity": 120.0,
+    "limits": 120.0,
+}
 SMOKE_REQUESTS = 5
 NAMES = tuple(DURATIONS)
+SEARCHES = ("capacity", "limits")
 
 _SPIKE = 4.0
 _SPIKE_SHARE = 0.2
@@ -20,7 +29,7 @@ def phases(profile: str, rate: float, duration: float, warmup: float = 0.0) -> t
     `spike` holds it, with four times as much in the middle fifth.
 
     Args:
-        profile: one of NAMES but `capacity`, which looks for its rates while it runs.
+        profile: one of NAMES but those of SEARCHES, which choose their rates while they run.
         rate: calls per second.
         duration: seconds that count.
         warmup: seconds before them.

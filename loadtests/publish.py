@@ -27,6 +27,8 @@ def gauges(report: dict[str, Any], endpoint: Endpoint) -> Gauges:
         families.LOADTEST_ACHIEVED_RATE: report["rate"]["achieved"],
         families.LOADTEST_CLIENT_LAG: report["client"]["lag_p99_s"],
         families.LOADTEST_CAPACITY: (report["capacity"] or {}).get("rate"),
+        families.LOADTEST_LIMIT_REQUESTS: (report["limits"] or {}).get("requests_per_s"),
+        families.LOADTEST_LIMIT_TOKENS: (report["limits"] or {}).get("tokens_per_min"),
         families.LOADTEST_USERS: report["config"]["concurrency"],
     }
     found = Gauges()

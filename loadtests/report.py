@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def build(run: Run, plan: Plan, endpoint: str) -> dict[str, Any]:
         "slo": slo.judge(run.objectives, tally, elapsed),
         "client": check(tally, run.cpu),
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
-        "limits": None,
+        "limits": None if run.limits is None else asdict(run.limits),
         "workers": 1,
         "config": {key: value for key, value in msgspec.to_builtins(plan).items() if key != "push"},
         "seconds": [{"second": second, **counts} for second, counts in sorted(tally.seconds.items())],
@@ -90,7 +91,7 @@ def save(report: dict[str, Any], folder: Path) -> list[Path]:
     files = {
         "report.json": msgspec.json.format(msgspec.json.encode(report), indent=2).decode() + "\n",
         "report.md": markdown(report),
-        "report.html": page.render(report, summary_rows(report), time_rows(report)),
+        "report.html": page.render(report, verdict(report), summary_rows(report), time_rows(report)),
     }
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -108,10 +109,21 @@ def verdict(report: dict[str, Any]) -> str:
         upper = "" if capacity["high"] is None else f", not {capacity['high']:.4g}/s"
         note = f" ({capacity['why']})" if capacity["why"] else ""
         return f"Capacity: {capacity['rate']:.4g} requests/s were held{upper}{note}"
+    if (limits := report["limits"]) is not None:
+        return _limits_verdict(limits)
     missed = [row["expr"] for row in report["slo"] if not row["met"]]
     if missed:
         return f"Missed: {', '.join(missed)}"
     return "All objectives met" if report["slo"] else "Complete; no objectives were given"
+
+
+def _limits_verdict(limits: dict[str, Any]) -> str:
+    found = []
+    if limits["requests_per_s"] is not None:
+        found.append(f"{limits['requests_per_s']:.4g} requests/s")
+    if limits["tokens_per_min"] is not None:
+        found.append(f"{limits['tokens_per_min']:.4g} tokens/min")
+    return f"Limit: {' and '.join(found)}" if found else f"No limit found: {limits['evidence'].get('why', '')}"
 
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from aimon.loadtests.engine.client import Client
 from aimon.loadtests.engine.process import allow_connections
 from aimon.loadtests.guard import Guard
 from aimon.loadtests.plan import Plan
+from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.session import ABORTED, COMPLETE, INTERRUPTED, MAX_IN_FLIGHT, Session
 from aimon.pushgateway import PushError
 
@@ -44,7 +45,7 @@ def main() -> int:
     client = Client(endpoint.transport)
     prices = config.price_book(loaded, [endpoint])
     make = workload.maker(endpoint, plan.prompt_tokens, plan.output_tokens)
-    session = Session(plan, client, make, prices, Guard(plan.max_cost, storms=plan.profile != "capacity"))
+    session = Session(plan, client, make, prices, Guard(plan.max_cost, storms=plan.profile not in SEARCHES))
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, partial(session.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
     watch = gevent.spawn(_watch, session, os.getppid())
@@ -87,6 +88,8 @@ def exit_code(built: dict[str, Any]) -> int:
     if (capacity := built["capacity"]) is not None and ended == COMPLETE:
         # The search goes beyond the objectives on purpose.
         return FAILED if capacity["rate"] is None else GOOD
+    if built["limits"] is not None and ended == COMPLETE:
+        return GOOD
     return FAILED if ended == ABORTED or missed or not built["requests"]["ok"] else GOOD
 
 

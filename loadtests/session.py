@@ -12,7 +12,7 @@ import gevent
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
 from aimon.loadtests.engine.process import settle
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
-from aimon.loadtests.search import capacity
+from aimon.loadtests.search import capacity, limits
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.selfcheck import check
 from aimon.loadtests.statistics import slo
@@ -57,6 +57,7 @@ class Run:
     why: str = ""
     uncounted: int = 0
     capacity: capacity.Capacity | None = None
+    limits: limits.AccountLimits | None = None
     objectives: list[Objective] = field(default_factory=list)
 
 
@@ -74,6 +75,7 @@ class Session:
         self._counts_from = 0.0
         self._pace: OpenLoop | ClosedLoop | None = None
         self._points: list[tuple[float, float]] = []
+        self._calls: list[tuple[float, Result]] | None = None
         self._step: Tally | None = None
 
     @property
@@ -97,6 +99,8 @@ class Session:
         try:
             if self._plan.profile == "capacity":
                 self._search(first)
+            elif self._plan.profile == "limits":
+                self._seek_limits(first)
             elif (schedule := self._plan.schedule) is not None:
                 self._open(schedule, began)
             else:
@@ -153,6 +157,8 @@ class Session:
             self.run.uncounted += 1
         else:
             self.run.tally.observe(result, self.run.began)
+            if self._calls is not None and scheduled is not None:
+                self._calls.append((scheduled, result))
             if self._step is not None and scheduled is not None:
                 self._step.observe(result, self.run.began)
                 if result.outcome is Outcome.OK:
@@ -174,6 +180,28 @@ class Session:
                 return
             try:
                 rate = search.send(step)
+            except StopIteration:
+                return
+
+    def _seek_limits(self, first: Result) -> None:
+        found = self.run.limits = limits.AccountLimits()
+        ends = monotonic() + self._plan.duration
+        search = limits.search(self._plan.rate or max(1.0, 1 / first.latency), found=found)
+        rate = next(search)
+        while self.run.ended == COMPLETE:
+            left = ends - monotonic()
+            if left <= 0:
+                found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
+                return
+            self._calls = []
+            seconds = min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST, left)
+            schedule = Schedule((Phase(seconds, rate),), CONSTANT)
+            pace = self._pace = OpenLoop(schedule.offsets(), self._begin, max_in_flight=MAX_IN_FLIGHT)
+            pace.start()
+            pace.wait()
+            self.run.tally.counts["not_started"] += pace.not_started
+            try:
+                rate = search.send(self._calls)
             except StopIteration:
                 return
 

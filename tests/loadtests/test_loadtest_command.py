@@ -186,6 +186,27 @@ def test_a_known_capacity_is_found(run_aimon: Command) -> None:
     assert report["requests"]["sent"] == sum(report["requests"]["by_outcome"].values())
 
 
+@pytest.mark.parametrize(
+    ("profile", "key", "truth"),
+    [
+        (Profile(rpm=1200, ttft=0.02), "requests_per_s", 20.0),
+        (Profile(tpm=60_000, ttft=0.02, itl=0.001), "tokens_per_min", 60_000.0),
+    ],
+)
+def test_a_known_limit_is_found(run_aimon: Command, profile: Profile, key: str, truth: float) -> None:
+    """A limit of requests within 5 %, and one of tokens within 10; every 429 is counted."""
+    with SimulatorProcess(profile) as sim:
+        arguments = ["--profile", "limits", "--prompt-tokens", "50", "--output-tokens", "10", "--rate", "15/s"]
+        done = run_aimon("loadtest", *where(sim), *arguments, "--json", timeout=120)
+        happened = outcomes(sim)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["limits"][key] == pytest.approx(truth, rel=0.05)
+    assert report["requests"]["by_outcome"] == happened | {"ok": happened["ok"] - 1}
+    (other,) = {"requests_per_s", "tokens_per_min"} - {key}
+    assert report["limits"][other] is None
+
+
 def test_the_result_is_pushed(run_aimon: Command, pushgateway: Pushgateway) -> None:
     """To a real Pushgateway, under the load test's own job."""
     with SimulatorProcess(Profile(ttft=0.01)) as sim:
@@ -241,7 +262,7 @@ def test_a_limit_of_cost_ends_the_run(run_aimon: Command) -> None:
         (["--rate", "20"], "--rate 20: expected a rate such as 20/s or 90/m"),
         (["--rate", "20/s", "--concurrency", "3"], "--rate is an open loop and --concurrency a closed one"),
         (["--rate", "20/s", "--slo", "p99<10"], "p99 is a time: write p99<10s or 10ms"),
-        (["--profile", "stedy"], "--profile stedy: there are smoke, steady, ramp, spike, soak, capacity"),
+        (["--profile", "stedy"], "--profile stedy: there are smoke, steady, ramp, spike, soak, capacity, limits"),
         (["--rate", "1/s", "--max-cost", "5 EUR"], "--max-cost in EUR: the reporting currency is"),
     ],
 )
