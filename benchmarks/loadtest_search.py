@@ -10,17 +10,26 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.process import SimulatorProcess
 from aimon.simulator.profile import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimon.simulator.truth import Record
 
 CAPACITIES = (
     Profile(slots=4, ttft=0.3, itl=0.02, tokens=11),
     Profile(slots=16, ttft=0.15, itl=0.01, tokens=11),
     Profile(slots=10, ttft=0.05, itl=0.005, tokens=11, ttft_sigma=0.2),
 )
-LIMITS = ((Profile(rpm=1200, ttft=0.02), "requests_per_s", 20.0), (Profile(tpm=90_000), "tokens_per_min", 90_000.0))
+LIMITS = (
+    (Profile(rpm=1200, ttft=0.02), "requests_per_s", 20.0),
+    (Profile(tpm=90_000), "tokens_per_min", 90_000.0),
+)
 PROMPT = ("--prompt-tokens", "20", "--output-tokens", "11")
 
 
@@ -36,17 +45,22 @@ def loadtest(sim: SimulatorProcess, *arguments: str) -> dict[str, Any]:
     return report
 
 
+def mean_service(records: Sequence[Record]) -> float:
+    """Seconds that a call had its slot."""
+    return fmean(r.end - r.service for r in records if r.service is not None and r.end is not None)
+
+
 def main() -> None:
     """Prints found and true for each."""
     for profile in CAPACITIES:
         with SimulatorProcess(profile, records=20_000) as sim:
             report = loadtest(sim, "--profile", "capacity")
-            records = [r for r in sim.truth(wait=10).records if r.service is not None and r.end is not None]
-        service = sum((r.end or 0) - (r.service or 0) for r in records) / len(records)
+            records = sim.truth(wait=10).records
+        service = mean_service(records)
         true, found = profile.slots / service, report["capacity"]["rate"] or 0.0
         print(
             f"capacity {true:8.2f}/s  found {found:8.2f}/s  {found / true - 1:+7.1%}  "
-            f"{len(report['capacity']['steps'])} steps, {report['duration_s']:.0f} s, {report['requests']['sent']} calls"
+            f"{len(report['capacity']['steps'])} steps, {report['duration_s']:.0f} s"
         )
     for profile, key, limit in LIMITS:
         with SimulatorProcess(profile) as sim:
@@ -55,8 +69,8 @@ def main() -> None:
         print(f"limit {limit:g} {key}  found {got:g}  {got / limit - 1:+.1%}, {report['requests']['sent']} calls")
     with SimulatorProcess(Profile(slots=10, ttft=0.1, itl=0.01, tokens=11)) as sim:
         report = loadtest(sim, "--rate", "75/s", "--arrivals", "constant", "--duration", "10s")
-        records = [r for r in sim.truth(wait=10).records if r.service is not None and r.end is not None]
-    service = sum((r.end or 0) - (r.service or 0) for r in records) / len(records)
+        records = sim.truth(wait=10).records
+    service = mean_service(records)
     # After ten seconds at rate r, the last call waits for (r / C - 1) * 10 seconds and is then served.
     longest = (75 * service / 10 - 1) * 10 + service
     found = report["latency_from_schedule_s"]["max"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aimon.cli.console import note
-from aimon.cli.exits import UNABLE, USAGE, Stop
+from aimon.cli.exits import INTERRUPTED, UNABLE, USAGE, Stop
 from aimon.cli.select import Flags, select
 
 if TYPE_CHECKING:
@@ -65,10 +65,9 @@ def loadtest(
         "max_cost": _read("--max-cost", max_cost, "money"),
     }
     flags = Flags(preset, dialect, base_url, model, api_key_env)
-    try:
-        from aimon.cli.loadplan import make_plan  # noqa: PLC0415  # start-up
-    except ModuleNotFoundError as error:
-        raise Stop(UNABLE, f"load tests need {error.name}: pip install 'aimon[loadtest]'") from error
+    _check_installed()
+    from aimon.cli.loadplan import make_plan  # noqa: PLC0415  # start-up
+
     written, endpoint = _written(name, config, flags)
     selection = select([endpoint] if endpoint else [], config, flags)
     if len(selection.endpoints) > 1:
@@ -86,6 +85,14 @@ def loadtest(
     if dry_run:
         return _predict(plan, selection)
     return _start(plan)
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415  # start-up
+
+    for module in ("gevent", "httptools", "numpy"):
+        if find_spec(module) is None:
+            raise Stop(UNABLE, f"load tests need {module}: pip install 'aimon[loadtest]'")
 
 
 def _given(flags: Flags) -> dict[str, Any]:
@@ -191,6 +198,9 @@ def _attend(child: Any, plan: bytes) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if code == -signal.SIGINT:
+        # It came before there was anything to report.
+        return INTERRUPTED
     if code < 0:
         raise Stop(UNABLE, f"the load test's process was killed by signal {-code}: there is no report")
     return int(code)

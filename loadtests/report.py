@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon.loadtests import page
+from aimon.loadtests.record import COMPLETE
 from aimon.loadtests.selfcheck import check
-from aimon.loadtests.session import COMPLETE
 from aimon.loadtests.statistics import slo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aimon.loadtests.plan import Plan
-    from aimon.loadtests.session import Run
+    from aimon.loadtests.record import Run
 
 VERSION = 1
 TIMES = {
@@ -170,7 +170,7 @@ def time_rows(report: dict[str, Any]) -> list[list[str]]:
 
 def markdown(report: dict[str, Any]) -> str:
     """The summary, for a terminal, a pull request or a ticket."""
-    lines = [f"# Load test of {report['endpoint']}", "", f"**{verdict(report)}**", ""]
+    lines = [f"# Load test of {report['endpoint']}", "", f"**{_cell(verdict(report))}**", ""]
     if report["client"]["bottleneck"]:
         lines += [
             f"**The client was the bottleneck, its numbers are suspect: {'; '.join(report['client']['reasons'])}**",

@@ -23,7 +23,8 @@ from aimon.loadtests.engine.process import allow_connections
 from aimon.loadtests.guard import Guard
 from aimon.loadtests.plan import Plan
 from aimon.loadtests.profiles import SEARCHES
-from aimon.loadtests.session import ABORTED, COMPLETE, INTERRUPTED, MAX_IN_FLIGHT, Session
+from aimon.loadtests.record import ABORTED, COMPLETE, INTERRUPTED
+from aimon.loadtests.session import MAX_IN_FLIGHT, Session
 from aimon.pushgateway import PushError
 
 GOOD, FAILED, USAGE, UNABLE, INTERRUPTED_CODE = 0, 1, 2, 3, 130

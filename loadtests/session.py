@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import gevent
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
 from aimon.loadtests.engine.process import settle
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
+from aimon.loadtests.record import ABORTED, COMPLETE, Run
 from aimon.loadtests.search import capacity, limits
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.selfcheck import check
@@ -26,39 +26,16 @@ if TYPE_CHECKING:
     from aimon.loadtests.engine.client import Client
     from aimon.loadtests.guard import Guard
     from aimon.loadtests.plan import Plan
-    from aimon.loadtests.statistics.slo import Objective
     from aimon.pricing import PriceBook
     from aimon.result import Result
 
 MAX_IN_FLIGHT = 20_000
-COMPLETE, INTERRUPTED, ABORTED = "complete", "interrupted", "aborted"
 # A step of a capacity search lasts as long as these many calls take to start, within these bounds (seconds).
 _STEP_CALLS, _STEP_LEAST, _STEP_MOST = 80, 5.0, 20.0
 _STEP_LOOK = 0.5
 # Growth that needs no second look.
 _PLAIN_GROWTH = 0.2
 _TOLERATED_ERRORS = slo.parse("error_rate<1%")
-
-
-@dataclass(slots=True)
-class Run:
-    """What came of a run.
-
-    `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had ended;
-    the `uncounted` calls were the first one and the warm-up.
-    """
-
-    tally: Tally
-    began: float = 0.0
-    window: float = 0.0
-    elapsed: float = 0.0
-    cpu: float = 0.0
-    ended: str = COMPLETE
-    why: str = ""
-    uncounted: int = 0
-    capacity: capacity.Capacity | None = None
-    limits: limits.AccountLimits | None = None
-    objectives: list[Objective] = field(default_factory=list)
 
 
 class Session:
