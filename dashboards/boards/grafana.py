@@ -29,8 +29,10 @@ _LABELS: Final = {
 }
 _SOURCE: Final = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
 # What a load test found stays in the gateway: a run is marked when it is new there.
-_RUNS: Final = f'max by (job, endpoint, run, profile) ({LOADTEST_RUN_INFO}{{endpoint=~"$endpoint"}} OFFSET)'
-_LOADTESTS: Final = f"{_RUNS.replace(' OFFSET', '')}\nunless {_RUNS.replace('OFFSET', 'offset 2m')}"
+_LOADTESTS: Final = "\nunless ".join(
+    f'max by (job, endpoint, run, profile) ({LOADTEST_RUN_INFO}{{endpoint=~"$endpoint"}}{ago})'
+    for ago in ("", " offset 2m")
+)
 # Alerts on costs and on aimon itself have no endpoint.
 _ALERTS: Final = 'ALERTS{alertstate="firing", alertname=~"AI.+", endpoint=~"($endpoint)|"}'
 _GRID: Final = 24
