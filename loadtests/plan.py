@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from aimon.call import Call
     from aimon.pricing import PriceBook
 
-# A closed loop whose calls take a second: what a prediction has to assume before the first call.
-_GUESSED_LATENCY = 1.0
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -90,8 +88,5 @@ def predict(plan: Plan, call: Call, prices: PriceBook) -> Prediction:
 def _requests(plan: Plan) -> int | None:
     if (schedule := plan.schedule) is not None:
         return schedule.total
-    if plan.requests is not None:
-        return plan.requests
-    if plan.concurrency is not None:
-        return round(plan.concurrency * (plan.duration + plan.warmup) / _GUESSED_LATENCY)
-    return None
+    # How many a closed loop makes in a time, or a search needs, depends on the endpoint.
+    return plan.requests

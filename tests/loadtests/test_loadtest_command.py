@@ -226,6 +226,8 @@ def test_a_dry_run_sends_nothing(run_aimon: Command) -> None:
         arguments = ["--rate", "10/s", "--duration", "1m", "--prompt-tokens", "100", "--output-tokens", "50"]
         done = run_aimon("loadtest", "local", *arguments, "--dry-run", "--json")
         assert outcomes(sim) == {}
+        unknown = run_aimon("loadtest", "local", "--concurrency", "4", "--dry-run")
+    assert unknown.stdout.splitlines()[0] == "requests: not known beforehand"
     found: dict[str, Any] = json.loads(done.stdout)
     assert (found["requests"], found["output_tokens"], found["currency"]) == (600, 30_000, "USD")
     assert found["cost"] == pytest.approx((found["input_tokens"] + 2 * 30_000) / 1e6)
