@@ -48,7 +48,8 @@ class _Loop:
         self._endpoints = selection.endpoints
         self._recorder = recorder
         self._options = options
-        self._healthy = True
+        self._lost = False  # a Result that is not in the state is in no later push either
+        self._published = True
         self._interrupted = False
         self._fresh = asyncio.Event()
         prober = Prober(redactor=selection.redactor(), spent=self._spent)
@@ -67,7 +68,7 @@ class _Loop:
             with contextlib.suppress(asyncio.CancelledError):
                 await publisher
             await self._publish()
-        if not self._healthy:
+        if self._lost or not self._published:
             return UNABLE
         return INTERRUPTED if self._interrupted else GOOD
 
@@ -85,7 +86,8 @@ class _Loop:
             # In a thread: a synced write takes milliseconds, which other probes would see as latency.
             await asyncio.to_thread(self._recorder.record, [priced])
         except PublishError as error:
-            self._unwell(error)
+            self._lost = True
+            console.note(f"aimon: {error}")
         self._fresh.set()
 
     def _say(self, result: Result) -> None:
@@ -109,14 +111,11 @@ class _Loop:
     async def _publish(self) -> None:
         try:
             await asyncio.to_thread(self._recorder.publish, self._gauges())
-        except PublishError as error:
-            self._unwell(error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next push must still be tried
+            self._published = False
+            console.note(f"aimon: {error}")
         else:
-            self._healthy = True
-
-    def _unwell(self, error: PublishError) -> None:
-        self._healthy = False
-        console.note(f"aimon: {error}")
+            self._published = True
 
     def _spent(self, endpoint: Endpoint) -> float:
         return self._recorder.state.spent_today(Watched.of(endpoint, self._currency), time.time())

@@ -56,6 +56,8 @@ def probe(
     Exit codes: 0 all are well; 1 an endpoint failed; 2 usage or configuration; 3 a push, a file or the history
     failed; 130 interrupted.
     """
+    if junit is not None and every is not None:
+        raise Stop(USAGE, "--junit reports one run: leave it out, or leave out --every")
     options = Options(
         as_json=as_json,
         junit=junit,

@@ -131,6 +131,7 @@ def test_junit_counts_failures(run_aimon: Command, simulator: SimulatorProcess, 
     [
         (["--every", "30"], "--every 30: "),
         (["--every", "10ms"], "at least 1s"),
+        (["--every", "30s", "--junit", "junit.xml"], "leave out --every"),
         (["--listen", "127.0.0.1:0"], "add --every 30s"),
         (["--every", "30s", "--listen", "nonsense"], "write HOST:PORT"),
         (["--every", "30s", "--listen", "0.0.0.0:9464"], "--no-auth"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import tomllib
 from pathlib import Path
@@ -51,8 +52,10 @@ def both(answer: list[bytes], dialect: str, *, stream: bool) -> tuple[Result, Re
 
     def serve(connection: socket.socket) -> None:
         read_request(connection)
-        for piece in answer:
-            connection.sendall(piece)
+        # A client that has seen an error event hangs up, and is right to.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for piece in answer:
+                connection.sendall(piece)
 
     with Peer(serve) as peer:
         url = f"http://127.0.0.1:{peer.port}/v1"
