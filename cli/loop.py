@@ -52,6 +52,7 @@ class _Loop:
         self._published = True
         self._interrupted = False
         self._fresh = asyncio.Event()
+        self._closing = asyncio.Event()
         prober = Prober(redactor=selection.redactor(), spent=self._spent)
         self._scheduler = Scheduler(selection.endpoints, prober, self._take, concurrency=options.concurrency)
 
@@ -64,10 +65,9 @@ class _Loop:
                 stack.enter_context(self._listener(*self._options.listen))
             publisher = asyncio.create_task(self._publish_as_it_goes())
             await self._scheduler.run()
-            publisher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await publisher
-            await self._publish()
+            self._closing.set()
+            self._fresh.set()
+            await publisher
         if self._lost or not self._published:
             return UNABLE
         return INTERRUPTED if self._interrupted else GOOD
@@ -102,9 +102,12 @@ class _Loop:
         sys.stdout.flush()
 
     async def _publish_as_it_goes(self) -> None:
-        while True:
+        """Publishes what is fresh, and at the end once more; never two pushes at a time."""
+        while self._fresh.is_set() or not self._closing.is_set():
             await self._fresh.wait()
-            await asyncio.sleep(GATHER)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GATHER):
+                    await self._closing.wait()
             self._fresh.clear()
             await self._publish()
 
