@@ -1,0 +1,61 @@
+"""How a run goes, as its process tells whoever started it: one line of JSON a second. Needs no gevent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Times(msgspec.Struct, kw_only=True):
+    """Percentiles of one kind of time, in seconds; None where nothing was measured."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    count: int
+
+
+class Progress(msgspec.Struct, kw_only=True):
+    """What a run looks like at one moment. Rates are per second, durations are seconds.
+
+    Attributes:
+        elapsed: since counting began; negative in the warm-up.
+        duration: what `elapsed` will be at the end; None where a number of requests or a search decides.
+        phase: what is being done, for people: `warm-up`, `steady`, `capacity, step 3`.
+        asked: rate asked for now; None in a closed loop.
+        achieved: rate of calls started over the last seconds.
+        in_flight: calls under way.
+        users: streams that a closed loop keeps up; None in an open one.
+        requests: calls that the run is to make; None where time decides.
+        sent: calls that have ended and were counted, by `outcomes`; `ok` of them succeeded.
+        now: times of the calls that ended in the last seconds, by series (latency, latency_from_schedule, ttft,
+            itl, tpot); `overall` holds those of the whole run.
+        tokens_per_s: output tokens over the last seconds.
+        cost: so far, in `currency`; None where no price is known.
+        client: the self-check, as in report.json.
+        workers: processes that are under load.
+        notes: what has happened since the last line, such as the loss of a worker.
+        totals: the cumulative metrics of all calls, if they were asked for; see `loadtests.metering`.
+    """
+
+    elapsed: float
+    duration: float | None
+    phase: str
+    asked: float | None
+    achieved: float
+    in_flight: int
+    users: int | None
+    requests: int | None
+    sent: int
+    ok: int
+    outcomes: dict[str, int]
+    now: dict[str, Times]
+    overall: dict[str, Times]
+    tokens_per_s: float
+    cost: float | None
+    currency: str | None
+    client: dict[str, Any]
+    workers: int
+    notes: list[str] = []
+    totals: dict[str, Any] | None = None
