@@ -1,0 +1,108 @@
+"""What a run was like over time: at most MOST stretches of equal length, however long it goes on.
+
+They tell how percentiles moved, and are what a comparison resamples: calls that end near each other share their
+fate, so single calls are no independent samples.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aimon.loadtests.statistics.tally import Tally
+
+MOST = 64
+SERIES = ("latency", "latency_from_schedule", "ttft", "tpot", "itl")
+
+
+@dataclass(slots=True)
+class Block:
+    """The calls that ended in one stretch of a run.
+
+    Attributes:
+        outcomes: how many calls had which outcome.
+        output_tokens: of all of them.
+        cost: of those whose cost is known.
+        series: for each of SERIES, how many values were in which bucket of a Histogram.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    output_tokens: int = 0
+    cost: float = 0.0
+    series: dict[str, Counter[int]] = field(default_factory=lambda: {name: Counter() for name in SERIES})
+
+    def add(self, tally: Tally) -> None:
+        """Adds the calls of a tally."""
+        self.outcomes.update(tally.outcomes)
+        self.output_tokens += tally.counts["output_tokens"]
+        self.cost += tally.cost
+        for name, buckets in self.series.items():
+            buckets.update(tally.series[name].dump()["buckets"])
+
+    def merge(self, other: Block) -> None:
+        """Adds the calls of another block."""
+        self.outcomes.update(other.outcomes)
+        self.output_tokens += other.output_tokens
+        self.cost += other.cost
+        for name, buckets in self.series.items():
+            buckets.update(other.series[name])
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values; series without values are left out."""
+        return {
+            "sent": self.outcomes.total(),
+            "ok": self.outcomes["ok"],
+            "outcomes": dict(self.outcomes),
+            "output_tokens": self.output_tokens,
+            "cost": self.cost,
+            "series": {
+                name: {"buckets": {str(i): buckets[i] for i in sorted(buckets)}}
+                for name, buckets in self.series.items()
+                if buckets
+            },
+        }
+
+
+class Blocks:
+    """Consecutive stretches of a run. When there would be too many, neighbours become one, and all are twice as long.
+
+    Attributes:
+        seconds: how long each is.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 1
+        self._blocks: list[Block] = []
+        self._end = 0
+
+    def add(self, second: int, tally: Tally) -> None:
+        """Counts the calls that ended in one second.
+
+        Args:
+            second: which one; the first that counts is 0, and what is earlier counts as that.
+            tally: those calls and no others; an empty one says that nothing ended.
+        """
+        second = max(0, second)
+        while second // self.seconds >= MOST:
+            self._halve()
+        place = second // self.seconds
+        while len(self._blocks) <= place:
+            self._blocks.append(Block())
+        self._blocks[place].add(tally)
+        self._end = max(self._end, second + 1)
+
+    def dump(self) -> list[dict[str, Any]]:
+        """As JSON values, in order of time; the last one ends where the run did, and may be shorter."""
+        starts = range(0, self._end, self.seconds)
+        return [
+            {"start_s": start, "seconds": min(self.seconds, self._end - start), **block.dump()}
+            for start, block in zip(starts, self._blocks, strict=True)
+        ]
+
+    def _halve(self) -> None:
+        for block, next_one in zip(self._blocks[::2], self._blocks[1::2], strict=False):
+            block.merge(next_one)
+        self._blocks = self._blocks[::2]
+        self.seconds *= 2
