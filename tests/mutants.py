@@ -1,4 +1,4 @@
-"""Mutants of alerting rules: each is one plausible mistake that the alerts' cases must notice."""
+"""Mutants of rules: each is one plausible mistake that the cases of alerts and recordings must notice."""
 
 from __future__ import annotations
 
@@ -29,6 +29,36 @@ def mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "waits five times as long", {**rule, "for": f"{5 * int(rule['for'][:-1])}{rule['for'][-1]}"}
 
 
+def recording_mutants(rule: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each mutant of a recording rule: its samples are compared whole, so it may differ in smaller ways, too."""
+    expr = rule["expr"]
+    for what, changed in dict.fromkeys((*_expressions(expr), *_smaller(expr))):
+        yield what, {**rule, "expr": changed}
+    for name, value in rule.get("labels", {}).items():
+        yield f"another {name}", {**rule, "labels": {**rule["labels"], name: "mutant"}}
+        # What is selected by a label has it anyway: without it the same would be recorded.
+        if f'{name}="{value}"' not in expr:
+            yield (
+                f"without the label {name}",
+                {**rule, "labels": {k: v for k, v in rule["labels"].items() if k != name}},
+            )
+
+
+def _smaller(expr: str) -> Iterator[tuple[str, str]]:
+    for name in dict.fromkeys(re.findall(r"[a-z]+:\w+:\w+|ai_\w+", expr)):
+        yield f"another metric than {name}", re.sub(rf"{name}(?!\w)", "mutant", expr)
+    for label in dict.fromkeys(label for by in re.findall(r"\bby \(([^)]*)\)", expr) for label in by.split(", ")):
+        yield f"{label} is added up", re.sub(rf"\b{label}, |, {label}(?=\))", "", expr)
+    for before, after in (("sum by", "max by"), ("increase(", "rate("), (" / ", " * "), (" - ", " + ")):
+        if before in expr:
+            yield f"{after.strip()} instead of {before.strip()}", expr.replace(before, after)
+    if " > 0" in expr:
+        yield "nothing divided by nothing", expr.replace(" > 0", "")
+    for name, operator, value in dict.fromkeys(_MATCHER.findall(expr)):
+        written = re.escape(f'{name}{operator}"{value}"')
+        yield f"without {name}{operator}{value[:20]}", re.sub(rf"{written}, |(?:, )?{written}", "", expr)
+
+
 def _expressions(expr: str) -> Iterator[tuple[str, str]]:
     for match in _COMPARISON.finditer(expr):
         yield f"{match[1]} turned round at {match.start()}", _with(expr, match, f" {_FLIPPED[match[1]]} ")
@@ -36,7 +66,7 @@ def _expressions(expr: str) -> Iterator[tuple[str, str]]:
         value = float(match[0])
         others = (2.0,) if value == 0 else (2 * value, value / 2)
         for other in others:
-            if "quantile" in expr[: match.start()][-20:] and other > 1:
+            if "quantile(" in expr[: match.start()][-20:] and other > 1:
                 continue
             yield f"{match[0]} at {match.start()} becomes {other:g}", _with(expr, match, repr(other))
     clauses = re.split(r"\s+and ", expr)
