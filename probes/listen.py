@@ -5,8 +5,11 @@ A scrape in the prober's event loop would delay arrivals, and a prober that hang
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import logging
 import socket
+import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -21,6 +24,12 @@ Page = tuple[HTTPStatus, bytes, str]
 
 _SLOW_CLIENT = 10.0  # seconds
 _PLAIN = "text/plain; charset=utf-8"
+_LOG = logging.getLogger(__name__)
+_REASONS = {
+    errno.EADDRINUSE: "the port is in use: choose another, or 0 for any that is free",
+    errno.EACCES: "that port is for root alone: choose one above 1023",
+    errno.EADDRNOTAVAIL: "this machine has no such address: listen on 127.0.0.1, or on one that it has",
+}
 
 
 class Listener:
@@ -78,6 +87,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def why_not(error: OSError) -> str:
+    """Why an address can't be listened on, and what to do."""
+    if isinstance(error, socket.gaierror):
+        return "no address is known by that name: write an IP address, such as 127.0.0.1"
+    return _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
+
+
 class _IPv6Server(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
@@ -90,7 +106,8 @@ class _Pages(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # the name that http.server calls
         """Answers a GET or HEAD."""
-        make = self.pages.get(urlsplit(self.path).path)
+        path = urlsplit(self.path).path
+        make = self.pages.get(path)
         if make is None:
             known = ", ".join(self.pages)
             status, body, kind = HTTPStatus.NOT_FOUND, f"there is {known}\n".encode(), _PLAIN
@@ -98,7 +115,7 @@ class _Pages(BaseHTTPRequestHandler):
             try:
                 status, body, kind = make()
             except Exception as error:  # noqa: BLE001  # one bad scrape must not end the server
-                status, body, kind = HTTPStatus.INTERNAL_SERVER_ERROR, f"{error}\n".encode(), _PLAIN
+                status, body, kind = HTTPStatus.INTERNAL_SERVER_ERROR, _apology(path, error), _PLAIN
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -111,3 +128,11 @@ class _Pages(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # inherited name
         """A scrape every few seconds is not news."""
+
+
+def _apology(path: str, error: Exception) -> bytes:
+    """What the client is told, and the log: the kind of error and its place, not its text, which may hold a key."""
+    kind = type(error).__name__
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _LOG.error("aimon: this is a bug in aimon: %s: %s in %s:%s", path, kind, place.name, place.lineno)
+    return f"this page could not be made: {kind}; the log says where\n".encode()
