@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
 
 
@@ -14,7 +15,7 @@ def rules(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
     default: Annotated[bool, typer.Option("--default", help="The set for any endpoint, without a file.")] = False,
     runbook_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where your copy of docs/runbook.md is.")
+        str | None, typer.Option(metavar="URL", help="Where your copy of docs/runbook.md is, for links in alerts.")
     ] = None,
 ) -> None:
     """Print a rules file for Prometheus: recorded SLIs and costs, alerts, burn rates of the objectives.
@@ -27,6 +28,11 @@ def rules(
 
     if default and config is not None:
         raise Stop(USAGE, "--default makes the set that needs no file: leave out --config or --default")
+    if runbook_url is not None and not runbook_url.startswith(("https://", "http://")):
+        raise Stop(
+            USAGE,
+            f"--runbook-url {runbook_url}: not an address: write all of it, such as https://wiki.example.com/aimon",
+        )
     if not default and find(config) is None:
         raise Stop(USAGE, "no aimon.yaml: --config names one, and --default makes the set that needs none")
     try:
@@ -34,5 +40,7 @@ def rules(
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from error
     source = "--default" if default else f"--config {find(config)}"
-    note = f"Made by `aimon rules {source}`: change that, not this."
-    print(render(groups, runbook=runbook_url or RUNBOOK, note=note), end="")
+    comment = f"Made by `aimon rules {source}`: change that, not this."
+    if runbook_url is None:
+        note("links to the runbook are relative: --runbook-url makes them work on the phone of whoever is paged")
+    print(render(groups, runbook=runbook_url or RUNBOOK, note=comment), end="")

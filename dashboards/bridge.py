@@ -103,6 +103,8 @@ def _check(kind: str, answer: bytes) -> None:
 def message(notification: dict[str, Any]) -> tuple[str, str]:
     """Title and text of a webhook notification, both languages in it.
 
+    What happened to whom comes first, since robots take only so much; what to do is the same for all of one alert.
+
     Raises:
         ValueError: it is no notification of an Alertmanager.
     """
@@ -110,16 +112,28 @@ def message(notification: dict[str, Any]) -> tuple[str, str]:
         alerts = notification["alerts"]
         name = notification["groupLabels"].get("alertname") or notification["commonLabels"].get("alertname", "")
         title = f"[{notification['status'].upper()}:{len(alerts)}] {name}"
-        lines = [line for alert in alerts for line in _lines(alert["status"], alert["annotations"])]
+        lines = [line for alert in alerts for line in _summary(alert["status"], alert["annotations"])]
+        firing = [alert["annotations"] for alert in alerts if alert["status"] == "firing"]
+        lines += _details(firing[0]) if firing else []
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a notification of an Alertmanager: {error!r}") from error
     return title, "\n".join(lines)
 
 
-def _lines(status: str, annotations: dict[str, str]) -> list[str]:
-    names = ("summary", "summary_zh", "description", "description_zh", "runbook_url")
-    wanted = names if status == "firing" else names[:2]
-    return [f"{status.upper()}:", *(annotations[name] for name in wanted if annotations.get(name)), ""]
+def _summary(status: str, annotations: dict[str, str]) -> list[str]:
+    texts = [annotations[name] for name in ("summary", "summary_zh") if annotations.get(name)]
+    return [f"{status.upper()}: {texts[0]}" if texts else status.upper(), *texts[1:]]
+
+
+def _details(annotations: dict[str, str]) -> list[str]:
+    labels = {
+        "description": "",
+        "description_zh": "",
+        "action": "Do: ",
+        "action_zh": "处理：",
+        "runbook_url": "Runbook: ",
+    }
+    return ["", *(f"{label}{annotations[name]}" for name, label in labels.items() if annotations.get(name))]
 
 
 def _cut(text: str) -> str:

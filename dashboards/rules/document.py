@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import yaml
 
+from aimon.dashboards.rules.actions import ACTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Severity = Literal["critical", "warning", "info", "none"]
 
-# An address that people without the documentation at hand can make their own: `aimon rules --runbook-url`.
+# A path, for there is no address that everybody could reach: `aimon rules --runbook-url` makes links of it.
 RUNBOOK = "docs/runbook.md"
 
 
@@ -92,6 +94,8 @@ def _alert(rule: Alert, runbook: str) -> dict[str, Any]:
             "description": rule.en.description,
             "summary_zh": rule.zh.summary,
             "description_zh": rule.zh.description,
+            "action": ACTIONS[rule.name].en,
+            "action_zh": ACTIONS[rule.name].zh,
             "runbook_url": f"{runbook}#{rule.name.lower()}",
         },
     }

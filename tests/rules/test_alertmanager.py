@@ -126,11 +126,16 @@ def test_the_bridge_refuses_what_is_no_notification() -> None:
 
 
 def test_a_notification_is_told_in_both_languages() -> None:
-    """Summary, description and runbook while it fires; the summary alone when it is over."""
+    """What happened to whom comes first; what it means and what to do, once, and only while it fires."""
     texts = {"summary": "s", "summary_zh": "摘要", "description": "d", "description_zh": "说明", "runbook_url": "r"}
-    alerts = [{"status": "firing", "annotations": texts}, {"status": "resolved", "annotations": texts}]
+    texts |= {"action": "a", "action_zh": "处理"}
+    alerts = [{"status": status, "annotations": texts} for status in ("firing", "firing", "resolved")]
     notification = {"status": "firing", "groupLabels": {"alertname": "AIX"}, "commonLabels": {}, "alerts": alerts}
-    assert message(notification) == ("[FIRING:2] AIX", "FIRING:\ns\n摘要\nd\n说明\nr\n\nRESOLVED:\ns\n摘要\n")
+    happened = "FIRING: s\n摘要\nFIRING: s\n摘要\nRESOLVED: s\n摘要"
+    told = f"{happened}\n\nd\n说明\nDo: a\n处理\uff1a处理\nRunbook: r"
+    assert message(notification) == ("[FIRING:3] AIX", told)
+    over = {**notification, "status": "resolved", "alerts": alerts[2:]}
+    assert message(over) == ("[RESOLVED:1] AIX", "RESOLVED: s\n摘要")
 
 
 def _status(method: str, url: str) -> int:

@@ -14,6 +14,7 @@ import yaml
 import burn_cases
 from aimon.config.loader import parse
 from aimon.dashboards.rules import build, recording, ruleset
+from aimon.dashboards.rules.actions import ACTIONS
 from aimon.dashboards.rules.document import Alert, Recording, render
 from aimon.families import find
 from aimon.outcome import Fault, Outcome
@@ -53,8 +54,9 @@ def test_promtool_accepts_both_sets(tmp_path: Path, run_aimon: Command) -> None:
     """`aimon rules` needs no key to be set, and its output has no error and no lint."""
     (tmp_path / "aimon.yaml").write_text(WITH_OBJECTIVES)
     for arguments in (("rules", "--default"), ("rules", "--config", "aimon.yaml")):
-        done = run_aimon(*arguments)
+        done = run_aimon(*arguments, "--runbook-url", "https://wiki.example.com/aimon")
         assert (done.returncode, done.stderr) == (0, "")
+        assert "runbook_url: https://wiki.example.com/aimon#aiendpointdown\n" in done.stdout
         (tmp_path / "out.yml").write_text(done.stdout)
         checked = subprocess.run(
             ["promtool", "check", "rules", "--lint=all", "--lint-fatal", "out.yml"],
@@ -72,6 +74,28 @@ def test_what_to_write_where_there_is_no_file(run_aimon: Command) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "no aimon.yaml: --config names one, and --default makes the set that needs none\n"
     assert run_aimon("rules", "--default", "--config", "aimon.yaml").returncode == 2
+
+
+def test_links_to_the_runbook_are_addresses(run_aimon: Command) -> None:
+    """What can be no link is refused, and who gives none is told so, beside rules that are as ever."""
+    refused = run_aimon("rules", "--default", "--runbook-url", "wiki.example.com/aimon")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "such as https://" in refused.stderr
+    without = run_aimon("rules", "--default")
+    assert without.returncode == 0
+    assert without.stderr.startswith("links to the runbook are relative: --runbook-url ")
+    assert "runbook_url: docs/runbook.md#aiendpointdown\n" in without.stdout
+
+
+def test_what_to_do_is_in_the_alert() -> None:
+    """The first step in both languages, for each alert and no other; and in mail and PagerDuty it is shown."""
+    assert set(ACTIONS) == {alert.name for alert in ALERTS}
+    for action in ACTIONS.values():
+        assert re.search("[\u4e00-\u9fff]", action.zh)
+        assert not re.search("[\u4e00-\u9fff]", action.en)
+        assert len(action.en) < 250
+    template = (build.PATH.parents[2] / "alertmanager" / "templates" / "aimon.tmpl").read_text("utf-8")
+    assert {"action", "action_zh"} <= set(re.findall(r"\.Annotations\.(\w+)", template))
 
 
 def test_objectives_become_alerts_of_their_endpoint() -> None:
