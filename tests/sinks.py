@@ -1,10 +1,12 @@
-"""Where notifications end in a test: an HTTP server that keeps what is posted, and a small mail server."""
+"""Where notifications end in a test: an HTTP server that keeps (and may pass on) what is posted, and a mail server."""
 
 from __future__ import annotations
 
 import base64
 import json
 import socketserver
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,9 +22,14 @@ _ANSWERS = {"/pagerduty": (202, {"status": "success"}), "/robot": (200, {"errcod
 
 @dataclass
 class Posts:
-    """What was posted, by path without query; `refuse` is a robot's error code for the next message."""
+    """What was posted, by path without query.
+
+    `refuse` is a robot's error code for the next message; `onward` maps paths to URLs that get what is posted, too, and
+    whose answer is given.
+    """
 
     url: str = ""
+    onward: dict[str, str] = field(default_factory=dict)
     received: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     refuse: int = 0
@@ -48,6 +55,8 @@ def http_sink() -> Iterator[Posts]:
                 posts.refuse = 0
             else:
                 posts.received.setdefault(path, []).append(body)
+            if path in posts.onward:
+                status = _pass_on(posts.onward[path], body)
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -62,6 +71,16 @@ def http_sink() -> Iterator[Posts]:
     posts.url = f"http://127.0.0.1:{server.server_address[1]}"
     with _running(server):
         yield posts
+
+
+def _pass_on(url: str, body: dict[str, Any]) -> int:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - a loopback URL of the test
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
 @dataclass

@@ -36,10 +36,11 @@ def outcomes(pattern: str, window: str) -> str:
 def within(seconds: float) -> str:
     """Matches the bucket with that upper bound.
 
-    prometheus_client and Prometheus 3 write a whole bound as `10.0`, Go and Prometheus 2 as `10`.
+    prometheus_client and Prometheus 3 write a whole bound as `10.0`, Go and Prometheus 2 as `10`. An unescaped dot
+    would match any character: `1.0` is in `120` and `180`.
     """
     text = f"{seconds:.9f}".rstrip("0").rstrip(".")
-    return f'le=~"{text}|{text}.0"' if "." not in text else f'le="{text}"'
+    return f'le=~"{text}|{text}[.]0"' if "." not in text else f'le="{text}"'
 
 
 def slower(histogram: str, seconds: float, window: str, *matchers: str) -> str:

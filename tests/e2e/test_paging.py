@@ -1,8 +1,8 @@
 """From a fault at a provider to the page, and back, through the real servers and the shipped configuration.
 
 The configuration files are those that `deploy/` mounts, under the overlay of `overlay.py`. Faults are provoked in the
-simulator; `aimon probe --every 1s --push` finds them. Slow and costly calls, of which a minute would have to pass, are
-recorded through the API of the prober instead.
+simulator, and `aimon probe --every 1s --push` finds them. Every notification is looked for in four places: PagerDuty,
+mail, the webhook that Alertmanager calls, and the group robot that `aimon alerts bridge` passes it on to.
 """
 
 from __future__ import annotations
@@ -11,27 +11,21 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 import overlay
-from aimon.metrics import Identity
-from aimon.probes.publish import push
-from aimon.probes.state import open_state
-from aimon.probes.watched import Watched
 from aimon.pushgateway import Gateway, PushError
 from aimon.pushgateway import push as push_bodies
 from aimon.simulator import Profile, SimulatorProcess
-from results import a_result
 from services import free_port, wait_for
 from sinks import Mailbox, Posts, http_sink, mail_sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from services import Prometheus, Pushgateway, Servers
 
@@ -43,10 +37,22 @@ FAULTS = {
     "denied": "unauthorized",
     "wrong": "wrong:share=0.5",
 }
-# What each fault must lead to; critical ones page, warnings go to chat and mail.
+# Providers that change: one begins to answer late, one talks without end. What was before, and what is then.
+CHANGES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+    "slow": ({"ttft": 0.01}, {"ttft": 1.5}),
+    "dear": ({"tokens": 1}, {"tokens": 400}),
+}
+ENDPOINTS = ("well", *FAULTS, *CHANGES)
+# What each must lead to; critical ones page, warnings go to chat and mail.
 PAGES = {"AIHighErrorRate", "AIEndpointDown", "AIUnauthorized", "AIDailyCostVeryHigh"}
 WARNINGS = {"AIRateLimited", "AICanaryWrong", "AIHighLatencyP99", "AIPushFailing"}
-BATCH = Identity("batch", "sim-1", "custom", "local")
+# A token of the dear one costs 1 yuan: 20 short answers in the window are below 500, and three long ones above 1,000.
+DEAR = {
+    "prices": {"input": 0, "output": 1_000_000, "currency": "CNY"},
+    "canaries": ["talk"],
+    "budget": "1000000/day",
+}
+TALK = {"prompt": "Tell me a story.", "max_tokens": 1000}
 CLASH = (("job", "aimon-probe"), ("region", "local"), ("endpoint", "clash"))
 AIMON = Path(sys.executable).with_name("aimon")
 
@@ -74,6 +80,20 @@ class Pager:
         subjects = [line for mail in self.mailbox.mails for line in mail.splitlines() if line.startswith("Subject:")]
         return {_name(line.removeprefix("Subject: ")) for line in subjects if f"[{status}" in line}
 
+    def hooks(self, status: str) -> set[str]:
+        """Alerts that Alertmanager's webhook told of: `firing` or `resolved`."""
+        return {post["groupLabels"]["alertname"] for post in self.posts.at("/alerts") if post["status"] == status}
+
+    def told(self, *, over: bool = False) -> dict[str, set[str]]:
+        """Alerts by channel, or those that are told to be over."""
+        status = "RESOLVED" if over else "FIRING"
+        return {
+            "page": self.pages("resolve" if over else "trigger"),
+            "mail": self.mails(status),
+            "hook": self.hooks(status.lower()),
+            "chat": self.chats(status),
+        }
+
 
 def _name(title: str) -> str:
     return title.split("] ")[1].split(" ", maxsplit=1)[0]
@@ -97,7 +117,7 @@ def program(*arguments: str, env: dict[str, str]) -> Iterator[subprocess.Popen[b
         process.wait(15)
 
 
-def stack(servers: Servers, pager: Pager, bridge: int, folder: Path) -> tuple[Prometheus, Pushgateway]:
+def stack(servers: Servers, pager: Pager, folder: Path) -> tuple[Prometheus, Pushgateway]:
     """Starts the servers with the shipped configuration, overlaid."""
     secrets = folder / "secrets"
     secrets.mkdir()
@@ -109,7 +129,7 @@ def stack(servers: Servers, pager: Pager, bridge: int, folder: Path) -> tuple[Pr
             {
                 "https://events.pagerduty.com/v2/enqueue": f"{pager.posts.url}/pagerduty",
                 "mail.example.com:587": pager.mailbox.address,
-                "http://bridge:9465": f"http://127.0.0.1:{bridge}",
+                "http://bridge:9465": pager.posts.url,
                 "https://heartbeat.example.com/aimon": f"{pager.posts.url}/heartbeat",
             },
         )
@@ -128,44 +148,16 @@ def stack(servers: Servers, pager: Pager, bridge: int, folder: Path) -> tuple[Pr
 
 
 def configuration(simulator: SimulatorProcess, folder: Path) -> str:
-    """Writes an aimon.yaml with an endpoint for each fault, and one that stays well."""
+    """Writes an aimon.yaml with an endpoint for each fault and change, and one that stays well."""
     endpoints = [
         {"name": name, "dialect": "openai-chat", "base_url": simulator.base_url(name), "model": "sim-1"}
-        for name in ("well", *FAULTS)
+        | (DEAR if name == "dear" else {})
+        for name in ENDPOINTS
     ]
     path = folder / "aimon.yaml"
-    path.write_text(json.dumps({"region": "local", "currency": "CNY", "endpoints": endpoints}))
+    document = {"region": "local", "currency": "CNY", "endpoints": endpoints, "canaries": {"talk": TALK}}
+    path.write_text(json.dumps(document))
     return str(path)
-
-
-class Batch:
-    """An endpoint whose calls are recorded through the API: slow and dear, or not."""
-
-    def __init__(self, gateway: Pushgateway, folder: Path) -> None:
-        watched = [Watched(BATCH, interval=1, currency="CNY")]
-        self._gateway = Gateway.parse(gateway.url)
-        self._state = open_state("sqlite", watched, path=folder / "batch.db")
-
-    def record(self, **changes: Any) -> None:
-        """Records a call that ends now, and pushes."""
-        self._state.record([a_result(identity=BATCH, started_at=time.time(), **changes)])
-        push(self._state, self._gateway, region="local", owner="batch")
-
-    def until(self, holds: Callable[[], bool], timeout: float, what: Callable[[], str], **changes: Any) -> None:
-        """Records such calls until something holds."""
-
-        def step() -> bool:
-            self.record(**changes)
-            return holds()
-
-        try:
-            wait_for(step, timeout=timeout)
-        except AssertionError:
-            raise AssertionError(what()) from None
-
-    def close(self) -> None:
-        """Closes the history."""
-        self._state.close()
 
 
 def clash(gateway: Pushgateway, kind: str) -> None:
@@ -185,29 +177,40 @@ def test_faults_page_and_resolve(servers: Servers, pager: Pager, tmp_path: Path,
     """Healthy: silence. Each fault: its notification, in every channel it belongs to. Mended: resolved."""
     robot, port = tmp_path / "robot_url", free_port()
     robot.write_text(f"{pager.posts.url}/robot?key=robot-key\n")
+    pager.posts.onward["/alerts"] = f"http://127.0.0.1:{port}/alerts"
     env = {**clean_env, "AIMON_STATE_DIR": str(tmp_path)}
-    prometheus, gateway = stack(servers, pager, port, tmp_path)
-    profiles = [Profile(name, ttft=0.01, itl=0.001) for name in ("well", *FAULTS)]
-    batch = Batch(gateway, tmp_path)
+    prometheus, gateway = stack(servers, pager, tmp_path)
+    profiles = [Profile(name, **{"ttft": 0.01, "itl": 0.001} | CHANGES.get(name, ({}, {}))[0]) for name in ENDPOINTS]
     to_bridge = ("alerts", "bridge", "--to", "wecom", "--url-file", str(robot), "--listen", f"127.0.0.1:{port}")
     with SimulatorProcess(*profiles) as simulator, program(*to_bridge, env=env):
         probing = ("probe", "--config", configuration(simulator, tmp_path), "--every", "1s", "--push", gateway.url)
         with program(*probing, env=env):
-            _stays_silent(prometheus, pager, batch)
-            simulator.set_faults(*(_rule(name, fault) for name, fault in FAULTS.items()))
-            with pytest.raises(PushError, match="400"):
-                clash(gateway, "counter")
-            _is_told(pager, batch)
-            simulator.clear_faults()
-            clash(gateway, "gauge")
-            _is_resolved(prometheus, pager, batch)
-        batch.until(lambda: "AIProberStopped" in pager.pages("trigger"), 30, lambda: str(firing(prometheus)))
+            _stays_silent(prometheus, pager)
+            _break(simulator, gateway)
+            _is_told(pager)
+            _mend(simulator, gateway)
+            _wait(pager, PAGES, WARNINGS, 60, over=True)
+        _wait(pager, {"AIProberStopped"}, set(), 30)
         with program(*probing, env=env):
-            batch.until(lambda: "AIProberStopped" in pager.pages("resolve"), 30, lambda: str(firing(prometheus)))
-    batch.close()
+            _wait(pager, {"AIProberStopped"}, set(), 30, over=True)
     assert pager.mailbox.passwords == {"mail-password"}
     assert {event["routing_key"] for event in pager.posts.at("/pagerduty")} == {"R0UTINGKEY"}
     assert pager.posts.at("/heartbeat")[0]["alerts"][0]["labels"]["alertname"] == "Watchdog"
+
+
+def _break(simulator: SimulatorProcess, gateway: Pushgateway) -> None:
+    simulator.set_faults(*(_rule(name, fault) for name, fault in FAULTS.items()))
+    for name, (_, changed) in CHANGES.items():
+        simulator.configure(name, **changed)
+    with pytest.raises(PushError, match="400"):
+        clash(gateway, "counter")
+
+
+def _mend(simulator: SimulatorProcess, gateway: Pushgateway) -> None:
+    simulator.clear_faults()
+    for name, (before, _) in CHANGES.items():
+        simulator.configure(name, **before)
+    clash(gateway, "gauge")
 
 
 def _rule(name: str, fault: str) -> str:
@@ -215,50 +218,38 @@ def _rule(name: str, fault: str) -> str:
     return f"{kind}:profile={name}{',' + options if options else ''}"
 
 
-def _stays_silent(prometheus: Prometheus, pager: Pager, batch: Batch) -> None:
+def _stays_silent(prometheus: Prometheus, pager: Pager) -> None:
     """All endpoints are well for some time, and nothing but the Watchdog fires."""
-    everyone = len(FAULTS) + 2
-    batch.record()
-    prometheus.reload()  # from here on with the shipped configuration: there is something to be seen
-    batch.until(
+    prometheus.reload()  # from here on with the shipped configuration
+    wait_for(
         lambda: (
-            prometheus.value("count(ai_probe_success == 1) or vector(0)") == everyone
-            and prometheus.value("min(count_over_time(ai_probe_success[10s]))") >= 8
-            and bool(pager.posts.at("/heartbeat"))
+            prometheus.value("count(ai_probe_success == 1) or vector(0)"),
+            prometheus.value("min(count_over_time(ai_probe_success[10s])) or vector(0)"),
+            bool(pager.posts.at("/heartbeat")),
         ),
-        40,
-        lambda: str([(s.labels, s.value) for s in prometheus.query("ai_probe_success")]),
+        lambda seen: seen[0] == len(ENDPOINTS) and seen[1] >= 8 and seen[2],
+        timeout=40,
+        what="endpoints that are up, their samples in 10 s, a heartbeat",
     )
     assert firing(prometheus) == {"Watchdog"}
     assert (pager.posts.at("/pagerduty"), pager.posts.at("/robot"), pager.mailbox.mails) == ([], [], [])
 
 
-def _is_told(pager: Pager, batch: Batch) -> None:
-    pager.posts.refuse = 45009  # the robot's own limit: the bridge answers 502 and Alertmanager tries again
-    batch.until(
-        lambda: (
-            pager.pages("trigger") >= PAGES
-            and pager.chats("FIRING") >= PAGES | WARNINGS
-            and pager.mails("FIRING") >= PAGES | WARNINGS
-        ),
-        40,
-        lambda: f"{pager.pages('trigger')} {pager.chats('FIRING')} {pager.mails('FIRING')}",
-        end=12.0,
-        last_token=11.9,
-        cost=200.0,
+def _wait(pager: Pager, pages: set[str], warnings: set[str], timeout: float, *, over: bool = False) -> None:
+    """Waits until every channel was told of these alerts, or that they are over."""
+    wanted = {channel: pages if channel == "page" else pages | warnings for channel in pager.told()}
+    wait_for(
+        lambda: {channel: wanted[channel] - told for channel, told in pager.told(over=over).items()},
+        lambda missing: not any(missing.values()),
+        timeout=timeout,
+        what="alerts that are missing",
     )
+
+
+def _is_told(pager: Pager) -> None:
+    pager.posts.refuse = 45009  # the robot's own limit: the bridge answers 502 and Alertmanager tries again
+    _wait(pager, PAGES, WARNINGS, 40)
     texts = [event["payload"]["custom_details"]["firing"] for event in pager.posts.at("/pagerduty")]
     assert any("gone is down" in text and "gone 不可用" in text for text in texts)
-    assert not any("<error" in text for text in texts)
-
-
-def _is_resolved(prometheus: Prometheus, pager: Pager, batch: Batch) -> None:
-    batch.until(
-        lambda: (
-            pager.pages("resolve") >= PAGES
-            and pager.chats("RESOLVED") >= PAGES | WARNINGS
-            and pager.mails("RESOLVED") >= PAGES | WARNINGS
-        ),
-        60,
-        lambda: f"{firing(prometheus)} {pager.pages('resolve')} {pager.chats('RESOLVED')} {pager.mails('RESOLVED')}",
-    )
+    assert any("Do: Run aimon probe gone" in text for text in texts)
+    assert not any("<error" in text or "<no value>" in text for text in texts)

@@ -16,7 +16,8 @@ from aimon.config.loader import parse
 from aimon.dashboards.rules import build, recording, ruleset
 from aimon.dashboards.rules.actions import ACTIONS
 from aimon.dashboards.rules.document import Alert, Recording, render
-from aimon.families import find
+from aimon.dashboards.rules.promql import within
+from aimon.families import DURATION_BUCKETS, TPOT_BUCKETS, TTFT_BUCKETS, find
 from aimon.outcome import Fault, Outcome
 from promtool import Case, needed, rising, run, series
 from services import wait_for
@@ -139,6 +140,17 @@ def test_every_alert_is_in_the_overview() -> None:
     named = {name: row.split("|")[3] for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert set(named) == {alert.name for alert in ALERTS}
     assert all(alert.severity in named[alert.name] for alert in ALERTS)
+
+
+@pytest.mark.parametrize("buckets", [DURATION_BUCKETS, TTFT_BUCKETS, TPOT_BUCKETS], ids=["latency", "ttft", "tpot"])
+def test_a_bound_is_matched_alone(buckets: tuple[float, ...]) -> None:
+    """As Go writes it and as Python does; 1 s is not found in 120 s."""
+    written = {text: bound for bound in buckets for text in (f"{bound:g}", str(bound))}
+    for bound in buckets:
+        _, _, pattern = within(bound).partition("=")
+        matched = [text for text in written if re.fullmatch(pattern.strip('~"'), text)]
+        assert {written[text] for text in matched} == {bound}
+        assert matched == [text for text, value in written.items() if value == bound]
 
 
 def test_every_metric_exists() -> None:
