@@ -13,7 +13,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -38,7 +38,7 @@ FAULTS = {
     "wrong": "wrong:share=0.5",
 }
 # Providers that change: one begins to answer late, one talks without end. What was before, and what is then.
-CHANGES: dict[str, tuple[dict[str, float], dict[str, float]]] = {
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "slow": ({"ttft": 0.01}, {"ttft": 1.5}),
     "dear": ({"tokens": 1}, {"tokens": 400}),
 }
