@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate  # type: ignore[import-untyped] # it has no types
 import pytest
+import typer
 import yaml
 
+from aimon.cli.main import app
 from aimon.config.loader import load
 from aimon.dashboards.rules import build
 
@@ -23,6 +25,8 @@ COMPOSE = ROOT / "deploy" / "compose" / "compose.yaml"
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 STACK: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
 OURS = "aimon:0.1.0"
+# Services that end by themselves: neither watched nor started again.
+ONE_SHOT = {"loadtest"}
 
 
 def _manifests() -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -32,15 +36,14 @@ def _manifests() -> Iterator[tuple[Path, dict[str, Any]]]:
                 yield path, document
 
 
+def _template(manifest: dict[str, Any]) -> dict[str, Any]:
+    spec = manifest["spec"]["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else manifest["spec"]
+    template: dict[str, Any] = spec["template"]
+    return template
+
+
 MANIFESTS = list(_manifests())
-PODS = [
-    (
-        d["metadata"]["name"],
-        d["spec"]["jobTemplate"]["spec"]["template"] if d["kind"] == "CronJob" else d["spec"]["template"],
-    )
-    for _, d in MANIFESTS
-    if d["kind"] in {"CronJob", "Deployment", "Job"}
-]
+PODS = [(d["metadata"]["name"], _template(d)) for _, d in MANIFESTS if d["kind"] in {"CronJob", "Deployment", "Job"}]
 
 
 @pytest.mark.parametrize("name", sorted(STACK["services"]))
@@ -48,9 +51,12 @@ def test_compose_services_are_pinned_checked_and_kept_in(name: str) -> None:
     """A version of three numbers, a health check, and ports on this machine's loopback alone."""
     service = STACK["services"][name]
     assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+", service["image"])
-    assert service["healthcheck"]["test"][0] == "CMD"
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
-    assert service["restart"] == "unless-stopped"
+    if name in ONE_SHOT:
+        assert service["restart"] == "no"
+    else:
+        assert service["healthcheck"]["test"][0] == "CMD"
+        assert service["restart"] == "unless-stopped"
 
 
 def test_every_file_that_compose_mounts_exists() -> None:
@@ -75,6 +81,9 @@ def test_compose_names_only_what_it_defines() -> None:
         for dependency, condition in service.get("depends_on", {}).items():
             assert "healthcheck" in STACK["services"][dependency]
             assert condition == {"condition": "service_healthy"}
+            # Compose starts a dependency only if it is in one of the profiles that are asked for.
+            profiles = service.get("profiles", [])
+            assert set(profiles) <= set(STACK["services"][dependency].get("profiles", profiles))
     for name, secret in STACK["secrets"].items():
         assert secret == {"file": f"./secrets/{name}"}
         assert name in script
@@ -173,7 +182,7 @@ def test_the_cron_job_is_one_writer_and_ends_in_time() -> None:
     assert load(KUBERNETES / "cronjob" / "aimon.yaml").defaults.interval == 60 * minutes
 
 
-@pytest.mark.parametrize("folder", ["base", "cronjob", "looping"])
+@pytest.mark.parametrize("folder", ["base", "cronjob", "looping", "loadtest"])
 def test_kustomizations_name_files_that_exist(folder: str) -> None:
     """And every manifest of the folder is named."""
     place = KUBERNETES / folder
@@ -217,6 +226,45 @@ def test_services_reach_the_pods_they_name() -> None:
             assert all(endpoint["honorLabels"] for endpoint in monitor["spec"]["endpoints"])
 
 
+COMMANDS = [
+    *[(f"compose {name}", each["command"]) for name, each in STACK["services"].items() if each["image"] == OURS],
+    *[
+        (f"{path.parent.name} {container['name']}", container["args"])
+        for path, manifest in MANIFESTS
+        if manifest["kind"] in {"CronJob", "Deployment", "Job"}
+        for container in _template(manifest)["spec"]["containers"]
+        if container["image"] == OURS
+    ],
+]
+
+
+def _parsed(arguments: list[str]) -> dict[str, Any]:
+    """What the command line makes of arguments; nothing is run.
+
+    Raises:
+        typer.TyperException: it does not understand them.
+    """
+    command: Any = typer.main.get_command(app)
+    rest = list(arguments)
+    while hasattr(command, "commands"):
+        command = command.commands[rest.pop(0)]
+    context = command.make_context(command.name, rest)
+    parameters: dict[str, Any] = context.params
+    return parameters
+
+
+@pytest.mark.parametrize(("name", "arguments"), COMMANDS, ids=[name for name, _ in COMMANDS])
+def test_the_command_line_knows_every_option(name: str, arguments: list[str]) -> None:
+    """Of each container that runs aimon; an option that was renamed would otherwise show in the cluster first."""
+    assert len(_parsed(arguments)) >= len(arguments) - 2
+
+
+def test_an_option_that_is_unknown_would_show() -> None:
+    """The parser of the test above is the real one, which refuses."""
+    with pytest.raises(typer.TyperException, match="--evry"):
+        _parsed(["probe", "--evry=30s"])
+
+
 def test_the_image_runs_as_nobody_special() -> None:
     """Two stages, the second without a compiler's leavings; a numeric user, so that runAsNonRoot can be checked."""
     lines = (ROOT / "deploy" / "Dockerfile").read_text("utf-8").splitlines()
@@ -225,6 +273,8 @@ def test_the_image_runs_as_nobody_special() -> None:
     copied = {line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line}
     packages = {"aimon", "cli", "dashboards", "loadtests", "probes", "simulator"}
     assert packages <= copied
+    # Every extra: load tests are run from the same image.
+    assert any("uv export" in line and "--all-extras" in line for line in lines)
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {f"!{package}" for package in packages} <= set(ignored)
     assert any(STACK["services"][name]["image"] == OURS for name in STACK["services"])
