@@ -1,0 +1,104 @@
+"""How a load test looks while it runs: a view that is drawn over and over on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from math import floor, inf
+from typing import TYPE_CHECKING, Protocol
+
+from aimon.cli.loadwords import rate, span
+from aimon.cli.table import money
+
+if TYPE_CHECKING:
+    from aimon.loadtests.feed import Moment
+
+_EVERY = 5.0  # seconds between lines
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a view is of. `max_cost` is in the currency of the run."""
+
+    endpoint: str
+    profile: str
+    max_cost: float | None = None
+
+
+class View(Protocol):
+    """Shows a run to somebody."""
+
+    def show(self, moment: Moment) -> None:
+        """How it goes now."""
+
+    def say(self, text: str) -> None:
+        """Something that has happened."""
+
+    def close(self) -> None:
+        """The run has ended: leaves one line about that, and the terminal as it was. May be called again."""
+
+
+def choose(subject: Subject, *, plain: bool) -> View:
+    """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
+    if plain or not sys.stderr.isatty() or os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+        return Lines(subject)
+    from aimon.cli.loadscreen import Screen  # noqa: PLC0415  # rich takes 40 ms, which only a terminal is worth
+
+    return Screen(subject)
+
+
+class Lines:
+    """A line every five seconds of the run, on stderr."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._due = -inf
+        self._last = ""
+        self._printed = ""
+
+    def show(self, moment: Moment) -> None:
+        """Prints a line, if one is due."""
+        self._last = line(self._subject, moment)
+        if moment.elapsed >= self._due:
+            self._due = (floor(moment.elapsed / _EVERY) + 1) * _EVERY
+            self._print()
+
+    def say(self, text: str) -> None:
+        """Prints it."""
+        print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Prints how it ended, unless that was the last line anyway."""
+        if self._last != self._printed:
+            self._print()
+
+    def _print(self) -> None:
+        self._printed = self._last
+        print(self._last, file=sys.stderr, flush=True)
+
+
+def line(subject: Subject, moment: Moment) -> str:
+    """How it goes on one line. Times are those of the calls that ended in the last seconds."""
+    parts = [f"{moment.elapsed:4.0f} s"]
+    if moment.phase != subject.profile:
+        parts.append(moment.phase)
+    if moment.asked is not None:
+        parts.append(f"asked {rate(moment.asked)}")
+    parts.append(f"started {rate(moment.achieved)}")
+    if moment.users is not None:
+        parts.append(f"users {moment.users}")
+    parts += [f"in flight {moment.in_flight}", f"ok {moment.ok}/{moment.sent}"]
+    parts += [f"{outcome} {count}" for outcome, count in moment.outcomes.items() if outcome != "ok" and count]
+    for name, label in (("latency", ""), ("ttft", "ttft ")):
+        times = moment.now.get(name)
+        if times is not None and times.count:
+            parts += [f"{label}p50 {span(times.p50)}", f"{label}p99 {span(times.p99)}"]
+    if moment.tokens_per_s:
+        parts.append(f"tokens {rate(moment.tokens_per_s)}")
+    if moment.cost is not None:
+        parts.append(f"cost {money(moment.cost, moment.currency)}")
+    parts += [f"{row['expr']} {'met' if row['met'] else 'MISSED'}" for row in moment.slo]
+    if moment.client.get("bottleneck"):
+        parts.append("THE CLIENT IS THE BOTTLENECK")
+    return "  ".join(parts)
