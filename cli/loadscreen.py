@@ -68,14 +68,14 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Puts a line above the view."""
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
         """Takes the view away and leaves a line in its place."""
         if self._live.is_started:
             self._live.stop()
             if self._last is not None:
-                self._console.print(Text(line(self._subject, self._last)))
+                self._console.print(Text(line(self._subject, self._last)), soft_wrap=True)
 
 
 class _Row(NamedTuple):
@@ -106,7 +106,7 @@ class Picture:
 
     def _rows(self, width: int, bar: str) -> Iterator[_Row]:
         moment = self._moment
-        yield _Row(1, self._title(width))
+        yield _Row(1, self._title())
         yield _Row(2, _progress(moment, width, bar))
         yield _Row(9, Text())
         yield from _flow("rate", self._load(), width, (0, 2))
@@ -119,15 +119,14 @@ class Picture:
         yield from _table(moment, width)
         yield from _client(moment, width)
 
-    def _title(self, width: int) -> Text:
+    def _title(self) -> Text:
         subject, moment = self._subject, self._moment
         profile, phase = subject.profile, moment.phase
         known = phase if phase.startswith(profile) else f"{profile}, {phase}"
-        title = Text.assemble(("aimon loadtest  ", "dim"), (subject.endpoint, "bold"), "  ", known)
-        workers = f"{moment.workers} workers" if moment.workers != 1 else "1 worker"
-        if (gap := width - title.cell_len - len(workers)) >= 2:
-            title.append(" " * gap).append(workers, "dim" if moment.workers else "bold red")
-        return title
+        # Not at the right edge: a terminal that is made narrower would wrap it, and the view would leave traces.
+        workers = f"{moment.workers} worker{'s' * (moment.workers != 1)}"
+        parts = (("aimon loadtest  ", "dim"), (subject.endpoint, "bold"), "  ", known, "  ")
+        return Text.assemble(*parts, (workers, "dim" if moment.workers else "bold red"))
 
     def _load(self) -> list[Text]:
         moment = self._moment

@@ -1,4 +1,4 @@
-"""The metrics of a load test, for a Pushgateway: what it found stays there until the next one."""
+"""The gauges of a load test: as it runs, and what it found, which a Pushgateway keeps until the next one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,43 @@ from aimon import export, families, pushgateway
 from aimon.metrics import Gauges
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.feed import Moment
 
 JOB = "aimon-loadtest"
+LASTING = (families.LOADTEST_CAPACITY, families.LOADTEST_LIMIT_REQUESTS, families.LOADTEST_LIMIT_TOKENS)
+"""What a search found: it holds until the next search for it, whatever other load tests come in between."""
 
 
-def gauges(report: dict[str, Any], endpoint: Endpoint) -> Gauges:
-    """The report as gauges; what there was none of is left out."""
-    target = endpoint.target
-    labels = {
-        "endpoint": endpoint.name,
-        "model": target.model,
-        "provider": target.provider,
-        "region": endpoint.region,
+def live(moment: Moment, endpoint: Endpoint, *, run: str, profile: str) -> Gauges:
+    """A run as it goes, as gauges; what there is none of is left out.
+
+    Args:
+        moment: how it goes.
+        endpoint: whom it is about.
+        run: unix time at which it began, in whole seconds.
+        profile: what kind of run it is.
+    """
+    values = {
+        families.LOADTEST_TARGET_RATE: moment.asked,
+        families.LOADTEST_ACHIEVED_RATE: moment.achieved,
+        families.LOADTEST_CLIENT_LAG: moment.client.get("lag_p99_s"),
+        families.LOADTEST_USERS: moment.users,
+        families.LOADTEST_IN_FLIGHT: moment.in_flight,
     }
+    return _gauges(values, moment.slo, endpoint, run, profile)
+
+
+def gauges(report: dict[str, Any], endpoint: Endpoint, *, run: str | None = None) -> Gauges:
+    """The report as gauges; what there was none of is left out.
+
+    Args:
+        report: as in report.json.
+        endpoint: whom it is about.
+        run: what the run was called while it went on; without that, the report's own start.
+    """
     values = {
         families.LOADTEST_TARGET_RATE: report["rate"]["asked"],
         families.LOADTEST_ACHIEVED_RATE: report["rate"]["achieved"],
@@ -30,16 +53,9 @@ def gauges(report: dict[str, Any], endpoint: Endpoint) -> Gauges:
         families.LOADTEST_LIMIT_REQUESTS: (report["limits"] or {}).get("requests_per_s"),
         families.LOADTEST_LIMIT_TOKENS: (report["limits"] or {}).get("tokens_per_min"),
         families.LOADTEST_USERS: report["config"]["concurrency"],
+        families.LOADTEST_IN_FLIGHT: 0,
     }
-    found = Gauges()
-    for name, value in values.items():
-        if value is not None:
-            found.set(name, value, **labels)
-    for row in report["slo"]:
-        found.set(families.LOADTEST_SLO_MET, float(row["met"]), **labels, slo=row["expr"])
-    run = str(int(report["started_at"]))
-    found.set(families.LOADTEST_RUN_INFO, 1, **labels, run=run, profile=report["profile"])
-    return found
+    return _gauges(values, report["slo"], endpoint, run or str(int(report["started_at"])), report["profile"])
 
 
 def push(report: dict[str, Any], endpoint: Endpoint, url: str) -> None:
@@ -52,3 +68,23 @@ def push(report: dict[str, Any], endpoint: Endpoint, url: str) -> None:
     gateway = pushgateway.Gateway.parse(url)
     bodies = export.push_bodies(None, gauges(report, endpoint), job=JOB, region=endpoint.region)
     pushgateway.push(gateway, bodies)
+
+
+def _gauges(
+    values: Mapping[str, float | None], slo: Iterable[Mapping[str, Any]], endpoint: Endpoint, run: str, profile: str
+) -> Gauges:
+    target = endpoint.target
+    labels = {
+        "endpoint": endpoint.name,
+        "model": target.model,
+        "provider": target.provider,
+        "region": endpoint.region,
+    }
+    found = Gauges()
+    for name, value in values.items():
+        if value is not None:
+            found.set(name, value, **labels)
+    for row in slo:
+        found.set(families.LOADTEST_SLO_MET, float(row["met"]), **labels, slo=row["expr"])
+    found.set(families.LOADTEST_RUN_INFO, 1, **labels, run=run, profile=profile)
+    return found

@@ -36,7 +36,7 @@ def drawn(width: int, height: int, subject: Subject = SUBJECT, *, colour: bool =
 def test_at_80_by_24_everything_is_there() -> None:
     """The whole view, word for word."""
     assert [text.rstrip() for text in drawn(80, 24, slo=SLO).splitlines()] == [
-        "aimon loadtest  qwen-prod  steady                                      1 worker",
+        "aimon loadtest  qwen-prod  steady  1 worker",
         "━━━━━━━━━━━━──────────────────  0:50 of 2:00, 1:10 left",
         "",
         "rate           40.1/s of 40.0/s asked    in flight 12",
@@ -136,7 +136,7 @@ def test_ascii_where_there_is_no_more() -> None:
     console = Console(width=30, height=24, file=stream, force_terminal=True, color_system=None)
     console.print(Picture(SUBJECT, a_moment(slo=SLO)))
     stream.flush()
-    assert b"objective" in stream.buffer.getvalue()  # type: ignore[attr-defined]  # it is a BytesIO
+    assert b"objective" in stream.buffer.getvalue()
 
 
 def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
