@@ -1,0 +1,39 @@
+"""The endpoint's own canary as a workload: a fresh nonce in each call, and every answer checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.config.endpoint import new_nonce
+from aimon.loadtests.workload.source import Ask, Tokens, estimated_tokens
+from aimon.result import Source
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Endpoint
+    from aimon.result import Result
+
+
+class CanarySource:
+    """Asks the first canary of an endpoint, which must have one."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._canary = endpoint.canaries[0]
+
+    def take(self, due: float | None = None) -> Ask:  # noqa: ARG002  # of a trace
+        """The canary with a nonce that no cache knows."""
+        return Ask(self._canary.call(self._endpoint, new_nonce(), Source.LOADTEST))
+
+    def told(self, ask: Ask, result: Result) -> None:
+        """Nothing follows from an answer."""
+
+    def offsets(self) -> None:
+        """It is no trace."""
+
+    def size(self) -> None:
+        """It has no entries."""
+
+    def mean_tokens(self) -> Tokens:
+        """Those of the one question."""
+        canary = self._canary
+        return Tokens(sum(estimated_tokens(message.content) for message in canary.messages), canary.max_tokens)

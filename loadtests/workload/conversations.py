@@ -1,0 +1,66 @@
+"""Conversations of one or more turns, of which many go on at the same time."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from aimon.call import Message
+from aimon.loadtests.workload.source import Ask, Tokens, Turn, caller
+from aimon.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimon.config.endpoint import Endpoint
+    from aimon.result import Result
+
+
+class Conversations:
+    """Goes on with the conversation that has waited longest since its last answer, else begins another.
+
+    A turn that fails ends its conversation. There are never more conversations than calls were in flight at a time,
+    since none begins while another is ready to go on.
+
+    Args:
+        endpoint: whom to ask.
+        begin: the turns of another conversation.
+        tokens: what a call takes on average.
+        size: how many conversations there are to begin, before they begin again; None for no end of them.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, begin: Callable[[], Sequence[Turn]], tokens: Tokens, size: int | None = None
+    ) -> None:
+        self._call = caller(endpoint)
+        self._begin = begin
+        self._tokens = tokens
+        self._size = size
+        self._ready: deque[tuple[tuple[Message, ...], Sequence[Turn], int]] = deque()
+
+    def take(self, due: float | None = None) -> Ask:  # noqa: ARG002  # of a trace
+        """The next turn of a conversation, with all that was said before it."""
+        if self._ready:
+            history, script, done = self._ready.popleft()
+            turn = script[done]
+            return Ask(self._call(history + turn.messages, turn.max_tokens, turn.checks), script, done + 1)
+        script = self._begin()
+        turn = script[0]
+        return Ask(self._call(turn.messages, turn.max_tokens, turn.checks), script, 1)
+
+    def told(self, ask: Ask, result: Result) -> None:
+        """Puts the answer, in the model's own words, into the history of its conversation, which is then ready."""
+        if ask.turn < len(ask.script) and result.outcome is Outcome.OK and result.text:
+            history = (*ask.call.messages, Message("assistant", result.text))
+            self._ready.append((history, ask.script, ask.turn))
+
+    def offsets(self) -> None:
+        """They are no trace."""
+
+    def size(self) -> int | None:
+        """How many there are to begin."""
+        return self._size
+
+    def mean_tokens(self) -> Tokens:
+        """Over all turns."""
+        return self._tokens

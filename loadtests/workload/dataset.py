@@ -1,0 +1,105 @@
+"""Datasets: files of prompts and conversations, divided among workers."""
+
+from __future__ import annotations
+
+from itertools import cycle, islice
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon.loadtests.workload import entries, lengths
+from aimon.loadtests.workload.conversations import Conversations
+from aimon.loadtests.workload.source import Tokens, Turn, script_tokens
+from aimon.loadtests.workload.spec import WorkloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aimon.config.endpoint import Endpoint
+
+_MARK = b"\xef\xbb\xbf"  # with which editors on Windows begin UTF-8
+Script = tuple[Turn, ...]
+
+
+def open_dataset(
+    endpoint: Endpoint, path: str, output_tokens: str | None, *, seed: int, worker: int, workers: int
+) -> Conversations:
+    """The entries of a file, in its order, over and over: entry k, counted from 0, is that of worker k % workers.
+
+    A worker for whom there is none begins somewhere among all of them.
+
+    Args:
+        endpoint: whom to ask.
+        path: of the file. All of it is read and checked; a worker keeps what is its own.
+        output_tokens: lengths in place of all limits of the file.
+        seed: of these lengths.
+        worker: which of the `workers` it is, from 0.
+        workers: how many there are.
+
+    Raises:
+        OSError: the file can't be read.
+        WorkloadError: an entry is wrong, or there is none.
+    """
+    mine: list[Script] = []
+    size = calls = 0
+    prompts = answers = 0.0
+    limits = None if output_tokens is None else lengths.parse(output_tokens)
+    for script in read(path):
+        if size % workers == worker:
+            mine.append(script)
+        size += 1
+        calls += len(script)
+        sums = script_tokens(script, None if limits is None else limits.mean)
+        prompts += sums[0]
+        answers += sums[1]
+    if not size:
+        raise WorkloadError(f'{path}: has no entry with a question: write lines such as {{"prompt": "…"}}')
+    # Few entries are read again sooner than many are kept for nothing.
+    endless = cycle(mine) if mine else islice(cycle(list(read(path))), worker % size, None)
+    tokens = Tokens(prompts / calls, answers / calls)
+    if limits is None:
+        return Conversations(endpoint, lambda: next(endless), tokens, size)
+    random = Random(f"{seed}/{worker}")
+    draw = limits.draw
+    return Conversations(endpoint, lambda: _limited(next(endless), lambda: draw(random)), tokens, size)
+
+
+def read(path: str) -> Iterator[Script]:
+    """The entries of a file of JSON lines, or of one JSON array. Conversations without a question are left out.
+
+    Raises:
+        OSError: it can't be read.
+        WorkloadError: one of them is wrong; says which.
+    """
+    with Path(path).open("rb") as file:
+        start = file.read(64).removeprefix(_MARK).lstrip()
+        file.seek(0)
+        numbered = _elements(path, file.read()) if start.startswith(b"[") else _lines(file)
+        for where, data in numbered:
+            try:
+                script = entries.read(data)
+            except WorkloadError as error:
+                raise WorkloadError(f"{path}{where}: {error}") from None
+            if script:
+                yield script
+
+
+def _lines(file: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
+    for number, line in enumerate(file, start=1):
+        if text := line.removeprefix(_MARK).strip():
+            yield f":{number}", text
+
+
+def _elements(path: str, data: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
+    try:
+        elements = msgspec.json.decode(data.removeprefix(_MARK), type=list[msgspec.Raw])
+    except msgspec.DecodeError as error:
+        raise WorkloadError(f"{path}: not a JSON array ({error}): write one, or one JSON object a line") from None
+    for number, element in enumerate(elements, start=1):
+        yield f": entry {number}", element
+
+
+def _limited(script: Script, limit: Callable[[], int]) -> Script:
+    return tuple([turn._replace(max_tokens=limit()) for turn in script])

@@ -1,0 +1,73 @@
+"""What a load test is to ask, as options and files say it. Holds no texts, and travels between processes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from aimon.loadtests.workload import lengths
+
+MOST_TURNS = 1000
+
+
+class WorkloadError(ValueError):
+    """What to ask makes no sense, or a file of it is wrong; says what, where, and what to write instead."""
+
+
+class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What is asked. With nothing given it is the endpoint's first canary.
+
+    Attributes:
+        prompt_tokens: lengths of synthetic prompts, as `lengths.parse` reads them.
+        output_tokens: likewise the limits of answers.
+        shared_prefix_tokens: length of a text with which all synthetic prompts begin, on top of `prompt_tokens`.
+        turns: questions in each synthetic conversation.
+        dataset: path of a file of prompts or conversations.
+        trace: path of a file of arrivals and lengths, replayed with its timestamps.
+    """
+
+    prompt_tokens: str | None = None
+    output_tokens: str | None = None
+    shared_prefix_tokens: int = 0
+    turns: int = 1
+    dataset: str | None = None
+    trace: str | None = None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether anything asks for synthetic prompts."""
+        return bool(self.prompt_tokens or self.output_tokens or self.shared_prefix_tokens or self.turns > 1)
+
+    def check(self) -> None:
+        """Refuses what does not fit together. Opens no file.
+
+        Raises:
+            WorkloadError: names the options, and what to write instead.
+        """
+        for option, text in (("--prompt-tokens", self.prompt_tokens), ("--output-tokens", self.output_tokens)):
+            try:
+                lengths.parse("1" if text is None else text)
+            except ValueError as error:
+                raise WorkloadError(f"{option} {error}") from None
+        if not 0 <= self.shared_prefix_tokens <= lengths.MOST:
+            raise WorkloadError(
+                f"--shared-prefix-tokens {self.shared_prefix_tokens}: write a number from 0 to {lengths.MOST}"
+            )
+        if not 1 <= self.turns <= MOST_TURNS:
+            raise WorkloadError(f"--turns {self.turns}: write a number from 1 to {MOST_TURNS}")
+        if self.dataset is not None and self.trace is not None:
+            raise WorkloadError("--dataset and --trace both say what to ask: keep one of the two")
+        if self.dataset is not None:
+            self._refuse("--dataset", "has its own prompts and turns")
+        if self.trace is not None:
+            self._refuse("--trace", "has its own lengths")
+            if self.output_tokens is not None:
+                raise WorkloadError("--trace has its own lengths: leave out --output-tokens")
+
+    def _refuse(self, option: str, why: str) -> None:
+        for other, given in (
+            ("--prompt-tokens", self.prompt_tokens is not None),
+            ("--shared-prefix-tokens", self.shared_prefix_tokens > 0),
+            ("--turns", self.turns > 1),
+        ):
+            if given:
+                raise WorkloadError(f"{option} {why}: leave out {other}")

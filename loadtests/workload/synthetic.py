@@ -1,0 +1,50 @@
+"""Synthetic prompts and conversations by their lengths."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from aimon.call import Message
+from aimon.config.endpoint import new_nonce
+from aimon.loadtests.workload import lengths, texts
+from aimon.loadtests.workload.conversations import Conversations
+from aimon.loadtests.workload.source import OUTPUT_TOKENS, Tokens, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.workload.spec import Workload
+
+_PROMPT_TOKENS = "64"
+
+
+def open_synthetic(endpoint: Endpoint, spec: Workload, *, seed: int, worker: int) -> Conversations:
+    """Prompts of the lengths that a workload asks for. Each turn has a length of its own."""
+    prompts = lengths.parse(spec.prompt_tokens or _PROMPT_TOKENS)
+    answers = lengths.parse(spec.output_tokens or str(OUTPUT_TOKENS))
+    # In the k-th of n turns there are k questions and k - 1 answers.
+    prompt = prompts.mean * (spec.turns + 1) / 2 + answers.mean * (spec.turns - 1) / 2
+    tokens = Tokens(spec.shared_prefix_tokens + prompt, answers.mean)
+    # Every worker has a sequence of its own, and has it again with the same seed.
+    random = Random(f"{seed}/{worker}")
+    return Conversations(endpoint, _beginner(spec, prompts, answers, random), tokens)
+
+
+def _beginner(
+    spec: Workload, prompts: lengths.Lengths, answers: lengths.Lengths, random: Random
+) -> Callable[[], tuple[Turn, ...]]:
+    prefix = texts.prefix(spec.shared_prefix_tokens)
+    more = range(1, spec.turns)
+
+    def first() -> Turn:
+        text = texts.opening(new_nonce(), prompts.draw(random))
+        return Turn((Message("user", prefix + text if prefix else text),), answers.draw(random))
+
+    def later() -> Turn:
+        return Turn((Message("user", texts.following(prompts.draw(random))),), answers.draw(random))
+
+    if not more:
+        return lambda: (first(),)
+    return lambda: (first(), *[later() for _ in more])

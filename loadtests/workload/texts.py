@@ -1,0 +1,59 @@
+"""Texts of about so many tokens, made of common words, each of which is one token."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Tokens of eight hex digits, on average, and of the request below, by Qwen's vocabulary, which extends GPT-4's.
+NONCE_TOKENS = 7
+_ASK = "Continue this story at length:"
+_ASK_TOKENS = 6
+
+_LINE = (
+    "the river runs past the old town and over the stones where people sit in the sun and talk about rain "
+    "and bread and the price of rice while boats go up and down with wood and salt and news of the coast "
+)
+_ENDS = tuple(accumulate((len(word) + 1 for word in _LINE.split()), initial=0))
+_LINE_WORDS = len(_ENDS) - 1
+
+
+def words(count: int) -> str:
+    """So many words."""
+    lines, rest = divmod(count, _LINE_WORDS)
+    return (_LINE * (lines + 1))[: max(0, lines * len(_LINE) + _ENDS[rest] - 1)]
+
+
+def opening(nonce: str, tokens: int) -> str:
+    """A prompt that no cache knows, since it begins with a nonce, and that asks for a long answer.
+
+    It has 14 tokens or more, which is what the nonce, the request and one word take.
+    """
+    return f"{nonce} {_ASK} {words(max(1, tokens - NONCE_TOKENS - _ASK_TOKENS))}"
+
+
+def following(tokens: int) -> str:
+    """What is said later in a conversation; 7 tokens or more."""
+    return f"{_ASK} {words(max(1, tokens - _ASK_TOKENS))}"
+
+
+def prefix(tokens: int) -> str:
+    """What all prompts of all workers begin with; empty for 0."""
+    return f"{words(tokens)}\n\n" if tokens else ""
+
+
+def of_blocks(marks: Sequence[str], size: int, tokens: int) -> str:
+    """A prompt of blocks of `size` tokens, the last of which is as long as is left; equal marks give equal blocks.
+
+    Args:
+        marks: eight hex digits for each block, with which it begins.
+        size: tokens of a block.
+        tokens: of the prompt.
+    """
+    filler = words(size - NONCE_TOKENS)
+    rest = tokens - size * (len(marks) - 1) - NONCE_TOKENS - _ASK_TOKENS
+    whole = "".join([f"{mark} {filler} " for mark in marks[:-1]])
+    return f"{whole}{marks[-1]} {words(max(1, rest))} {_ASK}"

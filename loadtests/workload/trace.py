@@ -1,0 +1,113 @@
+"""A trace in memory: its arrivals in order of time, whatever the order of its file."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from aimon.loadtests.workload import arrivals
+from aimon.loadtests.workload.spec import WorkloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEAST_GAP = 1e-6
+"""Seconds between arrivals with the same timestamp.
+
+Wide enough to survive that an offset is added to the time of a clock and taken away again, which a gap of the last
+bit would not: those who ask for an arrival by its offset must get that one.
+"""
+# Tokens of the blocks that numbers stand for. Mooncake's have 512; others who use its form have smaller ones.
+_BLOCK_SIZES = (512, 16, 32, 64, 128, 256, 1024, 2048)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Arrivals in order, in arrays, since there may be millions.
+
+    Attributes:
+        offsets: seconds from the first arrival, strictly rising.
+        prompts: tokens of each prompt.
+        answers: tokens of each answer, at least 1.
+        block_size: tokens of a block of a prompt; 0 where the trace has none.
+    """
+
+    offsets: array[float]
+    prompts: array[int]
+    answers: array[int]
+    block_size: int
+    _blocks: array[int]  # of all prompts, one after the other
+    _bounds: array[int]  # where those of each begin
+
+    def at(self, due: float) -> int:
+        """The arrival whose offset is nearest."""
+        after = bisect_left(self.offsets, due)
+        if after == len(self.offsets) or (after and due - self.offsets[after - 1] < self.offsets[after] - due):
+            return after - 1
+        return after
+
+    def blocks(self, k: int) -> array[int]:
+        """Numbers of the blocks of a prompt, counted from 0 for the whole trace; equal numbers are equal blocks."""
+        return self._blocks[self._bounds[k] : self._bounds[k + 1]]
+
+
+def read(path: str) -> Trace:
+    """Reads a trace of any known form.
+
+    Raises:
+        OSError: the file can't be read.
+        WorkloadError: it is in no known form, or a line is wrong; says what to write instead.
+    """
+    times, prompts, answers = array("d"), array("I"), array("I")
+    blocks, bounds = array("I"), array("Q", [0])
+    numbers: dict[int, int] = {}
+    for arrival in arrivals.read(path):
+        times.append(arrival.time)
+        prompts.append(max(1, arrival.prompt))
+        # A call that failed is recorded without an answer. It arrived none the less.
+        answers.append(max(1, arrival.answer))
+        blocks.extend([numbers.setdefault(block, len(numbers)) for block in arrival.blocks])
+        bounds.append(len(blocks))
+    if not times:
+        raise WorkloadError(f"{path}: has no arrivals: write lines such as {arrivals.EXAMPLE}")
+    size = _block_size(path, prompts, bounds) if blocks else 0
+    if any(before > after for before, after in pairwise(times)):
+        # Stable: where times are equal, the order of the file holds.
+        order = sorted(range(len(times)), key=times.__getitem__)
+        times = array("d", [times[k] for k in order])
+        prompts, answers = (array("I", [tokens[k] for k in order]) for tokens in (prompts, answers))
+        blocks, bounds = _reordered(blocks, bounds, order)
+    return Trace(_rising(times), prompts, answers, size, blocks, bounds)
+
+
+def _reordered(blocks: array[int], bounds: array[int], order: Iterable[int]) -> tuple[array[int], array[int]]:
+    moved, ends = array("I"), array("Q", [0])
+    for k in order:
+        moved.extend(blocks[bounds[k] : bounds[k + 1]])
+        ends.append(len(moved))
+    return moved, ends
+
+
+def _rising(times: array[float]) -> array[float]:
+    offsets = array("d", [0.0])
+    first, last = times[0], 0.0
+    for time in times[1:]:
+        last = max(time - first, last + LEAST_GAP)
+        offsets.append(last)
+    return offsets
+
+
+def _block_size(path: str, prompts: Iterable[int], bounds: array[int]) -> int:
+    """The size that makes as many blocks of every prompt as it has numbers."""
+    counts = [after - before for before, after in pairwise(bounds)]
+    for size in _BLOCK_SIZES:
+        if all(
+            not count or (count - 1) * size < tokens <= count * size
+            for tokens, count in zip(prompts, counts, strict=True)
+        ):
+            return size
+    sizes = ", ".join(map(str, sorted(_BLOCK_SIZES)))
+    raise WorkloadError(f"{path}: hash_ids fit blocks of none of {sizes} tokens: leave hash_ids out of the file")
