@@ -4,84 +4,105 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.loadtests import report
-from aimon.loadtests.plan import Plan
 from aimon.loadtests.record import ABORTED, Run
 from aimon.loadtests.search.capacity import Capacity, Step
+from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.search.trend import Trend
-from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
-from aimon.outcome import Outcome
-from aimon.result import Result, Usage
+from report_cases import few, noisy, plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 HOSTILE = '<script>alert(1)</script> & "quoted" | \'\n'
-
-
-def run(**more: Any) -> Run:
-    """Ten calls in two seconds, one of them refused."""
-    objectives = [slo.parse("p99<2s"), slo.parse("error_rate<1%")]
-    tally = Tally(slo.good(objectives))
-    for k in range(10):
-        tally.observe(
-            Result(
-                endpoint="e",
-                provider="p",
-                model="m",
-                operation="chat",
-                started_at=1000.0 + k / 5,
-                end=0.5,
-                first_token=0.2,
-                last_token=0.5,
-                outcome=Outcome.RATE_LIMITED if k == 3 else Outcome.OK,
-                usage=Usage(10, 4),
-                cost=0.25,
-                currency="CNY",
-            ),
-            1000.0,
-        )
-    return Run(tally, **{"began": 1000.0, "window": 2.0, "elapsed": 2.5, "cpu": 0.1, "objectives": objectives, **more})
-
-
-def plan(**more: Any) -> Plan:
-    """Five a second for two seconds."""
-    return Plan(**{"endpoint": "e", "rate": 5.0, "duration": 2.0, "slo": ["p99<2s", "error_rate<1%"], **more})
+STEPS = [
+    Step(5.0, 4.9, met=True, trend=Trend(0.0, 0.01)),
+    Step(8.0, 5.4, met=False, trend=Trend(0.0, 0.01), why=HOSTILE),
+]
 
 
 def test_numbers_are_what_was_counted() -> None:
     """Rates over the seconds in which calls were started, goodput and tokens until the last had ended."""
-    built = report.build(run(), plan(), "e")
+    built = report.build(few(elapsed=2.5), plan(), "e")
     assert built["requests"] == {"sent": 10, "ok": 9, "by_outcome": {"ok": 9, "rate_limited": 1}, "not_started": 0}
-    assert built["rate"] == {"asked": 5.0, "achieved": 5.0}
-    assert built["goodput"] == 9 / 2.5
-    assert built["tokens"] == {"input": 100, "output": 40, "output_per_s": 16.0}
-    assert built["cost"] == {"amount": 2.5, "currency": "CNY"}
+    assert built["rate"]["asked"] == built["rate"]["achieved"] == 5.0
+    assert built["duration_s"] == pytest.approx(2.3)
+    assert built["goodput"] == pytest.approx(9 / 2.3)
+    assert built["tokens"] == {"input": 90, "output": 36, "output_per_s": pytest.approx(36 / 2.3)}
+    assert built["cost"] == {"amount": 2.5, "currency": "CNY", "unpriced": 0}
     assert built["ttft_s"]["p50"] == pytest.approx(0.2, rel=0.005)
     assert built["tpot_s"]["mean"] == pytest.approx(0.1)
-    assert built["itl_s"] is None
+    assert built["itl_s"]["count"] == 27
     assert [row["met"] for row in built["slo"]] == [True, False]
     assert report.verdict(built) == "Missed: error_rate<1%"
     assert json.loads(json.dumps(built)) == built
 
 
+def test_what_was_never_measured_is_null() -> None:
+    """No reasoning, no price, no search."""
+    built = report.build(Run(Tally()), plan(slo=[]), "e")
+    assert built["requests"]["sent"] == 0
+    assert [
+        key for key in ("latency_s", "ttft_reasoning_s", "cost", "capacity", "limits") if built[key] is not None
+    ] == []
+    assert built["distributions"]["series"] == {}
+
+
+def test_distributions_can_be_read_by_their_formula() -> None:
+    """A percentile from the buckets is the one that is reported, and the blocks add up to the whole."""
+    built = report.build(noisy(1), plan(), "e")
+    shapes = built["distributions"]
+    unit, gamma, series = shapes["unit_s"], shapes["gamma"], shapes["series"]["latency"]
+    rank, risen, place = 0.95 * series["count"], 0, -1
+    for i in sorted(map(int, series["buckets"])):
+        risen += series["buckets"][str(i)]
+        if risen >= rank:
+            place = i
+            break
+    assert unit * gamma ** (place - 1) < built["latency_s"]["p95"] <= unit * gamma**place
+    for i, count in series["buckets"].items():
+        blocks = (block["series"].get("latency", {"buckets": {}})["buckets"] for block in built["blocks"])
+        assert sum(buckets.get(i, 0) for buckets in blocks) == count
+    assert sum(block["sent"] for block in built["blocks"]) == built["requests"]["sent"]
+
+
 def test_the_warm_up_is_no_part_of_the_rate_asked() -> None:
-    """Nor is it of a ramp's."""
-    assert report.build(run(), plan(warmup=4.0), "e")["rate"]["asked"] == 5.0
-    assert report.build(run(), plan(profile="ramp", warmup=4.0, duration=20.0), "e")["rate"]["asked"] == pytest.approx(
-        2.75
-    )
+    """Nor is it of a ramp's, nor of the line that the rate follows."""
+    steady = report.build(few(), plan(warmup=4.0), "e")["rate"]
+    assert (steady["asked"], steady["schedule"]) == (5.0, [{"at_s": 0.0, "rate": 5.0}, {"at_s": 2.0, "rate": 5.0}])
+    ramp = report.build(few(), plan(profile="ramp", warmup=4.0, duration=20.0), "e")["rate"]
+    assert ramp["asked"] == pytest.approx(2.75)
+    assert ramp["schedule"] == [{"at_s": 0.0, "rate": 0.5}, {"at_s": 20.0, "rate": 5.0}]
+    assert report.build(few(), plan(rate=None, concurrency=3), "e")["rate"]["schedule"] == []
 
 
 def test_a_run_that_ended_early_says_so_first() -> None:
     """Whatever its numbers."""
-    built = report.build(run(ended=ABORTED, why="unauthorized (HTTP 401)"), plan(), "e")
+    built = report.build(few(ended=ABORTED, why="unauthorized (HTTP 401)"), plan(), "e")
     assert report.markdown(built).splitlines()[2] == "**ABORTED, results are partial: unauthorized (HTTP 401)**"
+
+
+def test_numbers_of_a_busy_client_are_marked_wherever_they_are(tmp_path: Path) -> None:
+    """In Markdown each row of times, and rates; in HTML each tile, row and chart of them."""
+    built = report.build(few(cpu=0.99), plan(), "e")
+    text = report.markdown(built)
+    times = [
+        line for line in text.splitlines() if line.startswith(("| Latency", "| Time", "| Gap", "| Rate", "| Goodput"))
+    ]
+    assert len(times) == 7
+    assert all("(suspect)" in line for line in times)
+    assert "**The client was the bottleneck, its numbers are suspect: the client used 99% of its core**" in text
+    report.save(built, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    # Six tiles, two objectives, five rows of times, four charts over time, four distributions.
+    assert page.count("&#9888; suspect") == 21
+    report.save(report.build(few(), plan(), "e"), tmp_path)
+    assert "&#9888;" not in (tmp_path / "report.html").read_text()
 
 
 class Page(HTMLParser):
@@ -91,10 +112,12 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: set[str] = set()
         self.open: list[str] = []
+        self.links: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - HTMLParser's signature
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Opens one."""
         self.tags.add(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
         if tag != "meta":
             self.open.append(tag)
 
@@ -107,27 +130,40 @@ class Page(HTMLParser):
         self.tags.add(tag)
 
 
-def test_what_a_provider_says_is_never_markup(tmp_path: Path) -> None:
-    """An error text with tags shows as text, in a page without scripts whose elements are all closed."""
-    steps = [Step(5.0, 4.9, met=False, trend=Trend(0.2, 0.01), why=HOSTILE)]
-    found = Capacity(low=4.0, high=5.0, steps=steps)
-    built = report.build(run(ended=ABORTED, why=HOSTILE, capacity=found), plan(profile="capacity"), HOSTILE)
+@pytest.mark.parametrize("profile", ["steady", "capacity", "limits"])
+def test_what_a_provider_says_is_never_markup(profile: str, tmp_path: Path) -> None:
+    """An error text with tags shows as text, in a page without scripts or links whose elements are all closed."""
+    found = {
+        "capacity": Capacity(low=5.0, high=8.0, steps=STEPS) if profile == "capacity" else None,
+        "limits": AccountLimits(4.0, None, {"why": HOSTILE}) if profile == "limits" else None,
+    }
+    built = report.build(few(ended=ABORTED, why=HOSTILE, notes=[HOSTILE], **found), plan(profile=profile), HOSTILE)
     report.save(built, tmp_path)
     page = Page()
     text = (tmp_path / "report.html").read_text()
     page.feed(text)
     assert page.open == []
+    assert page.links == []
     assert "script" not in page.tags
     assert "svg" in page.tags
     assert "&lt;script&gt;" in text
     assert json.loads((tmp_path / "report.json").read_text()) == built
-    rows = [line for line in (tmp_path / "report.md").read_text().splitlines() if line.startswith("| 5 |")]
-    assert len(rows) == 1
+    if profile == "capacity":
+        rows = [line for line in (tmp_path / "report.md").read_text().splitlines() if line.startswith("| 8 |")]
+        assert len(rows) == 1
 
 
 def test_a_run_without_calls_has_a_report(tmp_path: Path) -> None:
     """Empty, and not an error."""
     built = report.build(Run(Tally()), plan(slo=[]), "e")
-    assert built["requests"]["sent"] == 0
-    assert built["latency_s"] is None
     assert [path.name for path in report.save(built, tmp_path)] == ["report.json", "report.md", "report.html"]
+
+
+def test_every_line_of_a_chart_has_words(tmp_path: Path) -> None:
+    """What a chart shows is also said, for those who can't see it."""
+    report.save(report.build(noisy(2), plan(duration=40.0), "e"), tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    drawings = text.split("<svg ")[1:]
+    assert len(drawings) == 9
+    assert all('role="img" aria-label="' in drawing.split(">")[0] for drawing in drawings)
+    assert "Failed calls per second, by outcome. overloaded " in text

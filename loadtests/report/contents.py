@@ -1,0 +1,131 @@
+"""From a Run to the values of report.json, which `schema` describes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aimon import __version__
+from aimon.loadtests.report.schema import FORMULA, VERSION
+from aimon.loadtests.selfcheck import check
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.histogram import ERROR, UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.loadtests.plan import Plan
+    from aimon.loadtests.record import Run
+    from aimon.loadtests.statistics.histogram import Histogram
+    from aimon.loadtests.statistics.tally import Tally
+
+TIMES = {
+    "latency_s": "latency",
+    "latency_from_schedule_s": "latency_from_schedule",
+    "ttft_s": "ttft",
+    "ttft_reasoning_s": "first_reasoning",
+    "itl_s": "itl",
+    "tpot_s": "tpot",
+}
+# Not what was asked for, but where the answer goes; an address to push to may even hold a password.
+_NOT_TOLD = frozenset({"push"})
+
+
+def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> dict[str, Any]:
+    """The report as JSON values; what there was none of is None.
+
+    Args:
+        run: what came of it.
+        plan: what was asked for.
+        endpoint: the name of whom it was asked of.
+        model: its model; without it that of the plan's flags.
+    """
+    tally, elapsed = run.tally, run.elapsed
+    config = {key: value for key, value in msgspec.to_builtins(plan).items() if key not in _NOT_TOLD}
+    return {
+        "version": VERSION,
+        "aimon": __version__,
+        "endpoint": endpoint,
+        "model": model or plan.flags.get("model"),
+        "profile": plan.profile,
+        "started_at": run.began or time.time(),
+        "duration_s": elapsed,
+        "ended": {"how": run.ended, "why": run.why or None, "uncounted": run.uncounted, "lost": run.lost},
+        "requests": {
+            "sent": tally.sent,
+            "ok": tally.ok,
+            "by_outcome": dict(tally.outcomes.most_common()),
+            "not_started": tally.counts["not_started"],
+        },
+        "rate": {
+            "asked": _asked(plan),
+            "achieved": tally.sent / run.window if run.window > 0 else None,
+            "schedule": _schedule(plan),
+        },
+        **{key: _times(tally.series.get(name)) for key, name in TIMES.items()},
+        "tokens": {
+            "input": tally.counts["input_tokens"],
+            "output": tally.counts["output_tokens"],
+            "output_per_s": tally.counts["output_tokens"] / elapsed if elapsed > 0 else None,
+        },
+        "cost": _cost(tally),
+        "goodput": tally.counts["good"] / elapsed if elapsed > 0 else None,
+        "slo": slo.judge(run.objectives, tally, elapsed),
+        "client": check(tally, run.cpu),
+        "capacity": None if run.capacity is None else run.capacity.as_dict(),
+        "limits": None if run.limits is None else asdict(run.limits),
+        "workers": run.workers,
+        "notes": list(run.notes),
+        "config": config,
+        "seconds": [{"second": second, **counts} for second, counts in sorted(tally.seconds.items())],
+        "blocks": run.blocks.dump(),
+        "distributions": _distributions(tally.series),
+    }
+
+
+def _asked(plan: Plan) -> float | None:
+    """What was to be started after the warm-up, per second."""
+    if (schedule := plan.schedule) is None:
+        return None
+    warm = plan.warmup * (plan.rate or 0.0) * (0.1 if plan.profile == "ramp" else 1.0)
+    return (schedule.total - warm) / plan.duration
+
+
+def _schedule(plan: Plan) -> list[dict[str, float]]:
+    if (schedule := plan.schedule) is None:
+        return []
+    points, at = [], -plan.warmup
+    for phase in schedule.phases:
+        points.append({"at_s": at, "rate": phase.rate(0.0)})
+        at += phase.duration
+        points.append({"at_s": at, "rate": phase.rate(phase.duration)})
+    # The warm-up is a phase of its own, and is over when counting begins.
+    return [point for point in points if point["at_s"] >= 0][1 if plan.warmup else 0 :]
+
+
+def _times(histogram: Histogram | None) -> dict[str, Any] | None:
+    return histogram.summary() if histogram is not None and histogram.count else None
+
+
+def _cost(tally: Tally) -> dict[str, Any] | None:
+    if tally.currency is None:
+        return None
+    return {"amount": tally.cost, "currency": tally.currency, "unpriced": tally.counts["unpriced"]}
+
+
+def _distributions(series: Mapping[str, Histogram]) -> dict[str, Any]:
+    found = {}
+    for name, histogram in series.items():
+        if count := histogram.count:
+            dumped = histogram.dump()
+            found[name] = {
+                "count": count,
+                "sum_s": dumped["sum"],
+                "min_s": dumped["min"],
+                "max_s": dumped["max"],
+                "buckets": {str(i): number for i, number in dumped["buckets"].items()},
+            }
+    return {"unit_s": UNIT, "gamma": (1 + ERROR) / (1 - ERROR), "formula": FORMULA, "series": found}

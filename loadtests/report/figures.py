@@ -1,0 +1,129 @@
+"""What the charts of a report show, from the values of report.json alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_BINS, _FEWEST_BINS = 56, 12
+_POINTS = 120
+
+
+class Bin(NamedTuple):
+    """How many values, in seconds, lie from `low` to `high`."""
+
+    low: float
+    high: float
+    count: int
+
+
+class Point(NamedTuple):
+    """Values at one moment, in seconds since counting began; None is a gap."""
+
+    at: float
+    values: tuple[float | None, ...]
+
+
+def quantile(buckets: Mapping[str, int], share: float, *, unit: float, gamma: float) -> float | None:
+    """The value of nearest rank, as Histogram.quantile reads it but for exact ends; None without values."""
+    total = sum(buckets.values())
+    rank = max(1, math.ceil(round(share * total, 9)))
+    risen = 0
+    for i in sorted(map(int, buckets)):
+        risen += buckets[str(i)]
+        if risen >= rank:
+            return unit * 2 * gamma**i / (gamma + 1) if i else unit
+    return None
+
+
+def bins(report: dict[str, Any], series: str) -> tuple[list[Bin], int]:
+    """A histogram for the eye: bins that are equally wide on a logarithmic axis, and how many values are outside.
+
+    Outside are at most a thousandth at each end: a single value far away would press all others together.
+    """
+    shapes = report["distributions"]
+    buckets = {int(i): count for i, count in shapes["series"][series]["buckets"].items()}
+    unit, gamma = shapes["unit_s"], shapes["gamma"]
+    least, most = _middle(buckets, 0.001)
+    step = max(1, math.ceil((most - least + 1) / _BINS))
+    # Wide enough to be seen where all values are nearly the same.
+    lacking = max(0, _FEWEST_BINS - math.ceil((most - least + 1) / step))
+    first = max(0, least - lacking // 2 * step)
+    starts = range(first, most + lacking * step // 2 + 1, step)
+    counts = [sum(buckets.get(i, 0) for i in range(start, start + step)) for start in starts]
+    found = [
+        Bin(unit * gamma ** (start - 1), unit * gamma ** (start + step - 1), count)
+        for start, count in zip(starts, counts, strict=True)
+    ]
+    return found, sum(buckets.values()) - sum(counts)
+
+
+def _middle(buckets: Mapping[int, int], tail: float) -> tuple[int, int]:
+    """The first and the last bucket without so large a share of the values at each end."""
+    least = most = 0
+    allowed = tail * sum(buckets.values())
+    for places, forward in ((sorted(buckets), True), (sorted(buckets, reverse=True), False)):
+        passed = 0
+        for place in places:
+            passed += buckets[place]
+            if passed > allowed:
+                least, most = (place, most) if forward else (least, place)
+                break
+    return least, most
+
+
+def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> list[Point]:
+    """Quantiles of the calls that ended in each block."""
+    shapes = report["distributions"]
+    scale = {"unit": shapes["unit_s"], "gamma": shapes["gamma"]}
+    points = []
+    for block in report["blocks"]:
+        buckets = block["series"].get(series, {"buckets": {}})["buckets"]
+        middle = block["start_s"] + block["seconds"] / 2
+        points.append(Point(middle, tuple(quantile(buckets, share, **scale) for share in shares)))
+    return points
+
+
+def per_second(report: dict[str, Any], names: Sequence[str]) -> list[Point]:
+    """Counts of the seconds, as means per second over stretches that are long enough for few points."""
+    rows = {row["second"]: row for row in report["seconds"]}
+    if not rows:
+        return []
+    # The last second is as short as chance has it, and would look like a slump.
+    seconds = max(1, int(report["duration_s"]))
+    step = max(1, math.ceil(seconds / _POINTS))
+    points = []
+    for start in range(0, seconds, step):
+        stretch = [rows[second] for second in range(start, min(start + step, seconds)) if second in rows]
+        length = min(step, seconds - start)
+        points.append(Point(start + length / 2, tuple(sum(row[name] for row in stretch) / length for name in names)))
+    return points
+
+
+def asked(report: dict[str, Any]) -> list[Point]:
+    """The rate that the schedule asks for, where it changes."""
+    points = report["rate"]["schedule"]
+    return [Point(point["at_s"], (point["rate"],)) for point in points]
+
+
+def failures(report: dict[str, Any]) -> dict[str, list[float]]:
+    """For each outcome but ok, how many calls a second ended so in each block; the most frequent first."""
+    names = [name for name in report["requests"]["by_outcome"] if name != "ok"]
+    return {
+        name: [block["outcomes"].get(name, 0) / block["seconds"] for block in report["blocks"]]
+        for name in sorted(names, key=lambda name: -report["requests"]["by_outcome"][name])
+    }
+
+
+def unbroken(points: Sequence[Point], column: int) -> list[list[tuple[float, float]]]:
+    """The stretches of a line between its gaps."""
+    stretches: list[list[tuple[float, float]]] = [[]]
+    for at, values in points:
+        if (value := values[column]) is not None:
+            stretches[-1].append((at, value))
+        elif stretches[-1]:
+            stretches.append([])
+    return [stretch for stretch in stretches if stretch]

@@ -1,0 +1,360 @@
+"""report.html: one file that needs nothing else, not even scripts; charts are SVG. Everything is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from aimon.loadtests.record import ABORTED, INTERRUPTED
+from aimon.loadtests.report import charts, figures
+from aimon.loadtests.report.style import CSS
+from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, verdict
+from aimon.loadtests.report.words import length, percent, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+MARK = '<span class="suspect">&#9888; suspect</span>'
+_SHAPES = (("latency", "latency_s"), ("ttft", "ttft_s"), ("itl", "itl_s"), ("tpot", "tpot_s"))
+_SHORT = {"latency_s": "Latency", "ttft_s": "TTFT", "itl_s": "Gaps between chunks (ITL)", "tpot_s": "TPOT"}
+_NOTES = """
+Times are those of successful calls alone; what failed is counted by its outcome. Percentiles come from histograms and
+are within 0.5 % of the exact ones, gaps between chunks within 2.2 %.
+
+Latency from schedule counts from when a call was due: it holds the wait that a user has when the line is long. Latency
+counts from when the call was made. Time to first token ends with the first visible text.
+
+Gaps between chunks are what arrives, and a chunk may carry several tokens. Time per output token is from the token
+count, and does not depend on how the provider cuts its chunks.
+""".strip().split("\n\n")
+_CAPACITY = """A rate is held if its objectives are met and latency does not grow. The capacity lies between the highest
+rate that was held and the lowest that was not. Steps are listed as they were tried."""
+
+
+def render(report: dict[str, Any]) -> str:
+    """The page of a report."""
+    return document(
+        f"Load test of {report['endpoint']}",
+        [
+            f"<header><h1>Load test of {escape(report['endpoint'])}</h1>",
+            f'<p class="lead">{_lead(report)}</p>',
+            banner(verdict(report), _kind(report), "verdict"),
+            *(banner(doubt, "warn") for doubt in doubts(report)),
+            "</header><main>",
+            _tiles(report),
+            _objectives(report),
+            _times(report),
+            _capacity(report),
+            _limits(report),
+            _over_time(report),
+            _distributions(report),
+            _outcomes(report),
+            _client(report),
+            _happened(report),
+            _configuration(report),
+            "</main><footer>",
+            *(f"<p>{escape(note)}</p>" for note in _NOTES),
+            f"<p>aimon {escape(report['aimon'])}. The same numbers are in report.json, version 1.</p>",
+            "</footer>",
+        ],
+    )
+
+
+def document(title: str, parts: Iterable[str]) -> str:
+    """A whole page."""
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+            f"<title>{escape(title)}</title><style>{CSS}</style></head><body>",
+            *(part for part in parts if part),
+            "</body></html>\n",
+        ]
+    )
+
+
+def banner(text: str, kind: str, more: str = "") -> str:
+    """A line that nobody misses."""
+    return f'<p class="banner {kind} {more}">{escape(text)}</p>'
+
+
+def section(title: str, *parts: str, text: str = "") -> str:
+    """A part of the page; nothing without contents."""
+    if not any(parts):
+        return ""
+    said = f'<p class="text">{escape(text)}</p>' if text else ""
+    return f"<section><h2>{escape(title)}</h2>{said}{''.join(parts)}</section>"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
+    """A table with a header; the columns of these places hold numbers. Cells are HTML."""
+    kinds = [' class="n"' if k in numbers else "" for k in range(len(header))]
+    top = "".join(f'<th scope="col"{kind}>{cell}</th>' for kind, cell in zip(kinds, header, strict=True))
+    body = "".join(
+        f'<tr><th scope="row"{kinds[0]}>{first}</th>'
+        + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds[1:], rest, strict=True))
+        + "</tr>"
+        for first, *rest in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _pairs(rows: Iterable[tuple[str, str]]) -> str:
+    body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{value}</td></tr>' for name, value in rows)
+    return f'<table class="pairs"><tbody>{body}</tbody></table>'
+
+
+def _mark(report: dict[str, Any]) -> str:
+    return MARK if report["client"]["bottleneck"] else ""
+
+
+def _lead(report: dict[str, Any]) -> str:
+    workers = report["workers"]
+    parts = [
+        report["model"] or "",
+        f"profile {report['profile']}",
+        _load(report),
+        started(report),
+        length(report["duration_s"]),
+        f"{workers} workers" if workers > 1 else "",
+    ]
+    return escape(" · ".join(part for part in parts if part))
+
+
+def _load(report: dict[str, Any]) -> str:
+    config = report["config"]
+    if report["rate"]["asked"] is not None:
+        return f"open loop, {plain(report['rate']['asked'])}/s, {config['arrivals']} arrivals"
+    if report["capacity"] is not None or report["limits"] is not None:
+        return "rates chosen by the search"
+    return f"closed loop, {config['concurrency']} streams" if config["concurrency"] else ""
+
+
+def _kind(report: dict[str, Any]) -> str:
+    how = report["ended"]["how"]
+    found = report["capacity"]
+    missed = any(not row["met"] for row in report["slo"])
+    if how == ABORTED or (found is not None and found["rate"] is None) or (found is None and missed):
+        return "bad"
+    if how == INTERRUPTED:
+        return "warn"
+    return "good" if report["slo"] or found is not None or report["limits"] is not None else "plain"
+
+
+def _tiles(report: dict[str, Any]) -> str:
+    requests, rate, tokens = report["requests"], report["rate"], report["tokens"]
+    mark = _mark(report)
+    sent, failed = requests["sent"], requests["sent"] - requests["ok"]
+    tiles = [
+        ("Calls", f"{sent:,}", f"{requests['ok']:,} ok, {failed:,} failed", ""),
+        ("Error rate", percent(failed / sent) if sent else "-", _worst(requests["by_outcome"]), ""),
+        (
+            "Calls /s",
+            "-" if rate["achieved"] is None else plain(rate["achieved"]),
+            f"{plain(rate['asked'])} asked" if rate["asked"] is not None else _load(report),
+            mark,
+        ),
+    ]
+    for key, title in (
+        ("latency_from_schedule_s" if rate["asked"] is not None else "latency_s", "Latency P95"),
+        ("ttft_s", "TTFT P95"),
+        ("tpot_s", "TPOT P95"),
+    ):
+        if (times := report[key]) is not None:
+            small = f"P50 {length(times['p50'])}, P99 {length(times['p99'])}"
+            tiles.append((title, length(times["p95"]), small, mark))
+    if tokens["output_per_s"]:
+        small = f"{tokens['input']:,} in, {tokens['output']:,} out"
+        tiles.append(("Output tokens /s", plain(tokens["output_per_s"]), small, mark))
+    if report["slo"] and report["goodput"] is not None:
+        tiles.append(("Goodput", f"{plain(report['goodput'])}/s", "calls that met every objective on times", mark))
+    if report["cost"] is not None:
+        money = report["cost"]
+        each = f"{money['amount'] / sent * 1000:.3g} for 1,000 calls" if sent else ""
+        tiles.append(("Cost", f"{money['amount']:.3g} {money['currency']}", each, ""))
+    return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
+
+
+def _tile(title: str, big: str, small: str, mark: str) -> str:
+    return (
+        f'<div class="tile"><dt>{escape(title)} {mark}</dt><dd class="big">{escape(big)}</dd>'
+        f'<dd class="small">{escape(small)}</dd></div>'
+    )
+
+
+def _worst(outcomes: dict[str, int]) -> str:
+    failed = sorted(((count, name) for name, count in outcomes.items() if name != "ok"), reverse=True)
+    return f"mostly {failed[0][1]}" if len(failed) > 1 else failed[0][1] if failed else "no call failed"
+
+
+def _objectives(report: dict[str, Any]) -> str:
+    if not report["slo"]:
+        return ""
+    rows = [
+        (
+            f"<code>{escape(row['expr'])}</code>",
+            escape(_measured(row["expr"], row["value"])) + " " + _mark(report),
+            '<span class="said good">&#10003; met</span>'
+            if row["met"]
+            else '<span class="said bad">&#10007; missed</span>',
+        )
+        for row in report["slo"]
+    ]
+    return section("Objectives", table(("objective", "measured", ""), rows, (1,)))
+
+
+def _measured(expr: str, value: float | None) -> str:
+    if value is None:
+        return "nothing"
+    if expr.endswith("%"):
+        return percent(value)
+    if expr.endswith(("/s", "/m")):
+        return f"{plain(value)}/s"
+    return length(value) if expr[-1].isalpha() else plain(value)
+
+
+def _times(report: dict[str, Any]) -> str:
+    mark = _mark(report)
+    rows = [
+        (f"{escape(title)} {mark}", *(escape(length(times[column])) for column in COLUMNS), f"{times['count']:,}")
+        for key, title in TITLES.items()
+        if (times := report[key]) is not None
+    ]
+    header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
+    return section("Times of successful calls", table(header, rows, range(1, len(header)))) if rows else ""
+
+
+def _capacity(report: dict[str, Any]) -> str:
+    found = report["capacity"]
+    if found is None or not found["steps"]:
+        return ""
+    rows = [
+        (
+            f"{step['rate']:.4g}",
+            f"{step['served']:.4g}",
+            '<span class="said good">&#10003; held</span>'
+            if step["held"]
+            else '<span class="said bad">&#10007; not held</span>',
+            escape(step["why"]) + (f" {MARK}" if step["limited"] else ""),
+        )
+        for step in found["steps"]
+    ]
+    mark = _mark(report)
+    drawn = charts.capacity(report, mark) + charts.capacity_latency(report, mark)
+    steps = table(("asked /s", "succeeded /s", "held", "why not"), rows, (0, 1))
+    return section(
+        "Capacity",
+        f'<div class="charts">{drawn}</div>',
+        steps,
+        text=_CAPACITY,
+    )
+
+
+def _limits(report: dict[str, Any]) -> str:
+    found = report["limits"]
+    if found is None:
+        return ""
+    rows = [
+        ("Requests per second", "-" if found["requests_per_s"] is None else plain(found["requests_per_s"])),
+        ("Tokens per minute", "-" if found["tokens_per_min"] is None else plain(found["tokens_per_min"])),
+        *(
+            (name.replace("_", " "), escape(str(value)))
+            for name, value in found["evidence"].items()
+            if value is not None
+        ),
+    ]
+    return section("Limits of the account", _pairs((name, value) for name, value in rows if value != ""))
+
+
+def _over_time(report: dict[str, Any]) -> str:
+    if not report["seconds"]:
+        return ""
+    mark = _mark(report)
+    drawn = [charts.throughput(report, mark)]
+    shapes = report["distributions"]["series"]
+    for series, title in (("latency", "Latency over time"), ("ttft", "Time to first token over time")):
+        if series in shapes and len(report["blocks"]) > 1:
+            drawn.append(charts.percentiles(report, series, title, mark))
+    if report["tokens"]["output"]:
+        drawn.append(charts.tokens(report, mark))
+    drawn.append(charts.failures(report))
+    return section("Over time", f'<div class="charts">{"".join(drawn)}</div>')
+
+
+def _distributions(report: dict[str, Any]) -> str:
+    shapes = report["distributions"]["series"]
+    drawn = [
+        charts.distribution(report, series, key, _SHORT[key], _mark(report))
+        for series, key in _SHAPES
+        if series in shapes and report[key] is not None
+    ]
+    return section("Distributions", f'<div class="charts">{"".join(drawn)}</div>') if drawn else ""
+
+
+def _outcomes(report: dict[str, Any]) -> str:
+    requests = report["requests"]
+    rows = [
+        (escape(name), f"{count:,}", percent(count / requests["sent"]))
+        for name, count in requests["by_outcome"].items()
+    ]
+    more = [
+        (name, f"{count:,}", "")
+        for name, count in (
+            ("arrivals that could not start", requests["not_started"]),
+            ("lost with their worker", report["ended"]["lost"]),
+            ("first call and warm-up, not counted", report["ended"]["uncounted"]),
+        )
+        if count
+    ]
+    return section("Outcomes", table(("outcome", "calls", "share"), [*rows, *more], (1, 2)))
+
+
+def _client(report: dict[str, Any]) -> str:
+    client = report["client"]
+    said = (
+        f'<span class="said warn">&#9888; {escape("; ".join(client["reasons"]))}</span>'
+        if client["bottleneck"]
+        else '<span class="said good">&#10003; the client kept up: the numbers are the endpoint\'s</span>'
+    )
+    rows = [
+        ("Result", said),
+        ("Processor, busiest worker", percent(client["cpu"]) + " of a core"),
+        ("Lag of the event loop", _spread(report, "lag")),
+        ("Lateness of starts", _spread(report, "start_lateness")),
+        ("Arrivals that could not start", f"{report['requests']['not_started']:,}"),
+    ]
+    return section("Self-check of the client", _pairs(rows))
+
+
+def _spread(report: dict[str, Any], series: str) -> str:
+    shapes = report["distributions"]
+    found = shapes["series"].get(series)
+    if found is None:
+        return "not measured"
+    middle, late = (
+        figures.quantile(found["buckets"], share, unit=shapes["unit_s"], gamma=shapes["gamma"]) for share in (0.5, 0.99)
+    )
+    return escape(f"P50 {length(middle or 0.0)}, P99 {length(late or 0.0)}, at most {length(found['max_s'])}")
+
+
+def _happened(report: dict[str, Any]) -> str:
+    items = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
+    return section("What happened on the way", f"<ul>{items}</ul>" if items else "")
+
+
+def _configuration(report: dict[str, Any]) -> str:
+    rows = [(name, f"<code>{escape(value)}</code>") for name, value in _flat(report["config"])]
+    return section("Configuration", _pairs(rows))
+
+
+def _flat(values: dict[str, Any], before: str = "") -> Iterable[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{key}.")
+        elif isinstance(value, list):
+            if value:
+                yield before + key, ", ".join(map(str, value))
+        elif value is not None and value is not False:
+            yield before + key, str(value)

@@ -1,0 +1,269 @@
+"""report.json, version 1: what it holds, and reading it. docs/report.schema.json is made from these structs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION = 1
+NAME = "report.json"
+# Says it in the file itself, so that whoever has the file can read it.
+FORMULA = "bucket i counts values above unit_s * gamma^(i-1) and up to unit_s * gamma^i; bucket 0 all up to unit_s"
+
+Count = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=0, description="Per second.")]
+Buckets = Annotated[
+    dict[Annotated[str, Meta(pattern="^[0-9]+$")], Count],
+    Meta(description="How many values are in which bucket; those without are left out. See `distributions`."),
+]
+
+
+class ReportError(ValueError):
+    """A file is no report that can be read; says which and why."""
+
+
+class Ended(Struct, forbid_unknown_fields=True):
+    """How the run ended, and which calls are in no other number."""
+
+    how: Literal["complete", "interrupted", "aborted"]
+    why: Annotated[str | None, Meta(description="Null for `complete`.")]
+    uncounted: Annotated[int, Meta(ge=0, description="The first call and those of the warm-up.")]
+    lost: Annotated[int, Meta(ge=0, description="Calls of a worker that was lost: what came of them is not known.")]
+
+
+class Requests(Struct, forbid_unknown_fields=True):
+    """How many calls there were; `sent` is the sum of `by_outcome`."""
+
+    sent: Count
+    ok: Count
+    by_outcome: dict[str, Count]
+    not_started: Annotated[int, Meta(ge=0, description="Arrivals that could not start, since too many were under way.")]
+
+
+class RatePoint(Struct, forbid_unknown_fields=True):
+    """A point of the line that the schedule's rate follows."""
+
+    at_s: Seconds
+    rate: Rate
+
+
+class AskedAndAchieved(Struct, forbid_unknown_fields=True):
+    """Calls started per second, over the seconds in which calls were started."""
+
+    asked: Annotated[float | None, Meta(description="Null in a closed loop and in a search.")]
+    achieved: float | None
+    schedule: Annotated[list[RatePoint], Meta(description="The rate asked for over time; empty where `asked` is null.")]
+
+
+class Times(Struct, forbid_unknown_fields=True):
+    """A kind of time over all successful calls, in seconds. Quantiles by nearest rank, within 0.5 %."""
+
+    mean: Seconds
+    p50: Seconds
+    p90: Seconds
+    p95: Seconds
+    p99: Seconds
+    p999: Seconds
+    max: Seconds
+    count: Count
+
+
+class Tokens(Struct, forbid_unknown_fields=True):
+    """Of all calls, as the provider reported them or as they were estimated."""
+
+    input: Count
+    output: Count
+    output_per_s: float | None
+
+
+class Cost(Struct, forbid_unknown_fields=True):
+    """Of all calls whose cost is known."""
+
+    amount: float
+    currency: str
+    unpriced: Annotated[int, Meta(ge=0, description="Successes whose cost is not known.")]
+
+
+class Slo(Struct, forbid_unknown_fields=True):
+    """An objective; one of which nothing was measured is not met."""
+
+    expr: str
+    value: float | None
+    met: bool
+
+
+class Client(Struct, forbid_unknown_fields=True):
+    """The self-check: if the client was the bottleneck, the report tells of the client, and not of the endpoint."""
+
+    bottleneck: bool
+    reasons: list[str]
+    lag_p99_s: Annotated[float | None, Meta(description="How late the client's event loop was.")]
+    start_lateness_p99_s: Annotated[float | None, Meta(description="How late calls started.")]
+    cpu: Annotated[float, Meta(ge=0, description="Share of a core that the busiest worker used.")]
+
+
+class Step(Struct, forbid_unknown_fields=True):
+    """One rate that a search for the capacity tried."""
+
+    rate: Rate
+    served: Annotated[float, Meta(description="Successes per second.")]
+    met: Annotated[bool, Meta(description="Whether all objectives were.")]
+    trend: Annotated[float | None, Meta(description="Growth of latency from schedule, in seconds per second.")]
+    why: str
+    limited: Annotated[bool, Meta(description="The client could not keep up.")]
+    held: bool
+    latency_p50_s: Annotated[float | None, Meta(description="From schedule.")] = None
+    latency_p95_s: Annotated[float | None, Meta(description="From schedule.")] = None
+
+
+class Capacity(Struct, forbid_unknown_fields=True):
+    """What `--profile capacity` found, in requests per second: `low` was held, `high` was not."""
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    why: str
+    steps: list[Step]
+    interval: Annotated[
+        tuple[float, float] | None,
+        Meta(description="95 % confidence that the capacity lies between; null without a step beyond it."),
+    ] = None
+
+
+class Limits(Struct, forbid_unknown_fields=True):
+    """What `--profile limits` found."""
+
+    requests_per_s: float | None
+    tokens_per_min: float | None
+    evidence: dict[str, Any]
+
+
+class Second(Struct, forbid_unknown_fields=True):
+    """What happened in one second; 0 is the first that counts."""
+
+    second: Count
+    sent: Annotated[int, Meta(ge=0, description="Calls that started.")]
+    ended: Count
+    ok: Annotated[int, Meta(ge=0, description="Successes that ended.")]
+    output_tokens: Count
+
+
+class Series(Struct, forbid_unknown_fields=True):
+    """A histogram of a stretch."""
+
+    buckets: Buckets
+
+
+class Block(Struct, forbid_unknown_fields=True):
+    """The calls that ended in one of at most 64 stretches of the run. The series are those of `distributions`."""
+
+    start_s: Count
+    seconds: Annotated[int, Meta(ge=1)]
+    sent: Annotated[int, Meta(ge=0, description="Calls that ended, whatever came of them.")]
+    ok: Count
+    outcomes: dict[str, Count]
+    output_tokens: Count
+    cost: float
+    series: dict[str, Series]
+
+
+class Distribution(Struct, forbid_unknown_fields=True):
+    """All values of a series, in seconds."""
+
+    count: Count
+    sum_s: float
+    min_s: float
+    max_s: float
+    buckets: Buckets
+
+
+class Distributions(Struct, forbid_unknown_fields=True):
+    """Histograms of the whole run, with buckets that grow by a constant factor."""
+
+    unit_s: float
+    gamma: float
+    formula: Annotated[str, Meta(description="Which values are in which bucket.")]
+    series: dict[str, Distribution]
+
+
+class Report(Struct, forbid_unknown_fields=True):
+    """A load test. Times are in seconds; what there was none of is null. Latencies are those of successes alone."""
+
+    version: Literal[1]
+    aimon: Annotated[str, Meta(description="The version that wrote it.")]
+    endpoint: str
+    model: str | None
+    profile: str
+    started_at: Annotated[float, Meta(description="Unix time after the warm-up.")]
+    duration_s: Annotated[float, Meta(ge=0, description="Until the last call had ended.")]
+    ended: Ended
+    requests: Requests
+    rate: AskedAndAchieved
+    latency_s: Annotated[Times | None, Meta(description="From the start of a call to its end.")]
+    latency_from_schedule_s: Annotated[
+        Times | None, Meta(description="From when a call was due to its end: what a user sees who waits in line.")
+    ]
+    ttft_s: Annotated[Times | None, Meta(description="From the start of a call to its first visible text.")]
+    ttft_reasoning_s: Annotated[Times | None, Meta(description="From the start of a call to its first reasoning.")]
+    itl_s: Annotated[
+        Times | None,
+        Meta(description="Gaps between chunks as they arrive, within 2.2 %; a chunk may carry several tokens."),
+    ]
+    tpot_s: Annotated[
+        Times | None,
+        Meta(description="Time per visible token after the first, from the token count: how chunks are cut is no part"),
+    ]
+    tokens: Tokens
+    cost: Cost | None
+    goodput: Annotated[float | None, Meta(description="Calls per second that met every objective on times.")]
+    slo: list[Slo]
+    client: Client
+    capacity: Capacity | None
+    limits: Limits | None
+    workers: Annotated[int, Meta(ge=0, description="Processes that were under load.")]
+    notes: Annotated[list[str], Meta(description="What happened on the way, such as the loss of a worker.")]
+    config: Annotated[dict[str, Any], Meta(description="What was asked for.")]
+    seconds: list[Second]
+    blocks: Annotated[list[Block], Meta(max_length=64)]
+    distributions: Distributions
+
+
+def read(path: Path) -> Report:
+    """The report in a file, or in a folder.
+
+    Raises:
+        ReportError: there is none, or it is none.
+    """
+    file = path / NAME if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{file}: {error.strerror}: give a {NAME}, or a folder that holds one") from error
+    try:
+        version = msgspec.json.decode(data, type=_Versioned).version
+        if version != VERSION:
+            raise ReportError(f"{file}: version {version}, and this aimon reads version {VERSION}")
+        return msgspec.json.decode(data, type=Report)
+    except msgspec.MsgspecError as error:
+        raise ReportError(f"{file}: no report of aimon loadtest --out or --json: {error}") from error
+
+
+class _Versioned(Struct):
+    version: int
+
+
+def json_schema() -> str:
+    """The JSON Schema of report.json, draft 2020-12."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Report of aimon loadtest",
+        **msgspec.json.schema(Report),
+    }
+    return msgspec.json.format(msgspec.json.encode(schema)).decode() + "\n"

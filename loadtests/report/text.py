@@ -1,0 +1,153 @@
+"""What a report says in words: its verdict, and the summary as Markdown. Numbers of a busy client are marked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aimon.loadtests.record import COMPLETE
+
+TITLES = {
+    "latency_s": "Latency",
+    "latency_from_schedule_s": "Latency from schedule",
+    "ttft_s": "Time to first token",
+    "ttft_reasoning_s": "Time to first reasoning",
+    "itl_s": "Gap between chunks",
+    "tpot_s": "Time per output token",
+}
+COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
+_SUSPECT = " (suspect)"
+
+
+def verdict(report: dict[str, Any]) -> str:
+    """The one line that matters most."""
+    ended = report["ended"]
+    if ended["how"] != COMPLETE:
+        return f"{ended['how'].upper()}, results are partial: {ended['why']}"
+    if (capacity := report["capacity"]) is not None:
+        if capacity["rate"] is None:
+            return f"No capacity found: {capacity['why']}"
+        upper = "" if capacity["high"] is None else f", not {capacity['high']:.4g}/s"
+        note = f" ({capacity['why']})" if capacity["why"] else ""
+        return f"Capacity: {capacity['rate']:.4g} requests/s were held{upper}{note}"
+    if (limits := report["limits"]) is not None:
+        return _limits_verdict(limits)
+    missed = [row["expr"] for row in report["slo"] if not row["met"]]
+    if missed:
+        return f"Missed: {', '.join(missed)}"
+    return "All objectives met" if report["slo"] else "Complete; no objectives were given"
+
+
+def _limits_verdict(limits: dict[str, Any]) -> str:
+    found = []
+    if limits["requests_per_s"] is not None:
+        found.append(f"{limits['requests_per_s']:.4g} requests/s")
+    if limits["tokens_per_min"] is not None:
+        found.append(f"{limits['tokens_per_min']:.4g} tokens/min")
+    return f"Limit: {' and '.join(found)}" if found else f"No limit found: {limits['evidence'].get('why', '')}"
+
+
+def doubts(report: dict[str, Any]) -> list[str]:
+    """Why the numbers can't be taken as they are; none is the rule."""
+    found = []
+    if report["client"]["bottleneck"]:
+        reasons = "; ".join(report["client"]["reasons"])
+        found.append(f"The client was the bottleneck, its numbers are suspect: {reasons}")
+    if lost := report["ended"]["lost"]:
+        found.append(f"What came of {lost} calls is not known: their worker was lost")
+    return found
+
+
+def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """(what, value) of the numbers that are no times."""
+    requests, rate, tokens = report["requests"], report["rate"], report["tokens"]
+    failures = {name: count for name, count in requests["by_outcome"].items() if name != "ok"}
+    client = report["client"]
+    mark = _SUSPECT if client["bottleneck"] else ""
+    rows = [
+        ("Endpoint", report["endpoint"] + (f", {report['model']}" if report["model"] else "")),
+        ("Profile", report["profile"] + (f", {report['workers']} workers" if report["workers"] > 1 else "")),
+        ("Started", started(report)),
+        ("Duration", f"{report['duration_s']:.1f} s"),
+        ("Requests", f"{requests['sent']} sent, {requests['ok']} ok, {requests['not_started']} not started"),
+        ("Failures", ", ".join(f"{name} {count}" for name, count in failures.items()) or "none"),
+        (
+            "Rate" + mark,
+            f"{number(rate['achieved'])}/s" + ("" if rate["asked"] is None else f" of {number(rate['asked'])}/s"),
+        ),
+        ("Goodput" + mark, f"{number(report['goodput'])}/s"),
+        ("Tokens" + mark, f"{tokens['input']} in, {tokens['output']} out, {number(tokens['output_per_s'])}/s out"),
+        ("Cost", cost(report)),
+        (
+            "Client",
+            f"{client['cpu']:.0%} of a core"
+            + (", SUSPECT: " if client["reasons"] else "")
+            + "; ".join(client["reasons"]),
+        ),
+    ]
+    objectives = [
+        (row["expr"], ("met" if row["met"] else "MISSED") + f", {number(row['value'])}") for row in report["slo"]
+    ]
+    return rows + objectives
+
+
+def time_rows(report: dict[str, Any]) -> list[list[str]]:
+    """A header, and a row of milliseconds for each kind of time that was measured."""
+    mark = _SUSPECT if report["client"]["bottleneck"] else ""
+    rows = [["ms", *COLUMNS, "count"]]
+    for key, title in TITLES.items():
+        if (summary := report[key]) is not None:
+            times = (f"{summary[column] * 1e3:.1f}" for column in COLUMNS)
+            rows.append([title + mark, *times, str(summary["count"])])
+    return rows
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The summary, for a terminal, a pull request or a ticket."""
+    lines = [f"# Load test of {cell(report['endpoint'])}", "", f"**{cell(verdict(report))}**", ""]
+    for doubt in doubts(report):
+        lines += [f"**{cell(doubt)}**", ""]
+    lines += table([["", ""], *summary_rows(report)], numbers=False)
+    lines += ["", *table(time_rows(report))]
+    if (capacity := report["capacity"]) is not None:
+        lines += ["", "| asked/s | ok/s | held | why |", "| ---: | ---: | --- | --- |"]
+        lines += [
+            f"| {step['rate']:.4g} | {step['served']:.4g} | {'yes' if step['held'] else 'no'} | {cell(step['why'])} |"
+            for step in capacity["steps"]
+        ]
+    if report["notes"]:
+        lines += ["", *(f"- {cell(note)}" for note in report["notes"])]
+    return "\n".join(lines) + "\n"
+
+
+def table(rows: list[Any], *, numbers: bool = True) -> list[str]:
+    """A Markdown table's lines; the first row is the header, and all columns but the first hold numbers or text."""
+    header, *rest = rows
+    lines = [f"| {' | '.join(map(cell, header))} |", "| --- |" + (" ---: |" if numbers else " --- |") * len(header[1:])]
+    return lines + [f"| {' | '.join(map(cell, row))} |" for row in rest]
+
+
+def cell(text: str) -> str:
+    """A text that stays in its cell of a table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def number(value: float | None) -> str:
+    """Four digits; a dash for what there is none of."""
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def started(report: dict[str, Any]) -> str:
+    """When it began."""
+    return datetime.fromtimestamp(report["started_at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def cost(report: dict[str, Any]) -> str:
+    """What it cost, as far as that is known."""
+    found = report["cost"]
+    if found is None:
+        return "not known"
+    missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
+    return f"{found['amount']:.6g} {found['currency']}{missing}"
