@@ -8,24 +8,20 @@ mail, the webhook that Alertmanager calls, and the group robot that `aimon alert
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import overlay
 from aimon.pushgateway import Gateway, PushError
 from aimon.pushgateway import push as push_bodies
 from aimon.simulator import Profile, SimulatorProcess
 from services import free_port, wait_for
+from shipped import program, start
 from sinks import Mailbox, Posts, http_sink, mail_sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from services import Prometheus, Pushgateway, Servers
 
@@ -54,7 +50,6 @@ DEAR = {
 }
 TALK = {"prompt": "Tell me a story.", "max_tokens": 1000}
 CLASH = (("job", "aimon-probe"), ("region", "local"), ("endpoint", "clash"))
-AIMON = Path(sys.executable).with_name("aimon")
 
 
 class Pager:
@@ -106,47 +101,6 @@ def pager() -> Iterator[Pager]:
         yield Pager(posts, mailbox)
 
 
-@contextmanager
-def program(*arguments: str, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs `aimon` until the block ends."""
-    process = subprocess.Popen([AIMON, *arguments], env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
-
-
-def stack(servers: Servers, pager: Pager, folder: Path) -> tuple[Prometheus, Pushgateway]:
-    """Starts the servers with the shipped configuration, overlaid."""
-    secrets = folder / "secrets"
-    secrets.mkdir()
-    (secrets / "pagerduty_routing_key").write_text("R0UTINGKEY")
-    (secrets / "smtp_password").write_text("mail-password")
-    alertmanager = servers.alertmanager(
-        overlay.alertmanager(
-            secrets,
-            {
-                "https://events.pagerduty.com/v2/enqueue": f"{pager.posts.url}/pagerduty",
-                "mail.example.com:587": pager.mailbox.address,
-                "http://bridge:9465": pager.posts.url,
-                "https://heartbeat.example.com/aimon": f"{pager.posts.url}/heartbeat",
-            },
-        )
-    )
-    gateway = servers.pushgateway(persistent=True)
-    prometheus = servers.prometheus()
-    prometheus.config = overlay.prometheus(
-        overlay.rules(folder),
-        {
-            "alertmanager:9093": f"127.0.0.1:{alertmanager.port}",
-            "pushgateway:9091": f"127.0.0.1:{gateway.port}",
-            "127.0.0.1:9090": f"127.0.0.1:{prometheus.port}",
-        },
-    )
-    return prometheus, gateway
-
-
 def configuration(simulator: SimulatorProcess, folder: Path) -> str:
     """Writes an aimon.yaml with an endpoint for each fault and change, and one that stays well."""
     endpoints = [
@@ -179,7 +133,7 @@ def test_faults_page_and_resolve(servers: Servers, pager: Pager, tmp_path: Path,
     robot.write_text(f"{pager.posts.url}/robot?key=robot-key\n")
     pager.posts.onward["/alerts"] = f"http://127.0.0.1:{port}/alerts"
     env = {**clean_env, "AIMON_STATE_DIR": str(tmp_path)}
-    prometheus, gateway = stack(servers, pager, tmp_path)
+    prometheus, gateway = start(servers, pager.posts, pager.mailbox, tmp_path)
     profiles = [Profile(name, **{"ttft": 0.01, "itl": 0.001} | CHANGES.get(name, ({}, {}))[0]) for name in ENDPOINTS]
     to_bridge = ("alerts", "bridge", "--to", "wecom", "--url-file", str(robot), "--listen", f"127.0.0.1:{port}")
     with SimulatorProcess(*profiles) as simulator, program(*to_bridge, env=env):
