@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.cli.exits import USAGE, Stop
 from aimon.loadtests import profiles
-from aimon.loadtests.engine.schedule import CONSTANT, POISSON
+from aimon.loadtests.engine.schedule import CONSTANT, GAMMA, POISSON
 from aimon.loadtests.plan import Plan
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.workload import Workload, open_source
 
 if TYPE_CHECKING:
     from aimon.cli.select import Selection
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.workload import Source
     from aimon.quantities import Amount
 
 _SMOKE_CONCURRENCY = 1
+_WORKLOAD = Workload.__struct_fields__
 
 
 def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any]) -> Plan:
@@ -28,16 +32,24 @@ def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any
     Raises:
         Stop: it makes no sense, and what to write instead.
     """
-    options = dict(options)
+    options = {key: value for key, value in options.items() if key != "processes"}
+    workload = _workload({key: options.pop(key) for key in _WORKLOAD if key in options})
     profile = options.pop("profile", "steady")
     if profile not in profiles.NAMES:
         raise Stop(USAGE, f"--profile {profile}: there are {', '.join(profiles.NAMES)}")
-    _check_loop(profile, options)
+    if workload.trace is not None:
+        _check_trace(profile, options)
+    else:
+        _check_loop(profile, options)
+    _check_arrivals(options)
     _check_slo(options.get("slo", []))
+    source = _open(selection.endpoints[0], workload)
+    rate = options.get("rate")
     duration = options.pop("duration", None)
     requests = options.pop("requests", None)
-    rate = options.get("rate")
-    if requests is not None and duration is not None:
+    if (offsets := source.offsets()) is not None:
+        requests, duration = source.size(), max(offsets)
+    elif requests is not None and duration is not None:
         raise Stop(USAGE, "--requests and --duration both say when to end: keep one of the two")
     if profile == "smoke" and rate is None and duration is None:
         requests = requests or profiles.SMOKE_REQUESTS
@@ -51,6 +63,7 @@ def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any
         profile=profile,
         duration=duration or profiles.DURATIONS[profile],
         requests=requests,
+        workload=workload,
         max_cost=_amount(options.pop("max_cost", None), selection.currency),
         **options,
         **more,
@@ -65,11 +78,45 @@ def _check_loop(profile: str, options: dict[str, Any]) -> None:
         raise Stop(USAGE, f"--concurrency: --profile {profile} is an open loop: give --rate, or neither for a search")
     if profile not in (*profiles.SEARCHES, "smoke") and rate is None and concurrency is None:
         raise Stop(USAGE, f"--profile {profile} needs --rate, such as 20/s, or --concurrency, such as 16")
+    if options.get("max_rate") is not None and profile not in profiles.SEARCHES:
+        raise Stop(USAGE, "--max-rate bounds a search: it goes with --profile capacity or limits")
     if profile in profiles.SEARCHES and options.get("requests") is not None:
         raise Stop(USAGE, f"--requests: --profile {profile} ends when it knows: give --duration to bound it")
+
+
+def _check_trace(profile: str, options: dict[str, Any]) -> None:
+    if profile != "steady":
+        raise Stop(USAGE, f"--trace: its timestamps are the load: leave out --profile {profile}")
+    for name in ("rate", "arrivals", "concurrency", "requests", "duration", "warmup"):
+        if options.get(name) is not None:
+            raise Stop(USAGE, f"--trace: its timestamps are the load: leave out --{name}")
+
+
+def _check_arrivals(options: dict[str, Any]) -> None:
     arrivals = options.get("arrivals", POISSON)
-    if arrivals not in (POISSON, CONSTANT):
-        raise Stop(USAGE, f"--arrivals {arrivals}: there are {POISSON} and {CONSTANT}")
+    if arrivals not in (POISSON, CONSTANT, GAMMA):
+        raise Stop(USAGE, f"--arrivals {arrivals}: there are {POISSON}, {CONSTANT} and {GAMMA}")
+    if (options.get("variation") is None) == (arrivals == GAMMA):
+        raise Stop(USAGE, "--variation goes with --arrivals gamma, and gamma with it: give both, such as --variation 2")
+    if options.get("concurrency") is not None and "arrivals" in options:
+        raise Stop(USAGE, "--arrivals: a closed loop has none: leave it out, or give --rate in place of --concurrency")
+
+
+def _open(endpoint: Endpoint, workload: Workload) -> Source:
+    """Reads the files of a workload, so that what is wrong with them is known before anything is sent."""
+    try:
+        return open_source(endpoint, workload)
+    except (OSError, ValueError) as error:
+        raise Stop(USAGE, str(error)) from error
+
+
+def _workload(given: dict[str, Any]) -> Workload:
+    workload = Workload(**given)
+    try:
+        workload.check()
+    except ValueError as error:
+        raise Stop(USAGE, str(error)) from error
+    return workload
 
 
 def _check_slo(texts: list[str]) -> None:

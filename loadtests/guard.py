@@ -28,13 +28,16 @@ class Guard:
     """Watches the calls of a run.
 
     Args:
-        max_cost: what the run may cost, in the reporting currency.
+        budget: what the run may cost, in the reporting currency.
         storms: whether a hundred failures in a row (429s do not count as such) end the run.
+
+    Attributes:
+        spent: so far.
     """
 
-    def __init__(self, max_cost: float | None = None, *, storms: bool = True) -> None:
+    def __init__(self, budget: float | None = None, *, storms: bool = True) -> None:
         self.spent = 0.0
-        self._max_cost = max_cost
+        self.budget = budget
         self._storms = storms
         self._calls = self._fatal = self._failed = 0
 
@@ -43,7 +46,7 @@ class Guard:
         self.told(result, in_flight=0)
         if result.outcome in FATAL or result.fault is Fault.NETWORK:
             return describe(result)
-        if self._max_cost is not None and result.outcome is Outcome.OK and result.cost is None:
+        if self.budget is not None and result.outcome is Outcome.OK and result.cost is None:
             return "a limit of cost was given, but the cost of a call is not known: give the endpoint prices"
         return None
 
@@ -58,8 +61,8 @@ class Guard:
             return f"{self._fatal} calls in a row ended so: {describe(result)}"
         if self._storms and self._failed >= _STORM:
             return f"{self._failed} calls in a row failed; the last: {describe(result)}"
-        if self._max_cost is not None and self.spent + in_flight * self.spent / self._calls >= self._max_cost:
-            return f"the limit of cost is reached: {self.spent:.6g} of {self._max_cost:.6g} spent"
+        if self.budget is not None and self.spent + in_flight * self.spent / self._calls >= self.budget:
+            return f"the limit of cost is reached: {self.spent:.6g} of {self.budget:.6g} spent"
         return None
 
 

@@ -35,6 +35,7 @@ class Progress(msgspec.Struct, kw_only=True):
         cost: so far, in `currency`; None where no price is known.
         client: the self-check, as in report.json.
         workers: processes that are under load.
+        slo: the objectives so far, as in report.json.
         notes: what has happened since the last line, such as the loss of a worker.
         totals: the cumulative metrics of all calls, if they were asked for; see `loadtests.metering`.
     """
@@ -57,5 +58,6 @@ class Progress(msgspec.Struct, kw_only=True):
     currency: str | None
     client: dict[str, Any]
     workers: int
+    slo: list[dict[str, Any]] = []
     notes: list[str] = []
     totals: dict[str, Any] | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from aimon.loadtests.statistics.blocks import Blocks
 
 if TYPE_CHECKING:
     from aimon.loadtests.search.capacity import Capacity
@@ -18,8 +20,10 @@ COMPLETE, INTERRUPTED, ABORTED = "complete", "interrupted", "aborted"
 class Run:
     """What came of a run.
 
-    `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had ended;
-    the `uncounted` calls were the first one and the warm-up.
+    `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had ended.
+    `workers` is the most there were at a time, `cpu` the share of a core that the busiest of them used. The
+    `uncounted` calls were the first one and the warm-up; the `lost` ones nobody can tell of, since their worker is
+    gone. `notes` say what happened to workers, `totals` are the metrics of all calls, where they were wanted.
     """
 
     tally: Tally
@@ -30,6 +34,11 @@ class Run:
     ended: str = COMPLETE
     why: str = ""
     uncounted: int = 0
+    lost: int = 0
+    workers: int = 1
+    notes: list[str] = field(default_factory=list)
+    blocks: Blocks = field(default_factory=Blocks)
+    totals: dict[str, Any] | None = None
     capacity: Capacity | None = None
     limits: AccountLimits | None = None
     objectives: list[Objective] = field(default_factory=list)

@@ -1,92 +1,91 @@
-"""One run: calls are started as the plan says, counted, and guarded. Needs gevent, so a process of its own."""
+"""One run: orders go out to the workers as the plan says, and what they report is put together. Needs gevent."""
 
 from __future__ import annotations
 
 import time
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import gevent
-
-from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
-from aimon.loadtests.engine.process import settle
+from aimon.loadtests import metering
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
+from aimon.loadtests.orders import CALLS, POINTS, Order
+from aimon.loadtests.outlook import Outlook
 from aimon.loadtests.record import ABORTED, COMPLETE, Run
 from aimon.loadtests.search import capacity, limits
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.selfcheck import check
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
-from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimon.call import Call
-    from aimon.loadtests.engine.client import Client
-    from aimon.loadtests.guard import Guard
+    from aimon.loadtests.crew import Crew
+    from aimon.loadtests.orders import Report
     from aimon.loadtests.plan import Plan
-    from aimon.pricing import PriceBook
+    from aimon.loadtests.progress import Progress
+    from aimon.loadtests.search.seen import Point, Seen
     from aimon.result import Result
 
-MAX_IN_FLIGHT = 20_000
-# A step of a capacity search lasts as long as these many calls take to start, within these bounds (seconds).
+_TICK = 0.5
+# A step of a search lasts as long as these many calls take to start, within these bounds (seconds).
 _STEP_CALLS, _STEP_LEAST, _STEP_MOST = 80, 5.0, 20.0
-_STEP_LOOK = 0.5
 # Growth that needs no second look.
 _PLAIN_GROWTH = 0.2
 _TOLERATED_ERRORS = slo.parse("error_rate<1%")
+_MOST_RATE = 1e5
 
 
 class Session:
-    """Carries out a plan with a client.
+    """Carries out a plan.
+
+    Args:
+        plan: what to do.
+        crew: who does it.
+        tell: is told once a second how it goes.
 
     Attributes:
         run: what came of it so far.
     """
 
-    def __init__(self, plan: Plan, client: Client, make: Callable[[], Call], prices: PriceBook, guard: Guard) -> None:
+    def __init__(self, plan: Plan, crew: Crew, tell: Callable[[Progress], None] | None = None) -> None:
         self.objectives = [slo.parse(text) for text in plan.slo]
         self.run = Run(Tally(slo.good(self.objectives)), objectives=self.objectives)
-        self._plan, self._client, self._make, self._prices, self._guard = plan, client, make, prices, guard
+        self._plan, self._crew, self._tell = plan, crew, tell
         self._counts_from = 0.0
-        self._pace: OpenLoop | ClosedLoop | None = None
-        self._points: list[tuple[float, float]] = []
-        self._calls: list[tuple[float, Result]] | None = None
-        self._step: Tally | None = None
-
-    @property
-    def in_flight(self) -> int:
-        """Calls under way."""
-        return self._client.in_flight
+        self._outlook = Outlook(plan)
+        self._orders = 0
+        self._load = _Load()
+        self._totals: dict[str, dict[str, Any]] = {}
+        # Of the order that is being carried out
+        self._step = Tally(slo.good(self.objectives))
+        self._points: list[Point] = []
+        self._seen: list[Seen] = []
+        self._step_load = _Load()
 
     def perform(self) -> Run:
-        """Does it all; returns early where the guard says so, or `stop` was called."""
-        first = self._prices.cost(self._client.perform(self._make()))
-        self.run.uncounted += 1
+        """Does it all; returns early where a guard says so, or `stop` was called."""
         self.run.began = time.time()
-        if self.run.ended == COMPLETE and (why := self._guard.first(first)):
-            self.run.ended, self.run.why = ABORTED, why
+        first, why = self._crew.first()
+        self.run.uncounted += 1
+        if why is not None:
+            self.stop(ABORTED, why)
         if self.run.ended != COMPLETE:
             return self.run
-        settle()
-        began, cpu = monotonic(), time.process_time()
-        self._counts_from = began + self._plan.warmup
-        self.run.began = time.time() + self._plan.warmup
+        until = self._crew.lead + self._plan.warmup
+        self._counts_from = monotonic() + until
+        self.run.began = time.time() + until
         try:
             if self._plan.profile == "capacity":
-                self._search(first)
+                self._seek_capacity(first)
             elif self._plan.profile == "limits":
                 self._seek_limits(first)
-            elif (schedule := self._plan.schedule) is not None:
-                self._open(schedule, began)
             else:
-                self._closed()
+                self._follow_plan()
         finally:
-            now = monotonic()
-            self.run.elapsed = max(0.0, now - self._counts_from)
+            self._gather(last=True)
+            self.run.elapsed = max(0.0, monotonic() - self._counts_from)
             self.run.window = self.run.window or self.run.elapsed
-            self.run.cpu = (time.process_time() - cpu) / max(1e-9, now - began)
         return self.run
 
     def stop(self, how: str, why: str, *, cut: bool = False) -> None:
@@ -94,59 +93,110 @@ class Session:
         if self.run.ended == COMPLETE:
             self.run.ended, self.run.why = how, why
             self.run.window = max(0.0, monotonic() - self._counts_from)
-        if self._pace is not None:
-            self._pace.stop()
-        if cut:
-            self._client.close()
+        self._crew.stop(cut=cut)
 
-    def _open(self, schedule: Schedule, began: float) -> None:
-        pace = self._pace = OpenLoop(schedule.offsets(), self._begin, max_in_flight=MAX_IN_FLIGHT)
-        pace.start(began)
-        pace.wait()
-        self.run.tally.counts["not_started"] += pace.not_started
-        self.run.window = self.run.window or schedule.duration - self._plan.warmup
+    # Orders
 
-    def _closed(self) -> None:
+    def _follow_plan(self) -> None:
         plan = self._plan
-        users = plan.concurrency or 1
-        left = plan.requests
-        ends = monotonic() + plan.warmup + plan.duration
+        schedule = plan.schedule
+        replay = plan.workload.trace is not None
+        closed = schedule is None and not replay
+        self._carry_out(
+            Order(
+                number=self._next(),
+                counts_from=plan.warmup,
+                run_offset=-plan.warmup,
+                schedule=schedule,
+                replay=replay,
+                users=(plan.concurrency or 1) if closed else 0,
+                requests=plan.requests if closed else None,
+                lasts=plan.warmup + plan.duration if closed and plan.requests is None else None,
+            )
+        )
+        if self.run.ended != COMPLETE or closed:
+            return
+        if schedule is not None:
+            self.run.window = schedule.duration - plan.warmup
+        expected = plan.requests if schedule is None else schedule.total
+        self.run.lost = max(0, (expected or 0) - self._accounted)
 
-        def turn() -> bool:
-            nonlocal left
-            now = monotonic()
-            if left == 0 or (left is None and now >= ends):
-                return False
-            if left is not None and now >= self._counts_from:
-                left -= 1
-            self._begin(None, now)
-            return True
+    @property
+    def _accounted(self) -> int:
+        run = self.run
+        # The first call is not one of the schedule's.
+        return run.tally.sent + run.tally.counts["not_started"] + run.uncounted - 1
 
-        # Users who start together march in step for ever; over a tenth of a second they do not.
-        pace = self._pace = ClosedLoop(turn, users, ramp=min(plan.warmup or 0.1, 5.0))
-        pace.start()
-        pace.wait()
+    def _steady(self, rate: float, seconds: float, keep: str, give_up: Callable[[], bool] | None = None) -> None:
+        self._carry_out(
+            Order(
+                number=self._next(),
+                run_offset=monotonic() + self._crew.lead - self._counts_from,
+                # Even distances: what latency grows by is then the queue's doing and not that of chance.
+                schedule=Schedule((Phase(seconds, rate),), CONSTANT),
+                keep=keep,
+            ),
+            give_up,
+        )
 
-    def _begin(self, scheduled: float | None, now: float | None = None) -> None:
-        result = self._prices.cost(self._client.perform(self._make(), scheduled=scheduled))
-        due = scheduled if scheduled is not None else now
-        if due is not None and due < self._counts_from:
-            self.run.uncounted += 1
-        else:
-            self.run.tally.observe(result, self.run.began)
-            if self._calls is not None and scheduled is not None:
-                self._calls.append((scheduled, result))
-            if self._step is not None and scheduled is not None:
-                self._step.observe(result, self.run.began)
-                if result.outcome is Outcome.OK:
-                    self._points.append((scheduled, result.latency_from_schedule))
-        if (why := self._guard.told(result, in_flight=self._client.in_flight)) is not None:
-            self.stop(ABORTED, why)
+    def _next(self) -> int:
+        self._orders += 1
+        return self._orders
 
-    def _search(self, first: Result) -> None:
+    def _carry_out(self, order: Order, give_up: Callable[[], bool] | None = None) -> None:
+        self._step = Tally(slo.good(self.objectives))
+        self._points, self._seen, self._step_load = [], [], _Load()
+        self._outlook.begin(order)
+        self._crew.start(order)
+        while not self._crew.wait(_TICK):
+            self._gather()
+            if give_up is not None and give_up():
+                self._crew.stop(cut=False)
+                give_up = None
+        self._gather()
+        if not self._crew.size:
+            self.stop(ABORTED, "the last worker was lost")
+
+    # Reports
+
+    def _gather(self, *, last: bool = False) -> None:
+        notes = self._crew.notes()
+        self.run.notes += notes
+        self.run.workers = max(self.run.workers, self._crew.size)
+        for worker, report in self._crew.reports():
+            self._take(worker, report)
+        if self._totals:
+            # Each worker tells all it ever counted, so that what a lost one told is kept, and nothing counts twice.
+            self.run.totals = metering.dump(metering.merge(self._totals.values()))
+        now = monotonic() - self._counts_from
+        progress = self._outlook.look(self.run, now, notes, last=last)
+        if progress is not None and self._tell is not None:
+            self._tell(progress)
+
+    def _take(self, worker: str, report: Report) -> None:
+        run = self.run
+        run.tally.merge(report.tally)
+        self._step.merge(report.tally)
+        self._points += report.points
+        self._seen += report.seen
+        run.uncounted += report.uncounted
+        self._load.add(worker, report)
+        self._step_load.add(worker, report)
+        run.cpu = self._load.busiest
+        run.blocks.add(max(0, int(monotonic() - self._counts_from)), report.tally)
+        self._outlook.take(worker, report)
+        if report.totals is not None:
+            self._totals[worker] = report.totals
+        if report.problem is not None:
+            self.stop(ABORTED, report.problem)
+
+    # Searches
+
+    def _seek_capacity(self, first: Result) -> None:
         found = self.run.capacity = capacity.Capacity()
         ends = monotonic() + self._plan.duration
-        search = capacity.search(self._plan.rate or max(1.0, 2 / first.latency), found=found)
+        start, most = self._plan.rate or max(1.0, 2 / first.latency), self._plan.max_rate or _MOST_RATE
+        search = capacity.search(start, most=most, found=found)
         rate = next(search)
         while self.run.ended == COMPLETE:
             if monotonic() >= ends:
@@ -160,67 +210,60 @@ class Session:
             except StopIteration:
                 return
 
-    def _seek_limits(self, first: Result) -> None:
-        found = self.run.limits = limits.AccountLimits()
-        ends = monotonic() + self._plan.duration
-        search = limits.search(self._plan.rate or max(1.0, 1 / first.latency), found=found)
-        rate = next(search)
-        while self.run.ended == COMPLETE:
-            left = ends - monotonic()
-            if left <= 0:
-                found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
-                return
-            self._calls = []
-            seconds = min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST, left)
-            schedule = Schedule((Phase(seconds, rate),), CONSTANT)
-            pace = self._pace = OpenLoop(schedule.offsets(), self._begin, max_in_flight=MAX_IN_FLIGHT)
-            pace.start()
-            pace.wait()
-            self.run.tally.counts["not_started"] += pace.not_started
-            try:
-                rate = search.send(self._calls)
-            except StopIteration:
-                return
-
     def _try(self, rate: float) -> capacity.Step:
-        seconds = min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST)
-        tally = self._step = Tally(slo.good(self.objectives))
-        points = self._points = []
-        pace = self._pace = OpenLoop(
-            # Even distances: what latency grows by is then the queue's doing and not that of chance.
-            Schedule((Phase(seconds, rate),), CONSTANT).offsets(),
-            self._begin,
-            max_in_flight=MAX_IN_FLIGHT,
-        )
-        began, cpu = monotonic(), time.process_time()
-        pace.start()
-        watch = gevent.spawn(_give_up, pace, points, began + seconds)
-        pace.wait()
-        watch.kill()
+        began = monotonic() + self._crew.lead
+        self._steady(rate, min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST), POINTS, self._grows_plainly)
         elapsed = monotonic() - began
-        tally.counts["not_started"] += pace.not_started
-        self.run.tally.counts["not_started"] += pace.not_started
-        client = check(tally, (time.process_time() - cpu) / elapsed)
-        judged = slo.judge(self.objectives or [_TOLERATED_ERRORS], tally, elapsed)
+        client = check(self._step, self._step_load.busiest)
+        judged = slo.judge(self.objectives or [_TOLERATED_ERRORS], self._step, elapsed)
         missed = [f"{row['expr']} was {row['value']}" for row in judged if not row["met"]]
-        found = trend(points)
+        found = trend(self._points)
         if found.growing:
             missed.append(f"latency grew by {found.slope:.3g} s each second")
         return capacity.Step(
             rate,
-            tally.ok / elapsed,
+            self._step.ok / elapsed,
             met=all(row["met"] for row in judged),
             trend=found,
             why="; ".join(missed),
             limited=bool(client["bottleneck"]) and client["cpu"] > 0.92,
         )
 
+    def _grows_plainly(self) -> bool:
+        """Whether more of this step would only be paid for."""
+        found = trend(self._points)
+        return found.growing and found.slope - 3 * found.error > _PLAIN_GROWTH
 
-def _give_up(pace: OpenLoop, points: list[tuple[float, float]], ends: float) -> None:
-    """Ends a step whose latency grows so fast that more of it would only be paid for."""
-    while monotonic() < ends:
-        gevent.sleep(_STEP_LOOK)
-        found = trend(points)
-        if found.growing and found.slope - 3 * found.error > _PLAIN_GROWTH:
-            pace.stop()
-            return
+    def _seek_limits(self, first: Result) -> None:
+        found = self.run.limits = limits.AccountLimits()
+        ends = monotonic() + self._plan.duration
+        start, most = self._plan.rate or max(1.0, 1 / first.latency), self._plan.max_rate or _MOST_RATE
+        search = limits.search(start, most=most, found=found)
+        rate = next(search)
+        while self.run.ended == COMPLETE:
+            left = ends - monotonic()
+            if left <= 0:
+                found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
+                return
+            self._steady(rate, min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST, left), CALLS)
+            try:
+                rate = search.send(self._seen)
+            except StopIteration:
+                return
+
+
+class _Load:
+    """The share of a core that the busiest worker used."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[float, float]] = {}
+
+    def add(self, worker: str, report: Report) -> None:
+        """Takes a worker's report into account."""
+        cpu, wall = self._spent.get(worker, (0.0, 0.0))
+        self._spent[worker] = (cpu + report.cpu, wall + report.wall)
+
+    @property
+    def busiest(self) -> float:
+        """0 for none, 1 for a whole core."""
+        return max((cpu / wall for cpu, wall in self._spent.values() if wall > 0), default=0.0)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aimon import families, quantities
+from aimon import families, objectives, quantities
 from aimon.config import variables
 from aimon.config.document import WrittenFloat, WrittenInt, unwritten
 from aimon.config.problems import is_keylike, kind_of, shown, suggestion
@@ -150,6 +150,17 @@ def rate(value: object) -> str:
     return pattern(RATE_PATTERN, "a rate such as 20/s or 90/m")(value)
 
 
+def objective(value: object) -> str:
+    """An objective of a load test.
+
+    Raises:
+        ValueError: it is none; says what to write.
+    """
+    written = text(value)
+    objectives.parse(written)
+    return written
+
+
 def body_fields(value: object) -> dict[str, Any]:
     """Fields of a JSON body, as plain values."""
     if not isinstance(value, dict):
@@ -178,12 +189,6 @@ def _written(value: object) -> str:
 
 
 RATE_PATTERN = r"[0-9]+(\.[0-9]+)?/(s|m)"
-SLO_PATTERN = (
-    r"(((latency_)?p(50|90|95|99|999)|(ttft|tpot|itl)_p(50|90|95|99|999))<=?[0-9]+(\.[0-9]+)?(ms|s|m)"
-    r"|(error_rate|rate_limited)<=?[0-9]+(\.[0-9]+)?%"
-    r"|availability>=?[0-9]+(\.[0-9]+)?%"
-    r"|goodput>=?[0-9]+(\.[0-9]+)?/s)"
-)
 LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
 HEADER_PATTERN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 
@@ -252,7 +257,11 @@ NAME = matching(
 CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as CNY or USD")
 HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
 AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
-OBJECTIVE = matching(SLO_PATTERN, "an objective such as p99<10s, ttft_p95<2s or error_rate<1%")
+OBJECTIVE = Kind(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
+LENGTH = matching(
+    r"[0-9]+|[A-Z]{1,2}\([0-9., ]+\)",
+    "a number of tokens such as 512, or a distribution such as N(512,64) or U(100,900)",
+)
 TOKENS = count(1, 1_000_000)
 TEMPERATURE = real(0, 2)
 PRICE = real(0, 1_000_000)

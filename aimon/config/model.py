@@ -24,6 +24,7 @@ from aimon.config.kinds import (
     HEADER_NAME,
     IP_VERSION,
     LABEL_NAME,
+    LENGTH,
     MONEY,
     NAME,
     NOTIFY_URL,
@@ -237,16 +238,26 @@ class LoadTest:
     endpoint: str = key(NAME, "Which endpoint.", required=True, example="qwen-prod")
     profile: str = key(words(PROFILES, "profile"), "The shape of the load.", default="steady", example="capacity")
     rate: str | None = key(RATE, "Open loop: requests started per second or minute.", example="20/s")
+    max_rate: str | None = key(RATE, "The most that a search for capacity or limits tries.", example="50/s")
     arrivals: str | None = key(
-        words(("poisson", "constant"), "arrival process"), "How the starts of an open loop are spread."
+        words(("poisson", "constant", "gamma"), "arrival process"), "How the starts of an open loop are spread."
+    )
+    variation: float | None = key(
+        real(0.01, 100), "Coefficient of variation of gamma arrivals: above 1 is bursts.", example=2
     )
     concurrency: int | None = key(count(1, 100_000), "Closed loop: streams at a time.", example=64)
     duration: float | None = key(DURATION, "How long.", example="5m")
     requests: int | None = key(count(1, 1_000_000_000), "How many.", example=1000)
     warmup: float | None = key(DURATION, "How long before counting starts.", example="10s")
-    prompt_tokens: int | None = key(count(1, 10_000_000), "Length of synthetic prompts.", example=512)
-    output_tokens: int | None = key(TOKENS, "Length of the answers asked for.", example=128)
+    prompt_tokens: str | None = key(LENGTH, "Length of synthetic prompts, or its distribution.", example="N(512,64)")
+    output_tokens: str | None = key(LENGTH, "Limit of the answers' length, or its distribution.", example=128)
+    shared_prefix_tokens: int | None = key(
+        count(1, 10_000_000), "So many tokens, the same ones, begin all synthetic prompts.", example=1000
+    )
+    turns: int | None = key(count(1, 1000), "Questions in each synthetic conversation.", example=3)
     dataset: str | None = key(TEMPLATE, "A file of prompts.", example="prompts.jsonl")
+    trace: str | None = key(TEMPLATE, "A file of calls to replay with their timestamps.", example="trace.csv")
+    retry_after: int | None = key(count(1, 100), "How often a call is repeated after a Retry-After.", example=1)
     slo: tuple[str, ...] = key(many(OBJECTIVE), "What must hold.", default=(), example=["p99<10s", "error_rate<1%"])
     max_cost: Amount | None = key(MONEY, "Stops before it costs more.", example="20.00")
     processes: int | None = key(count(1, 256), "Worker processes.", example=2)

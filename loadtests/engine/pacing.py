@@ -85,8 +85,10 @@ class OpenLoop:
 
     def wait(self) -> None:
         """Returns when all arrivals were started or left out, and all calls have ended."""
-        self._dispatched.wait()
-        self._idle.wait()
+        # Again, since arrivals may be added while the last calls are waited for.
+        while not (self._dispatched.is_set() and self._idle.is_set()):
+            self._dispatched.wait()
+            self._idle.wait()
 
     def _take_pending(self) -> list[float]:
         pending = [] if self._next is None else [self._next - self.epoch]

@@ -19,6 +19,8 @@ TOLERANCE = 0.04
 _GROWTH = 2.0
 # How far beside an estimate the next rate lies: on its near side, so that both ends close in.
 _ASIDE = 0.015
+# Student's t at 95 % with as many degrees of freedom as the error has (trend.BATCHES - 1).
+_T95 = 2.365
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Step:
         """The capacity that the growth of the latency tells; None where it did not grow."""
         return self.rate / (1 + self.trend.slope) if self.trend.growing else None
 
+    @property
+    def error(self) -> float | None:
+        """The standard error of the estimate."""
+        return self.rate * self.trend.wander / (1 + self.trend.slope) ** 2 if self.trend.growing else None
+
 
 @dataclass(slots=True)
 class Capacity:
@@ -66,10 +73,27 @@ class Capacity:
         """The highest rate that was held."""
         return self.low
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % confidence that the capacity lies between, by the growth of latency beyond it; None without growth.
+
+        Of the steps beyond capacity the one with the least error tells it best: they are nearly the same measurement
+        once the search is close, so that a mean of them would look surer than it is.
+        """
+        known = [(step.error, step.estimate) for step in self.steps if step.error is not None]
+        if not known:
+            return None
+        error, estimate = min(known, key=lambda pair: pair[0] or 0.0)
+        assert error is not None  # noqa: S101 - those with an error have an estimate
+        assert estimate is not None  # noqa: S101
+        return max(0.0, estimate - _T95 * error), estimate + _T95 * error
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         steps = [asdict(step) | {"held": step.held, "trend": step.trend.slope} for step in self.steps]
-        return {"rate": self.rate, "low": self.low, "high": self.high, "why": self.why, "steps": steps}
+        interval = None if self.interval is None else list(self.interval)
+        found = {"rate": self.rate, "low": self.low, "high": self.high, "interval": interval}
+        return {**found, "why": self.why, "steps": steps}
 
 
 def search(

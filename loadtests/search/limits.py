@@ -16,7 +16,8 @@ from aimon.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from aimon.result import Limits, Result
+    from aimon.loadtests.search.seen import Seen
+    from aimon.result import Limits
 
 _GROWTH = 2.0
 _ABOVE = 1.5
@@ -56,29 +57,23 @@ class AccountLimits:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def let_through(calls: Sequence[tuple[float, Result]]) -> Found | None:
-    """What came through after the first 429; None without one, or if too little did.
-
-    Args:
-        calls: (scheduled, Result) of one step.
-    """
-    ordered = sorted(calls, key=lambda call: call[0])
-    refused = [at for at, result in ordered if result.outcome is Outcome.RATE_LIMITED]
+def let_through(calls: Sequence[Seen]) -> Found | None:
+    """What came through after the first 429 of a step; None without one, or if too little did."""
+    ordered = sorted(calls, key=lambda call: call.at)
+    refused = [call.at for call in ordered if call.outcome is Outcome.RATE_LIMITED]
     if not refused:
         return None
     first, last = refused[0], refused[-1]
     # From refusal to refusal the bucket goes from empty to empty.
-    passed = [result for at, result in ordered if first < at < last and result.outcome is Outcome.OK]
+    passed = [call for call in ordered if first < call.at < last and call.outcome is Outcome.OK]
     if len(passed) < _FEWEST:
         return None
-    tokens = sum((result.usage.input or 0) + (result.usage.output or 0) for result in passed)
+    tokens = sum(call.tokens for call in passed)
     return Found(len(passed) / (last - first), 60 * tokens / (last - first), len(passed))
 
 
-def search(
-    start: float, *, most: float = 1e5, found: AccountLimits
-) -> Generator[float, Sequence[tuple[float, Result]], None]:
-    """Yields the next rate, is sent (scheduled, Result) of the calls at that rate, and fills `found`.
+def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generator[float, Sequence[Seen], None]:
+    """Yields the next rate, is sent the calls at that rate, and fills `found`.
 
     Args:
         start: the first rate, per second.
@@ -89,7 +84,7 @@ def search(
     held = 0.0
     while True:
         calls = yield rate
-        limited = [result for _, result in calls if result.outcome is Outcome.RATE_LIMITED]
+        limited = [call for call in calls if call.outcome is Outcome.RATE_LIMITED]
         if limited:
             break
         held = rate
@@ -104,10 +99,10 @@ def search(
         coarse = abs(near.per_s - rough.per_s) > _DISAGREEMENT * rough.per_s
         # An empty limit never lets through more than it is: of two findings, the higher is nearer to it.
         rough = max(near, rough, key=lambda step: step.per_s) if coarse else near
-        limited += [result for _, result in closer if result.outcome is Outcome.RATE_LIMITED]
+        limited += [call for call in closer if call.outcome is Outcome.RATE_LIMITED]
     headers = _headers(limited)
     kind = _binding(headers)
-    waits = [result.retry_after for result in limited if result.retry_after is not None]
+    waits = [call.retry_after for call in limited if call.retry_after is not None]
     found.evidence = {
         "why": _SHUT if rough is None else _COARSE if coarse else "",
         "held_per_s": held or None,
@@ -125,8 +120,8 @@ def search(
         found.tokens_per_min = rough.tokens_per_min
 
 
-def _headers(limited: Sequence[Result]) -> Limits | None:
-    return next((result.limits for result in reversed(limited) if result.limits is not None), None)
+def _headers(limited: Sequence[Seen]) -> Limits | None:
+    return next((call.limits for call in reversed(limited) if call.limits is not None), None)
 
 
 def _binding(headers: Limits | None) -> str | None:

@@ -18,12 +18,9 @@ from aimon.loadtests.workload.synthetic import open_synthetic
 from aimon.loadtests.workload.trace import read as read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from aimon.call import Call
     from aimon.config.endpoint import Endpoint
 
-__all__ = ["Ask", "Source", "Tokens", "Workload", "WorkloadError", "maker", "mean_tokens", "open_source"]
+__all__ = ["Ask", "Source", "Tokens", "Workload", "WorkloadError", "mean_tokens", "open_source"]
 
 
 def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: int = 0, workers: int = 1) -> Source:
@@ -53,13 +50,3 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
 def mean_tokens(source: Source) -> Tokens:
     """What a call takes at most, on average: the whole of a file is looked at, and distributions by their means."""
     return source.mean_tokens()
-
-
-def maker(endpoint: Endpoint, prompt_tokens: int | None, output_tokens: int | None) -> Callable[[], Call]:
-    """A function that makes the next call, of the canary or of a synthetic prompt of these lengths."""
-    spec = Workload(
-        prompt_tokens=None if prompt_tokens is None else str(prompt_tokens),
-        output_tokens=None if output_tokens is None else str(output_tokens),
-    )
-    source = open_source(endpoint, spec)
-    return lambda: source.take().call

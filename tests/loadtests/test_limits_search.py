@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from aimon.loadtests.search.limits import AccountLimits, let_through, search
+from aimon.loadtests.search.seen import Seen
 from aimon.outcome import Outcome
-from aimon.result import Limits, Result, Usage
+from aimon.result import Limits
 
 Serve = Callable[[float], bool]
 
@@ -41,19 +41,11 @@ def window(count: int, seconds: float) -> Serve:
     return serve
 
 
-def answer(passed: bool, limits: Limits | None) -> Result:
+def answer(at: float, passed: bool, limits: Limits | None) -> Seen:
     """A success with 60 tokens, or a 429."""
-    fields: dict[str, Any] = {
-        "endpoint": "e",
-        "provider": "p",
-        "model": "m",
-        "operation": "chat",
-        "started_at": 0.0,
-        "end": 0.1,
-    }
     if passed:
-        return Result(**fields, outcome=Outcome.OK, usage=Usage(50, 10), limits=limits)
-    return Result(**fields, outcome=Outcome.RATE_LIMITED, limits=limits, retry_after=2.0)
+        return Seen(at, Outcome.OK, 60, limits, None)
+    return Seen(at, Outcome.RATE_LIMITED, 0, limits, 2.0)
 
 
 def drive(serve: Serve, limits: Limits | None = None, *, most: float = 1e5) -> tuple[AccountLimits, int]:
@@ -63,7 +55,7 @@ def drive(serve: Serve, limits: Limits | None = None, *, most: float = 1e5) -> t
     now, sent = 0.0, 0
     rate: float | None = next(steps)
     while rate is not None:
-        calls = [(now + k / rate, answer(serve(now + k / rate), limits)) for k in range(int(rate * 10))]
+        calls = [answer(now + k / rate, serve(now + k / rate), limits) for k in range(int(rate * 10))]
         sent += len(calls)
         now += 10
         try:
@@ -116,4 +108,4 @@ def test_no_limit_is_no_number() -> None:
 
 def test_a_step_without_refusals_says_nothing() -> None:
     """There is no first 429 to count from."""
-    assert let_through([(float(k), answer(passed=True, limits=None)) for k in range(20)]) is None
+    assert let_through([answer(float(k), passed=True, limits=None) for k in range(20)]) is None

@@ -1,0 +1,77 @@
+"""Objectives such as `p99<10s` or `error_rate<1%`, as people write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from aimon.quantities import UNITS
+
+# What an editor can check; `parse` knows better.
+PATTERN = r"\s*([a-z_0-9]+)\s*(<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|%|/s|/m)?\s*"
+_FORM = re.compile(PATTERN)
+_QUANTILE = re.compile(r"(?:(latency|schedule|ttft|itl|tpot)_)?p([0-9]{2,4})")
+_SERIES = {None: "latency_from_schedule", "latency": "latency", "schedule": "latency_from_schedule"}
+_SHARES = ("error_rate", "rate_limited", "availability")
+_RATES = ("goodput", "rate")
+_EXAMPLES = "p99<10s, ttft_p95<2s, tpot_p50<50ms, error_rate<1%, availability>99.5% or goodput>20/s"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One objective: `measure`, at a quantile where it is a time, is below or above a threshold.
+
+    Seconds, shares from 0 to 1, and requests per second. `p99` alone is the latency from schedule: what a user
+    sees who came when the schedule says.
+    """
+
+    text: str
+    measure: str
+    quantile: float | None
+    below: bool
+    inclusive: bool
+    threshold: float
+
+    def met(self, value: float | None) -> bool:
+        """Whether a value meets it. What could not be measured does not."""
+        if value is None:
+            return False
+        if self.inclusive and value == self.threshold:
+            return True
+        return value < self.threshold if self.below else value > self.threshold
+
+
+def parse(text: str) -> Objective:
+    """Reads an objective.
+
+    Raises:
+        ValueError: it is none; says what to write.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no objective: write one such as {_EXAMPLES}")
+    name, comparison, number, unit = found.groups()
+    amount = float(number)
+    below = comparison.startswith("<")
+    inclusive = comparison.endswith("=")
+    if quantile := _QUANTILE.fullmatch(name):
+        if unit not in UNITS:
+            raise ValueError(f"{text!r}: {name} is a time: write {name}{comparison}{number}s or {number}ms")
+        if not below:
+            raise ValueError(f"{text!r}: an objective for a time is an upper limit: write {name}<{number}{unit}")
+        digits = quantile[2]
+        measure = _SERIES.get(quantile[1]) or quantile[1]
+        return Objective(text.strip(), measure, int(digits) / 10 ** len(digits), below, inclusive, amount * UNITS[unit])
+    if name in _SHARES:
+        if unit != "%" and not (unit is None and amount <= 1):
+            raise ValueError(f"{text!r}: {name} is a share: write {name}{comparison}{number}%")
+        return Objective(text.strip(), name, None, below, inclusive, amount / 100 if unit == "%" else amount)
+    if name in _RATES:
+        if unit not in ("/s", "/m"):
+            raise ValueError(f"{text!r}: {name} is a rate: write {name}{comparison}{number}/s")
+        return Objective(text.strip(), name, None, below, inclusive, amount / (60 if unit == "/m" else 1))
+    from difflib import get_close_matches  # noqa: PLC0415  # start-up: only for what is wrong
+
+    near = get_close_matches(name, (*_SHARES, *_RATES, "p99", "ttft_p95", "tpot_p50", "itl_p99"), 1)
+    hint = f"did you mean {near[0]}?" if near else f"write one such as {_EXAMPLES}"
+    raise ValueError(f"{text!r}: {name} is not measured; {hint}")

@@ -1,0 +1,136 @@
+"""Starts the process that does a load test, passes signals on to it, and shows meanwhile how it goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
+
+if TYPE_CHECKING:
+    from aimon.cli.loadlive import Live
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.job import Job
+
+_PATIENCE = 30.0
+
+
+def start(job: Job, endpoint: Endpoint, *, listen: str | None, plain: bool, quiet: bool) -> int:
+    """Runs a job that has a plan, with a view of it; returns its exit code.
+
+    Raises:
+        Stop: it died, or its metrics can't be served or pushed.
+    """
+    from aimon.cli.loadlive import Live  # noqa: PLC0415  # start-up
+
+    plan = job.plan
+    assert plan is not None  # noqa: S101 - only workers have none
+    live = Live(
+        endpoint=endpoint,
+        profile=plan.profile,
+        quiet=quiet,
+        plain=plain,
+        listen=listen,
+        push=plan.push,
+        max_cost=plan.max_cost,
+    )
+    with live:
+        code, out = _follow(job, live)
+    sys.stdout.buffer.write(out)
+    sys.stdout.buffer.flush()
+    if live.push_problem is None:
+        return code
+    print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)
+    return code if code == INTERRUPTED else UNABLE
+
+
+def attend(job: Job) -> int:
+    """Runs a job that needs no view; returns its exit code.
+
+    Raises:
+        Stop: it was killed.
+    """
+    with _process() as child:
+        return _supervise(child, job)
+
+
+def _follow(job: Job, live: Live) -> tuple[int, bytes]:
+    """Runs a job, and has it shown while it runs; its exit code, and what it wrote to stdout."""
+    read, write = os.pipe()
+    job = msgspec.structs.replace(job, progress=write)
+    with (
+        os.fdopen(read, "rb") as records,
+        _process(write, piped=True) as child,
+    ):
+        os.close(write)
+        assert child.stdout is not None  # noqa: S101 - they are pipes
+        assert child.stderr is not None  # noqa: S101
+        stdout, out = child.stdout, list[bytes]()
+        helpers = [
+            Thread(target=live.follow, args=(records,)),
+            Thread(target=live.relay, args=(child.stderr,)),
+            Thread(target=lambda: out.append(stdout.read())),
+        ]
+        for helper in helpers:
+            helper.start()
+        try:
+            code = _supervise(child, job)
+        finally:
+            for helper in helpers:
+                helper.join()
+        return code, b"".join(out)
+
+
+def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
+    """A process of its own, since gevent is not for this one; it waits for its job."""
+    stream = subprocess.PIPE if piped else None
+    return subprocess.Popen(
+        [sys.executable, "-m", "aimon.loadtests.run"],
+        stdin=subprocess.PIPE,
+        pass_fds=descriptors,
+        # Ctrl-C of a terminal goes to its whole group; this way it comes once, and from here.
+        start_new_session=True,
+        stdout=stream,
+        stderr=stream,
+    )
+
+
+def _supervise(child: subprocess.Popen[bytes], job: Job) -> int:
+    """Hands the job over, passes signals on, and waits for the end."""
+
+    def forward(*_: object) -> None:
+        child.send_signal(signal.SIGINT)
+
+    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        code = _hand_over(child, msgspec.json.encode(job))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if code == -signal.SIGINT:
+        # It came before there was anything to report.
+        return INTERRUPTED
+    if code < 0:
+        raise Stop(UNABLE, f"the load test's process was killed by signal {-code}: there is no report")
+    return code
+
+
+def _hand_over(child: subprocess.Popen[bytes], job: bytes) -> int:
+    assert child.stdin is not None  # noqa: S101 - it is a pipe
+    try:
+        child.stdin.write(job)
+        child.stdin.close()
+        return child.wait()
+    except BrokenPipeError:
+        # It died before it had read the job, and has said why.
+        try:
+            return child.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return UNABLE

@@ -1,0 +1,52 @@
+"""The pipe to the process that shows how a run goes. Needs gevent."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+import gevent.os
+
+from aimon.loadtests import feed
+
+if TYPE_CHECKING:
+    from aimon.loadtests.feed import Found
+    from aimon.loadtests.progress import Progress
+
+
+class Channel:
+    """Sends records; a reader that is slow misses some of them, and never holds the run up.
+
+    Args:
+        descriptor: the end of the pipe to write to; closed with the block.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._rest = b""
+        gevent.os.make_nonblocking(descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def send(self, progress: Progress) -> None:
+        """Sends a record, or what is left of the one before."""
+        data = self._rest or feed.encode(progress)
+        try:
+            self._rest = data[os.write(self._descriptor, data) :]
+        except BlockingIOError:
+            self._rest = data
+        except BrokenPipeError:
+            self._rest = b""
+
+    def finish(self, found: Found) -> None:
+        """Sends the last record, however long that takes."""
+        data = self._rest + feed.encode(found)
+        try:
+            while data:
+                data = data[gevent.os.nb_write(self._descriptor, data) :]
+        except BrokenPipeError:
+            pass  # nobody looks on any more

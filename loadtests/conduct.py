@@ -1,0 +1,101 @@
+"""A whole run, from the job to the report: in this process alone, or as the master of others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gevent
+
+from aimon import config
+from aimon.loadtests import deliver
+from aimon.loadtests.channel import Channel
+from aimon.loadtests.console import say
+from aimon.loadtests.crew import Alone
+from aimon.loadtests.job import MASTER, Job
+from aimon.loadtests.record import INTERRUPTED
+from aimon.loadtests.results import NAME, ResultLog
+from aimon.loadtests.session import Session
+from aimon.loadtests.worker import Worker
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.crew import Crew
+    from aimon.loadtests.plan import Plan
+    from aimon.loadtests.record import Run
+    from aimon.pricing import PriceBook
+
+_LOOK = 0.5
+
+
+def conduct(job: Job) -> int:
+    """Does what the job says and delivers the report; the exit codes are those of aimon."""
+    plan = job.plan
+    assert plan is not None  # noqa: S101 - only workers have none
+    try:
+        loaded = (
+            config.from_flags(**plan.flags) if plan.flags else config.load(Path(plan.config) if plan.config else None)
+        )
+        endpoint = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])[0]
+        prices = config.price_book(loaded, [endpoint])
+    except config.ConfigError as error:
+        say(str(error))
+        return deliver.USAGE
+    with ExitStack() as stack:
+        channel = None if job.progress is None else stack.enter_context(Channel(job.progress))
+        try:
+            run = _direct(job, plan, channel) if job.role == MASTER else _alone(plan, endpoint, prices, channel)
+        except (OSError, ValueError, RuntimeError) as error:
+            say(f"aimon loadtest: {error}")
+            return deliver.UNABLE
+        return deliver.deliver(run, plan, endpoint, channel)
+
+
+def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel | None) -> Run:
+    """All of it in this process."""
+    log = ResultLog(Path(plan.out) / NAME) if plan.results and plan.out is not None else None
+    try:
+        return _perform(plan, Alone(Worker(plan, endpoint, prices, log=log)), channel)
+    finally:
+        if log is not None:
+            log.close()
+
+
+def _direct(job: Job, plan: Plan, channel: Channel | None) -> Run:
+    """Others do it, here or elsewhere."""
+    from aimon.loadtests.fleet import Fleet  # noqa: PLC0415 - Locust, which who works alone does without
+    from aimon.loadtests.processes import Processes  # noqa: PLC0415
+
+    fleet = Fleet(plan, job.host, job.port, job.expect)
+    if not job.processes:
+        say(f"waiting for {job.expect} workers on {job.host}:{fleet.port}")
+    with Processes(job.processes, fleet.port, plan.config) as processes:
+        try:
+            fleet.gather(job.patience, processes.gone)
+            return _perform(plan, fleet, channel)
+        finally:
+            fleet.close()
+
+
+def _perform(plan: Plan, crew: Crew, channel: Channel | None) -> Run:
+    """The session, with an eye on signals and on whoever started this process."""
+    session = Session(plan, crew, None if channel is None else channel.send)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, partial(session.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
+    watch = gevent.spawn(_watch_parent, session, os.getppid())
+    try:
+        return session.perform()
+    finally:
+        watch.kill()
+        crew.close()
+
+
+def _watch_parent(session: Session, parent: int) -> None:
+    """Ends a run whose starter has died."""
+    while os.getppid() == parent:
+        gevent.sleep(_LOOK)
+    session.stop(INTERRUPTED, "the process that started it has ended", cut=True)

@@ -1,0 +1,59 @@
+"""What is made of a run: a report in files, for whoever looks on and on stdout, words on stderr, an exit code."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aimon.loadtests import report
+from aimon.loadtests.console import say
+from aimon.loadtests.feed import Found
+from aimon.loadtests.record import ABORTED, COMPLETE, INTERRUPTED
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.channel import Channel
+    from aimon.loadtests.plan import Plan
+    from aimon.loadtests.record import Run
+
+GOOD, FAILED, USAGE, UNABLE, INTERRUPTED_CODE = 0, 1, 2, 3, 130
+
+
+def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -> int:
+    """Delivers it all and returns the exit code; what can't be delivered is said."""
+    built = report.build(run, plan, endpoint.name, model=endpoint.target.model)
+    code = exit_code(built)
+    # Files first: whoever started this may be gone, and with it the other end of stdout.
+    if plan.out is not None:
+        try:
+            for path in report.save(built, Path(plan.out)):
+                say(f"written: {path}")
+        except OSError as error:
+            say(f"aimon loadtest: {error}")
+            code = code if code == INTERRUPTED_CODE else UNABLE
+    if channel is not None:
+        channel.finish(Found(report=built, totals=run.totals))
+    with suppress(OSError):
+        print(msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built), flush=True)
+    if built["client"]["bottleneck"]:
+        say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
+    if code == FAILED:
+        say(f"aimon loadtest: {report.verdict(built)}")
+    return code
+
+
+def exit_code(built: dict[str, Any]) -> int:
+    """0 good; 1 an objective was missed, nothing succeeded or the run was aborted; 130 interrupted."""
+    ended = built["ended"]["how"]
+    if ended == INTERRUPTED:
+        return INTERRUPTED_CODE
+    missed = any(not row["met"] for row in built["slo"])
+    if (capacity := built["capacity"]) is not None and ended == COMPLETE:
+        # The search goes beyond the objectives on purpose.
+        return FAILED if capacity["rate"] is None else GOOD
+    if built["limits"] is not None and ended == COMPLETE:
+        return GOOD
+    return FAILED if ended == ABORTED or missed or not built["requests"]["ok"] else GOOD

@@ -1,0 +1,298 @@
+"""Many workers, in processes of this machine or of others: Locust's master carries the messages and the heartbeats.
+
+Importing this makes the standard library cooperative (gevent's monkey patches).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import STATE_MISSING
+
+from aimon import __version__
+from aimon.loadtests import messages
+from aimon.loadtests.orders import Order, Part, Report, even, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import msgspec
+
+    from aimon.loadtests.plan import Plan
+    from aimon.result import Result
+
+LEAD = 0.5
+_LOOK = 0.2
+# How far ahead a new division begins: by then everybody has been told of it.
+_NOTICE = 1.0
+
+
+class FleetError(RuntimeError):
+    """There are too few workers, or one of them can't do what it should."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """A worker.
+
+    Attributes:
+        id: Locust's.
+        name: for people.
+        pid: of its process, if that is on this machine.
+        ready: it has the plan, and can follow it.
+        at_work: it was told of the order that is being carried out.
+        done: it has said that it is, of the part with this `serial`.
+        quota: calls of a closed loop that it was given; `started` of them have begun.
+        spent: in the whole run.
+    """
+
+    id: str
+    name: str
+    pid: int | None = None
+    ready: bool = False
+    at_work: bool = False
+    done: bool = True
+    serial: int = 0
+    quota: int = 0
+    started: int = 0
+    spent: float = 0.0
+
+
+class Fleet:
+    """The workers of a Locust master, as a Crew.
+
+    Args:
+        plan: of the run; every worker that comes gets it.
+        host: interface to listen on.
+        port: to listen on; 0 takes a free one.
+        expected: how many workers the run begins with.
+
+    Attributes:
+        port: that is listened on.
+
+    Raises:
+        OSError: the address can't be listened on.
+    """
+
+    lead = LEAD
+
+    def __init__(self, plan: Plan, host: str, port: int, expected: int) -> None:
+        # What Locust says of workers coming and going is in the notes, in words that fit.
+        logging.getLogger("locust").setLevel(logging.ERROR)
+        self._plan, self._expected = plan, expected
+        try:
+            self._runner = Environment().create_master_runner(host, port)
+        except SystemExit:
+            # Locust's way to say so.
+            raise OSError(f"{host}:{port} can't be listened on: another program has it; choose a --bind-port") from None
+        self.port = int(self._runner.server.port)
+        self._members: dict[str, _Member] = {}
+        self._came = 0
+        self._reports: list[tuple[str, Report]] = []
+        self._notes: list[str] = []
+        self._changed = Event()
+        self._first: messages.FirstDone | None = None
+        self._problem: str | None = None
+        self._gone: Callable[[], set[int]] = set
+        self._lost_spending = 0.0
+        self._order = Order(number=0)
+        self._going_on = False
+        self._epoch = 0.0
+        self._heed(messages.kind(messages.Hello), self._on_hello)
+        self._heed(messages.kind(messages.Ready), self._on_ready)
+        self._heed(messages.kind(messages.FirstDone), self._on_first)
+        self._heed(messages.REPORT, self._on_report)
+
+    def gather(self, seconds: float, gone: Callable[[], set[int]]) -> None:
+        """Waits for the workers that are expected.
+
+        Args:
+            seconds: how long at most.
+            gone: process ids of workers on this machine that have ended, sooner than their heartbeats are missed.
+
+        Raises:
+            FleetError: some did not come in that time, or one of them can't follow the plan.
+        """
+        self._gone = gone
+        ends = monotonic() + seconds
+        while self.size < self._expected:
+            if gone():
+                raise FleetError("a worker's process ended before the run began; what it said is printed above")
+            if monotonic() >= ends:
+                raise FleetError(f"{self.size} of {self._expected} workers came within {seconds:g} s")
+            self._pause(_LOOK)
+            self._look()
+            if self._problem is not None:
+                raise FleetError(self._problem)
+
+    # As a Crew
+
+    @property
+    def size(self) -> int:
+        """See Crew."""
+        return sum(member.ready for member in self._members.values())
+
+    def first(self) -> tuple[Result, str | None]:
+        """See Crew: one of the workers makes it.
+
+        Raises:
+            FleetError: all were lost before it had ended.
+        """
+        asked: _Member | None = None
+        while self._first is None:
+            if asked is None or asked.id not in self._members:
+                asked = next((member for member in self._members.values() if member.ready), None)
+                if asked is None:
+                    raise FleetError("the last worker was lost before the first call had ended")
+                self._send(asked, messages.First())
+            self._pause(_LOOK)
+            self._look()
+        return self._first.result, self._first.why
+
+    def start(self, order: Order) -> None:
+        """See Crew."""
+        self._order, self._going_on = order, True
+        self._epoch = monotonic() + LEAD
+        for member in self._members.values():
+            member.at_work, member.quota, member.started = False, 0, 0
+        self._hand_out(0.0, order.requests)
+
+    def wait(self, seconds: float) -> bool:
+        """See Crew."""
+        ends = monotonic() + seconds
+        while True:
+            self._look()
+            if all(member.done for member in self._members.values()):
+                self._going_on = False
+                return True
+            left = ends - monotonic()
+            if left <= 0:
+                return False
+            self._pause(min(left, _LOOK))
+
+    def reports(self) -> list[tuple[str, Report]]:
+        """See Crew."""
+        reports, self._reports = self._reports, []
+        return reports
+
+    def notes(self) -> list[str]:
+        """See Crew."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def stop(self, *, cut: bool) -> None:
+        """See Crew."""
+        self._going_on = False
+        for member in self._members.values():
+            self._send(member, messages.Stop(cut=cut))
+
+    def close(self) -> None:
+        """See Crew."""
+        self._runner.quit()
+
+    # Who is there
+
+    def _look(self) -> None:
+        """Finds out who was lost, and divides anew what is left to do."""
+        clients = self._runner.clients
+        alive = {client.id for client in clients.values() if client.state != STATE_MISSING}
+        gone = self._gone()
+        lost = [member for member in self._members.values() if member.id not in alive or member.pid in gone]
+        came = [member for member in self._members.values() if member.ready and not member.at_work]
+        for member in lost:
+            del self._members[member.id]
+            self._lost_spending += member.spent
+            self._notes.append(f"{member.name} was lost, {self.size} left")
+        if self._going_on and self.size and (lost or came):
+            if self._order.number and came:
+                self._notes += [f"{member.name} joined the run" for member in came]
+            unissued = None if self._order.requests is None else sum(member.quota - member.started for member in lost)
+            self._hand_out(monotonic() - self._epoch + _NOTICE, unissued)
+
+    def _hand_out(self, since: float, more: int | None) -> None:
+        """Gives everybody a part of the order, from `since` on, and of `more` calls of a closed loop."""
+        members = [member for member in self._members.values() if member.ready]
+        users = even(self._order.users, len(members))
+        quotas = [None] * len(members) if more is None else even(more, len(members))
+        budgets = self._budgets(members)
+        for k, member in enumerate(members):
+            member.serial += 1
+            member.done = False
+            member.quota += quotas[k] or 0
+            part = Part(
+                serial=member.serial,
+                index=k,
+                workers=len(members),
+                delay=self._epoch - monotonic(),
+                since=since,
+                users=users[k],
+                more=quotas[k],
+                budget=budgets[k],
+            )
+            if member.at_work:
+                self._send(member, messages.Divide(part=part))
+            else:
+                member.at_work = True
+                self._send(member, messages.Begin(order=self._order, part=part))
+
+    def _budgets(self, members: Sequence[_Member]) -> list[float | None]:
+        """What each may spend in the whole run, so that all together spend no more than the plan allows."""
+        if self._plan.max_cost is None:
+            return [None] * len(members)
+        spent = self._lost_spending + sum(member.spent for member in members)
+        left = max(0.0, self._plan.max_cost - spent) / len(members)
+        return [member.spent + left for member in members]
+
+    # Messages
+
+    def _heed(self, kind: str, handle: Callable[[_Member, bytes], None]) -> None:
+        def listen(msg: Any, **_: object) -> None:
+            member = self._members.get(msg.node_id)
+            if member is None:
+                self._came += 1
+                member = self._members[msg.node_id] = _Member(msg.node_id, f"worker {self._came}")
+            handle(member, msg.data)
+            self._changed.set()
+
+        self._runner.register_message(kind, listen)
+
+    def _on_hello(self, member: _Member, data: bytes) -> None:
+        hello = messages.decode(data, messages.Hello)
+        member.name = f"worker {self._came} ({hello.host})"
+        member.pid = hello.pid if hello.host == socket.gethostname() else None
+        if hello.version != __version__:
+            self._problem = f"{member.name} is aimon {hello.version}, and its master {__version__}: use the same"
+            return
+        self._send(member, messages.Welcome(plan=self._plan, index=self._came - 1, workers=self._expected))
+
+    def _on_ready(self, member: _Member, data: bytes) -> None:
+        problem = messages.decode(data, messages.Ready).problem
+        if problem is None:
+            member.ready = True
+        else:
+            self._problem = f"{member.name}: {problem}"
+
+    def _on_first(self, _: _Member, data: bytes) -> None:
+        self._first = messages.decode(data, messages.FirstDone)
+
+    def _on_report(self, member: _Member, data: bytes) -> None:
+        report = unpack(data)
+        self._reports.append((member.name, report))
+        member.spent = report.spent
+        if report.number == self._order.number:
+            member.started = report.started
+            if report.serial == member.serial:
+                member.done = report.done
+
+    def _send(self, member: _Member, message: msgspec.Struct) -> None:
+        messages.send(self._runner, messages.kind(type(message)), messages.encode(message), member.id)
+
+    def _pause(self, seconds: float) -> None:
+        self._changed.clear()
+        self._changed.wait(seconds)

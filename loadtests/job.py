@@ -1,0 +1,39 @@
+"""What the process of a load test is started with, as JSON on its stdin. Holds no secrets."""
+
+from __future__ import annotations
+
+import msgspec
+
+from aimon.loadtests.plan import Plan  # noqa: TC001 - msgspec reads the annotations
+
+ALONE, MASTER, WORKER = "alone", "master", "worker"
+PORT = 5557
+
+
+class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One process of a load test.
+
+    Attributes:
+        role: ALONE does it all; a MASTER directs workers; a WORKER does what its master says.
+        plan: what to do; a worker gets it from its master.
+        config: the worker's own configuration file; the master's, for a worker that it started itself.
+        host: where the master listens, or is.
+        port: of the master; 0 lets it choose.
+        processes: workers that the master starts itself.
+        expect: workers that it waits for before it begins, at most `patience` seconds.
+        out: the folder of a worker's own files.
+        spawned: the worker ends with the process that started it.
+        progress: the file descriptor that takes Progress lines.
+    """
+
+    role: str = ALONE
+    plan: Plan | None = None
+    config: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    processes: int = 0
+    expect: int = 1
+    patience: float = 60.0
+    out: str | None = None
+    spawned: bool = False
+    progress: int | None = None

@@ -1,0 +1,138 @@
+"""How a run goes, looked at once a second: the last seconds, and all of it so far. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from aimon.loadtests.orders import Order
+from aimon.loadtests.profiles import SEARCHES
+from aimon.loadtests.progress import Progress, Times
+from aimon.loadtests.selfcheck import check
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.tally import Tally
+
+if TYPE_CHECKING:
+    from aimon.loadtests.orders import Report
+    from aimon.loadtests.plan import Plan
+    from aimon.loadtests.record import Run
+
+# What "now" means, in seconds: long enough for a percentile, short enough to see a change.
+WINDOW = 10.0
+_EVERY = 1.0
+_LEAST = 0.1
+_SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot")
+
+
+class _Slice(NamedTuple):
+    began: float
+    ended: float
+    tally: Tally
+    started: int
+    cpu: float
+    wall: float
+
+
+class Outlook:
+    """Makes a Progress of what the workers report."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._order = Order(number=0)
+        self._recent: deque[_Slice] = deque()
+        self._now = Tally()
+        self._started: dict[str, int] = {}
+        self._fresh = 0
+        self._cpu = self._wall = 0.0
+        self._in_flight: dict[str, int] = {}
+        self._looked: float | None = None
+        self._notes: list[str] = []
+
+    def begin(self, order: Order) -> None:
+        """Another order begins."""
+        self._order = order
+        self._started = {}
+
+    def take(self, worker: str, report: Report) -> None:
+        """Takes a worker's report into account."""
+        self._now.merge(report.tally)
+        self._fresh += report.started - self._started.get(worker, 0)
+        self._started[worker] = report.started
+        self._in_flight[worker] = report.in_flight
+        if report.wall > 0 and report.cpu * self._wall >= self._cpu * report.wall:
+            self._cpu, self._wall = report.cpu, report.wall
+
+    def forget(self, worker: str) -> None:
+        """A worker is gone, and what was under way at it."""
+        self._in_flight.pop(worker, None)
+
+    def look(self, run: Run, now: float, notes: list[str], *, last: bool = False) -> Progress | None:
+        """A Progress, if a second has passed since the one before, or it is the last.
+
+        Args:
+            run: so far.
+            now: seconds since counting began.
+            notes: what is to be told to people.
+            last: there will be no other.
+        """
+        self._notes += notes
+        if self._looked is None:
+            self._looked = now
+        if now - self._looked < _EVERY and not last:
+            return None
+        self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._cpu, self._wall))
+        self._looked = now
+        self._now, self._fresh, self._cpu, self._wall = Tally(), 0, 0.0, 0.0
+        while now - self._recent[0].ended >= WINDOW:
+            self._recent.popleft()
+        seconds = max(now - self._recent[0].began, _LEAST)
+        recent = Tally()
+        for part in self._recent:
+            recent.merge(part.tally)
+        told, self._notes = self._notes, []
+        busiest = max((part.cpu / part.wall for part in self._recent if part.wall > 0), default=0.0)
+        order, plan = self._order, self._plan
+        return Progress(
+            elapsed=now,
+            duration=None if plan.requests is not None and not order.is_open else plan.duration,
+            phase=self._phase(now),
+            asked=self._asked(now),
+            achieved=sum(part.started for part in self._recent) / seconds,
+            in_flight=sum(self._in_flight.values()),
+            users=order.users or None,
+            requests=plan.requests,
+            sent=run.tally.sent,
+            ok=run.tally.ok,
+            outcomes=dict(run.tally.outcomes.most_common()),
+            now=_times(recent),
+            overall=_times(run.tally),
+            tokens_per_s=recent.counts["output_tokens"] / seconds,
+            cost=None if run.tally.currency is None else run.tally.cost,
+            currency=run.tally.currency,
+            client=check(recent, busiest),
+            workers=run.workers,
+            slo=slo.judge(run.objectives, run.tally, max(0.0, now)),
+            notes=told,
+            totals=run.totals,
+        )
+
+    def _phase(self, now: float) -> str:
+        if now < 0:
+            return "warm-up"
+        if self._plan.profile in SEARCHES:
+            return f"{self._plan.profile}, step {self._order.number}"
+        return self._plan.profile
+
+    def _asked(self, now: float) -> float | None:
+        schedule = self._order.schedule
+        return None if schedule is None else schedule.rate(now - self._order.run_offset)
+
+
+def _times(tally: Tally) -> dict[str, Times]:
+    times = {}
+    for name in _SERIES:
+        series = tally.series[name]
+        times[name] = Times(
+            p50=series.quantile(0.5), p95=series.quantile(0.95), p99=series.quantile(0.99), count=series.count
+        )
+    return times

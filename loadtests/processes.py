@@ -1,0 +1,59 @@
+"""Worker processes on this machine, started by their master. Needs gevent, and Locust's patches to wait for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Self
+
+import msgspec
+
+from aimon.loadtests.job import WORKER, Job
+
+_PATIENCE = 15.0
+
+
+class Processes:
+    """So many workers, which end with the block.
+
+    Args:
+        count: how many.
+        port: of their master, on this machine.
+        config: the configuration file that they read.
+    """
+
+    def __init__(self, count: int, port: int, config: str | None) -> None:
+        self._count = count
+        self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, spawned=True))
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            for _ in range(self._count):
+                # Their words come on stderr, with the master's own.
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "aimon.loadtests.run"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+                )
+                self._children.append(child)
+                assert child.stdin is not None  # noqa: S101 - asked for above
+                child.stdin.write(self._job)
+                child.stdin.close()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def gone(self) -> set[int]:
+        """The process ids of those that have ended."""
+        return {child.pid for child in self._children if child.poll() is not None}
+
+    def _end(self) -> None:
+        for child in self._children:
+            try:
+                child.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()

@@ -1,0 +1,221 @@
+"""A worker's process: does what its master says, over Locust's worker runner, until it is told to quit.
+
+Importing this makes the standard library cooperative (gevent's monkey patches).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+
+from aimon import __version__, config
+from aimon.loadtests import messages, report
+from aimon.loadtests.console import say
+from aimon.loadtests.orders import pack
+from aimon.loadtests.record import ABORTED, Run
+from aimon.loadtests.results import NAME, ResultLog
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import msgspec
+
+    from aimon.loadtests.job import Job
+    from aimon.loadtests.plan import Plan
+
+GOOD, UNABLE, INTERRUPTED = 0, 3, 130
+_REPORT_EVERY = 0.5
+# A master says something every second.
+_SILENCE = 10.0
+
+
+class Service:
+    """A worker under a master.
+
+    Args:
+        job: where the master is, and where this worker's own files are.
+
+    Raises:
+        ConnectionError: no master answered for minutes.
+    """
+
+    def __init__(self, job: Job) -> None:
+        logging.getLogger("locust").setLevel(logging.ERROR)
+        self._job = job
+        self._parent = os.getppid() if job.spawned else None
+        self._heard = monotonic()
+        self._worker: Worker | None = None
+        self._log: ResultLog | None = None
+        self._plan: Plan | None = None
+        self._endpoint = ""
+        self._index = 0
+        self._own = Run(Tally())
+        self._busy = Event()
+        self._leaving = False
+        environment = self._environment = Environment()
+        environment.events.heartbeat_received.add_listener(self._on_heartbeat)  # type: ignore[no-untyped-call]  # Locust's
+        self._runner = environment.create_worker_runner(job.host, job.port)
+        for message, handle in (
+            (messages.Welcome, self._on_welcome),
+            (messages.First, self._on_first),
+            (messages.Begin, self._on_begin),
+            (messages.Divide, self._on_divide),
+            (messages.Stop, self._on_stop),
+        ):
+            self._heed(message, handle)
+
+    def run(self) -> int:
+        """Returns when the master says so, or is gone."""
+        self._send(messages.Hello(version=__version__, host=socket.gethostname(), pid=os.getpid()))
+        while self._runner.greenlet and not self._leaving:
+            if self._busy.wait(_REPORT_EVERY) and self._worker is not None:
+                self._worker.done.wait(_REPORT_EVERY)
+                self._report(self._worker)
+            if (why := self._orphaned()) is not None:
+                return self._give_up(why)
+        return self._leave() if self._leaving else self._finish()
+
+    def leave(self) -> None:
+        """Ends the calls under way, and goes."""
+        self._leaving = True
+
+    # What the master says
+
+    def _heed(self, message: type[msgspec.Struct], handle: Callable[[Any], None]) -> None:
+        def listen(msg: Any, **_: object) -> None:
+            handle(messages.decode(msg.data, message))
+
+        # The first call waits for its answer, and heartbeats must not wait for it.
+        self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.First)
+
+    def _on_welcome(self, welcome: messages.Welcome) -> None:
+        plan = self._plan = welcome.plan
+        self._index = welcome.index
+        try:
+            loaded = (
+                config.from_flags(**plan.flags)
+                if plan.flags
+                else config.load(Path(self._job.config) if self._job.config else None)
+            )
+            endpoint = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])[0]
+            folder = self._job.out or plan.out
+            if plan.results and folder is not None:
+                self._log = ResultLog(Path(folder) / f"worker-{welcome.index + 1}-{NAME}")
+            prices = config.price_book(loaded, [endpoint])
+            self._worker = Worker(plan, endpoint, prices, index=welcome.index, workers=welcome.workers, log=self._log)
+        except (config.ConfigError, OSError, ValueError) as error:
+            self._send(messages.Ready(problem=str(error)))
+            return
+        self._endpoint = endpoint.name
+        self._own.objectives = [slo.parse(text) for text in plan.slo]
+        self._send(messages.Ready())
+
+    def _on_first(self, _: messages.First) -> None:
+        if self._worker is not None:
+            result, why = self._worker.first()
+            self._send(messages.FirstDone(result=result, why=why))
+
+    def _on_begin(self, begin: messages.Begin) -> None:
+        if self._worker is not None:
+            self._worker.start(begin.order, begin.part)
+            self._busy.set()
+
+    def _on_divide(self, divide: messages.Divide) -> None:
+        if self._worker is not None:
+            self._worker.divide(divide.part)
+            self._busy.set()
+
+    def _on_stop(self, stop: messages.Stop) -> None:
+        if self._worker is not None:
+            self._worker.stop(cut=stop.cut)
+
+    def _on_heartbeat(self, **_: object) -> None:
+        self._heard = monotonic()
+
+    # What it says
+
+    def _report(self, worker: Worker) -> None:
+        said = worker.report()
+        if said.done:
+            self._busy.clear()
+        self._own.tally.merge(said.tally)
+        self._own.elapsed += said.wall
+        messages.send(self._runner, messages.REPORT, pack(said))
+
+    def _send(self, message: msgspec.Struct) -> None:
+        messages.send(self._runner, messages.kind(type(message)), messages.encode(message))
+
+    # How it ends
+
+    def _orphaned(self) -> str | None:
+        if self._parent is not None and os.getppid() != self._parent:
+            return "the master's process has ended"
+        if monotonic() - self._heard > _SILENCE:
+            return f"nothing was heard from the master for {_SILENCE:g} s"
+        return None
+
+    def _leave(self) -> int:
+        if self._worker is not None:
+            self._worker.stop(cut=True, why="the worker was stopped by a signal")
+            self._worker.done.wait(_SILENCE)
+            self._report(self._worker)
+        self._environment.events.quitting.fire(environment=self._environment)  # type: ignore[no-untyped-call]  # Locust's
+        self._finish()
+        return INTERRUPTED
+
+    def _give_up(self, why: str) -> int:
+        """Ends the calls under way, and keeps what this worker knows, which nobody else does now."""
+        say(f"aimon loadtest: worker {self._index + 1}: {why}; the run ends here")
+        worker, plan = self._worker, self._plan
+        if worker is None or plan is None:
+            return UNABLE
+        worker.stop(cut=True, why=why)
+        worker.done.wait(_SILENCE)
+        last = worker.report()
+        own = self._own
+        own.tally.merge(last.tally)
+        own.elapsed += last.wall
+        own.window = own.elapsed
+        own.ended, own.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
+        if (folder := self._job.out or plan.out) is not None:
+            for path in report.save(
+                report.build(own, plan, self._endpoint), Path(folder) / f"worker-{self._index + 1}"
+            ):
+                say(f"written: {path}")
+        self._finish()
+        return UNABLE
+
+    def _finish(self) -> int:
+        if self._worker is not None:
+            self._worker.close()
+        if self._log is not None:
+            try:
+                self._log.close()
+            except OSError as error:
+                say(f"aimon loadtest: the results of worker {self._index + 1}: {error}")
+                return UNABLE
+        return GOOD
+
+
+def serve(job: Job) -> int:
+    """A worker's life, and its exit code."""
+    try:
+        service = Service(job)
+    except ConnectionError:
+        say(f"aimon loadtest: no master answers at {job.host}:{job.port}")
+        return UNABLE
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, service.leave)
+    return service.run()
