@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from aimon.cli.loadpush import Pusher
     from aimon.cli.loadview import View
     from aimon.config.endpoint import Endpoint
-    from aimon.loadtests.feed import Found, Moment
+    from aimon.loadtests.feed import Found
+    from aimon.loadtests.progress import Progress
     from aimon.probes.listen import Listener, Page
 
 
@@ -69,7 +70,7 @@ class Live:
         self._view: View | None = None if quiet else choose(subject, plain=plain)
         self._quiet, self._lock = quiet, Lock()
         self._redactor = Redactor(endpoint.secrets)
-        self._moment: Moment | None = None
+        self._moment: Progress | None = None
         self._found: Found | None = None
         self._run: str | None = None
         self._ended = False
@@ -128,7 +129,7 @@ class Live:
         if not self._on_view(lambda view: view.say(text)):
             _stderr(text)
 
-    def _take(self, record: Moment | Found) -> None:
+    def _take(self, record: Progress | Found) -> None:
         if isinstance(record, feed.Found):
             self._found = record
             return

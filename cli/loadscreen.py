@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from aimon.cli.loadview import line
+from aimon.cli.loadview import last_line
 from aimon.cli.loadwords import clock, percent, rate, span
 from aimon.cli.table import money
 from aimon.outcome import Fault, Outcome
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
     from aimon.cli.loadview import Subject
-    from aimon.loadtests.feed import Moment
-    from aimon.loadtests.progress import Times
+    from aimon.loadtests.progress import Progress, Times
 
 _LABEL, _CELL, _GAP, _BAR = 15, 9, 4, 30
 _FAILURES = 3  # lines
@@ -57,9 +56,9 @@ class Screen:
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, vertical_overflow="crop"
         )
-        self._last: Moment | None = None
+        self._last: Progress | None = None
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: Progress) -> None:
         """Draws it."""
         self._last = moment
         if not self._live.is_started:
@@ -75,7 +74,7 @@ class Screen:
         if self._live.is_started:
             self._live.stop()
             if self._last is not None:
-                self._console.print(Text(line(self._subject, self._last)), soft_wrap=True)
+                self._console.print(Text(last_line(self._last)), soft_wrap=True)
 
 
 class _Row(NamedTuple):
@@ -88,7 +87,7 @@ class _Row(NamedTuple):
 class Picture:
     """One moment, as large as the terminal lets it be."""
 
-    def __init__(self, subject: Subject, moment: Moment) -> None:
+    def __init__(self, subject: Subject, moment: Progress) -> None:
         self._subject, self._moment = subject, moment
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -175,7 +174,7 @@ def _verdict(*, met: bool) -> Text:
     return Text("met so far", "green") if met else Text("MISSED so far", "bold red")
 
 
-def _progress(moment: Moment, width: int, bar: str) -> Text:
+def _progress(moment: Progress, width: int, bar: str) -> Text:
     done, words = _done(moment)
     length = min(_BAR, width - len(words) - 2)
     if length < 10:
@@ -184,7 +183,7 @@ def _progress(moment: Moment, width: int, bar: str) -> Text:
     return Text.assemble((bar[0] * filled, "cyan"), (bar[1] * (length - filled), "bright_black"), f"  {words}")
 
 
-def _done(moment: Moment) -> tuple[float, str]:
+def _done(moment: Progress) -> tuple[float, str]:
     """How much of the run is done, from 0 to 1, and the same in words."""
     if moment.elapsed < 0:
         return 0.0, f"warm-up, counting starts in {clock(-moment.elapsed)}"
@@ -201,7 +200,7 @@ def _done(moment: Moment) -> tuple[float, str]:
     return 0.0, clock(moment.elapsed)
 
 
-def _calls(moment: Moment) -> list[Text]:
+def _calls(moment: Progress) -> list[Text]:
     parts = [Text.assemble((f"{moment.sent:,}", "bold"), " ended")]
     if moment.sent:
         ok = (f"{moment.ok:,} ok", "green" if moment.ok == moment.sent else "bold")
@@ -209,7 +208,7 @@ def _calls(moment: Moment) -> list[Text]:
     return parts
 
 
-def _failures(moment: Moment) -> list[Text]:
+def _failures(moment: Progress) -> list[Text]:
     """Every outcome but ok, with its share."""
     return [
         Text.assemble((f"{name} {count:,}", _colour(name)), f" ({percent(count, moment.sent)})")
@@ -222,7 +221,7 @@ def _colour(outcome: str) -> str:
     return _COLOURS.get(Outcome(outcome).fault, _OTHERS)
 
 
-def _table(moment: Moment, width: int) -> Iterator[_Row]:
+def _table(moment: Progress, width: int) -> Iterator[_Row]:
     """Percentiles of the last seconds beside those of the whole run; fewer of them where it is narrow."""
     fitting = (layout for layout in _LAYOUTS if _LABEL + _table_width(*layout) <= width)
     heads, quantiles = next(fitting, _LAYOUTS[-1])
@@ -247,7 +246,7 @@ def _cells(times: Times | None, quantiles: tuple[str, ...]) -> str:
     return "".join(f"{span(value):>{_CELL}}" for value in values)
 
 
-def _client(moment: Moment, width: int) -> Iterator[_Row]:
+def _client(moment: Progress, width: int) -> Iterator[_Row]:
     """The self-check; where the client is to blame, in red and in words."""
     client = moment.client
     if client.get("bottleneck"):

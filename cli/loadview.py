@@ -12,7 +12,7 @@ from aimon.cli.loadwords import rate, span
 from aimon.cli.table import money
 
 if TYPE_CHECKING:
-    from aimon.loadtests.feed import Moment
+    from aimon.loadtests.progress import Progress, Times
 
 _EVERY = 5.0  # seconds between lines
 
@@ -29,7 +29,7 @@ class Subject:
 class View(Protocol):
     """Shows a run to somebody."""
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: Progress) -> None:
         """How it goes now."""
 
     def say(self, text: str) -> None:
@@ -54,31 +54,27 @@ class Lines:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._due = -inf
-        self._last = ""
-        self._printed = ""
+        self._last: Progress | None = None
 
-    def show(self, moment: Moment) -> None:
+    def show(self, moment: Progress) -> None:
         """Prints a line, if one is due."""
-        self._last = line(self._subject, moment)
+        self._last = moment
         if moment.elapsed >= self._due:
             self._due = (floor(moment.elapsed / _EVERY) + 1) * _EVERY
-            self._print()
+            self.say(line(self._subject, moment))
 
     def say(self, text: str) -> None:
         """Prints it."""
         print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Prints how it ended, unless that was the last line anyway."""
-        if self._last != self._printed:
-            self._print()
-
-    def _print(self) -> None:
-        self._printed = self._last
-        print(self._last, file=sys.stderr, flush=True)
+        """Prints how it ended."""
+        if self._last is not None:
+            self.say(last_line(self._last))
+            self._last = None
 
 
-def line(subject: Subject, moment: Moment) -> str:
+def line(subject: Subject, moment: Progress) -> str:
     """How it goes on one line. Times are those of the calls that ended in the last seconds."""
     parts = [f"{moment.elapsed:4.0f} s"]
     if moment.phase != subject.profile:
@@ -88,17 +84,34 @@ def line(subject: Subject, moment: Moment) -> str:
     parts.append(f"started {rate(moment.achieved)}")
     if moment.users is not None:
         parts.append(f"users {moment.users}")
-    parts += [f"in flight {moment.in_flight}", f"ok {moment.ok}/{moment.sent}"]
-    parts += [f"{outcome} {count}" for outcome, count in moment.outcomes.items() if outcome != "ok" and count]
-    for name, label in (("latency", ""), ("ttft", "ttft ")):
-        times = moment.now.get(name)
-        if times is not None and times.count:
-            parts += [f"{label}p50 {span(times.p50)}", f"{label}p99 {span(times.p99)}"]
+    parts += [f"in flight {moment.in_flight}", *_calls(moment), *_times(moment.now)]
     if moment.tokens_per_s:
         parts.append(f"tokens {rate(moment.tokens_per_s)}")
-    if moment.cost is not None:
-        parts.append(f"cost {money(moment.cost, moment.currency)}")
-    parts += [f"{row['expr']} {'met' if row['met'] else 'MISSED'}" for row in moment.slo]
+    parts += _worth(moment)
     if moment.client.get("bottleneck"):
         parts.append("THE CLIENT IS THE BOTTLENECK")
     return "  ".join(parts)
+
+
+def last_line(moment: Progress) -> str:
+    """How it was when last heard of, on one line. Times are those of the whole run."""
+    return "  ".join([f"{moment.elapsed:4.0f} s", "ended", *_calls(moment), *_times(moment.overall), *_worth(moment)])
+
+
+def _calls(moment: Progress) -> list[str]:
+    failures = [f"{outcome} {count}" for outcome, count in moment.outcomes.items() if outcome != "ok" and count]
+    return [f"ok {moment.ok}/{moment.sent}", *failures]
+
+
+def _times(times: dict[str, Times]) -> list[str]:
+    parts = []
+    for name, label in (("latency", ""), ("ttft", "ttft ")):
+        if (kind := times.get(name)) is not None and kind.count:
+            parts += [f"{label}p50 {span(kind.p50)}", f"{label}p99 {span(kind.p99)}"]
+    return parts
+
+
+def _worth(moment: Progress) -> list[str]:
+    """What it has cost, and what was achieved for that."""
+    cost = [] if moment.cost is None else [f"cost {money(moment.cost, moment.currency)}"]
+    return cost + [f"{row['expr']} {'met' if row['met'] else 'MISSED'}" for row in moment.slo]

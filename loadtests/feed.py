@@ -9,12 +9,6 @@ import msgspec
 from aimon.loadtests.progress import Progress
 
 
-class Moment(Progress, kw_only=True):
-    """A Progress with the objectives so far: rows as `slo` of report.json has them."""
-
-    slo: list[dict[str, Any]] = msgspec.field(default_factory=list)
-
-
 class Found(msgspec.Struct, kw_only=True):
     """The last record of a run that came to a report: report.json, and the totals of all calls, if asked for."""
 
@@ -27,7 +21,7 @@ def encode(record: Progress | Found) -> bytes:
     return msgspec.json.encode(record) + b"\n"
 
 
-def decode(line: bytes) -> Moment | Found:
+def decode(line: bytes) -> Progress | Found:
     """The record of a line.
 
     Raises:
@@ -36,4 +30,4 @@ def decode(line: bytes) -> Moment | Found:
     fields = msgspec.json.decode(line)
     if isinstance(fields, dict) and "report" in fields:
         return msgspec.convert(fields, Found)
-    return msgspec.convert(fields, Moment)
+    return msgspec.convert(fields, Progress)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon import export, families, pushgateway
+from aimon import families
 from aimon.metrics import Gauges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from aimon.config.endpoint import Endpoint
-    from aimon.loadtests.feed import Moment
+    from aimon.loadtests.progress import Progress
 
 JOB = "aimon-loadtest"
 LASTING = (families.LOADTEST_CAPACITY, families.LOADTEST_LIMIT_REQUESTS, families.LOADTEST_LIMIT_TOKENS)
 """What a search found: it holds until the next search for it, whatever other load tests come in between."""
 
 
-def live(moment: Moment, endpoint: Endpoint, *, run: str, profile: str) -> Gauges:
+def live(moment: Progress, endpoint: Endpoint, *, run: str, profile: str) -> Gauges:
     """A run as it goes, as gauges; what there is none of is left out.
 
     Args:
@@ -56,18 +56,6 @@ def gauges(report: dict[str, Any], endpoint: Endpoint, *, run: str | None = None
         families.LOADTEST_IN_FLIGHT: 0,
     }
     return _gauges(values, report["slo"], endpoint, run or str(int(report["started_at"])), report["profile"])
-
-
-def push(report: dict[str, Any], endpoint: Endpoint, url: str) -> None:
-    """Replaces the endpoint's group of the job.
-
-    Raises:
-        ValueError: that is no address of a Pushgateway.
-        PushError: the gateway could not be reached, or refused.
-    """
-    gateway = pushgateway.Gateway.parse(url)
-    bodies = export.push_bodies(None, gauges(report, endpoint), job=JOB, region=endpoint.region)
-    pushgateway.push(gateway, bodies)
 
 
 def _gauges(

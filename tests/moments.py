@@ -1,4 +1,4 @@
-"""Moments of load tests as their processes tell them, made up."""
+"""Progresss of load tests as their processes tell them, made up."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 from aimon.call import Message, Target
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.loadtests import metering
-from aimon.loadtests.feed import Moment
-from aimon.loadtests.progress import Times
+from aimon.loadtests.progress import Progress, Times
 from aimon.metrics import Totals
 from aimon.outcome import Outcome
 from results import QWEN, a_result
@@ -33,7 +32,7 @@ def times(p50: float, spread: float = 2.0, count: int = 400) -> Times:
     return Times(p50=p50, p95=p50 * spread, p99=p50 * spread**1.5, count=count)
 
 
-def a_moment(**changes: Any) -> Moment:
+def a_moment(**changes: Any) -> Progress:
     """Fifty seconds into two minutes of 40 calls a second, of which a few were refused."""
     fields: dict[str, Any] = {
         "elapsed": 50.0,
@@ -67,7 +66,7 @@ def a_moment(**changes: Any) -> Moment:
         "client": KEEPING_UP,
         "workers": 1,
     }
-    return Moment(**(fields | changes))
+    return Progress(**(fields | changes))
 
 
 def totals(ok: int, refused: int = 0) -> dict[str, Any]:
@@ -79,3 +78,21 @@ def totals(ok: int, refused: int = 0) -> dict[str, Any]:
     for _ in range(refused):
         counted.observe(a_result(Outcome.RATE_LIMITED))
     return metering.dump(counted)
+
+
+def a_report(**changes: Any) -> dict[str, Any]:
+    """What of report.json becomes metrics."""
+    fields: dict[str, Any] = {
+        "profile": "steady",
+        "started_at": 1_795_513_309.8,
+        "rate": {"asked": 40.0, "achieved": 39.9},
+        "client": KEEPING_UP,
+        "capacity": None,
+        "limits": None,
+        "slo": [
+            {"expr": "p99<2s", "value": 1.2, "met": True},
+            {"expr": "error_rate<0.1%", "value": 0.002, "met": False},
+        ],
+        "config": {"concurrency": None},
+    }
+    return fields | changes

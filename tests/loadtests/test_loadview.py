@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from aimon.cli.loadscreen import Picture, Screen
-from aimon.cli.loadview import Lines, Subject, choose, line
+from aimon.cli.loadview import Lines, Subject, choose, last_line, line
 from aimon.cli.loadwords import clock, percent, rate, span
 from aimon.outcome import Outcome
 from moments import TOO_SLOW, a_moment
@@ -163,8 +163,16 @@ def test_lines() -> None:
     )
 
 
+def test_the_last_line_is_of_the_whole_run() -> None:
+    """The last seconds, in which nothing was started any more, say nothing about it."""
+    assert last_line(a_moment(elapsed=120.3, client=TOO_SLOW, asked=0.0, achieved=0.0)) == (
+        " 120 s  ended  ok 1996/2000  rate_limited 3  timeout_ttft 1  "
+        "p50 398 ms  p99 1.30 s  ttft p50 49.8 ms  ttft p99 197 ms  cost 0.52 CNY"
+    )
+
+
 def test_lines_come_every_five_seconds(capsys: pytest.CaptureFixture[str]) -> None:
-    """The first one at once, then as the run passes multiples of five, and the last one in any case."""
+    """The first one at once, then as the run passes multiples of five, and one at the end."""
     lines = Lines(SUBJECT)
     for elapsed in (-1.4, -0.4, 0.6, 1.6, 4.9, 5.9, 6.9, 9.999, 10.0, 17.0, 18.0):
         lines.show(a_moment(elapsed=elapsed))
@@ -172,8 +180,8 @@ def test_lines_come_every_five_seconds(capsys: pytest.CaptureFixture[str]) -> No
     lines.close()
     lines.close()
     printed = capsys.readouterr()
-    assert [text.split("  asked")[0].strip() for text in printed.err.splitlines()] == [
-        *("-1 s", "1 s", "6 s", "10 s", "17 s", "a worker was lost", "18 s")
+    assert [re.split("  asked|  ok", text)[0].strip() for text in printed.err.splitlines()] == [
+        *("-1 s", "1 s", "6 s", "10 s", "17 s", "a worker was lost", "18 s  ended")
     ]
     assert printed.out == ""
 

@@ -19,6 +19,8 @@ from terminal import Terminal, hidden_cursor, screen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aimon.loadtests.progress import Progress
+
 PROGRAM = Path(__file__).parent.parent / "follow_program.py"
 KEY = "sk-recognisable-key-0123456789"
 
@@ -30,7 +32,7 @@ def follow(size: tuple[int, int] = (80, 24), env: dict[str, str] | None = None, 
     return Terminal([sys.executable, PROGRAM, json.dumps(options)], size, surroundings | (env or {}))
 
 
-def tell(terminal: Terminal, records: Iterable[feed.Moment | bytes]) -> None:
+def tell(terminal: Terminal, records: Iterable[Progress | bytes]) -> None:
     """Has the run tell something."""
     assert terminal.process.stdin is not None
     for record in records:
@@ -65,7 +67,7 @@ def test_the_view_comes_and_goes() -> None:
         assert terminal.settings_now() == terminal.settings
     left = [text for text in screen(terminal.output) if text]
     assert left[0] == "worker 2 was lost: its share goes to the others"
-    assert left[1].startswith("   4 s  asked 40.0/s  started 40.1/s  in flight 12  ok 160/160  p50 412 ms")
+    assert left[1].startswith("   4 s  ended  ok 160/160  p50 398 ms")
     assert len(left) == 2
 
 
@@ -80,7 +82,7 @@ def test_ctrl_c_leaves_a_clean_terminal() -> None:
         terminal.wait_for("KeyboardInterrupt")
     assert not hidden_cursor(terminal.output)
     left = screen(terminal.output)
-    assert left[0].startswith("   1 s  asked 40.0/s")
+    assert left[0].startswith("   1 s  ended  ok 1996/2000")
     assert not any("^C" in text for text in left)
     assert left[1] == "Traceback (most recent call last):"  # of the program, which lets it through
 
@@ -104,7 +106,7 @@ def test_lines_have_no_escape_sequences(options: dict[str, Any], env: dict[str, 
     with follow(env=env, **options) as terminal:
         tell(terminal, [a_moment(elapsed=float(second)) for second in range(1, 8)])
         assert end(terminal) == "followed\nleft\n"
-        terminal.wait_for("7 s  asked")
+        terminal.wait_for("7 s  ended")
     assert "\x1b" not in terminal.output
     assert [text[:6] for text in screen(terminal.output)] == ["   1 s", "   5 s", "   7 s", ""]
 
@@ -156,7 +158,7 @@ def test_a_line_that_cannot_be_read_is_said_once() -> None:
         whole = feed.encode(a_moment(elapsed=1.0, client=KEEPING_UP))
         tell(terminal, [b"{}\n", b"nonsense\n", b"\xff\n", whole, whole[:100]])
         assert end(terminal) == "followed\nleft\n"
-        terminal.wait_for("1 s  asked")
+        terminal.wait_for("1 s  ended")
     assert terminal.output.count("bug in aimon") == 1
     assert "what the run tells can't be read: Object missing required field" in terminal.output
 
