@@ -20,6 +20,8 @@ from aimon.dashboards.boards import loadtest
 from aimon.loadtests import feed
 from aimon.metrics import Totals
 from aimon.pushgateway import Gateway, push
+from aimon.simulator.process import SimulatorProcess
+from aimon.simulator.profile import Profile
 from dashboard_files import interpolated
 from moments import ENDPOINT, a_moment, a_report, totals
 from results import QWEN, a_result
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimon.loadtests.progress import Progress
+    from command import Command
     from services import Prometheus, Pushgateway, Servers
 
 REQUESTS = "ai_api_requests_total"
@@ -328,3 +331,21 @@ def test_histograms_go_on_where_their_boundaries_were_others(pushgateway: Pushga
         if sample.labels["status"] == "success"
     }
     assert (buckets["1"], buckets["2"], buckets["+Inf"]) == (0, 4, 4)
+
+
+@pytest.mark.e2e
+def test_what_is_pushed_is_what_the_simulator_did(pushgateway: Pushgateway, run_aimon: Command) -> None:
+    """Two runs of the command, one of them on two processes: every call is counted once, the first and all others."""
+    with SimulatorProcess(Profile(rpm=1200, burst=0.5, ttft=0.02)) as sim:
+        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--push", pushgateway.url]
+        for load in (
+            ["--rate", "40/s", "--duration", "2s"],
+            ["--concurrency", "4", "--requests", "90", "--processes=2"],
+        ):
+            done = run_aimon("loadtest", *where, *load)
+            assert done.returncode == 0, done.stderr
+            truth = dict(sim.truth(wait=10, limit=0).by_outcome)
+            assert truth["rate_limited"] > 0
+            assert calls(pushgateway) == truth
+            assert pushgateway.samples("ai_loadtest_in_flight")[0].value == 0
+    assert len(pushgateway.samples("ai_loadtest_run_info")) == 1
