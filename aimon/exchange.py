@@ -21,18 +21,18 @@ import msgspec
 
 from aimon import classify, limits
 from aimon.checks import Answer
-from aimon.dialects import NOTHING, Delta, ProviderError
+from aimon.frame import TextStream
 from aimon.inflate import InflateError, inflater
 from aimon.outcome import Outcome
 from aimon.redact import Redactor, bounded
 from aimon.result import Arrivals, Connection, Result, Usage
-from aimon.sse import EventStream, EventTooLargeError
+from aimon.sse import EventTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aimon.call import Call
-    from aimon.dialects import Dialect
+    from aimon.dialects import Delta, Dialect, ProviderError
 
 MAX_ANSWER_BYTES = 16 << 20
 MAX_ERROR_BYTES = 64 << 10
@@ -53,8 +53,8 @@ class Exchange:
     __slots__ = (
         "_answered", "_body", "_bytes", "_clean_end", "_connected_at", "_delta_model", "_dialect", "_done",
         "_end", "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at",
-        "_inflate", "_last_token", "_provider_error", "_read", "_redactor", "_refusal", "_response_id", "_sse",
-        "_started_at", "_status", "_streaming", "_text", "_text_chars", "_usage", "call", "chunks", "complete",
+        "_inflate", "_last_token", "_provider_error", "_redactor", "_refusal", "_response_id", "_started_at",
+        "_status", "_stream", "_streaming", "_text", "_text_chars", "_usage", "call", "chunks", "complete",
         "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
     )  # fmt: skip
 
@@ -79,7 +79,6 @@ class Exchange:
         self.gaps: list[float] = []
         self.chunks = 0
         self._dialect = dialect
-        self._read = dialect.read
         self._redactor = redactor
         self._started_at = started_at
         self._connected_at: float | None = None
@@ -92,7 +91,7 @@ class Exchange:
         self._headers: Mapping[str, str] = _NO_HEADERS
         self._streaming = call.stream and dialect.streams
         self._inflate: Callable[[bytes], bytes] | None = None
-        self._sse: EventStream | None = None
+        self._stream: TextStream | None = None
         self._body = bytearray()
         self._bytes = 0
         self._text: list[str] = []
@@ -130,7 +129,7 @@ class Exchange:
         if "html" in content_type:
             self._stop(Outcome.MALFORMED, f"an HTML page instead of an answer ({content_type})", t)
         elif self._streaming and "json" not in content_type:
-            self._sse = EventStream()
+            self._stream = TextStream(self._dialect.read)
 
     def feed(self, chunk: bytes, t: float) -> None:
         """The next bytes of the body, which arrived at `t`."""
@@ -143,8 +142,8 @@ class Exchange:
                 self._stop(Outcome.MALFORMED, str(error), t)
                 return
         self._bytes += len(chunk)
-        sse = self._sse
-        if sse is None:
+        stream = self._stream
+        if stream is None:
             self._feed_body(chunk, t)
             return
         if self._bytes > MAX_ANSWER_BYTES:
@@ -153,11 +152,11 @@ class Exchange:
         if self._bytes <= 512:
             self._body += chunk  # the beginning, to show what came if it is no event stream
         try:
-            for data in sse.feed(chunk):
-                if data:  # an empty event says nothing in any dialect; some proxies keep alive with it
-                    delta = self._read(data)
-                    if delta is not NOTHING:
-                        self._take(delta, t)
+            for said in stream.feed(chunk):
+                if isinstance(said, list):
+                    self._show(said, t)
+                else:
+                    self._take(said, t)
         except (msgspec.MsgspecError, UnicodeDecodeError, EventTooLargeError, RecursionError) as error:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
@@ -168,7 +167,7 @@ class Exchange:
         self._end = t
         self._clean_end = True
         self.complete = True
-        if self._succeeded() and self._sse is None:
+        if self._succeeded() and self._stream is None:
             self._read_body(t)
 
     def fail(self, outcome: Outcome, error: str, t: float) -> None:
@@ -195,17 +194,24 @@ class Exchange:
 
     # How events add up
 
+    def _show(self, texts: list[str], t: float) -> None:
+        """Visible text that arrived at once."""
+        if self._first_token is None:
+            self._first_token = t
+        else:
+            self.gaps.append(t - self._last_token)  # type: ignore[operator]  # set with the first token
+        self._last_token = t
+        count = len(texts)
+        self.chunks += count
+        if count > 1:
+            self.gaps += [0.0] * (count - 1)
+        if self._text_chars < MAX_TEXT_CHARS:
+            self._text += texts
+            self._text_chars += len(texts[0]) if count == 1 else sum(map(len, texts))
+
     def _take(self, delta: Delta, t: float) -> None:
         if delta.text:
-            if self._first_token is None:
-                self._first_token = t
-            else:
-                self.gaps.append(t - self._last_token)  # type: ignore[operator]  # set with the first token
-            self._last_token = t
-            self.chunks += 1
-            if self._text_chars < MAX_TEXT_CHARS:
-                self._text.append(delta.text)
-                self._text_chars += len(delta.text)
+            self._show([delta.text], t)
         elif delta.reasoning and self._first_reasoning is None:
             self._first_reasoning = t
         if delta.refusal:
@@ -268,8 +274,8 @@ class Exchange:
             raise RuntimeError("the exchange has not ended: call close() or fail() first")
         text = "".join(self._text)
         outcome, error, code, answer_ok = self._judge(text)
-        call, target = self.call, self.call.target
-        measured, retry_after = limits.read(self._headers, self._started_at + self._end - self.started)
+        call, target, started = self.call, self.call.target, self.started
+        measured, retry_after = limits.read(self._headers, self._started_at + self._end - started)
         if retry_after is None and self._provider_error is not None:
             retry_after = self._provider_error.retry_after
         return Result(
@@ -282,16 +288,16 @@ class Exchange:
             canary=call.canary,
             response_model=self._delta_model,
             started_at=self._started_at,
-            scheduled=min(0.0, self.scheduled - self.started),
-            dns=self._offset(self.dns),
-            connect=self._offset(self.connect),
-            tls=self._offset(self.tls),
-            request_sent=self._offset(self.request_sent),
-            headers=self._offset(self._headers_at),
-            first_reasoning=self._offset(self._first_reasoning),
-            first_token=self._offset(self._first_token),
-            last_token=self._offset(self._last_token),
-            end=self._end - self.started,
+            scheduled=min(0.0, self.scheduled - started),
+            dns=None if self.dns is None else self.dns - started,
+            connect=None if self.connect is None else self.connect - started,
+            tls=None if self.tls is None else self.tls - started,
+            request_sent=None if self.request_sent is None else self.request_sent - started,
+            headers=None if self._headers_at is None else self._headers_at - started,
+            first_reasoning=None if self._first_reasoning is None else self._first_reasoning - started,
+            first_token=None if self._first_token is None else self._first_token - started,
+            last_token=None if self._last_token is None else self._last_token - started,
+            end=self._end - started,
             outcome=outcome,
             status_code=self._status,
             error=error,
@@ -328,7 +334,7 @@ class Exchange:
 
     def _truncation(self) -> tuple[Outcome, str] | None:
         """Whether a stream that ended cleanly for HTTP ended too early for its dialect."""
-        if self._sse is None or self._done or (self._dialect.finish_ends and self._finish is not None):
+        if self._stream is None or self._done or (self._dialect.finish_ends and self._finish is not None):
             return None
         if self._bytes and not self.chunks and self._first_reasoning is None and b"data:" not in self._body:
             start = bytes(self._body[:80]).decode(errors="replace")
@@ -351,7 +357,7 @@ class Exchange:
         answer = Answer(
             text=text,
             latency=self._end - self.started,  # type: ignore[operator]  # result() has checked it
-            ttft=self._offset(self._first_token),
+            ttft=None if self._first_token is None else self._first_token - self.started,
             output_tokens=self._usage.output,
         )
         for check in self.call.checks:
@@ -359,9 +365,6 @@ class Exchange:
                 wrong = Outcome.MAX_TOKENS_HIT if cut else Outcome.ANSWER_MISMATCH
                 return wrong, self._say(reason), None, False
         return Outcome.OK, None, None, True
-
-    def _offset(self, mark: float | None) -> float | None:
-        return None if mark is None else mark - self.started
 
     def _request_id(self) -> str | None:
         for name in _REQUEST_ID_HEADERS:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from aimon.result import Limits
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # The longest window any provider resets by is a month.
 MAX_SECONDS = 32 * 86400.0
 MAX_COUNT = 10**15
+_SAFE_DIGITS = 15
 MAX_VALUE_CHARS = 64
 MAX_DRAFT_CHARS = 1024
 
@@ -60,6 +62,9 @@ class _Limit(NamedTuple):
     def share(self) -> float:
         """What is left of it, from 0 to 1; 1 where that is not known."""
         return 1.0 if self.limit is None or self.remaining is None else self.remaining / self.limit
+
+
+_NO_LIMIT = _Limit()
 
 
 def _x(what: str) -> _Headers:
@@ -97,9 +102,9 @@ _TOKENS = (
 _DRAFT = "ratelimit"
 _DRAFT_POLICY = "ratelimit-policy"
 
-_TOKEN_NAMES = frozenset(name for row in _TOKENS for headers in row for name in headers if name)
-_NAMES = frozenset(name for row in _REQUESTS for headers in row for name in headers if name) | _TOKEN_NAMES
-_NAMES |= {_DRAFT, "retry-after", "retry-after-ms"}
+_NAMES = frozenset(name for row in (*_REQUESTS, *_TOKENS) for headers in row for name in headers if name)
+_RETRY_NAMES = frozenset(("retry-after", "retry-after-ms"))
+_NAMES |= {_DRAFT, *_RETRY_NAMES}
 
 
 def read(headers: Mapping[str, str], now: float) -> tuple[Limits | None, float | None]:
@@ -115,24 +120,41 @@ def read(headers: Mapping[str, str], now: float) -> tuple[Limits | None, float |
     Returns:
         The limits, None where the headers name none; and `retry-after` in seconds, None where it is absent.
     """
-    if _NAMES.isdisjoint(headers):
+    present = _present(tuple(headers))
+    if present is None:
         return None, None
-    requests = _first(_REQUESTS, headers, now) or _read_draft(headers, now)
-    tokens = None if _TOKEN_NAMES.isdisjoint(headers) else _first(_TOKENS, headers, now)
-    limits = Limits(*(requests or _Limit()), *(tokens or _Limit())) if requests or tokens else None
-    return limits, _retry_after(headers, now)
+    requests = _first(present.requests, headers, now) or _read_draft(headers, now)
+    tokens = _first(present.tokens, headers, now)
+    limits = Limits(*(requests or _NO_LIMIT), *(tokens or _NO_LIMIT)) if requests or tokens else None
+    return limits, _retry_after(headers, now) if present.retry_after else None
+
+
+class _Present(NamedTuple):
+    """The part of the tables that a response has headers for."""
+
+    requests: tuple[tuple[_Headers, ...], ...]
+    tokens: tuple[tuple[_Headers, ...], ...]
+    retry_after: bool
+
+
+@lru_cache(maxsize=256)
+def _present(names: tuple[str, ...]) -> _Present | None:
+    """None where there is nothing to read. A server's answers have the same headers, call after call."""
+    if _NAMES.isdisjoint(names):
+        return None
+    return _Present(_rows(_REQUESTS, names), _rows(_TOKENS, names), not _RETRY_NAMES.isdisjoint(names))
+
+
+def _rows(table: tuple[tuple[_Headers, ...], ...], names: tuple[str, ...]) -> tuple[tuple[_Headers, ...], ...]:
+    rows = (tuple(headers for headers in row if not set(headers).isdisjoint(names)) for row in table)
+    return tuple(row for row in rows if row)
 
 
 def _first(rows: tuple[tuple[_Headers, ...], ...], headers: Mapping[str, str], now: float) -> _Limit | None:
     for row in rows:
-        said = [
-            limit
-            for names in row
-            if (names.limit in headers or names.remaining in headers or names.reset in headers)
-            and (limit := _read(names, headers, now)) is not None
-        ]
+        said = [limit for names in row if (limit := _read(names, headers, now)) is not None]
         if said:
-            return min(said, key=lambda limit: limit.share)
+            return said[0] if len(said) == 1 else min(said, key=lambda limit: limit.share)
     return None
 
 
@@ -201,6 +223,8 @@ def _number(text: str | None) -> float | None:
 
 
 def _count(text: str | None) -> int | None:
+    if text is not None and len(text) <= _SAFE_DIGITS and text.isdecimal():
+        return int(text)
     number = _number(text)
     if number is None and text is not None and "," in text:
         # Early revisions of the IETF draft append the policy: "100, 100;w=60".

@@ -52,7 +52,11 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
 
 class Connection(msgspec.Struct, frozen=True, gc=False):
-    """What the connection was. `cold`: made for this call. `stamped`: arrivals carry the kernel's time."""
+    """What the connection was.
+
+    `cold`: made for this call. `stamped`: arrivals carry the kernel's time. `resent`: made because the server had
+    closed a kept one before it can have seen anything of the request, which was then sent again.
+    """
 
     cold: bool = True
     http_version: str | None = None
@@ -60,6 +64,7 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
     certificate_expiry: float | None = None  # unix time
     address: str | None = None
     stamped: bool = False
+    resent: bool = False
 
 
 GAP_BASE = 1e-6

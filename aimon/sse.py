@@ -18,11 +18,16 @@ class EventTooLargeError(ValueError):
 
 
 class EventStream:
-    """The decoder of one stream. Chunks may be cut anywhere, inside a character or a CRLF included."""
+    """The decoder of one stream. Chunks may be cut anywhere, inside a character or a CRLF included.
 
-    __slots__ = ("_after_cr", "_at_start", "_tail")
+    Attributes:
+        between: the next byte begins an event, so that whole events may be left out of what is fed.
+    """
+
+    __slots__ = ("_after_cr", "_at_start", "_tail", "between")
 
     def __init__(self) -> None:
+        self.between = False
         self._tail = b""
         self._at_start = True
         self._after_cr = False
@@ -33,6 +38,11 @@ class EventStream:
         Raises:
             EventTooLargeError: an event is larger than MAX_EVENT_BYTES.
         """
+        if self.between and chunk.endswith(b"\n\n") and (events := _plain_events(chunk)) is not None:
+            return events
+        if not chunk:
+            return []
+        self.between = False
         if self._after_cr or b"\r" in chunk:
             chunk = self._unify_line_ends(chunk)
         searched = len(self._tail)
@@ -46,26 +56,22 @@ class EventStream:
             self._at_start = False
 
         # An event ends at an empty line. The pair of LFs may straddle the old tail by one byte.
-        end = buffer.rfind(b"\n\n", max(0, searched - 1))
-        if end < 0:
+        end = buffer.rfind(b"\n\n", max(0, searched - 1)) + 2
+        if end < 2:
             if len(buffer) > MAX_EVENT_BYTES:
                 raise EventTooLargeError(f"an event of more than {MAX_EVENT_BYTES} bytes")
             self._tail = buffer
             return []
-        self._tail = buffer[end + 2 :]
-
-        # Nearly every event of every provider is one line that starts with "data: ". Where there are no other
-        # line ends than those between such events, one split is all there is to do.
-        if buffer.startswith(b"data: "):
-            events = buffer[6:end].split(b"\n\ndata: ")
-            if buffer.count(b"\n", 0, end) == 2 * (len(events) - 1):
-                return events
-        blocks = buffer[:end].split(b"\n\n")
+        self._tail = buffer[end:]
+        # After a CR an LF may come that belongs to it.
+        self.between = not self._tail and not self._after_cr
+        whole = buffer[:end]
+        if (events := _plain_events(whole)) is not None:
+            return events
+        blocks = whole[:-2].split(b"\n\n")
         return [data for block in blocks if (data := _data_of(block)) is not None]
 
     def _unify_line_ends(self, chunk: bytes) -> bytes:
-        if not chunk:
-            return chunk
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
             if not chunk:
@@ -73,6 +79,17 @@ class EventStream:
                 return chunk
         self._after_cr = chunk.endswith(b"\r")
         return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+def _plain_events(whole: bytes) -> list[bytes] | None:
+    """The data of events that are a line each, as nearly every event of every provider is; None if they are not.
+
+    Where there are no other line ends than those between such events, one split is all there is to do.
+    """
+    if not whole.startswith(b"data: ") or b"\r" in whole:
+        return None
+    events = whole[6:-2].split(b"\n\ndata: ")
+    return events if whole.count(b"\n") == 2 * len(events) else None
 
 
 def _data_of(block: bytes) -> bytes | None:

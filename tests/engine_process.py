@@ -20,6 +20,7 @@ class Report(msgspec.Struct, kw_only=True):
     """What came of a plan: the program's own Report, without its imports."""
 
     results: list[Result]
+    gaps: list[list[float]]
     dialled: int
     resent: int
     retried: int

@@ -49,6 +49,7 @@ class Report(msgspec.Struct, kw_only=True):
     """What came of it; `users` of the Plan that were killed have no Result."""
 
     results: list[Result]
+    gaps: list[list[float]]
     dialled: int
     resent: int
     retried: int
@@ -85,10 +86,13 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (plan.files, plan.files))
     results: list[Result] = []
+    gaps: list[list[float]] = []
 
     def work() -> None:
         for _ in range(plan.calls):
-            results.extend(client.attempts(call))
+            for result in client.attempts(call):
+                results.append(result)
+                gaps.append(client.gaps)
             gevent.sleep(plan.pause)
 
     users = [gevent.spawn(work) for _ in range(plan.users)]
@@ -106,7 +110,12 @@ def main() -> None:
     in_flight = client.in_flight
     client.close()
     report = Report(
-        results=results, dialled=client.dialled, resent=client.resent, retried=client.retried, in_flight=in_flight
+        results=results,
+        gaps=gaps,
+        dialled=client.dialled,
+        resent=client.resent,
+        retried=client.retried,
+        in_flight=in_flight,
     )
     sys.stdout.buffer.write(msgspec.json.encode(report))
 

@@ -75,6 +75,7 @@ class _Chunk(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder(_Chunk).decode
 _EMPTY = _Message()
+_NO_DETAILS = _Details()
 
 
 def encode(call: Call) -> Request:
@@ -82,7 +83,7 @@ def encode(call: Call) -> Request:
     quirks = call.target.quirks
     body: dict[str, Any] = {
         "model": call.target.model,
-        "messages": [{"role": message.role, "content": message.content} for message in call.messages],
+        "messages": call.messages,
         quirks.max_tokens_field: call.max_tokens,
         "stream": call.stream,
     }
@@ -90,7 +91,9 @@ def encode(call: Call) -> Request:
         body["stream_options"] = {"include_usage": True}
     if call.temperature is not None:
         body["temperature"] = call.temperature
-    return request.post(call, "/chat/completions", body | reasoning.fields(call))
+    if call.reasoning is not None:
+        body |= reasoning.fields(call)
+    return request.post(call, "/chat/completions", body)
 
 
 def read(data: bytes) -> Delta:
@@ -167,7 +170,7 @@ def _thinking(part: _Part) -> str:
 
 
 def _joined(parts: list[_Part] | None) -> str:
-    return "".join(part.text or part.summary or "" for part in parts or ())
+    return "".join(part.text or part.summary or "" for part in parts) if parts else ""
 
 
 def _choice_error(choice: _Choice) -> ProviderError | None:
@@ -180,22 +183,19 @@ def _choice_error(choice: _Choice) -> ProviderError | None:
 def _usage(usage: _Usage) -> Usage:
     prompt = usage.prompt_tokens
     completion = usage.completion_tokens
-    prompt_details = usage.prompt_tokens_details or _Details()
-    thought = (usage.completion_tokens_details or _Details()).reasoning_tokens
+    prompt_details = usage.prompt_tokens_details or _NO_DETAILS
+    thought = (usage.completion_tokens_details or _NO_DETAILS).reasoning_tokens
     if prompt is not None and completion is not None and usage.total_tokens is not None:
         # xAI and Gemini count reasoning in the total but beside the completion; it is output all the same.
         beside = usage.total_tokens - prompt - completion
         if beside > 0:
             completion += beside
             thought = max(thought or 0, beside)
-    cached = next(
-        (
-            count
-            for count in (prompt_details.cached_tokens, usage.prompt_cache_hit_tokens, usage.cached_tokens)
-            if count is not None
-        ),
-        None,
-    )
+    cached = prompt_details.cached_tokens
+    if cached is None:
+        cached = usage.prompt_cache_hit_tokens
+    if cached is None:
+        cached = usage.cached_tokens
     return Usage(prompt, completion, cached, thought, "reported")
 
 

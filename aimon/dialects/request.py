@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -20,6 +20,20 @@ USER_AGENT = f"aimon/{__version__}"
 
 # RFC 9110 §5.5, less obs-text: what a header field may hold.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Start(NamedTuple):
+    """What all requests to one path of a target have in common."""
+
+    target: Target  # kept, so that its id is nobody else's
+    url: str
+    headers: tuple[tuple[str, str], ...]
+
+
+_MAX_STARTS = 256
+_starts: dict[tuple[int, str, bool], _Start] = {}
 
 
 def post(
@@ -38,18 +52,27 @@ def post(
         path: of the operation, beginning with a slash.
         body: without the target's extra fields.
         stream: whether an event stream is expected; as the call says by default.
-        headers: that the dialect wants.
-        query: that the dialect wants.
+        headers: that the dialect wants, the same for every call to this path.
+        query: that the dialect wants, likewise.
 
     Raises:
         ValueError: the key or a header has characters that no header can carry.
     """
     target = call.target
-    stream = call.stream if stream is None else stream
-    accept = "text/event-stream" if stream else "application/json"
-    own = {"Content-Type": "application/json", "Accept": accept, **(headers or {})}
-    content = msgspec.json.encode({**body, **target.quirks.extra_body})
-    return Request("POST", _url(target, path, query), _headers(target, own), content)
+    streamed = call.stream if stream is None else stream
+    extra = target.quirks.extra_body
+    content = _encode({**body, **extra} if extra else body)
+    # Dialects give what is constant, so that the same path stands for the same headers and query.
+    key = (id(target), path, streamed)
+    start = _starts.get(key)
+    if start is None or start.target is not target:
+        accept = "text/event-stream" if streamed else "application/json"
+        own = {"Content-Type": "application/json", "Accept": accept, **(headers or {})}
+        start = _Start(target, _url(target, path, query), _headers(target, own))
+        if len(_starts) >= _MAX_STARTS:
+            _starts.clear()
+        _starts[key] = start
+    return Request("POST", start.url, start.headers, content)
 
 
 def get(call: Call, path: str) -> Request:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aimon.dialects import Dialect
     from aimon.loadtests.engine.connection import Connection
     from aimon.loadtests.engine.wire import Route
+    from aimon.result import Connection as Record
     from aimon.result import Result
     from aimon.secret import Secret
 
@@ -57,6 +58,8 @@ class Client:
         honour_retry_after: how often `attempts` repeats a call that was told when to come back; never by default.
 
     Attributes:
+        gaps: seconds between the arrivals of text in the call that ended last, which its Result has in buckets only.
+            They are the caller's who has just got the Result, until it waits for something.
         in_flight: calls that are going on.
         dialled: connections made.
         resent: requests sent again because a kept connection had been closed before anybody can have seen them.
@@ -75,6 +78,7 @@ class Client:
         keepalive: float = 60.0,
         honour_retry_after: int = 0,
     ) -> None:
+        self.gaps: list[float] = []
         self.in_flight = self.dialled = self.resent = self.retried = 0
         self._cold = cold
         self._keepalive = keepalive
@@ -114,7 +118,7 @@ class Client:
         )
         if problem is not None:
             exchange.fail(Outcome.PROBER_ERROR, problem, monotonic())
-            return exchange.result()
+            return self._result(exchange)
         self.in_flight += 1
         try:
             return self._perform(exchange, plan, data)
@@ -155,22 +159,27 @@ class Client:
 
     def _perform(self, exchange: Exchange, plan: _Plan, request: bytes) -> Result:
         connection = None if self._cold else self._kept(plan.idle)
-        cold = connection is None
+        cold, resent = connection is None, False
         try:
             if connection is not None:
                 try:
                     self._run(connection, exchange, request)
                 except UnheardError:
                     self.resent += 1
-                    cold = True
+                    cold = resent = True
             if cold:
                 connection = self._dial(plan, exchange)
                 self._run(connection, exchange, request)
         except DialError as error:
             exchange.fail(error.outcome, str(error), monotonic())
-            return exchange.result()
+            return self._result(exchange)
         assert connection is not None  # noqa: S101 - one of the two branches made it
-        return exchange.result(connection=connection.record(cold=cold), self_lag=connection.lag)
+        return self._result(exchange, connection.record(cold=cold, resent=resent), connection.lag)
+
+    def _result(self, exchange: Exchange, connection: Record | None = None, lag: float | None = None) -> Result:
+        # The other greenlets have no turn between this and the return to the caller.
+        self.gaps = exchange.gaps
+        return exchange.result(connection=connection, self_lag=lag)
 
     def _run(self, connection: Connection, exchange: Exchange, request: bytes) -> None:
         self._busy.add(connection)

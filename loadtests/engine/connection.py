@@ -147,10 +147,11 @@ class Connection:
             raise UnheardError
         self._used = True
 
-    def record(self, *, cold: bool) -> Record:
+    def record(self, *, cold: bool, resent: bool) -> Record:
         """What the connection was for the call that has just ended."""
         address, tls_version, certificate_expiry = self._peer
-        return Record(cold, self._response.http_version, tls_version, certificate_expiry, address, self._stamped)
+        version = self._response.http_version
+        return Record(cold, version, tls_version, certificate_expiry, address, self._stamped, resent)
 
     def interrupt(self, why: str) -> None:
         """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ERROR = 0.005
 UNIT = 1e-6
@@ -47,6 +47,16 @@ class Histogram:
             ValueError: when the values are folded, if one was negative, infinite or not a number.
         """
         self._buffer.append(value)
+        if len(self._buffer) >= _BUFFER:
+            self._fold()
+
+    def record_all(self, values: Iterable[float]) -> None:
+        """Counts several values.
+
+        Raises:
+            ValueError: as `record`.
+        """
+        self._buffer.extend(values)
         if len(self._buffer) >= _BUFFER:
             self._fold()
 

@@ -61,42 +61,44 @@ class Tally:
         Args:
             result: the call.
             began: unix time at which the run began.
-            gaps: between its arrivals, in seconds; without them they are taken from `result.arrivals`, whose
-                buckets make a gap's quantile good to 2.2 %.
+            gaps: between its arrivals, in seconds (`Client.gaps`); without them they are taken from
+                `result.arrivals`, whose buckets make a gap's quantile good to 2.2 %.
         """
         self.outcomes[result.outcome.value] += 1
-        self.series["start_lateness"].record(max(0.0, -result.scheduled))
+        series, counts, usage = self.series, self.counts, result.usage
+        series["start_lateness"].record(max(0.0, -result.scheduled))
         if result.self_lag is not None:
-            self.series["lag"].record(max(0.0, result.self_lag))
-        tokens = result.usage.output or 0
-        self.counts["input_tokens"] += result.usage.input or 0
-        self.counts["output_tokens"] += tokens
+            series["lag"].record(max(0.0, result.self_lag))
+        tokens = usage.output or 0
+        counts["input_tokens"] += usage.input or 0
+        counts["output_tokens"] += tokens
         if result.cost is not None:
             self.cost += result.cost
             self.currency = result.currency
-        self._second(result.started_at - began)["sent"] += 1
-        ended = self._second(result.started_at - began + result.end)
+        offset = result.started_at - began
+        self._second(offset)["sent"] += 1
+        ended = self._second(offset + result.end)
         ended["ended"] += 1
         ended["output_tokens"] += tokens
         if result.outcome is Outcome.OK:
             ended["ok"] += 1
-            self.counts["unpriced"] += result.cost is None
-            self._succeeded(result, gaps)
+            counts["unpriced"] += result.cost is None
+            counts["good"] += self._good(result)
+            self._time(result, gaps)
 
-    def _succeeded(self, result: Result, gaps: Iterable[float] | None) -> None:
-        self.counts["good"] += self._good(result)
-        self.series["latency"].record(result.latency)
-        self.series["latency_from_schedule"].record(result.latency_from_schedule)
-        for name, value in (("ttft", result.ttft), ("tpot", result.tpot)):
-            if value is not None:
-                self.series[name].record(value)
-        itl = self.series["itl"]
+    def _time(self, result: Result, gaps: Iterable[float] | None) -> None:
+        series = self.series
+        series["latency"].record(result.end)
+        series["latency_from_schedule"].record(result.latency_from_schedule)
+        if result.first_token is not None:
+            series["ttft"].record(result.first_token)
+        if (tpot := result.tpot) is not None:
+            series["tpot"].record(tpot)
         if gaps is not None:
-            for gap in gaps:
-                itl.record(gap)
+            series["itl"].record_all(gaps)
         elif (arrivals := result.arrivals) is not None:
             middles = {_middle(i): count for i, count in arrivals.buckets.items()}
-            itl.record_many(middles, total=arrivals.sum, largest=arrivals.max)
+            series["itl"].record_many(middles, total=arrivals.sum, largest=arrivals.max)
 
     def merge(self, other: Tally) -> None:
         """Adds another's calls.

@@ -38,6 +38,7 @@ def test_a_connection_closed_just_before_it_is_used() -> None:
         report = perform(url(peer), calls=3, race=True)
     assert (report.outcomes, report.dialled, report.resent) == (["ok"] * 3, 3, 2)
     assert [result.connection and result.connection.cold for result in report.results] == [True] * 3
+    assert [result.connection and result.connection.resent for result in report.results] == [False, True, True]
 
 
 def test_a_request_that_was_received_is_not_sent_again() -> None:

@@ -16,7 +16,7 @@ from aimon.config.endpoint import Transport
 from aimon.probes import transport
 from aimon.result import Result, Source
 from aimon.secret import Secret
-from chat_wire import STREAM_HEAD, chunk, counted, event, read_request
+from chat_wire import STREAM_HEAD, chunk, counted, event, read_request, streamed
 from engine_process import perform
 from peers import Peer
 
@@ -109,3 +109,19 @@ def test_faults(answer: bytes) -> None:
     """What breaks is broken in the same way for both."""
     prober, engine = both([answer], "openai-chat", stream=True)
     assert seen(engine) == seen(prober)
+
+
+def test_gaps_are_those_of_the_call() -> None:
+    """The client hands out every gap that the Result has in buckets, call by call."""
+
+    def serve(connection: socket.socket) -> None:
+        while read_request(connection)[0]:
+            connection.sendall(streamed(*("word " for _ in range(5))))
+
+    with Peer(serve) as peer:
+        report = perform(f"http://127.0.0.1:{peer.port}/v1", calls=3)
+    assert report.outcomes == ["ok"] * 3
+    for result, gaps in zip(report.results, report.gaps, strict=True):
+        assert result.arrivals is not None
+        assert (len(gaps), result.arrivals.count) == (4, 4)
+        assert sum(gaps) == pytest.approx(result.arrivals.sum)
