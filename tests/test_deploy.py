@@ -124,8 +124,10 @@ def test_compose_keeps_what_must_be_kept() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "deploy").rglob("aimon*.yaml")), ids=lambda path: path.name)
 def test_configurations_are_valid(path: Path) -> None:
-    """Each aimon.yaml is read without a problem."""
-    assert load(path).endpoints
+    """Each aimon.yaml is read without a problem, and knows what a call costs: there are budgets and boards of cost."""
+    endpoints = load(path).endpoints
+    assert endpoints
+    assert all(endpoint.prices is not None for endpoint in endpoints)
 
 
 def test_the_datasource_is_the_prometheus_of_the_stack() -> None:

@@ -57,7 +57,7 @@ def test_master_and_workers_do_one_load_test(run_aimon: Command, tmp_path: Path,
             (tmp_path / f"{role}.yaml").write_text(json.dumps(document))
 
         def start(manifest: str) -> subprocess.Popen[str]:
-            command = [AIMON, *_arguments(manifest, changed | {"--config": manifest})]
+            command = [str(AIMON), *_arguments(manifest, changed | {"--config": manifest})]
             env = run_aimon.env | {key: "sk-cluster"}
             process = subprocess.Popen(
                 command, cwd=tmp_path, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
