@@ -49,6 +49,7 @@ Slo = Annotated[list[str] | None, typer.Option(help="What must hold, such as 'p9
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")]
 Push = Annotated[str | None, typer.Option(help="Push metrics to this Pushgateway, during the run and at its end.")]
 Listen = Annotated[str | None, typer.Option(help="Serve /metrics while it runs, such as 127.0.0.1:9464.")]
+NoAuth = Annotated[bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")]
 Out = Annotated[Path | None, typer.Option(help="Write report.html, .json and .md to this folder.")]
 Results = Annotated[bool, typer.Option("--results", help="Write every call to results.jsonl.gz in --out, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="report.json on stdout.")]

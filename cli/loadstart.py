@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 
 
-def start(job: Job, endpoint: Endpoint, *, listen: str | None, plain: bool, quiet: bool) -> int:
+def start(job: Job, endpoint: Endpoint, *, listen: str | None, no_auth: bool, plain: bool, quiet: bool) -> int:
     """Runs a job that has a plan, with a view of it; returns its exit code.
 
     Raises:
@@ -38,12 +38,14 @@ def start(job: Job, endpoint: Endpoint, *, listen: str | None, plain: bool, quie
         plain=plain,
         listen=listen,
         push=plan.push,
+        no_auth=no_auth,
         max_cost=plan.max_cost,
     )
     with live:
         code, out = _follow(job, live)
-    sys.stdout.buffer.write(out)
-    sys.stdout.buffer.flush()
+        # Before the last push, which a gateway that is down holds up.
+        sys.stdout.buffer.write(out)
+        sys.stdout.buffer.flush()
     if live.push_problem is None:
         return code
     print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)

@@ -42,6 +42,7 @@ def loadtest(  # one for each option
     dry_run: o.DryRun = False,
     push: o.Push = None,
     listen: o.Listen = None,
+    no_auth: o.NoAuth = False,
     out: o.Out = None,
     results: o.Results = False,
     as_json: o.AsJson = False,
@@ -121,7 +122,7 @@ def loadtest(  # one for each option
     job = loadjob.job(plan, where, written.get("processes"))
     from aimon.cli.loadstart import start  # noqa: PLC0415
 
-    return start(job, selection.endpoints[0], listen=listen, plain=plain, quiet=quiet)
+    return start(job, selection.endpoints[0], listen=listen, no_auth=no_auth, plain=plain, quiet=quiet)
 
 
 def _check_installed() -> None:

@@ -24,6 +24,8 @@ class Channel:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._rest = b""
+        # The reader waits for the last holder of this end, which no worker process should be.
+        os.set_inheritable(descriptor, False)
         gevent.os.make_nonblocking(descriptor)
 
     def __enter__(self) -> Self:

@@ -21,8 +21,8 @@ class Crew(Protocol):
     lead: float
 
     @property
-    def size(self) -> int:
-        """How many are at work."""
+    def workers(self) -> frozenset[str]:
+        """The names of those that are there."""
 
     def first(self) -> tuple[Result, str | None]:
         """Makes the first call of the run, and says why there should be no more; None for more."""
@@ -50,7 +50,7 @@ class Alone:
     """The worker of this very process."""
 
     lead = 0.0
-    size = 1
+    workers = frozenset({""})
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

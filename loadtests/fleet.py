@@ -121,11 +121,11 @@ class Fleet:
         """
         self._gone = gone
         ends = monotonic() + seconds
-        while self.size < self._expected:
+        while len(self.workers) < self._expected:
             if gone():
                 raise FleetError("a worker's process ended before the run began; what it said is printed above")
             if monotonic() >= ends:
-                raise FleetError(f"{self.size} of {self._expected} workers came within {seconds:g} s")
+                raise FleetError(f"{len(self.workers)} of {self._expected} workers came within {seconds:g} s")
             self._pause(_LOOK)
             self._look()
             if self._problem is not None:
@@ -134,9 +134,9 @@ class Fleet:
     # As a Crew
 
     @property
-    def size(self) -> int:
-        """See Crew."""
-        return sum(member.ready for member in self._members.values())
+    def workers(self) -> frozenset[str]:
+        """See Crew: those that are ready."""
+        return frozenset(member.name for member in self._members.values() if member.ready)
 
     def first(self) -> tuple[Result, str | None]:
         """See Crew: one of the workers makes it.
@@ -208,8 +208,8 @@ class Fleet:
         for member in lost:
             del self._members[member.id]
             self._lost_spending += member.spent
-            self._notes.append(f"{member.name} was lost, {self.size} left")
-        if self._going_on and self.size and (lost or came):
+            self._notes.append(f"{member.name} was lost, {len(self.workers)} left")
+        if self._going_on and self.workers and (lost or came):
             if self._order.number and came:
                 self._notes += [f"{member.name} joined the run" for member in came]
             unissued = None if self._order.requests is None else sum(member.quota - member.started for member in lost)

@@ -52,6 +52,9 @@ class Outlook:
         """Another order begins."""
         self._order = order
         self._started = {}
+        if order.number > 1:
+            # What the last rate showed says nothing about this one.
+            self._recent.clear()
 
     def take(self, worker: str, report: Report) -> None:
         """Takes a worker's report into account."""
@@ -62,16 +65,15 @@ class Outlook:
         if report.wall > 0 and report.cpu * self._wall >= self._cpu * report.wall:
             self._cpu, self._wall = report.cpu, report.wall
 
-    def forget(self, worker: str) -> None:
-        """A worker is gone, and what was under way at it."""
-        self._in_flight.pop(worker, None)
-
-    def look(self, run: Run, now: float, notes: list[str], *, last: bool = False) -> Progress | None:
+    def look(
+        self, run: Run, now: float, workers: frozenset[str], notes: list[str], *, last: bool = False
+    ) -> Progress | None:
         """A Progress, if a second has passed since the one before, or it is the last.
 
         Args:
             run: so far.
             now: seconds since counting began.
+            workers: that are there; what was under way at others is so no more.
             notes: what is to be told to people.
             last: there will be no other.
         """
@@ -98,7 +100,7 @@ class Outlook:
             phase=self._phase(now),
             asked=self._asked(now),
             achieved=sum(part.started for part in self._recent) / seconds,
-            in_flight=sum(self._in_flight.values()),
+            in_flight=sum(self._in_flight.get(worker, 0) for worker in workers),
             users=order.users or None,
             requests=plan.requests,
             sent=run.tally.sent,
@@ -110,7 +112,7 @@ class Outlook:
             cost=None if run.tally.currency is None else run.tally.cost,
             currency=run.tally.currency,
             client=check(recent, busiest),
-            workers=run.workers,
+            workers=len(workers),
             slo=slo.judge(run.objectives, run.tally, max(0.0, now)),
             notes=told,
             totals=run.totals,

@@ -154,7 +154,7 @@ class Session:
                 self._crew.stop(cut=False)
                 give_up = None
         self._gather()
-        if not self._crew.size:
+        if not self._crew.workers:
             self.stop(ABORTED, "the last worker was lost")
 
     # Reports
@@ -162,14 +162,14 @@ class Session:
     def _gather(self, *, last: bool = False) -> None:
         notes = self._crew.notes()
         self.run.notes += notes
-        self.run.workers = max(self.run.workers, self._crew.size)
+        self.run.workers = max(self.run.workers, len(self._crew.workers))
         for worker, report in self._crew.reports():
             self._take(worker, report)
         if self._totals:
             # Each worker tells all it ever counted, so that what a lost one told is kept, and nothing counts twice.
             self.run.totals = metering.dump(metering.merge(self._totals.values()))
         now = monotonic() - self._counts_from
-        progress = self._outlook.look(self.run, now, notes, last=last)
+        progress = self._outlook.look(self.run, now, self._crew.workers, notes, last=last)
         if progress is not None and self._tell is not None:
             self._tell(progress)
 

@@ -1,0 +1,121 @@
+"""What a run looks like at one moment, from what its workers report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimon.loadtests.engine.schedule import Phase, Schedule
+from aimon.loadtests.orders import Order, Report
+from aimon.loadtests.outlook import WINDOW, Outlook
+from aimon.loadtests.plan import Plan
+from aimon.loadtests.record import Run
+from aimon.loadtests.statistics.tally import Tally
+from aimon.outcome import Outcome
+from results import a_result
+
+if TYPE_CHECKING:
+    from aimon.loadtests.progress import Progress
+
+BOTH = frozenset({"a", "b"})
+PLAN = Plan(endpoint="e", rate=10.0, duration=60.0, warmup=5.0)
+
+
+def told(started: int, *, in_flight: int = 0, latency: float = 1.0, failed: bool = False, cpu: float = 0.1) -> Report:
+    """A worker's report of one call, when so many have been started in all."""
+    tally = Tally()
+    tally.observe(a_result(Outcome.SERVER_ERROR if failed else Outcome.OK, end=latency), 0.0)
+    return Report(number=1, serial=1, done=False, tally=tally, started=started, in_flight=in_flight, cpu=cpu, wall=1.0)
+
+
+def look(outlook: Outlook, run: Run, now: float, workers: frozenset[str] = BOTH) -> Progress:
+    """A Progress that must be due."""
+    found = outlook.look(run, now, workers, [])
+    assert found is not None
+    return found
+
+
+def begun() -> tuple[Outlook, Run]:
+    """An open loop at 10 calls a second whose warm-up has begun."""
+    outlook = Outlook(PLAN)
+    schedule = Schedule((Phase(5.0, 10.0), Phase(60.0, 10.0)))
+    outlook.begin(Order(number=1, run_offset=-5.0, counts_from=5.0, schedule=schedule))
+    assert outlook.look(Run(Tally()), -5.0, BOTH, []) is None
+    return outlook, Run(Tally())
+
+
+def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
+    """10 and 20 calls in two seconds are 15 a second; ten seconds later they are forgotten."""
+    outlook, run = begun()
+    outlook.take("a", told(10, in_flight=3))
+    outlook.take("b", told(20, in_flight=4))
+    first = look(outlook, run, -3.0)
+    assert (first.phase, first.asked, first.achieved, first.in_flight) == ("warm-up", 10.0, 15.0, 7)
+    outlook.take("a", told(15))
+    later = look(outlook, run, -3.0 + WINDOW)
+    assert later.phase == "steady"
+    assert later.achieved == pytest.approx(5 / WINDOW)
+
+
+def test_now_is_a_window_and_overall_is_not() -> None:
+    """A slow beginning is no longer seen in the percentiles of now."""
+    outlook, run = begun()
+    slow, quick = told(1, latency=9.0), told(2, latency=1.0)
+    outlook.take("a", slow)
+    run.tally.merge(slow.tally)
+    assert look(outlook, run, 1.0).now["latency"].p50 == pytest.approx(9.0, rel=0.005)
+    outlook.take("a", quick)
+    run.tally.merge(quick.tally)
+    seen = look(outlook, run, 1.0 + WINDOW)
+    assert seen.now["latency"].p50 == pytest.approx(1.0, rel=0.005)
+    assert seen.overall["latency"].p99 == pytest.approx(9.0, rel=0.005)
+    assert (seen.overall["latency"].count, seen.sent, seen.ok) == (2, 2, 2)
+
+
+def test_failures_are_in_no_percentile() -> None:
+    """They are counted by their outcome."""
+    outlook, run = begun()
+    failed = told(1, failed=True)
+    outlook.take("a", failed)
+    run.tally.merge(failed.tally)
+    seen = look(outlook, run, 1.0)
+    assert (seen.now["latency"].p50, seen.outcomes, seen.ok) == (None, {"server_error": 1}, 0)
+
+
+def test_what_was_under_way_at_a_lost_worker_is_not() -> None:
+    """It will never be heard of."""
+    outlook, run = begun()
+    outlook.take("a", told(1, in_flight=3))
+    outlook.take("b", told(1, in_flight=4))
+    assert look(outlook, run, 1.0, frozenset({"b"})).in_flight == 4
+
+
+def test_another_rate_begins_anew() -> None:
+    """A step of a search shows nothing of the one before."""
+    outlook, run = begun()
+    outlook.take("a", told(100, latency=9.0))
+    look(outlook, run, 1.0)
+    outlook.begin(Order(number=2, run_offset=1.0, schedule=Schedule((Phase(5.0, 20.0),))))
+    outlook.take("a", told(2, latency=1.0))
+    seen = look(outlook, run, 2.0)
+    assert (seen.asked, seen.achieved) == (20.0, 2.0)
+    assert seen.now["latency"].p99 == pytest.approx(1.0, rel=0.005)
+
+
+def test_the_busiest_worker_is_the_bottleneck() -> None:
+    """However idle the others are."""
+    outlook, run = begun()
+    outlook.take("a", told(1, cpu=0.2))
+    outlook.take("b", told(1, cpu=0.99))
+    seen = look(outlook, run, 1.0)
+    assert seen.client["bottleneck"]
+    assert seen.client["reasons"] == ["the client used 99% of its core"]
+
+
+def test_notes_wait_until_they_are_told() -> None:
+    """None is lost between two looks, and none is told twice."""
+    outlook, run = begun()
+    assert outlook.look(run, -4.8, BOTH, ["worker 1 was lost"]) is None
+    assert look(outlook, run, -3.0).notes == ["worker 1 was lost"]
+    assert look(outlook, run, -1.0).notes == []
