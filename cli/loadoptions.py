@@ -45,7 +45,9 @@ Trace = Annotated[Path | None, typer.Option(help="Replay a trace with its timest
 
 # What comes out
 
-Slo = Annotated[list[str] | None, typer.Option(help="What must hold, such as 'p99<10s'; repeatable.")]
+Slo = Annotated[
+    list[str] | None, typer.Option(metavar="OBJECTIVE", help="What must hold, such as 'p99<10s'; repeatable.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")]
 Push = Annotated[str | None, typer.Option(help="Push metrics to this Pushgateway, during the run and at its end.")]
 Listen = Annotated[str | None, typer.Option(help="Serve /metrics while it runs, such as 127.0.0.1:9464.")]
