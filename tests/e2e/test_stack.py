@@ -2,13 +2,14 @@
 
 Prometheus, Pushgateway and Alertmanager have the very configuration that compose mounts, under the overlay of
 `overlay.py`. A looping prober and load tests count in yuan, and a one-shot prober in dollars, so that the boards of
-both currencies have something to show.
+both currencies have something to show. The guide's own queries are asked, too.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ LOADS = {
 }
 PRICES = {"input": 2, "output": 8, "cached_input": 1}
 IDLE = "idle"
+# The queries that docs/from-the-guide.md says work as they are.
+GUIDE = re.findall(
+    r"^```promql\n(.*?)^```", (overlay.ROOT / "docs" / "from-the-guide.md").read_text("utf-8"), re.MULTILINE | re.DOTALL
+)[0].splitlines()
 RULES = [rule for group in yaml.safe_load(overlay.RULES.read_text("utf-8"))["groups"] for rule in group["rules"]]
 ASKED = {
     (name.rpartition("/")[2] == "loadtest.json", asked.expr): asked.where for name in NAMES for asked in queries(name)
@@ -80,6 +85,7 @@ def test_every_panel_has_data_and_every_rule_is_healthy(servers: Servers, tmp_pa
                 assert search.wait(40) == 0, (tmp_path / "log").read_text()
                 assert prometheus.wait_until(f'{{__name__=~"ai_loadtest_(capacity|limit)_.+", endpoint="{name}"}} > 0')
             wait_for(lambda: _without_series(prometheus), lambda empty: not empty, timeout=20, what="without series")
+            assert [query for query in GUIDE if not prometheus.query(query)] == []
             assert _not_a_number(prometheus, endpoint=IDLE) == []
             _rules_are_healthy(prometheus)
         prometheus.wait_until("sum(rate(ai_api_requests_total[10s])) == 0")
