@@ -242,8 +242,9 @@ class Worker:
         if not self._retries:
             result = self._count(self._client.perform(ask.call, scheduled=scheduled), since)
         else:
-            for attempt in self._client.attempts(ask.call, scheduled=scheduled):
+            for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
                 result = self._count(attempt, since)
+                self._tally.counts["retried"] += k > 0
         self._source.told(ask, result)
 
     def _count(self, result: Result, since: float) -> Result:
@@ -253,7 +254,7 @@ class Worker:
         if since < self._order.counts_from:
             self._uncounted += 1
         else:
-            self._tally.observe(result, self._began)
+            self._tally.observe(result, self._began, gaps=self._client.gaps)
             if self._order.keep:
                 self._keep(result, since)
             if self._log is not None:
