@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, rules, sim, status, version
+from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, report, rules, sim, status, version
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ app.command("init")(init.init)
 app.add_typer(config.app, name="config")
 app.command("loadtest")(loadtest.loadtest)
 app.command("probe")(probe.probe)
+app.command("report")(report.report)
 app.command("rules")(rules.rules)
 app.command("status")(status.status)
 app.command("sim")(sim.sim)

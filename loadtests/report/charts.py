@@ -34,18 +34,18 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
     found, outside = figures.bins(report, series)
     total = summary["count"]
     x = logarithmic(found[0].low, found[-1].high, length)
-    y = linear(0.0, max(one.count for one in found) / total, lambda share: f"{share * 100:.3g} %")
+    y = linear(0.0, max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
     frame = Frame(HALF, _LOW + 26, x, y)
     parts = [frame.grid("logarithmic" + (f", without the {outside} farthest out" if outside else ""), "share of all")]
     parts += [
         frame.bar(
             (one.low, one.high),
-            (0.0, one.count / total),
+            (0.0, one.number / total),
             "c5",
-            f"{length(one.low)} to {length(one.high)}: {one.count} ({one.count / total:.1%})",
+            f"{length(one.low)} to {length(one.high)}: {one.number} ({one.number / total:.1%})",
         )
         for one in found
-        if one.count
+        if one.number
     ]
     for k, (name, column) in enumerate((("P50", "p50"), ("P95", "p95"), ("P99", "p99"))):
         value = summary[column]

@@ -17,7 +17,7 @@ class Bin(NamedTuple):
 
     low: float
     high: float
-    count: int
+    number: int
 
 
 class Point(NamedTuple):

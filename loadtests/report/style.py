@@ -23,6 +23,7 @@ h3 { margin: 0; font-size: .95rem; }
   border-left-width: 6px; background: var(--card); overflow-wrap: anywhere; }
 .verdict { font-size: 1.15rem; font-weight: 650; }
 .good { --c: var(--good); } .bad { --c: var(--bad); } .warn { --c: var(--warn); } .plain { --c: var(--blue); }
+.quiet { --c: var(--grey); }
 .said { color: var(--c); font-weight: 650; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(205px, 1fr)); gap: .6rem; margin: 1.1rem 0 0; }
 .tile { padding: .65rem .85rem .7rem; border: 1px solid var(--rule); border-radius: 8px; background: var(--card); }
