@@ -196,6 +196,24 @@ def test_kustomizations_name_files_that_exist(folder: str) -> None:
     }
 
 
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed: kustomize is not tried")
+@pytest.mark.parametrize("folder", ["cronjob", "looping", "loadtest"])
+def test_kustomize_builds_what_is_applied(folder: str) -> None:
+    """All in one namespace, valid, and pods name the ConfigMaps that were generated, whose names have a hash."""
+    command = ["kubectl", "kustomize", str(KUBERNETES / folder)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    manifests = list(yaml.safe_load_all(built.stdout))
+    made = {each["metadata"]["name"] for each in manifests if each["kind"] == "ConfigMap"}
+    for manifest in manifests:
+        assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"] == "aimon"
+        if not manifest["apiVersion"].startswith("monitoring.coreos.com/"):
+            kubernetes_validate.validate(manifest, "1.32", strict=True)
+        if manifest["kind"] in {"CronJob", "Deployment", "Job"}:
+            volumes = _template(manifest)["spec"]["volumes"]
+            assert {each["configMap"]["name"] for each in volumes if "configMap" in each} <= made
+
+
 @pytest.mark.parametrize("place", sorted((ROOT / "dashboards" / "grafana").glob("*/*")), ids=lambda place: place.name)
 def test_every_dashboard_is_a_config_map(place: Path) -> None:
     """One for each file of a language and currency, small enough for one, with the label of Grafana's sidecar."""
