@@ -106,7 +106,9 @@ def _open(endpoint: Endpoint, workload: Workload) -> Source:
     """Reads the files of a workload, so that what is wrong with them is known before anything is sent."""
     try:
         return open_source(endpoint, workload)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Stop(USAGE, f"{error.filename}: {error.strerror}: name a file that can be read") from error
+    except ValueError as error:
         raise Stop(USAGE, str(error)) from error
 
 

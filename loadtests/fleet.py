@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event
 from locust.env import Environment
+from locust.exception import RPCError
 from locust.runners import STATE_MISSING
 
 from aimon import __version__
@@ -88,9 +89,9 @@ class Fleet:
         self._plan, self._expected = plan, expected
         try:
             self._runner = Environment().create_master_runner(host, port)
-        except SystemExit:
-            # Locust's way to say so.
-            raise OSError(f"{host}:{port} can't be listened on: another program has it; choose a --bind-port") from None
+        except (RPCError, SystemExit) as error:
+            # Locust has both ways to say so.
+            raise OSError(f"--master can't listen on {host}:{port}: {error}: choose another --bind-port") from None
         self.port = int(self._runner.server.port)
         self._members: dict[str, _Member] = {}
         self._came = 0

@@ -211,11 +211,20 @@ class Service:
 
 def serve(job: Job) -> int:
     """A worker's life, and its exit code."""
+    # In a greenlet, which a signal can end: Locust asks for its master for minutes.
+    connecting = gevent.spawn(Service, job)
+    handlers = [gevent.signal_handler(number, connecting.kill) for number in (signal.SIGINT, signal.SIGTERM)]
+    if not job.spawned:
+        say(f"aimon loadtest: looking for the master at {job.host}:{job.port}")
     try:
-        service = Service(job)
+        service = connecting.get()
     except ConnectionError:
         say(f"aimon loadtest: no master answers at {job.host}:{job.port}")
         return UNABLE
+    for handler in handlers:
+        handler.cancel()
+    if not isinstance(service, Service):
+        return INTERRUPTED
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, service.leave)
     return service.run()

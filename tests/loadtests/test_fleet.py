@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -290,6 +291,27 @@ def test_workers_that_do_not_come_are_not_waited_for_forever(run_aimon: Command)
     done = run_aimon("loadtest", *flags, *arguments)
     assert done.returncode == 3
     assert "0 of 2 workers came within 1 s" in done.stderr
+
+
+def test_an_address_that_is_taken_is_said(run_aimon: Command) -> None:
+    """With exit code 3, and the option that chooses another."""
+    with SimulatorProcess() as sim:
+        port = str(urlsplit(sim.base_url()).port)
+        done = run_aimon("loadtest", *where(sim), "--rate", "1/s", "--master", "--bind-port", port)
+    assert done.returncode == 3
+    assert f"--master can't listen on 127.0.0.1:{port}" in done.stderr
+    assert "choose another --bind-port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -> None:
+    """It would go on for minutes."""
+    with start(run_aimon, "--worker", "--master-port", "9") as worker:
+        assert worker.stderr is not None
+        assert "looking for the master at 127.0.0.1:9" in worker.stderr.readline()
+        worker.send_signal(signal.SIGTERM)
+        out, said = worker.communicate(timeout=SOON)
+    assert (worker.returncode, out, said) == (130, "", "")
 
 
 @pytest.mark.parametrize(
