@@ -193,7 +193,18 @@ def faults_markdown() -> str:
     )
 
 
-COMMANDS = ("probe", "status", "init", "config check", "config show", "config schema", "sim", "demo", "loadtest")
+COMMANDS = (
+    "probe",
+    "status",
+    "init",
+    "config check",
+    "config show",
+    "config schema",
+    "sim",
+    "demo",
+    "loadtest",
+    "report",
+)
 
 
 def help_text(command: str) -> str:

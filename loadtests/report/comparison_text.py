@@ -55,21 +55,23 @@ def value(row: Row, found: float | None, currency: str | None) -> str:
 
 def change(row: Row) -> str:
     """By how much it changed."""
-    return "-" if row.change is None else _signed(row, row.change)
+    return "-" if row.change is None else f"{_signed(row.change)} {_unit(row)}"
 
 
 def interval(row: Row) -> str:
     """What the change may be."""
     if row.low is None and row.high is None:
         return "-"
-    low = "?" if row.low is None else _signed(row, row.low)
-    high = "?" if row.high is None else _signed(row, row.high)
-    return f"{low} to {high}"
+    low, high = ("?" if end is None else _signed(end) for end in (row.low, row.high))
+    return f"{low} to {high} {_unit(row)}"
 
 
-def _signed(row: Row, share: float) -> str:
-    text = f"{share * 100:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
-    return f"{text} points" if row.kind == SHARE else f"{text} %"
+def _signed(share: float) -> str:
+    return f"{share * 100:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
+
+
+def _unit(row: Row) -> str:
+    return "points" if row.kind == SHARE else "%"
 
 
 def markdown(comparison: Comparison) -> str:
@@ -86,6 +88,6 @@ def markdown(comparison: Comparison) -> str:
 def foot(comparison: Comparison) -> str:
     """How the table is to be read."""
     return (
-        f"With {comparison.confidence:.0%} confidence all intervals hold at once (block bootstrap over time, "
+        f"With {percent(comparison.confidence)} confidence all intervals hold at once (block bootstrap over time, "
         f"{comparison.resamples:,} resamples). Changes below {percent(comparison.tolerance)} do not matter."
     )

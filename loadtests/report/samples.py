@@ -177,20 +177,25 @@ def _rates(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
     achieved, sent = report.rate.achieved, report.requests.sent
     if not achieved or not sent:
         return {}
-    # Calls end after the last has started, too; that time is no part of the rate.
-    window = sent / achieved
-    lasted = np.array([min(max(window - block.start_s, 0.0), block.seconds) for block in blocks])
-    started = np.zeros(len(blocks))
-    for second in report.seconds:
-        started[min(second.second // blocks[0].seconds, len(blocks) - 1)] += second.sent
     ended = drawn @ np.array([block.sent for block in blocks], np.float64)
-    rate = (drawn @ started) / (drawn @ lasted)
+    # A schedule has as many arrivals as its rate asks for, whichever seed draws them.
+    rate = _started(report, blocks, drawn, sent / achieved) if report.rate.asked is None else np.array([achieved])
     good = (drawn @ np.array([block.ok for block in blocks], np.float64)) / ended
     tokens = (drawn @ np.array([block.output_tokens for block in blocks], np.float64)) / ended
     found = {"ok_per_s": rate * good, "error_rate": 1 - good, "output_tokens_per_s": rate * tokens}
     if report.cost is not None:
         found["cost_per_1000"] = 1000 * (drawn @ np.array([block.cost for block in blocks])) / ended
     return {name: values for name, values in found.items() if name == "error_rate" or values[0] > 0}
+
+
+def _started(report: Report, blocks: Sequence[Block], drawn: Floats, window: float) -> Floats:
+    """Calls started per second, in the seconds in which calls were started: they end later, too."""
+    lasted = np.array([min(max(window - block.start_s, 0.0), block.seconds) for block in blocks])
+    started = np.zeros(len(blocks))
+    for second in report.seconds:
+        started[min(second.second // blocks[0].seconds, len(blocks) - 1)] += second.sent
+    rate: Floats = (drawn @ started) / (drawn @ lasted)
+    return rate
 
 
 def _times(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, Floats]:

@@ -227,7 +227,7 @@ class Report(Struct, forbid_unknown_fields=True):
     client: Client
     capacity: Capacity | None
     limits: Limits | None
-    workers: Annotated[int, Meta(ge=0, description="Processes that were under load.")]
+    workers: Annotated[int, Meta(ge=0, description="The most processes that were under load at a time.")]
     notes: Annotated[list[str], Meta(description="What happened on the way, such as the loss of a worker.")]
     config: Annotated[dict[str, Any], Meta(description="What was asked for.")]
     seconds: list[Second]
