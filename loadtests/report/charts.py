@@ -34,9 +34,10 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
     found, outside = figures.bins(report, series)
     total = summary["count"]
     x = logarithmic(found[0].low, found[-1].high, length)
-    y = linear(0.0, max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
+    # With room above for the percentiles' names.
+    y = linear(0.0, 1.2 * max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
     frame = Frame(HALF, _LOW + 26, x, y)
-    parts = [frame.grid("logarithmic" + (f", without the {outside} farthest out" if outside else ""), "share of all")]
+    parts = [frame.grid("logarithmic" + (f", {outside} values beyond the ends" if outside else ""), "share of all")]
     parts += [
         frame.bar(
             (one.low, one.high),
@@ -47,14 +48,14 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
         for one in found
         if one.number
     ]
-    for k, (name, column) in enumerate((("P50", "p50"), ("P95", "p95"), ("P99", "p99"))):
-        value = summary[column]
+    values = {name: summary[name.lower()] for name in _SHARES}
+    parts += [frame.upright(value, f"c{k} d{k}") for k, value in enumerate(values.values())]
+    for k, (name, value) in enumerate(values.items()):
         right = frame.across(value) > HALF * 0.72
-        parts.append(frame.upright(value, f"c{k} d{k}"))
         place = frame.across(value) + (-5 if right else 5)
         text = f"{name} {length(value)}"
         parts.append(frame.note(place, TOP + 9 + 13 * k, text, anchor="end" if right else "start", kind="halo"))
-    words = ", ".join(f"{name} {length(summary[name.lower()])}" for name in _SHARES)
+    words = ", ".join(f"{name} {length(value)}" for name, value in values.items())
     return figure(title, (), frame.drawing(title, f"{words}, of {total} values", parts), mark=mark)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ def quantile(buckets: Mapping[str, int], share: float, *, unit: float, gamma: fl
 def bins(report: dict[str, Any], series: str) -> tuple[list[Bin], int]:
     """A histogram for the eye: bins that are equally wide on a logarithmic axis, and how many values are outside.
 
-    Outside are at most a thousandth at each end: a single value far away would press all others together.
+    Outside are at most the fastest hundredth, which may be chunks that came together, and the slowest thousandth: a
+    few values far away would press all others together.
     """
     shapes = report["distributions"]
     buckets = {int(i): count for i, count in shapes["series"][series]["buckets"].items()}
     unit, gamma = shapes["unit_s"], shapes["gamma"]
-    least, most = _middle(buckets, 0.001)
+    least, most = _between(buckets, 0.01, 0.001)
     step = max(1, math.ceil((most - least + 1) / _BINS))
     # Wide enough to be seen where all values are nearly the same.
     lacking = max(0, _FEWEST_BINS - math.ceil((most - least + 1) / step))
@@ -61,18 +63,15 @@ def bins(report: dict[str, Any], series: str) -> tuple[list[Bin], int]:
     return found, sum(buckets.values()) - sum(counts)
 
 
-def _middle(buckets: Mapping[int, int], tail: float) -> tuple[int, int]:
-    """The first and the last bucket without so large a share of the values at each end."""
-    least = most = 0
-    allowed = tail * sum(buckets.values())
-    for places, forward in ((sorted(buckets), True), (sorted(buckets, reverse=True), False)):
-        passed = 0
-        for place in places:
-            passed += buckets[place]
-            if passed > allowed:
-                least, most = (place, most) if forward else (least, place)
-                break
-    return least, most
+def _between(buckets: Mapping[int, int], fastest: float, slowest: float) -> tuple[int, int]:
+    """The first and the last bucket, without such shares of all values at the ends."""
+    total, places = sum(buckets.values()), sorted(buckets)
+    return _first(buckets, places, fastest * total), _first(buckets, places[::-1], slowest * total)
+
+
+def _first(buckets: Mapping[int, int], places: Sequence[int], allowed: float) -> int:
+    passed = accumulate(buckets[place] for place in places)
+    return next(place for place, number in zip(places, passed, strict=True) if number > allowed)
 
 
 def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> list[Point]:

@@ -153,7 +153,7 @@ def _tiles(report: dict[str, Any]) -> str:
         (
             "Calls /s",
             "-" if rate["achieved"] is None else plain(rate["achieved"]),
-            f"{plain(rate['asked'])} asked" if rate["asked"] is not None else _load(report),
+            _asked(report),
             mark,
         ),
     ]
@@ -168,13 +168,17 @@ def _tiles(report: dict[str, Any]) -> str:
     if tokens["output_per_s"]:
         small = f"{tokens['input']:,} in, {tokens['output']:,} out"
         tiles.append(("Output tokens /s", plain(tokens["output_per_s"]), small, mark))
-    if report["slo"] and report["goodput"] is not None:
-        tiles.append(("Goodput", f"{plain(report['goodput'])}/s", "calls that met every objective on times", mark))
     if report["cost"] is not None:
         money = report["cost"]
         each = f"{money['amount'] / sent * 1000:.3g} for 1,000 calls" if sent else ""
         tiles.append(("Cost", f"{money['amount']:.3g} {money['currency']}", each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
+
+
+def _asked(report: dict[str, Any]) -> str:
+    asked, goodput = report["rate"]["asked"], report["goodput"]
+    said = _load(report) if asked is None else f"{plain(asked)} asked"
+    return said + (f", {plain(goodput)} good" if report["slo"] and goodput is not None else "")
 
 
 def _tile(title: str, big: str, small: str, mark: str) -> str:

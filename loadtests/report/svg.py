@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,17 +49,16 @@ def exact(low: float, high: float, label: Callable[[float], str], *, about: int 
     return Scale(low, high, ticks)
 
 
-def logarithmic(low: float, high: float, label: Callable[[float], str], *, most: int = 7) -> Scale:
-    """From `low` to `high`, both above zero; labels at 1, 2 and 5, or at every power of ten where these are many."""
+def logarithmic(low: float, high: float, label: Callable[[float], str], *, apart: float = 0.12) -> Scale:
+    """From `low` to `high`, both above zero; as many labels at round numbers as have room, a share of the axis each."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1,)):
+    for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         places = [digit * 10.0**decade for decade in decades for digit in digits]
         places = [place for place in places if low <= place <= high]
-        if len(places) <= most:
-            break
-    if len(places) < 2:
-        return Scale(low, high, exact(low, high, label, about=3).ticks, log=True)
-    return Scale(low, high, tuple((place, label(place)) for place in places), log=True)
+        shares = [math.log(place / low) / math.log(high / low) for place in places]
+        if len(places) > 1 and all(after - before >= apart for before, after in pairwise(shares)):
+            return Scale(low, high, tuple((place, label(place)) for place in places), log=True)
+    return Scale(low, high, exact(low, high, label, about=3).ticks, log=True)
 
 
 def _round(step: float) -> float:
