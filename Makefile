@@ -16,10 +16,13 @@ demo: ## a tour: simulated providers, probes, a table; nothing leaves this machi
 	@$(BOOTSTRAP) demo
 	@$(BIN)/aimon demo
 
-test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make test ARGS='-k sse'`
+# Most tests wait for servers, so that one process more than there are cores keeps these busy.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
+
+test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make test ARGS='-n 0 -k sse'`
 	@$(BOOTSTRAP) test
 	@$(PYTHON) scripts/debian_services.py
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: style types imports lockfile tables ## style, types, import direction; lock file and documents fit the code
 

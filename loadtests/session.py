@@ -68,6 +68,7 @@ class Session:
         self.run.began = time.time()
         first, why = self._crew.first()
         self.run.uncounted += 1
+        self.run.workers = len(self._crew.workers)
         if why is not None:
             self.stop(ABORTED, why)
         if self.run.ended != COMPLETE:
