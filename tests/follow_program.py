@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from threading import Thread
 
 from aimon.cli.loadlive import Live
 from moments import ENDPOINT
@@ -14,7 +15,10 @@ OPTIONS = {"endpoint": ENDPOINT, "profile": "steady", "quiet": False, "plain": F
 def main() -> None:
     """Says on stdout when the terminal is free again, and that the block was left."""
     with Live(**(OPTIONS | json.loads(sys.argv[1]))) as live:
-        live.follow(sys.stdin.buffer)
+        # In a thread, as the command does: a signal meets the main one.
+        follower = Thread(target=live.follow, args=(sys.stdin.buffer,), daemon=True)
+        follower.start()
+        follower.join()
         print("followed", flush=True)
     print("left", flush=True)
 
