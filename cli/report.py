@@ -19,7 +19,7 @@ _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="A report.json, or a folder that holds one.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A report.json, or a folder that holds one.")],
     compare: Annotated[bool, typer.Option("--compare", help="Compare the first run with each of the others.")] = False,
     tolerance: Annotated[str, typer.Option(help="With --compare: the smallest change that matters.")] = "5%",
     layout: Annotated[str, typer.Option("--format", help="md, json or html.")] = "md",

@@ -190,7 +190,7 @@ def _tile(title: str, big: str, small: str, mark: str) -> str:
 
 def _worst(outcomes: dict[str, int]) -> str:
     failed = sorted(((count, name) for name, count in outcomes.items() if name != "ok"), reverse=True)
-    return f"mostly {failed[0][1]}" if len(failed) > 1 else failed[0][1] if failed else "no call failed"
+    return f"most often {failed[0][1]}" if len(failed) > 1 else failed[0][1] if failed else "no call failed"
 
 
 def _objectives(report: dict[str, Any]) -> str:
