@@ -69,7 +69,8 @@ footer p { margin: .3rem 0; max-width: 52rem; }
     --grey: #666; --good: #00805e; --bad: #c4420a; --warn: #b06a00; print-color-adjust: exact; }
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
-  h2, .text { break-after: avoid; } .tiles { grid-template-columns: repeat(4, 1fr); } tr, .tile, .banner { break-inside: avoid; } thead { display: table-header-group; }
+  h2, .text { break-after: avoid; } .tiles { grid-template-columns: repeat(4, 1fr); }
+  tr, .tile, .banner { break-inside: avoid; } thead { display: table-header-group; }
   .charts { grid-template-columns: repeat(2, minmax(0, 1fr)); } .wide { overflow: visible; }
 }
 """
