@@ -107,7 +107,8 @@ def _supervise(child: subprocess.Popen[bytes], job: Job) -> int:
     """Hands the job over, passes signals on, and waits for the end."""
 
     def forward(*_: object) -> None:
-        child.send_signal(signal.SIGINT)
+        # Not SIGINT, which in a process that is still starting up ends as a traceback.
+        child.send_signal(signal.SIGTERM)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -115,7 +116,7 @@ def _supervise(child: subprocess.Popen[bytes], job: Job) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    if code == -signal.SIGINT:
+    if code == -signal.SIGTERM:
         # It came before there was anything to report.
         return INTERRUPTED
     if code < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +23,9 @@ from aimon.loadtests.session import Session
 from aimon.loadtests.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aimon.config.endpoint import Endpoint
-    from aimon.loadtests.crew import Crew
     from aimon.loadtests.plan import Plan
     from aimon.loadtests.record import Run
     from aimon.pricing import PriceBook
@@ -59,7 +60,13 @@ def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel |
     """All of it in this process."""
     log = ResultLog(Path(plan.out) / NAME) if plan.results and plan.out is not None else None
     try:
-        return _perform(plan, Alone(Worker(plan, endpoint, prices, log=log)), channel)
+        worker = Alone(Worker(plan, endpoint, prices, log=log))
+        session = Session(plan, worker, None if channel is None else channel.send)
+        with _attentive(session):
+            try:
+                return session.perform()
+            finally:
+                worker.close()
     finally:
         if log is not None:
             log.close()
@@ -73,25 +80,25 @@ def _direct(job: Job, plan: Plan, channel: Channel | None) -> Run:
     fleet = Fleet(plan, job.host, job.port, job.expect)
     if not job.processes:
         say(f"waiting for {job.expect} workers on {job.host}:{fleet.port}")
-    with Processes(job.processes, fleet.port, plan.config) as processes:
+    session = Session(plan, fleet, None if channel is None else channel.send)
+    with _attentive(session), Processes(job.processes, fleet.port, plan.config) as processes:
         try:
             fleet.gather(job.patience, processes.gone)
-            return _perform(plan, fleet, channel)
+            return session.perform()
         finally:
             fleet.close()
 
 
-def _perform(plan: Plan, crew: Crew, channel: Channel | None) -> Run:
-    """The session, with an eye on signals and on whoever started this process."""
-    session = Session(plan, crew, None if channel is None else channel.send)
+@contextmanager
+def _attentive(session: Session) -> Iterator[None]:
+    """With an eye on signals and on whoever started this process."""
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, partial(session.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
     watch = gevent.spawn(_watch_parent, session, os.getppid())
     try:
-        return session.perform()
+        yield
     finally:
         watch.kill()
-        crew.close()
 
 
 def _watch_parent(session: Session, parent: int) -> None:

@@ -103,7 +103,7 @@ class Fleet:
         self._gone: Callable[[], set[int]] = set
         self._lost_spending = 0.0
         self._order = Order(number=0)
-        self._going_on = False
+        self._going_on = self._stopped = False
         self._epoch = 0.0
         self._heed(messages.kind(messages.Hello), self._on_hello)
         self._heed(messages.kind(messages.Ready), self._on_ready)
@@ -111,7 +111,7 @@ class Fleet:
         self._heed(messages.REPORT, self._on_report)
 
     def gather(self, seconds: float, gone: Callable[[], set[int]]) -> None:
-        """Waits for the workers that are expected.
+        """Waits for the workers that are expected, or until it is stopped.
 
         Args:
             seconds: how long at most.
@@ -122,7 +122,7 @@ class Fleet:
         """
         self._gone = gone
         ends = monotonic() + seconds
-        while len(self.workers) < self._expected:
+        while len(self.workers) < self._expected and not self._stopped:
             if gone():
                 raise FleetError("a worker's process ended before the run began; what it said is printed above")
             if monotonic() >= ends:
@@ -189,7 +189,7 @@ class Fleet:
 
     def stop(self, *, cut: bool) -> None:
         """See Crew."""
-        self._going_on = False
+        self._going_on, self._stopped = False, True
         for member in self._members.values():
             self._send(member, messages.Stop(cut=cut))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from time import monotonic
 from typing import Self
 
 import msgspec
 
 from aimon.loadtests.job import WORKER, Job
 
-_PATIENCE = 15.0
+_GRACE, _PATIENCE = 2.0, 15.0
 
 
 class Processes:
@@ -51,6 +52,13 @@ class Processes:
         return {child.pid for child in self._children if child.poll() is not None}
 
     def _end(self) -> None:
+        ends = monotonic() + _GRACE
+        for child in self._children:
+            try:
+                child.wait(max(0.0, ends - monotonic()))
+            except subprocess.TimeoutExpired:
+                # One that was still starting up has not heard that the run is over.
+                child.terminate()
         for child in self._children:
             try:
                 child.wait(_PATIENCE)

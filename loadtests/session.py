@@ -66,6 +66,8 @@ class Session:
     def perform(self) -> Run:
         """Does it all; returns early where a guard says so, or `stop` was called."""
         self.run.began = time.time()
+        if self.run.ended != COMPLETE:
+            return self.run
         first, why = self._crew.first()
         self.run.uncounted += 1
         self.run.workers = len(self._crew.workers)
