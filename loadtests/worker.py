@@ -136,6 +136,7 @@ class Worker:
             self._pace.stop()
         for users in self._users:
             users.stop()
+        self._client.stay_away()
         if cut:
             self._client.close(why)
 

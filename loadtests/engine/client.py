@@ -7,8 +7,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-import gevent
 from gevent import get_hub, getcurrent
+from gevent.event import Event
 
 from aimon import dialects
 from aimon.config.endpoint import Transport
@@ -91,6 +91,7 @@ class Client:
         self._idle: dict[Route, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._dialling: set[greenlet] = set()
+        self._waiting: set[Event] = set()
 
     def perform(self, call: Call, *, scheduled: float | None = None) -> Result:
         """Makes one call, once, and waits for its end.
@@ -129,7 +130,8 @@ class Client:
         """Makes one call, and where the client honours Retry-After, again when it was told to.
 
         Every attempt is a Result: what was answered with 429 happened, whatever came after it. All have the
-        same schedule, so that the latency from schedule of the last includes the waiting.
+        same schedule, so that the latency from schedule of the last includes the waiting. Nothing comes back after
+        longer than its own total timeout, or once `stay_away` was called.
 
         Args:
             call: what to ask whom.
@@ -141,14 +143,21 @@ class Client:
             yield result
             if not left or result.retry_after is None or result.outcome not in _RETRIED:
                 return
-            gevent.sleep(result.retry_after)
+            if result.retry_after > call.timeouts.total or self._waited_in_vain(result.retry_after):
+                return
             self.retried += 1
+
+    def stay_away(self) -> None:
+        """Has calls that wait to be made again end with what they have."""
+        for waiting in self._waiting:
+            waiting.set()
 
     def close(self, why: str = "the run was interrupted") -> None:
         """Ends all calls, as prober errors that say why, and closes all connections.
 
         The greenlets of the calls go on with their Results in the next turn of the loop.
         """
+        self.stay_away()
         for connection in list(self._busy):
             connection.interrupt(why)
         for caller in list(self._dialling):
@@ -156,6 +165,14 @@ class Client:
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
+
+    def _waited_in_vain(self, seconds: float) -> bool:
+        waiting = Event()
+        self._waiting.add(waiting)
+        try:
+            return waiting.wait(seconds)
+        finally:
+            self._waiting.discard(waiting)
 
     def _perform(self, exchange: Exchange, plan: _Plan, request: bytes) -> Result:
         connection = None if self._cold else self._kept(plan.idle)
