@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from aimon.result import Source
 
 if TYPE_CHECKING:
@@ -83,8 +85,7 @@ class Call:
     canary: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request, ready to be sent by any transport. `headers` holds the key: never log one."""
 
     method: str

@@ -114,7 +114,7 @@ class TextStream:
                 if not data or (delta := self._read(data)) is NOTHING:
                     continue
                 yield delta
-                if aligned and delta == Delta(delta.text):
+                if aligned and delta.text and delta == Delta(delta.text):
                     self._tries += 1
                     if (frame := learn(event, data, delta.text, self._read)) is not None:
                         self._frame = frame

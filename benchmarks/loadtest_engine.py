@@ -1,39 +1,35 @@
-"""The load tests' engine against Locust's FastHttpUser, and against the truth.
+"""The load tests' engine against Locust's FastHttpUser and servebench, and against the truth.
 
-    python benchmarks/loadtest_engine.py [--truthd PATH] [--only throughput,truth,pacing] [--repeats 3]
+    python benchmarks/loadtest_engine.py [--truthd PATH] [--servebench PATH] [--only throughput,truth,pacing]
 
-Server and client have a core each; clients take turns, and the medians of their runs are compared, so that what
-else the machine does meets all of them. `throughput` streams 20 tokens as fast as it goes, one write a token (A)
-or all at once (B). `truth` streams 50 tokens, 50 ms to the first and 10 ms between them, and compares what the
-client measured with what the server logged. `pacing` starts calls at a rate and looks at how late they started.
+Server and client have a core each; clients take turns (ABAB…), and each is compared with the baseline that ran right
+before or after it: shown are medians of these ratios, so that what else the machine does meets all of them.
+
+`throughput` streams 20 tokens as fast as it goes, 64 at once: one write a token (A), or all at once (B). `truth`
+streams 50 tokens, 50 ms to the first and 10 ms between them, and compares what the client measured with what the
+server logged. `pacing` starts calls at a rate and looks at how late they started. What the clients do is told at
+the top of `engine/client.py`; docs/benchmarks.md has figures.
 
 --truthd PATH is a server in C that logs when it wrote each answer. Without it there is a plain one of our own: its
 case A is bound by the server, and its truth goes as far as it keeps time itself, which is also where TLS is measured.
+--servebench PATH is servebench's program, in an environment of its own: `pip install servebench==1.1.3`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from engine.running import CORES, FOLDER, client, servebench, server
 
-FOLDER = Path(__file__).parent / "engine"
-CORES = sorted(os.sched_getaffinity(0))
-THROUGHPUT = ("fasthttp", "user", "engine")
+CLIENTS = ("fasthttp", "engine", "fasthttp-light", "user")
 TRUTH = ("--tokens", "50", "--ttft-ms", "50", "--itl-ms", "10")
 
 
@@ -41,8 +37,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--truthd", type=Path)
+    parser.add_argument("--servebench", type=Path)
     parser.add_argument("--only", default="throughput,truth,pacing")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--swap", action="store_true", help="the client on the first core, where that is the calmer")
     arguments = parser.parse_args()
     if len(CORES) < 2:
@@ -61,22 +58,41 @@ def main() -> None:
 
 def throughput(arguments: argparse.Namespace) -> None:
     """Cases A and B."""
-    print(f"\n20 tokens, 64 at once, median of {arguments.repeats}; every call accounted for by user and engine")
-    print("case  client     streams/s  to fasthttp   CPU µs/stream   RSS MB   first request after s")
+    names = [*CLIENTS, "servebench"] if arguments.servebench else list(CLIENTS)
+    print(f"\n20 tokens, 64 at once, medians of {arguments.repeats} runs in turn; x is to fasthttp")
+    print("case  client          streams/s      x   CPU µs/stream      x   server's core   RSS MB   first request s")
     for case, burst in (("A", 1), ("B", 64)):
-        runs: dict[str, list[Any]] = {name: [] for name in THROUGHPUT}
+        runs: dict[str, list[Any]] = {name: [] for name in names}
         for _ in range(arguments.repeats):
-            for name in THROUGHPUT:
-                with server(arguments.truthd, "--tokens", "20", "--burst", str(burst)) as url:
-                    runs[name].append(client(name, url))
-        base = median(runs["fasthttp"], "rate")
-        for name in THROUGHPUT:
-            done = runs[name]
-            rate = median(done, "rate")
-            print(
-                f"{case:4}  {name:9} {rate:10,.0f} {rate / base:12.2f} {median(done, 'us_per_stream'):15.1f}"
-                f" {median(done, 'rss_mb'):8.0f} {median(done, 'start'):23.2f}"
-            )
+            for name in names:
+                with server(arguments.truthd, "--tokens", "20", "--burst", str(burst)) as at:
+                    if name == "servebench":
+                        runs[name].append(servebench(arguments.servebench, at, users=64))
+                    else:
+                        runs[name].append(client(name, at))
+        for name in names:
+            print(standing(case, name, runs))
+        if arguments.servebench:
+            faster, leaner = against(runs, "engine", "servebench")
+            print(f"{case:4}  engine to servebench: {faster:.2f} x the streams/s, {leaner:.2f} x less CPU a stream")
+
+
+def standing(case: str, name: str, runs: dict[str, list[Any]]) -> str:
+    """A line of the table."""
+    done = runs[name]
+    faster, leaner = against(runs, name, "fasthttp")
+    served, start = (median(done, key) if key in done[0] else math.nan for key in ("server", "start"))
+    return (
+        f"{case:4}  {name:14} {median(done, 'rate'):10,.0f} {faster:6.2f} {median(done, 'us_per_stream'):15.1f}"
+        f" {leaner:6.2f} {served:15.2f} {median(done, 'rss_mb'):8.0f} {start:17.2f}"
+    )
+
+
+def against(runs: dict[str, list[Any]], name: str, base: str) -> tuple[float, float]:
+    """How many times faster than the baseline a client was, and with how many times less processor time a stream."""
+    pairs = list(zip(runs[name], runs[base], strict=True))
+    faster = statistics.median(own["rate"] / other["rate"] for own, other in pairs)
+    return faster, statistics.median(other["us_per_stream"] / own["us_per_stream"] for own, other in pairs)
 
 
 def truth(arguments: argparse.Namespace) -> None:
@@ -112,8 +128,8 @@ def against_log(
         if tls:
             subprocess.run([sys.executable, FOLDER / "certificate.py", certificate], check=True)
             secured, options = ["--certificate", str(certificate)], [*options, "--ca-file", str(certificate)]
-        with server(truthd, *TRUTH, "--log", str(log), *secured) as url:
-            found = client(name, url, "--users", str(users), "--warmup", "2", *options)
+        with server(truthd, *TRUTH, "--log", str(log), *secured) as at:
+            found = client(name, at, "--users", str(users), "--warmup", "2", "--logged", *options)
         rows = [[int(field) for field in line.split(",")] for line in log.read_text(encoding="ascii").splitlines()]
     written = {number: (first - read) / 1e9 for number, read, first, *_ in rows}
     errors = sorted((ttft - written[number]) * 1e3 for number, ttft in found["ttft"] if number in written)
@@ -131,21 +147,33 @@ def against_log(
 
 def pacing(arguments: argparse.Namespace) -> None:
     """Start lateness and the arrivals' distribution."""
-    print("\narrivals on a schedule: how late calls started, ms; KS of Poisson gaps (a fit is refused above 1.63)")
-    print("rate   arrivals  started   not started   rate/asked   late p50    p99     max     KS    core")
+    print(f"\narrivals on a schedule: how late calls started, ms, medians of {arguments.repeats} runs")
+    print("KS of Poisson gaps: a fit is refused above 1.63, which chance alone passes once in a hundred")
+    print("rate   arrivals   not started   rate/asked   late p50    p99     max     KS    core")
     for rate in (100, 500, 1000):
         for kind in ("constant", "poisson"):
-            with server(arguments.truthd, *TRUTH) as url:
-                found = client("open", url, "--rate", str(rate), "--arrivals", kind, seconds=5.0)
-            late = sorted(found["lateness"])
-            fit = f"{kolmogorov_smirnov(found['starts']):7.2f}" if kind == "poisson" else "      -"
-            span = found["starts"][-1] - found["starts"][0]
-            achieved = (len(found["starts"]) - 1) / span / rate
+            runs = [paced(arguments.truthd, rate, kind) for _ in range(arguments.repeats)]
+            left, share, p50, p99, most, fit, cpu = (statistics.median(run[key] for run in runs) for key in runs[0])
             print(
-                f"{rate:5} {kind:>9} {found['started']:8} {found['not_started']:13} {achieved:12.4f}"
-                f" {quantile(late, 0.5) * 1e3:10.3f} {quantile(late, 0.99) * 1e3:6.3f} {late[-1] * 1e3:7.3f}"
-                f" {fit} {found['cpu']:6.2f}"
+                f"{rate:5} {kind:>9} {left:13.0f} {share:12.4f} {p50:10.3f} {p99:6.3f} {most:7.3f}"
+                f" {'      -' if math.isnan(fit) else f'{fit:7.2f}'} {cpu:6.2f}"
             )
+
+
+def paced(truthd: Path | None, rate: int, kind: str) -> dict[str, float]:
+    """One run at a rate."""
+    with server(truthd, *TRUTH) as at:
+        found = client("open", at, "--rate", str(rate), "--arrivals", kind, "--logged", seconds=5.0)
+    late, starts = sorted(found["lateness"]), found["starts"]
+    return {
+        "not_started": found["not_started"],
+        "share": (len(starts) - 1) / (starts[-1] - starts[0]) / rate,
+        "p50": quantile(late, 0.5) * 1e3,
+        "p99": quantile(late, 0.99) * 1e3,
+        "max": late[-1] * 1e3,
+        "fit": kolmogorov_smirnov(starts) if kind == "poisson" else math.nan,
+        "cpu": found["cpu"],
+    }
 
 
 def kolmogorov_smirnov(starts: list[float]) -> float:
@@ -158,57 +186,6 @@ def kolmogorov_smirnov(starts: list[float]) -> float:
         for k, gap in enumerate(gaps)
     )
     return worst * math.sqrt(count)
-
-
-@contextmanager
-def server(truthd: Path | None, *options: str) -> Iterator[str]:
-    """A server on the first core; its base URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    program = [sys.executable, str(FOLDER / "server.py")] if truthd is None else [str(truthd)]
-    command = [*program, "--port", str(port), *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    os.sched_setaffinity(process.pid, {CORES[0]})
-    try:
-        wait_for(port)
-        yield f"{'https' if '--certificate' in options else 'http'}://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(port: int) -> None:
-    """Returns when the server accepts connections.
-
-    Raises:
-        TimeoutError: it does not within ten seconds.
-    """
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        with socket.socket() as probe:
-            if not probe.connect_ex(("127.0.0.1", port)):
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"no server on port {port} within 10 s")
-
-
-def client(name: str, url: str, *options: str, seconds: float = 4.0) -> Any:
-    """Runs a client on the last core; what it found.
-
-    Raises:
-        RuntimeError: not all of its calls succeeded.
-    """
-    command = [sys.executable, str(FOLDER / "client.py"), name, "--url", url, "--seconds", str(seconds), *options]
-    with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints)
-        os.sched_setaffinity(process.pid, {CORES[-1]})
-        printed, _ = process.communicate(timeout=120)
-        found = json.loads(printed) if printed else {"outcomes": {}}
-        if set(found["outcomes"]) != {"ok"}:
-            complaints.seek(max(0, complaints.tell() - 1000))
-            raise RuntimeError(f"{name} had {found['outcomes']}: {complaints.read().decode()}")
-    return found
 
 
 def median(runs: list[Any], name: str) -> float:

@@ -1,11 +1,13 @@
 """One client under test, in a process of its own: prints what it did and what that cost, as JSON.
 
-    client.py {engine,user,fasthttp} --url URL --users N --seconds S
+    client.py {engine,user,fasthttp,fasthttp-light} --url URL --users N --seconds S
     client.py open --url URL --rate R --arrivals poisson --seconds S
 
-`engine` is the client alone, `user` the same as a Locust user with Locust's own statistics, `fasthttp` Locust's
-FastHttpUser reading line by line. The first two do the accounting that a load test does: a Result for each call,
-a check of its answer, its outcome and five series of numbers.
+`engine` is the client alone and `user` the same as a Locust user, with Locust's own statistics beside ours. Both do
+all of a load test's accounting: a call of its own each time, a Result, a check of its answer, and aimon's Tally.
+`fasthttp` is what people write with Locust's FastHttpUser: line by line, the JSON of each chunk parsed, the TTFT
+taken at the first text, the end of the stream and the answer checked. `fasthttp-light` looks for the text in the
+line instead of parsing it, which is as cheap as it gets, and wrong for every other server.
 """
 
 # ruff: noqa: PLC0415 - Locust patches what is imported after it, and each client is to start with its own imports alone
@@ -14,56 +16,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from array import array
-from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from accounts import Accounts
 
 BEGAN = time.monotonic()
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from aimon.call import Call
     from aimon.config.endpoint import Endpoint
-    from aimon.result import Result
 
-MAX_GAPS = 200_000
 # The full collection that ends the warm-up holds up all streams; they are over after this many seconds.
 SETTLED = 0.7
-PROMPT = "Reply with exactly: pong"
+EXPECTED = "pong"
+BODY = {"model": "truth", "max_tokens": 1000, "stream": True, "stream_options": {"include_usage": True}}
+_numbers = count(1)
 
 
-class Accounts:
-    """What a load test keeps of its Results."""
-
-    def __init__(self) -> None:
-        self.first_at: float | None = None
-        self.forget()
-
-    def forget(self) -> None:
-        """Begins anew, when the warm-up and its cold connections are over."""
-        self.outcomes: Counter[str] = Counter()
-        self.series = {name: array("d") for name in ("latency", "from_schedule", "ttft", "tpot", "lateness")}
-        self.lag = array("d")
-        self.ids = array("q")
-        self.starts = array("d")
-
-    def add(self, result: Result) -> None:
-        """Takes one Result into account."""
-        if self.first_at is None:
-            self.first_at = time.monotonic()
-        self.outcomes[result.outcome] += 1
-        series = self.series
-        series["latency"].append(result.end)
-        series["from_schedule"].append(result.end - result.scheduled)
-        series["lateness"].append(-result.scheduled)
-        series["ttft"].append(result.first_token or 0.0)
-        series["tpot"].append(result.tpot or 0.0)
-        self.lag.append(result.self_lag or 0.0)
-        self.ids.append(int(result.request_id or 0))
-        self.starts.append(result.started_at)
+def prompt() -> str:
+    """A prompt that no cache knows."""
+    return f"{next(_numbers)}: reply with exactly: {EXPECTED}"
 
 
 def endpoint(url: str, ca_file: str | None) -> Endpoint:
@@ -83,6 +62,21 @@ def endpoint(url: str, ca_file: str | None) -> Endpoint:
     return Endpoint(target, (), transport=Transport(ca_file=ca_file))
 
 
+def maker(where: Endpoint) -> Callable[[], Call]:
+    """A function that makes the next call, with a check of its answer."""
+    from aimon import checks
+    from aimon.call import Call, Message
+    from aimon.result import Source
+
+    expected = checks.compile({"contains": EXPECTED})
+
+    def make() -> Call:
+        messages = (Message("user", prompt()),)
+        return Call(where.target, messages, max_tokens=1000, checks=expected, source=Source.LOADTEST)
+
+    return make
+
+
 def measured(arguments: argparse.Namespace, accounts: Accounts, start: Callable[[], object]) -> Any:
     """Calls ended and processor time spent between the end of the warm-up and the end."""
     import gevent
@@ -95,36 +89,41 @@ def measured(arguments: argparse.Namespace, accounts: Accounts, start: Callable[
     settle()
     gevent.sleep(SETTLED)
     accounts.forget()
-    clock, cpu = time.monotonic(), time.process_time()
+    clock, cpu, served = time.monotonic(), time.process_time(), processor_time(arguments.server)
     gevent.sleep(arguments.seconds)
     elapsed, spent = time.monotonic() - clock, time.process_time() - cpu
-    ended = accounts.outcomes.total()
+    ended = accounts.ended
     return {
         "rate": ended / elapsed,
         "cpu": spent / elapsed,
         "us_per_stream": spent / max(1, ended) * 1e6,
+        "server": (processor_time(arguments.server) - served) / elapsed,
         "rss_mb": rss(),
     }
 
 
+def processor_time(pid: int) -> float:
+    """Seconds that a process has used; 0.0 of none."""
+    if not pid:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def closed_engine(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     """The client alone, in a closed loop."""
-    from aimon import checks
-    from aimon.call import Call, Message
     from aimon.loadtests.engine.client import Client
     from aimon.loadtests.engine.pacing import ClosedLoop
-    from aimon.result import Source
 
     where = endpoint(arguments.url, arguments.ca_file)
-    call = Call(
-        where.target,
-        (Message("user", PROMPT),),
-        max_tokens=1000,
-        checks=checks.compile({"contains": "pong"}),
-        source=Source.LOADTEST,
-    )
+    make = maker(where)
     client = Client(where.transport, stamps=not arguments.no_stamps)
-    loop = ClosedLoop(lambda: accounts.add(client.perform(call)), arguments.users, ramp=arguments.ramp)
+
+    def turn() -> None:
+        result = client.perform(make())
+        accounts.add(result, client.gaps)
+
+    loop = ClosedLoop(turn, arguments.users, ramp=arguments.ramp)
     found = measured(arguments, accounts, loop.start)
     loop.stop()
     loop.wait()
@@ -138,7 +137,7 @@ def closed_user(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     from aimon import checks
     from aimon.loadtests import AIUser
 
-    expected = checks.compile({"contains": "pong"})
+    expected = checks.compile({"contains": EXPECTED})
     where = endpoint(arguments.url, arguments.ca_file)
 
     class Chatting(AIUser):
@@ -147,16 +146,17 @@ def closed_user(arguments: argparse.Namespace, accounts: Accounts) -> Any:
 
         @task
         def ask(self) -> None:
-            accounts.add(self.chat(PROMPT, max_tokens=1000, checks=expected))
+            self.chat(prompt(), max_tokens=1000, checks=expected)
 
-    return in_locust(Chatting, arguments, accounts)
+    def listen(context: dict[str, Any], **_: object) -> None:
+        accounts.add(context["result"], context["gaps"])
+
+    return in_locust(Chatting, arguments, accounts, listen)
 
 
 def closed_fasthttp(arguments: argparse.Namespace, accounts: Accounts) -> Any:
-    """Locust's faster client, reading line by line: the baseline that anyone can install."""
+    """Locust's faster client, as people write it: the baseline that anyone can install."""
     from locust import FastHttpUser, constant, task
-
-    body = {"model": "truth", "messages": [{"role": "user", "content": PROMPT}], "max_tokens": 1000, "stream": True}
 
     class Reading(FastHttpUser):
         host = arguments.url
@@ -164,23 +164,65 @@ def closed_fasthttp(arguments: argparse.Namespace, accounts: Accounts) -> Any:
 
         @task
         def ask(self) -> None:
-            began, first, text, name = time.monotonic(), 0.0, 0, ""
-            for line in self.client.iter_lines("/chat/completions", "POST", json=body):
-                if '"content":"pong' in line:
-                    text += 1
-                    if not first:
-                        first, name = time.monotonic() - began, line
-            if accounts.first_at is None:
-                accounts.first_at = time.monotonic()
-            accounts.outcomes["ok" if text else "empty_answer"] += 1
-            accounts.series["ttft"].append(first)
-            accounts.ids.append(int(name.partition("cmpl-")[2].partition('"')[0] or 0))
+            began = last = time.monotonic()
+            ttft, number, done = 0.0, 0, False
+            parts: list[str] = []
+            gaps: list[float] = []
+            for line in self.client.iter_lines("/chat/completions", "POST", json=request()):
+                if not line.startswith("data: "):
+                    continue
+                data = line[6:]
+                if data == "[DONE]":
+                    done = True
+                    continue
+                chunk = json.loads(data)
+                for choice in chunk["choices"]:
+                    if content := choice["delta"].get("content"):
+                        now = time.monotonic()
+                        if parts:
+                            gaps.append(now - last)
+                        else:
+                            ttft, number = now - began, int(chunk["id"].removeprefix("cmpl-"))
+                        last = now
+                        parts.append(content)
+            answer = "".join(parts)
+            accounts.count("stream_truncated" if not done else "ok" if EXPECTED in answer else "answer_mismatch")
+            accounts.time(number, ttft, gaps)
 
     return in_locust(Reading, arguments, accounts)
 
 
-def in_locust(user: Any, arguments: argparse.Namespace, accounts: Accounts) -> Any:
-    """Runs Locust users in this process."""
+def closed_light(arguments: argparse.Namespace, accounts: Accounts) -> Any:
+    """The same without parsing: it knows how this one server writes its chunks."""
+    from locust import FastHttpUser, constant, task
+
+    class Reading(FastHttpUser):
+        host = arguments.url
+        wait_time = constant(0)
+
+        @task
+        def ask(self) -> None:
+            began, ttft, chunks, done = time.monotonic(), 0.0, 0, False
+            for line in self.client.iter_lines("/chat/completions", "POST", json=request()):
+                if '"content":"pong' in line:
+                    chunks += 1
+                    ttft = ttft or time.monotonic() - began
+                elif line == "data: [DONE]":
+                    done = True
+            accounts.count("ok" if chunks and done else "stream_truncated")
+
+    return in_locust(Reading, arguments, accounts)
+
+
+def request() -> dict[str, Any]:
+    """The body of a request, with the same content as aimon's."""
+    return {**BODY, "messages": [{"role": "user", "content": prompt()}]}
+
+
+def in_locust(
+    user: Any, arguments: argparse.Namespace, accounts: Accounts, listen: Callable[..., None] | None = None
+) -> Any:
+    """Runs Locust users in this process; `listen` hears of each of their requests."""
     import logging
 
     from locust.env import Environment
@@ -188,6 +230,8 @@ def in_locust(user: Any, arguments: argparse.Namespace, accounts: Accounts) -> A
     logging.getLogger("locust").setLevel(logging.ERROR)
     environment = Environment(user_classes=[user])
     runner = environment.create_local_runner()
+    if listen is not None:
+        environment.events.request.add_listener(listen)
 
     def start() -> None:
         runner.start(arguments.users, spawn_rate=arguments.users / max(arguments.ramp, 1e-3))
@@ -199,24 +243,21 @@ def in_locust(user: Any, arguments: argparse.Namespace, accounts: Accounts) -> A
 
 def open_loop(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     """Arrivals on a schedule."""
-    from aimon.call import Call, Message
     from aimon.loadtests.engine.client import Client
     from aimon.loadtests.engine.pacing import OpenLoop
     from aimon.loadtests.engine.process import settle
-    from aimon.loadtests.engine.schedule import Phase, Schedule
-    from aimon.result import Source
 
-    where = endpoint(arguments.url, arguments.ca_file)
-    call = Call(where.target, (Message("user", PROMPT),), max_tokens=1000, source=Source.LOADTEST)
+    make = maker(endpoint(arguments.url, arguments.ca_file))
     client = Client()
     for _ in range(20):
-        client.perform(call)
+        client.perform(make())
     settle()
-    phases = (Phase(arguments.seconds, arguments.rate),)
-    pace = OpenLoop(
-        Schedule(phases, arguments.arrivals).offsets(),
-        lambda due: accounts.add(client.perform(call, scheduled=due)),
-    )
+
+    def begin(due: float) -> None:
+        result = client.perform(make(), scheduled=due)
+        accounts.add(result, client.gaps)
+
+    pace = OpenLoop(offsets(arguments), begin)
     cpu = time.process_time()
     pace.start()
     pace.wait()
@@ -227,20 +268,11 @@ def open_loop(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     }
 
 
-def raw_gaps() -> list[float]:
-    """Every gap between arrivals from now on, in ms: a Result keeps them in buckets, too wide to judge them by."""
-    from aimon.result import Arrivals
+def offsets(arguments: argparse.Namespace) -> Iterator[float]:
+    """When to start calls."""
+    from aimon.loadtests.engine.schedule import Phase, Schedule
 
-    gaps: list[float] = []
-    summarise = Arrivals.of
-
-    def of(values: list[float]) -> Arrivals:
-        if len(gaps) < MAX_GAPS:
-            gaps.extend(value * 1e3 for value in values)
-        return summarise(values)
-
-    Arrivals.of = of  # type: ignore[method-assign,assignment]  # to look at what it is given
-    return gaps
+    return Schedule((Phase(arguments.seconds, arguments.rate),), arguments.arrivals).offsets()
 
 
 def rss() -> float:
@@ -250,7 +282,13 @@ def rss() -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-CLIENTS = {"engine": closed_engine, "user": closed_user, "fasthttp": closed_fasthttp, "open": open_loop}
+CLIENTS = {
+    "engine": closed_engine,
+    "user": closed_user,
+    "fasthttp": closed_fasthttp,
+    "fasthttp-light": closed_light,
+    "open": open_loop,
+}
 
 
 def main() -> None:
@@ -266,18 +304,13 @@ def main() -> None:
     parser.add_argument("--ramp", type=float, default=0.5)
     parser.add_argument("--ca-file")
     parser.add_argument("--no-stamps", action="store_true")
+    parser.add_argument("--server", type=int, default=0, help="process whose processor time is measured, too")
+    parser.add_argument("--logged", action="store_true", help="keep the times of each call")
     arguments = parser.parse_args()
-    accounts = Accounts()
-    gaps = raw_gaps() if arguments.client == "engine" else []
+    accounts = Accounts(tallied=not arguments.client.startswith("fasthttp"), logged=arguments.logged)
     found = CLIENTS[arguments.client](arguments, accounts)
-    found["outcomes"] = accounts.outcomes
     found["start"] = (accounts.first_at or time.monotonic()) - BEGAN
-    found["ttft"] = list(zip(accounts.ids, accounts.series["ttft"], strict=True))
-    found["lateness"] = list(accounts.series["lateness"])
-    found["lag"] = list(accounts.lag)
-    found["starts"] = list(accounts.starts)
-    found["gap_ms"] = gaps
-    json.dump(found, sys.stdout)
+    json.dump(found | accounts.found(), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -24,17 +24,24 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-    from aimon.call import Call, Request
+    from aimon.call import Call, Request, Target
     from aimon.dialects import Dialect
     from aimon.loadtests.engine.connection import Connection
     from aimon.loadtests.engine.wire import Route
     from aimon.result import Connection as Record
     from aimon.result import Result
-    from aimon.secret import Secret
 
-_MAX_PLANS = 256
+_MAX_KNOWN = _MAX_PLANS = 256
 _RETRIED = (Outcome.RATE_LIMITED, Outcome.OVERLOADED)
 _DIRECT = Transport()
+
+
+class _Known(NamedTuple):
+    """What all calls to the same target share."""
+
+    target: Target  # kept, so that its id is nobody else's
+    dialect: Dialect
+    redactor: Redactor
 
 
 class _Plan(NamedTuple):
@@ -85,8 +92,7 @@ class Client:
         self._retries = honour_retry_after
         self._proxy = transport.proxy
         self._dialler = Dialler(transport, stamps=stamps)
-        self._dialects: dict[str, Dialect] = {}
-        self._redactors: dict[Secret | None, Redactor] = {}
+        self._known: dict[int, _Known] = {}
         self._plans: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Plan] = {}
         self._idle: dict[Route, list[Connection]] = {}
         self._busy: set[Connection] = set()
@@ -100,22 +106,25 @@ class Client:
             call: what to ask whom.
             scheduled: when it should have started, by `time.monotonic()`; now by default.
         """
-        dialect = self._dialect(call.target.dialect)
+        target = call.target
+        known = self._known.get(id(target))
+        if known is None or known.target is not target:
+            known = self._learn(target)
         problem = None
         try:
             # Before the clock starts: it is this machine's work, not the endpoint's.
-            request = dialect.encode(call)
+            request = known.dialect.encode(call)
             plan = self._plan(request)
             data = wire.whole(request.method, plan.head, request.body)
         except (ValueError, TypeError) as error:
             problem = f"the request can't be written: {error}"
         exchange = Exchange(
             call,
-            dialect,
+            known.dialect,
             started=monotonic(),
             started_at=time.time(),
             scheduled=scheduled,
-            redactor=self._redactor(call.target.api_key),
+            redactor=known.redactor,
         )
         if problem is not None:
             exchange.fail(Outcome.PROBER_ERROR, problem, monotonic())
@@ -242,14 +251,11 @@ class Client:
             self._plans[key] = plan
         return plan
 
-    def _dialect(self, name: str) -> Dialect:
-        if (dialect := self._dialects.get(name)) is None:
-            dialect = self._dialects[name] = dialects.get(name)
-        return dialect
-
-    def _redactor(self, key: Secret | None) -> Redactor:
-        if (redactor := self._redactors.get(key)) is None:
-            password = unquote(urlsplit(self._proxy).password or "") if self._proxy else ""
-            redactor = Redactor([secret for secret in (key, password) if secret])
-            self._redactors[key] = redactor
-        return redactor
+    def _learn(self, target: Target) -> _Known:
+        password = unquote(urlsplit(self._proxy).password or "") if self._proxy else ""
+        secrets = [secret for secret in (target.api_key, password) if secret]
+        known = _Known(target, dialects.get(target.dialect), Redactor(secrets))
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        self._known[id(target)] = known
+        return known

@@ -92,8 +92,9 @@ class AIUser(User):
     ) -> Result:
         """Makes one call and reports it to Locust; a failure is a Result, too, and raises nothing.
 
-        Listeners of Locust's `request` event find the Result in `context["result"]`. The response time that
-        Locust shows runs from the schedule where there is one, else from the start.
+        Listeners of Locust's `request` event find the Result in `context["result"]`, and in `context["gaps"]` the
+        seconds between the arrivals of its text. The response time that Locust shows runs from the schedule where
+        there is one, else from the start.
 
         Args:
             prompt: what the user says, or a conversation.
@@ -129,7 +130,7 @@ class AIUser(User):
             response_time=result.latency_from_schedule * 1e3,
             response_length=len(result.text or ""),
             response=None,
-            context={**self.context(), "result": result},
+            context={**self.context(), "result": result, "gaps": self._client.gaps},
             exception=None if result.outcome is Outcome.OK else CallError(result),
             start_time=result.started_at,
         )
