@@ -267,7 +267,9 @@ class Connection:
         if isinstance(error, HttpParserUpgrade):
             exchange.fail(Outcome.MALFORMED, "the server switched to another protocol", t)
         elif isinstance(error, HttpParserError):
-            exchange.fail(Outcome.MALFORMED, f"not HTTP: {str(error).lower()}", t)
+            # Half-way the framing is broken, and how the answer would have gone on is lost: as the prober has it.
+            outcome = Outcome.STREAM_TRUNCATED if exchange.headed else Outcome.MALFORMED
+            exchange.fail(outcome, f"not HTTP: {str(error).lower()}", t)
         elif isinstance(error, ssl.SSLError):
             outcome = Outcome.STREAM_TRUNCATED if exchange.headed else Outcome.TLS
             exchange.fail(outcome, f"TLS broke off: {tls.reason(error)}", t)
