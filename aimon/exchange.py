@@ -29,7 +29,7 @@ from aimon.result import Arrivals, Connection, Result, Usage
 from aimon.sse import EventTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from aimon.call import Call
     from aimon.dialects import Delta, Dialect, ProviderError
@@ -286,7 +286,7 @@ class Exchange:
             source=call.source,
             region=call.region,
             canary=call.canary,
-            response_model=self._delta_model,
+            response_model=self._foreign(self._delta_model, (target.model,)),
             started_at=self._started_at,
             scheduled=min(0.0, self.scheduled - started),
             dns=None if self.dns is None else self.dns - started,
@@ -302,7 +302,7 @@ class Exchange:
             status_code=self._status,
             error=error,
             error_code=None if code is None else self._say(code),
-            finish_reason=self._finish,
+            finish_reason=self._foreign(self._finish, self._dialect.finishes),
             request_id=self._request_id(),
             text=self._secrets().text(text) if text else None,
             answer_ok=answer_ok,
@@ -369,8 +369,12 @@ class Exchange:
     def _request_id(self) -> str | None:
         for name in _REQUEST_ID_HEADERS:
             if (value := self._headers.get(name)) is not None:
-                return bounded(value, 128)
-        return self._response_id
+                return bounded(self._secrets().text(value), 128)
+        return self._foreign(self._response_id)
+
+    def _foreign(self, value: str | None, known: Container[str] = ()) -> str | None:
+        """What the provider chose to say, without secrets: a debugging gateway may repeat the key anywhere."""
+        return value if value is None or value in known else self._secrets().text(value)
 
     def _secrets(self) -> Redactor:
         if self._redactor is None:

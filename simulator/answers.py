@@ -45,6 +45,12 @@ def _wrong(answer: Answer, call: Call) -> None:
     answer.text = tokenize(_OTHER)
 
 
+def _answer_echo(answer: Answer, call: Call) -> None:
+    del call
+    answer.text = tokenize(f"You sent {answer.key} to me.")
+    answer.model = f"{answer.model}-{answer.key}"
+
+
 def _empty(answer: Answer, call: Call) -> None:
     del call
     answer.text = []
@@ -101,6 +107,7 @@ def _halve(answer: Answer, finish: Finish) -> None:
 
 ANSWERS: Mapping[str, Callable[[Answer, Call], None]] = {
     "wrong": _wrong,
+    "answer_echo": _answer_echo,
     "empty": _empty,
     "max_tokens": _max_tokens,
     "reasoning_only": _reasoning_only,

@@ -100,6 +100,10 @@ FAULTS: Mapping[str, Fault] = {
     "redirect": Fault("307 to another path of the same server", "bad_request", "body"),
     # Another answer, well-formed.
     "wrong": Fault("answers something else", "answer_mismatch", "answer", CHAT),
+    "answer_echo": Fault(
+        "answers with the whole key that was sent, as text and in the model's name", "answer_mismatch", "answer", CHAT
+    ),
+    "header_echo": Fault("answers, with the whole key in its headers, the request id among them", "ok", "answer", CHAT),
     "empty": Fault("ends well but says nothing", "empty_answer", "answer", (*CHAT, "openai-embeddings")),
     "max_tokens": Fault("stops half-way as if the token limit was reached", "max_tokens_hit", "answer", CHAT),
     "reasoning_only": Fault("spends the whole token limit on reasoning", "max_tokens_hit", "answer", CHAT),
@@ -129,6 +133,10 @@ FAULTS: Mapping[str, Fault] = {
     "overloaded_event": _stream(
         "sends an error event that says overloaded, after `after` (half of the) text events", "overloaded", "after",
         dialects=("anthropic-messages", "gemini"),
+    ),
+    "event_echo": _stream(
+        "sends an error event that repeats the whole key, after `after` (half of the) text events", "stream_error",
+        "after",
     ),
     "failed": _stream("error, then response.failed", "stream_error", "after", dialects=("openai-responses",)),
     "hang_at_start": Fault(

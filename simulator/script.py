@@ -229,6 +229,7 @@ STREAM_EDITS: Mapping[str, Callable[[list[Step], Scene], Script]] = {
     "error_event": _error_event,
     "error_at_start": _error_at_start,
     "overloaded_event": _error_event,
+    "event_echo": _error_event,
     "failed": _error_event,
     "hang_at_start": _hang_at_start,
     "hang_midway": _hang_midway,

@@ -57,6 +57,11 @@ class Request:
         self.profile = self.provider.profile
         self.connection.headers = id_headers(self.target.family, self.vendor, self.connection.record.id)
 
+    def repeat_key(self, key: str) -> None:
+        """Has the answer's headers show the key, as a gateway that was left in its debug mode does."""
+        ids = id_headers(self.target.family, self.vendor, f"{self.connection.record.id}-{key}")
+        self.connection.headers = [*ids, ("x-debug-authorization", f"Bearer {key}")]
+
     @property
     def vendor(self) -> str:
         """Whose bodies and headers the OpenAI dialects use here."""
@@ -121,9 +126,11 @@ async def _chat(request: Request, body: Mapping[str, Any], rule: Rule | None) ->
     call = _read(wire.read, body, target.model)
     profile = _known_model(request, call.model)
     said = answer(call, profile, record.id.removeprefix("req_"), int(time.time()))
-    said.vendor = request.vendor
+    said.vendor, said.key = request.vendor, _sent_key(request)
     if rule and rule.fault in ANSWERS:
         ANSWERS[rule.fault](said, call)
+    if rule and rule.fault == "header_echo":
+        request.repeat_key(said.key)
     record.input_tokens, record.finish = call.input_tokens, said.finish.value
     headers = _admit(request, call.input_tokens + said.output_tokens)
     if said.negative_limits:

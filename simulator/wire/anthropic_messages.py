@@ -69,10 +69,9 @@ def events(answer: Answer) -> Iterator[Frame]:
 
 def error_events(answer: Answer, kind: str) -> list[Frame]:
     """`event: error` in the middle of a stream."""
-    del answer
     overloaded = kind == "overloaded_event"
-    name, message = ("overloaded_error", "Overloaded") if overloaded else ("api_error", "Internal server error")
-    return [_event(Kind.PART, "error", {"error": {"type": name, "message": message}})]
+    name, usual = ("overloaded_error", "Overloaded") if overloaded else ("api_error", "Internal server error")
+    return [_event(Kind.PART, "error", {"error": {"type": name, "message": answer.complaint(kind, usual)}})]
 
 
 def _thinking(answer: Answer) -> Iterator[Frame]:

@@ -58,8 +58,8 @@ def events(answer: Answer) -> Iterator[Frame]:
 
 def error_events(answer: Answer, kind: str) -> list[Frame]:
     """An error in the middle of a stream: a chunk with `error`."""
-    del answer
-    error: dict[str, Any] = {"code": 500, "message": "An internal error has occurred.", "status": "INTERNAL"}
+    message = answer.complaint(kind, "An internal error has occurred.")
+    error: dict[str, Any] = {"code": 500, "message": message, "status": "INTERNAL"}
     if kind == "overloaded_event":
         error = {"code": 503, "message": "The model is overloaded. Please try again later.", "status": "UNAVAILABLE"}
     return [Frame(Kind.PART, dumps({"error": error}))]

@@ -88,8 +88,7 @@ def events(answer: Answer) -> Iterator[Frame]:
 
 def error_events(answer: Answer, kind: str) -> list[Frame]:
     """An error in the middle of a stream: a data line with `error` and no [DONE]."""
-    del kind
-    return [Frame(Kind.PART, dumps(stream_error(answer.vendor)))]
+    return [Frame(Kind.PART, dumps(stream_error(answer, kind)))]
 
 
 def usage(answer: Answer) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from aimon.simulator.wire.proxy import PROXY_PAGES
 from aimon.simulator.wire.vendors import OPENAI, OWN_WORDS
 
 if TYPE_CHECKING:
-    from aimon.simulator.wire.shape import ErrorAnswer, Problem
+    from aimon.simulator.wire.shape import Answer, ErrorAnswer, Problem
 
 _STREAM_ERROR = "The server had an error while processing your request. Sorry about that!"
 
@@ -31,11 +31,14 @@ def error(problem: Problem) -> ErrorAnswer:
     return status, shape(full, problem)
 
 
-def stream_error(vendor: str) -> dict[str, Any]:
+def stream_error(answer: Answer, kind: str) -> dict[str, Any]:
     """The error object inside a stream that began with 200."""
-    if vendor == "openrouter":
-        return {"error": {"code": 502, "message": "Provider returned error"}, "choices": []}
-    return {"error": {"message": _STREAM_ERROR, "type": "server_error", "param": None, "code": None}}
+    if answer.vendor == "openrouter":
+        message = answer.complaint(kind, "Provider returned error")
+        return {"error": {"code": 502, "message": message}, "choices": []}
+    return {
+        "error": {"message": answer.complaint(kind, _STREAM_ERROR), "type": "server_error", "param": None, "code": None}
+    }
 
 
 def _nested(full: dict[str, Any], problem: Problem) -> dict[str, Any]:

@@ -68,7 +68,8 @@ def error_events(answer: Answer, kind: str) -> list[Frame]:
             _event("error", {"sequence_number": 900, "error": error | {"type": "server_error", "param": None}}),
             _event("response.failed", {"sequence_number": 901, "response": failed}),
         ]
-    flat = {"code": "server_error", "message": _SERVER_ERROR, "param": None, "sequence_number": 900}
+    message = answer.complaint(kind, _SERVER_ERROR)
+    flat = {"code": "server_error", "message": message, "param": None, "sequence_number": 900}
     return [_event("error", flat)]
 
 

@@ -73,6 +73,11 @@ class Answer:
     vendor: str = "openai"
     filter_down: bool = False
     negative_limits: bool = False
+    key: str = field(default="", repr=False)  # that of the request, for the faults that repeat it
+
+    def complaint(self, kind: str, usual: str) -> str:
+        """What an error event says: the usual, or the key."""
+        return f"An upstream server refused the key {self.key}" if kind == "event_echo" else usual
 
     @property
     def output_tokens(self) -> int:

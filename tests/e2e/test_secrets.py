@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +35,8 @@ endpoints:
     proxy: http://user:${{PROXY_PASSWORD}}@127.0.0.1:1
 defaults: {{timeout: {{connect: 1s, ttft: 1s, total: 2s}}}}
 """
-FAULTS = [None, "unauthorized_echo", "unauthorized", "server_error", "html", "cut", "error_event", "reset", "redirect"]
+ECHOES = ["unauthorized_echo", "answer_echo", "event_echo", "header_echo"]
+FAULTS = [None, *ECHOES, "unauthorized", "server_error", "html", "cut", "error_event", "reset", "redirect"]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,9 @@ def test_the_key_shows_nowhere(
     outputs: list[str | bytes] = []
     for fault in FAULTS:
         simulator.set_faults(*([{"fault": fault}] if fault else []))
-        for how in (["--json", "--junit", "j.xml"], ["--push", pushgateway.url, "--textfile", "t.prom"]):
+        files = ["--junit", "j.xml", "--push", pushgateway.url, "--textfile", "t.prom"]
+        # The two print the same words; what repeats the key is looked at in both.
+        for how in (["--json", *files], files)[: 2 if fault in ECHOES else 1]:
             done = run_aimon("probe", "-c", str(config), *how, env=env)
             assert done.returncode == 1, done.stderr
             outputs += [done.stdout, done.stderr]
@@ -81,6 +85,25 @@ def test_the_key_shows_nowhere(
     outputs.append(pushgateway.get("/metrics"))
     assert "by-env" in str(outputs[0])
     assert seen(tmp_path, *outputs) == []
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "anthropic-messages"])
+def test_the_key_is_in_no_report(dialect: str, run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
+    """A load test whose every call comes back with the key, one way or another: page, JSON, Markdown, each call."""
+    faults = [{"fault": fault, "count": 8} for fault in ECHOES[1:]]
+    simulator.set_faults(*faults)
+    simulator.truth(reset=True)
+    config = tmp_path / "aimon.yaml"
+    url = simulator.base_url("sim")
+    config.write_text(
+        f"endpoints:\n- {{name: e, dialect: {dialect}, base_url: '{url}', model: sim-1, api_key: '${{SIM_KEY}}'}}\n"
+    )
+    how = ["--concurrency", "2", "--requests", "24", "--out", "report", "--results", "--json"]
+    done = run_aimon("loadtest", "e", "-c", str(config), *how, env={"SIM_KEY": KEY})
+    assert simulator.truth(wait=5).by_fault == dict.fromkeys(ECHOES[1:], 8), done.stderr
+    calls = gzip.decompress((tmp_path / "report" / "results.jsonl.gz").read_bytes())
+    assert calls.count(b"****") > 8
+    assert seen(tmp_path, done.stdout, done.stderr, calls) == []
 
 
 @pytest.mark.parametrize(
