@@ -12,28 +12,42 @@ if TYPE_CHECKING:
 _WHAT_TO_DO: dict[Outcome, str] = {
     Outcome.DNS: "Check base_url's host name and this machine's DNS (try: getent hosts HOST).",
     Outcome.CONNECT: "Check base_url's host and port, that the server runs, and firewalls or proxies on the way.",
-    Outcome.TLS: "Check the server's certificate and this machine's clock; for a private CA set ca_file.",
+    Outcome.TLS: "Check base_url's host and port, the server's TLS settings, and proxies on the way.",
     Outcome.TIMEOUT_CONNECT: "Check the route to the host (firewall, proxy, VPN), or raise timeout.connect.",
-    Outcome.TIMEOUT_TTFT: "The provider accepted the call and said nothing; raise timeout.ttft only if that is normal.",
-    Outcome.TIMEOUT_TOTAL: "The answer is too slow or never ends; raise timeout.total only if that is normal.",
+    Outcome.TIMEOUT_TTFT: "The provider took the call and said nothing: see its status page; raise timeout.ttft only "
+    "if that is normal.",
+    Outcome.TIMEOUT_TOTAL: "The answer is too slow or never ends: see the provider's status page; raise timeout.total "
+    "only if that is normal.",
     Outcome.OVERLOADED: "The provider is out of capacity: see its status page; nothing to change here.",
     Outcome.SERVER_ERROR: "The provider failed: see its status page, and give it the request id.",
     Outcome.CONTENT_FILTERED: "The provider's filter stopped the canary: use a blander prompt.",
     Outcome.REFUSAL: "The model declined to answer: use a blander prompt.",
-    Outcome.EMPTY_ANSWER: "The model said nothing visible: look at finish_reason and at the reasoning setting.",
+    Outcome.EMPTY_ANSWER: "The model said nothing visible: see finish_reason with --json, and the reasoning setting.",
     Outcome.MAX_TOKENS_HIT: "Raise the canary's max_tokens, or set reasoning: off for a model that thinks first.",
-    Outcome.ANSWER_MISMATCH: "The model answered something else: see the answer with --json, or loosen expect.",
+    Outcome.ANSWER_MISMATCH: "The model answered something else: ask it by hand, and loosen expect if it is right.",
     Outcome.STREAM_ERROR: "The provider broke off with an error of its own: see its status page.",
     Outcome.STREAM_TRUNCATED: "The provider or a proxy on the way cut the stream: compare with a direct connection.",
     Outcome.MALFORMED: "That is not this API's language: check base_url and dialect, and for a proxy's error page.",
-    Outcome.UNAUTHORIZED: "Check the key: the variable that api_key names, its provider, and that it is not revoked.",
+    Outcome.UNAUTHORIZED: "Check the key: that the variable or file behind api_key holds it, that it is this "
+    "provider's, and that it was not revoked.",
     Outcome.FORBIDDEN: "The key is known but not allowed: check its permissions, the model's access and the region.",
     Outcome.QUOTA_EXHAUSTED: "No retry helps: top up or raise the spending limit in the provider's console.",
-    Outcome.RATE_LIMITED: "Probe less often (interval), or ask the provider for a higher limit.",
+    Outcome.RATE_LIMITED: "All calls with this key count: probe less often, or ask the provider for a higher limit.",
     Outcome.MODEL_NOT_FOUND: "Check the model's name, base_url, and that the account has access to the model.",
     Outcome.BAD_REQUEST: "The provider did not understand the request: check model, dialect and options.",
     Outcome.BUDGET_SKIPPED: "Raise budget, or wait for the next day (UTC).",
-    Outcome.PROBER_ERROR: "This is aimon's own fault or this machine's, not the provider's.",
+    Outcome.PROBER_ERROR: "The fault is on this side, in this machine or in aimon: the endpoint was not judged.",
+}
+
+# One outcome, several causes: the words of `aimon.probes.network.tls`, and what each asks for.
+_TLS = {
+    "has expired": "Renew it on the server; if it is new there, look at this machine's clock (try: date -u).",
+    "is not valid yet": "Look at this machine's clock (try: date -u), else at the server's certificate.",
+    "is self-signed": "If it is your own, name it in ca_file; else something on the way poses as the server.",
+    "certificate authority": "For an authority of your own set ca_file; else a proxy on the way opens TLS.",
+    "unknown issuer": "Have the server send its whole chain; for an authority of your own set ca_file.",
+    "is for another": "Check base_url's host name, and which names the server's certificate is for.",
+    "does not speak TLS": "Check base_url: http:// in place of https://, or another port.",
 }
 
 _WHOSE: dict[Fault, str] = {
@@ -46,19 +60,41 @@ _WHOSE: dict[Fault, str] = {
 
 
 def reason(result: Result) -> str:
-    """Why it failed, in a few words: the HTTP status where there is one, and what was said. Empty for `ok`."""
+    """Why it failed and where: the HTTP status, who answered, and what was said. Empty for `ok`."""
     if result.outcome is Outcome.OK:
         return ""
-    status = f"HTTP {result.status_code}" if result.status_code and result.status_code >= 400 else ""
-    retry = f"retry after {result.retry_after:g} s" if result.retry_after is not None else ""
-    return "; ".join(part for part in (status, result.error, retry) if part)
+    address = result.connection.address if result.connection is not None else None
+    who = address
+    if result.status_code and result.status_code >= 400:
+        who = f"HTTP {result.status_code} from {address}" if address else f"HTTP {result.status_code}"
+    said = ": ".join(part for part in (who, _bare(result.error or "")) if part)
+    retry = "" if result.retry_after is None else f"retry after {result.retry_after:g} s"
+    return "; ".join(part for part in (said, retry) if part)
 
 
 def advice(result: Result) -> str:
     """What to do about it. Empty for `ok`."""
+    status, error = result.status_code or 0, result.error or ""
+    if result.outcome is Outcome.TLS:
+        closer = next((text for words, text in _TLS.items() if words in error), None)
+        return closer or _WHAT_TO_DO[result.outcome]
+    if result.outcome is Outcome.SERVER_ERROR and result.request_id:
+        return f"The provider failed: see its status page, and give it the request id {result.request_id}."
+    if result.outcome is Outcome.BAD_REQUEST and 300 <= status < 400:
+        return "The address has moved, and keys are not sent after it: write the new one in base_url."
     return _WHAT_TO_DO.get(result.outcome, "")
+
+
+def explained(result: Result) -> str:
+    """Why it failed and what to do, as sentences. Empty for `ok`."""
+    return ". ".join(part for part in (reason(result), advice(result)) if part)
 
 
 def whose(result: Result) -> str:
     """Whose fault it is, as a word. Empty for `ok`."""
     return _WHOSE[result.fault] if result.fault is not None else ""
+
+
+def _bare(message: str) -> str:
+    """Without its full stop, since more follows."""
+    return message[:-1] if message.endswith(".") and not message.endswith("..") else message

@@ -121,7 +121,7 @@ def write_junit(results: Sequence[Result], options: Options) -> None:
     try:
         junit.write(options.junit, results)
     except OSError as error:
-        raise PublishError(f"the JUnit file is not written: {error}") from error
+        raise PublishError(f"the JUnit file is not written: {options.junit}: {error.strerror or error}") from error
 
 
 def _in_order(results: Sequence[Result], endpoints: Sequence[Endpoint]) -> list[Result]:

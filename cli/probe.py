@@ -95,6 +95,8 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
     for path in (options.junit, options.textfile):
         if path is not None and not path.parent.is_dir():
             raise Stop(USAGE, f"{path}: the folder {path.parent} does not exist: make it, or write elsewhere")
+        if path is not None and path.is_dir():
+            raise Stop(USAGE, f"{path}: that is a folder: name a file in it")
     if options.textfile is not None and options.textfile.suffix != ".prom":
         raise Stop(USAGE, f"--textfile {options.textfile}: node_exporter reads only files that end in .prom")
     gateway = None if options.push is None else _gateway(options.push)

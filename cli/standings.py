@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from aimon.cli import console
-from aimon.cli.advice import advice, reason
+from aimon.cli.advice import explained
 from aimon.cli.table import money, seconds
 from aimon.outcome import Fault, Outcome
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from aimon.metrics import Identity
     from aimon.probes.standing import Standing
     from aimon.probes.windows import Window
 
@@ -25,24 +27,35 @@ _BLOCKS = ("▇", "▁", "-")
 
 def show(found: Sequence[Standing]) -> None:
     """Prints how endpoints are now, what they did over the windows, and why the bad ones are bad."""
+    names = _names(found)
     if not console.is_terminal():
         for standing in found:
-            print("\n".join(_lines(standing)))
+            print("\n".join(_lines(standing, names[standing.identity])))
         return
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     out = console.tables()
-    out.print(_now(found), _windows(found))
+    out.print(_now(found, names), _windows(found, names))
     for standing in found:
         if why := _why(standing):
-            out.print(Text.assemble((standing.identity.endpoint, "bold red"), f": {why}"))
+            out.print(Text.assemble((names[standing.identity], "bold red"), f": {why}"))
 
 
-def _lines(standing: Standing) -> list[str]:
+def _names(found: Sequence[Standing]) -> dict[Identity, str]:
+    """What to call each: its name, with model and region where several have it."""
+    identities = [standing.identity for standing in found]
+    bearers = Counter(each.endpoint for each in identities)
+    return {
+        each: each.endpoint if bearers[each.endpoint] == 1 else f"{each.endpoint} ({each.model}, {each.region})"
+        for each in identities
+    }
+
+
+def _lines(standing: Standing, name: str) -> list[str]:
     """An endpoint in plain text: who and how it is now, why, and a line a window."""
     bar = "".join(_mark(outcome, *_PLAIN)[0] for outcome in standing.recent)
     spent = "" if standing.spent is None else f" today {money(standing.spent, standing.currency)}"
-    lines = [f"{standing.identity.endpoint} {standing.state} last run {_ago(standing)}{spent} [{bar}]"]
+    lines = [f"{name} {standing.state} last run {_ago(standing)}{spent} [{bar}]"]
     if why := _why(standing):
         lines.append(f"  {why}")
     for window in standing.windows:
@@ -57,7 +70,7 @@ def _lines(standing: Standing) -> list[str]:
     return lines
 
 
-def _now(found: Sequence[Standing]) -> Table:
+def _now(found: Sequence[Standing], names: Mapping[Identity, str]) -> Table:
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     table = _table("ENDPOINT", "NOW")
@@ -66,7 +79,7 @@ def _now(found: Sequence[Standing]) -> Table:
     table.add_column("LAST RUNS, NEWEST RIGHT", overflow="fold")
     for standing in found:
         table.add_row(
-            Text(standing.identity.endpoint),
+            Text(names[standing.identity]),
             Text(standing.state, style="green" if standing.well else "bold red"),
             _ago(standing),
             money(standing.spent, standing.currency),
@@ -75,7 +88,7 @@ def _now(found: Sequence[Standing]) -> Table:
     return table
 
 
-def _windows(found: Sequence[Standing]) -> Table:
+def _windows(found: Sequence[Standing], names: Mapping[Identity, str]) -> Table:
     """A row for latency and one for TTFT, so that 80 columns hold all figures uncut."""
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
@@ -83,7 +96,7 @@ def _windows(found: Sequence[Standing]) -> Table:
     for name in ("UPTIME", "OF", "429", "401", "", "P50", "P95", "P99"):
         table.add_column(name, justify="right", no_wrap=True)
     for standing in found:
-        name = standing.identity.endpoint
+        name = names[standing.identity]
         for window in standing.windows:
             table.add_row(
                 Text(name),
@@ -135,7 +148,7 @@ def _why(standing: Standing) -> str:
         )
     if standing.well or standing.probe is None:
         return ""
-    return f"{reason(standing.probe)}. {advice(standing.probe)}".removeprefix(". ")
+    return explained(standing.probe)
 
 
 def _ago(standing: Standing) -> str:

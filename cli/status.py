@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimon.cli.console import note
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def status(
     window: Annotated[
         list[str] | None, typer.Option(metavar="WINDOW", help="1h, 24h (default), 7d or 30d; may be repeated.")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Only the endpoints of this configuration file.")
+    ] = None,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="The history's file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an endpoint on stdout.")] = False,
     last: Annotated[int, typer.Option(min=1, max=200, help="Runs in the bar.")] = 30,
@@ -31,35 +35,61 @@ def status(
     """Uptime, latency, TTFT, 429 and 401 rates from the history.
 
     Exit codes: 0 the last probe of each endpoint was well and recent; 1 one failed, or was not repeated in three times
-    the usual gap; 2 usage, or nothing was probed yet; 3 the history can't be read.
+    the usual gap, or an endpoint of --config was never probed; 2 usage, or nothing was probed yet; 3 the history can't
+    be read.
     """
-    from aimon.probes.database import HistoryError, default_path  # noqa: PLC0415  # start-up
-    from aimon.probes.history import History  # noqa: PLC0415
-    from aimon.probes.standing import standings  # noqa: PLC0415
+    from aimon.probes.database import default_path  # noqa: PLC0415  # start-up
 
+    if config is not None and names:
+        raise Stop(USAGE, "names and --config both choose endpoints: leave out one of them")
     wanted = list(dict.fromkeys(window or ["24h"]))
     for name in wanted:
         if name not in WINDOW_NAMES:
             raise Stop(USAGE, f"--window {name}: write one of {', '.join(WINDOW_NAMES)}")
+    configured = None if config is None else _configured(config)
     path = default_path() if history is None else history
-    if not path.is_file():
+    if not path.exists():
         raise Stop(USAGE, f"nothing was probed yet (there is no {path}): run aimon probe first")
-    try:
-        with History(path) as opened:
-            found = standings(opened, names or (), wanted, last=last, now=time.time())
-    except HistoryError as error:
-        raise Stop(UNABLE, str(error)) from error
-    except KeyError as error:
-        raise Stop(USAGE, error.args[0]) from error
-    if not found:
-        raise Stop(USAGE, f"nothing was probed yet ({path} is empty): run aimon probe first")
+    found = _found(path, names or configured or [], wanted, last, known=configured is None)
     if as_json:
         _print_json(found)
     else:
         from aimon.cli.standings import show  # noqa: PLC0415  # start-up
 
         show(found)
-    return GOOD if all(standing.well for standing in found) else FAILED
+    missing = set(configured or ()) - {standing.identity.endpoint for standing in found}
+    for name in sorted(missing):
+        note(f"{name}: never probed: run aimon probe {name}")
+    return GOOD if not missing and all(standing.well for standing in found) else FAILED
+
+
+def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[Standing]:
+    """How the endpoints of these names (default: all) stand; `known` if each of them must have been probed."""
+    from aimon.probes.database import HistoryError  # noqa: PLC0415  # start-up
+    from aimon.probes.history import History  # noqa: PLC0415
+    from aimon.probes.standing import standings  # noqa: PLC0415
+
+    try:
+        with History(path) as opened:
+            if not (probed := {identity.endpoint for identity in opened.identities()}):
+                raise Stop(USAGE, f"nothing was probed yet ({path} is empty): run aimon probe first")
+            chosen = names if known else [name for name in names if name in probed]
+            if names and not chosen:
+                return []
+            return standings(opened, chosen, windows, last=last, now=time.time())
+    except HistoryError as error:
+        raise Stop(UNABLE, str(error)) from error
+    except KeyError as error:
+        raise Stop(USAGE, error.args[0]) from error
+
+
+def _configured(path: Path) -> list[str]:
+    from aimon.config import ConfigError, load  # noqa: PLC0415  # start-up
+
+    try:
+        return [endpoint.name for endpoint in load(path).endpoints]
+    except ConfigError as error:
+        raise Stop(USAGE, str(error)) from error
 
 
 def _print_json(found: Sequence[Standing]) -> None:

@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from aimon.cli import console
-from aimon.cli.advice import advice, reason, whose
+from aimon.cli.advice import explained, whose
 from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.table import Table
 
@@ -36,10 +36,12 @@ def show(results: Sequence[Result]) -> None:
 
     out = console.tables()
     out.print(_table(results))
-    for result in results:
-        if result.outcome is not Outcome.OK:
-            name = (result.endpoint, f"bold {_COLOURS[result.fault]}")
-            out.print(Text.assemble(name, ": ", f"{reason(result)}. {advice(result)}".removeprefix(". ")))
+    failed = [result for result in results if result.outcome is not Outcome.OK]
+    if failed:
+        out.print()
+    for result in failed:
+        name = (result.endpoint, f"bold {_COLOURS[result.fault]}")
+        out.print(Text.assemble(name, ": ", explained(result)))
 
 
 def line(result: Result) -> str:
@@ -48,14 +50,16 @@ def line(result: Result) -> str:
     if result.ttft is not None:
         words.append(f"ttft {seconds(result.ttft)}")
     if result.outcome is not Outcome.OK:
-        words.append(f"({whose(result)}) {reason(result)}. {advice(result)}")
+        words.append(f"({whose(result)}) {explained(result)}")
     return " ".join(words)
 
 
 def seconds(value: float | None) -> str:
-    """A duration as people read it: 12 ms, 1.23 s."""
+    """A duration as people read it: 12 ms, 1.23 s; never a 0 that it is not."""
     if value is None:
         return "-"
+    if 0 < value < 0.0005:
+        return "<1 ms"
     return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
 
 
@@ -70,11 +74,11 @@ def money(value: float | None, currency: str | None) -> str:
 
 
 def headroom(limits: Limits | None) -> str:
-    """What is left of the tighter rate limit: `87% of 500 req`."""
+    """What is left of the tighter rate limit: `87% req`."""
     if limits is None:
         return "-"
     left = [
-        (remaining / limit, f"{remaining / limit:.0%} of {limit} {unit}")
+        (remaining / limit, f"{remaining / limit:.0%} {unit}")
         for limit, remaining, unit in (
             (limits.requests_limit, limits.requests_remaining, "req"),
             (limits.tokens_limit, limits.tokens_remaining, "tok"),
@@ -84,27 +88,40 @@ def headroom(limits: Limits | None) -> str:
     return min(left)[1] if left else "-"
 
 
+def _tokens(result: Result) -> str:
+    usage = result.usage
+    return "-" if usage.output is None and usage.input is None else f"{usage.input or 0}+{usage.output or 0}"
+
+
+# A column that has nothing to say leaves its room to the names.
+_FIGURES: dict[str, Callable[[Result], str]] = {
+    "LATENCY": lambda result: seconds(result.latency),
+    "TTFT": lambda result: seconds(result.ttft),
+    "TOKENS": _tokens,
+    "COST": lambda result: money(result.cost, result.currency),
+    "HEADROOM": lambda result: headroom(result.limits),
+}
+
+
 def _table(results: Sequence[Result]) -> Table:
     from rich import box  # noqa: PLC0415  # only on a terminal
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2, pad_edge=False)
-    for name in ("ENDPOINT", "MODEL", "OUTCOME"):
-        table.add_column(name, no_wrap=True)
-    for name in ("LATENCY", "TTFT", "TOKENS", "COST", "HEADROOM"):
+    shown = {name: cells for name, of in _FIGURES.items() if set(cells := [of(each) for each in results]) != {"-"}}
+    table = Table(
+        box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
+    for name in ("ENDPOINT", "MODEL"):
+        table.add_column(name, overflow="fold", min_width=8)
+    table.add_column("OUTCOME", no_wrap=True)
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
-    for result in results:
-        usage = result.usage
-        tokens = "-" if usage.output is None and usage.input is None else f"{usage.input or 0}+{usage.output or 0}"
-        table.add_row(
-            Text(result.endpoint),
-            Text(result.model),
-            Text(result.outcome.value, style=_COLOURS[result.fault]),
-            seconds(result.latency),
-            seconds(result.ttft),
-            tokens,
-            money(result.cost, result.currency),
-            headroom(result.limits),
-        )
+    for i, result in enumerate(results):
+        outcome = Text(result.outcome.value, style=_COLOURS[result.fault])
+        table.add_row(Text(result.endpoint), Text(result.model), outcome, *(cells[i] for cells in shown.values()))
     return table

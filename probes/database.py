@@ -101,7 +101,8 @@ class Database:
             # SQLite would create it with the umask's mode; its -wal and -shm files take over this one.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise HistoryError(f"{path}: {error.strerror}: {_ELSEWHERE}") from error
+            advice = f"name a file in it, such as {path / 'history.db'}" if path.is_dir() else _ELSEWHERE
+            raise HistoryError(f"{path}: {error.strerror}: {advice}") from error
         try:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
@@ -209,10 +210,10 @@ class Database:
         return HistoryError(f"{self.path}: {error}")
 
 
-_ELSEWHERE = "set AIMON_STATE_DIR to a folder of your own"
+_ELSEWHERE = "name another file with --history, or a folder of your own in AIMON_STATE_DIR"
 _ADVICE = {
     "SQLITE_BUSY": f"other processes kept it locked for {_BUSY_TIMEOUT:g} s",
-    "SQLITE_NOTADB": "not a history of aimon: move it away, and a new one is begun",
+    "SQLITE_NOTADB": "not a history of aimon: name another file with --history, or move it away and a new one is begun",
     "SQLITE_CORRUPT": "damaged: move it away, and a new one is begun; `sqlite3 FILE .recover` may save its data",
     "SQLITE_FULL": "no space left on its disk",
     "SQLITE_READONLY": f"cannot be written: {_ELSEWHERE}",

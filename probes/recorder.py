@@ -70,7 +70,8 @@ class Recorder:
             try:
                 publish.write_textfile(self.state, self.textfile, extra)
             except (OSError, HistoryError, PushError) as error:
-                failures.append(f"the textfile is not written: {error}")
+                why = f"{self.textfile}: {error.strerror}" if isinstance(error, OSError) else error
+                failures.append(f"the textfile is not written: {why}")
         if self.gateway is not None:
             try:
                 publish.push(self.state, self.gateway, region=self.region, owner=self.owner, extra=extra)

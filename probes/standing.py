@@ -59,6 +59,16 @@ class Standing:
         return self.age > (_LONGEST_SILENCE if self.gap is None else _MISSED * max(self.gap, _SHORTEST_GAP))
 
     @property
+    def silence(self) -> float:
+        """Seconds since its last probe ended; infinite if it never did."""
+        return math.inf if self.age is None else self.age
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Endpoint and region: what stays if the model changes."""
+        return self.identity.endpoint, self.identity.region
+
+    @property
     def state(self) -> str:
         """The outcome of the last run, or `no recent run`."""
         if self.stale:
@@ -90,6 +100,8 @@ def standings(
 ) -> list[Standing]:
     """How the endpoints of these names (default: all that were ever probed) stand.
 
+    One that was given another model is left out under its old one, once that has no recent run.
+
     Args:
         history: where to look.
         names: endpoints.
@@ -106,11 +118,15 @@ def standings(
     for name in names:
         if name not in known:
             raise KeyError(f"endpoint {name!r} was never probed; known are {', '.join(sorted(known))}")
-    return [
+    found = [
         _standing(history, identity, lengths, last, now)
         for identity in identities
         if not names or identity.endpoint in names
     ]
+    ages: dict[tuple[str, str], float] = {}
+    for standing in found:
+        ages[standing.place] = min(standing.silence, ages.get(standing.place, math.inf))
+    return [standing for standing in found if not standing.stale or standing.silence == ages[standing.place]]
 
 
 def _standing(history: History, identity: Identity, lengths: Sequence[str], last: int, now: float) -> Standing:

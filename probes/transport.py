@@ -183,8 +183,10 @@ def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
             return Outcome.CONNECT, f"the proxy refused: {message}"
         case httpcore.RemoteProtocolError() if not exchange.headed and "without sending" not in message:
             return Outcome.MALFORMED, f"not HTTP: {message}"
-        case httpcore.NetworkError() | httpcore.RemoteProtocolError() if not exchange.headed:
+        case httpcore.NetworkError() if not exchange.headed:
             return Outcome.CONNECT, f"the connection was closed before any answer: {message}"
+        case httpcore.RemoteProtocolError() if not exchange.headed:
+            return Outcome.CONNECT, "the connection was closed before any answer"
         case httpcore.NetworkError():
             return Outcome.STREAM_TRUNCATED, f"the connection broke before the answer was complete: {message}"
         case httpcore.RemoteProtocolError():

@@ -206,7 +206,7 @@ def test_the_schema_has_a_version(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(HistoryError, match=r"history\.db: written by a newer aimon \(schema 99, .*: upgrade, or set"):
+    with pytest.raises(HistoryError, match=r"history\.db: written by a newer aimon \(schema 99, .*: upgrade, or name"):
         History(path)
 
 
@@ -214,7 +214,7 @@ def test_what_is_no_history_is_left_alone(path: Path) -> None:
     """The message names the file and says what to do."""
     path.parent.mkdir()
     path.write_text("not a database, whatever it is called" * 100)
-    with pytest.raises(HistoryError, match=r"history\.db: not a history of aimon: move it away"):
+    with pytest.raises(HistoryError, match=r"history\.db: not a history of aimon: name another file with --history"):
         History(path)
     assert path.read_text().startswith("not a database")
 
@@ -236,9 +236,9 @@ def test_a_damaged_file_is_said_to_be_damaged(path: Path) -> None:
 def test_a_place_that_cannot_be_is_named(tmp_path: Path) -> None:
     """A file where a folder should be; a folder where the file should be."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(HistoryError, match="File exists: set AIMON_STATE_DIR to a folder of your own"):
+    with pytest.raises(HistoryError, match="File exists: name another file with --history, or a folder"):
         History(tmp_path / "file" / "history.db")
-    with pytest.raises(HistoryError, match="Is a directory: set AIMON_STATE_DIR"):
+    with pytest.raises(HistoryError, match=r"Is a directory: name a file in it, such as .*history\.db"):
         History(tmp_path)
 
 
@@ -257,7 +257,7 @@ def test_a_file_that_cannot_be_written_is_named(path: Path) -> None:
     """A read-only connection stands in for a read-only file system, which root's tests would not notice."""
     with History(path) as history:
         history.database.query("PRAGMA query_only = ON")
-        with pytest.raises(HistoryError, match=r"history\.db: cannot be written: set AIMON_STATE_DIR"):
+        with pytest.raises(HistoryError, match=r"history\.db: cannot be written: name another file"):
             history.append([a_result()])
 
 
