@@ -22,6 +22,9 @@ FATAL = frozenset(
 )
 _FATAL_IN_A_ROW = 5
 _STORM = 100
+# What a server looks like that restarts, and how long it may take.
+_BROKEN = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.NETWORK) | {Outcome.STREAM_TRUNCATED}
+_RESTART = 5.0
 
 
 class Guard:
@@ -29,7 +32,8 @@ class Guard:
 
     Args:
         budget: what the run may cost, in the reporting currency.
-        storms: whether a hundred failures in a row (429s do not count as such) end the run.
+        storms: whether a hundred failures in a row (429s do not count as such) end the run; connections that break or
+            are refused only if that lasts for 5 seconds.
 
     Attributes:
         spent: so far.
@@ -39,7 +43,8 @@ class Guard:
         self.spent = 0.0
         self.budget = budget
         self._storms = storms
-        self._calls = self._fatal = self._failed = 0
+        self._calls = self._fatal = self._failed = self._broken = 0
+        self._failing_since = 0.0
 
     def first(self, result: Result) -> str | None:
         """Why the run should not even begin, by its first call."""
@@ -56,14 +61,25 @@ class Guard:
         self._calls += 1
         self.spent += result.cost or 0.0
         self._fatal = self._fatal + 1 if outcome in FATAL else 0
-        self._failed = 0 if outcome in (Outcome.OK, Outcome.RATE_LIMITED) else self._failed + 1
         if self._fatal >= _FATAL_IN_A_ROW:
             return f"{self._fatal} calls in a row ended so: {describe(result)}"
-        if self._storms and self._failed >= _STORM:
+        if self._is_storm(result) and self._storms:
             return f"{self._failed} calls in a row failed; the last: {describe(result)}"
         if self.budget is not None and self.spent + in_flight * self.spent / self._calls >= self.budget:
             return f"the limit of cost is reached: {self.spent:.6g} of {self.budget:.6g} spent"
         return None
+
+    def _is_storm(self, result: Result) -> bool:
+        if result.outcome in (Outcome.OK, Outcome.RATE_LIMITED):
+            self._failed = self._broken = 0
+            return False
+        ended = result.started_at + result.end
+        if not self._failed:
+            self._failing_since = ended
+        self._failed += 1
+        self._broken += result.outcome in _BROKEN
+        others, lasted = self._failed - self._broken, ended - self._failing_since
+        return others >= _STORM or (self._failed >= _STORM and lasted >= _RESTART)
 
 
 def describe(result: Result) -> str:

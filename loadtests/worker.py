@@ -21,7 +21,7 @@ from aimon.loadtests.search.seen import Point, Seen
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
 from aimon.metrics import Identity, Totals
-from aimon.outcome import Outcome
+from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 MAX_IN_FLIGHT = 20_000
 # Users who start together march in step for ever; over a tenth of a second they do not.
 _LEAST_RAMP, _MOST_RAMP = 0.1, 5.0
+# A refusal to connect takes no time: without a pause a stream would do nothing but knock.
+_PAUSE = 0.1
 
 
 class Worker:
@@ -231,13 +233,14 @@ class Worker:
             return False
         if self._left is not None and since >= order.counts_from:
             self._left -= 1
-        self._call(None, since)
+        if self._call(None, since).fault is Fault.NETWORK:
+            gevent.sleep(_PAUSE)
         return True
 
     def _begin(self, due: float) -> None:
         self._call(due, due - self._epoch)
 
-    def _call(self, scheduled: float | None, since: float) -> None:
+    def _call(self, scheduled: float | None, since: float) -> Result:
         self._started += 1
         ask = self._source.take(since if self._order.replay else None)
         if not self._retries:
@@ -247,6 +250,7 @@ class Worker:
                 result = self._count(attempt, since)
                 self._tally.counts["retried"] += k > 0
         self._source.told(ask, result)
+        return result
 
     def _count(self, result: Result, since: float) -> Result:
         result = self._prices.cost(result)

@@ -52,6 +52,22 @@ def test_a_storm_of_failures_ends_it_but_one_of_429s_does_not() -> None:
     assert said[99] == "100 calls in a row failed; the last: server_error"
 
 
+def test_a_server_has_time_to_restart() -> None:
+    """Connections that break or are refused end a run after five seconds of nothing else, not by their number."""
+    guard = Guard()
+
+    def at(seconds: float, outcome: Outcome) -> str | None:
+        return guard.told(result(outcome, started_at=seconds), in_flight=1)
+
+    broken = [at(0.0, Outcome.STREAM_TRUNCATED) for _ in range(200)]
+    refused = [at(k / 4, Outcome.CONNECT) for k in range(20)]
+    assert set(broken + refused) == {None}
+    assert at(5.0, Outcome.OK) is None
+    refused = [at(6 + k / 32, Outcome.CONNECT) for k in range(161)]
+    assert refused[:160] == [None] * 160
+    assert refused[160] == "161 calls in a row failed; the last: connect"
+
+
 def test_cost_counts_what_is_under_way() -> None:
     """At 0.10 each with one more in flight, a limit of 0.50 is reached with the fourth."""
     said = after(Guard(0.5), *[Outcome.OK] * 4, cost=0.1)
