@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import signal
 import subprocess
@@ -15,7 +14,6 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from aimon.simulator import Profile, SimulatorProcess
-from certificates import Authority
 from services import free_port, wait_for
 
 if TYPE_CHECKING:
@@ -49,57 +47,6 @@ def test_a_well_endpoint(run_aimon: Command, simulator: SimulatorProcess) -> Non
     done = run_aimon(*flags(simulator.base_url("sim")))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("openai-chat-sim-1 ok latency ")
-
-
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        ("unauthorized", "(account) HTTP 401; Incorrect API key provided"),
-        ("rate_limited", "(account) HTTP 429; Rate limit reached"),
-        ("overloaded", "(provider) HTTP 503; "),
-        ("model_not_found", "(config) HTTP 404; "),
-    ],
-)
-def test_one_line_says_what_is_wrong_and_what_to_do(
-    fault: str, said: str, run_aimon: Command, simulator: SimulatorProcess
-) -> None:
-    """Whose fault, the status, what the provider said, and advice."""
-    simulator.set_faults({"fault": fault, "profile": "sim"})
-    done = run_aimon(*flags(simulator.base_url("sim")))
-    assert done.returncode == 1
-    [line] = done.stdout.splitlines()
-    assert said.replace("(config)", "(configuration)") in line
-    assert any(word in line for word in ("Check", "Probe less often", "see its status page"))
-
-
-def test_places_where_nobody_answers(run_aimon: Command) -> None:
-    """A name that does not exist and a port that is closed."""
-    done = run_aimon(*flags("http://no.such.host.invalid/v1"))
-    assert done.returncode == 1
-    assert "openai-chat-sim-1 dns " in done.stdout
-    assert "cannot resolve 'no.such.host.invalid': no such host. Check base_url's host name" in done.stdout
-    port = free_port()
-    done = run_aimon(*flags(f"http://127.0.0.1:{port}/v1"))
-    assert done.returncode == 1
-    assert f"cannot connect: 127.0.0.1:{port}: connection refused. Check base_url's host and port" in done.stdout
-
-
-def test_an_expired_certificate(run_aimon: Command, tmp_path: Path) -> None:
-    """The line says that it has expired."""
-    authority = Authority(tmp_path)
-    authority.server(begins=-dt.timedelta(days=9), ends=-dt.timedelta(days=2))
-    [leaf] = tmp_path.glob("leaf-*.pem")
-    with SimulatorProcess(Profile("sim"), certfile=leaf, keyfile=leaf) as simulator:
-        config = tmp_path / "aimon.yaml"
-        url = simulator.base_url("sim").replace("127.0.0.1", "localhost")
-        config.write_text(
-            f"endpoints:\n- {{name: old, dialect: openai-chat, base_url: '{url}', "
-            f"model: m, ca_file: {authority.file}}}\n"
-        )
-        done = run_aimon("probe", "-c", str(config))
-    assert done.returncode == 1
-    assert "old tls " in done.stdout
-    assert "expired" in done.stdout
 
 
 def test_json_has_the_documented_keys(run_aimon: Command, simulator: SimulatorProcess) -> None:
