@@ -143,12 +143,12 @@ def _overall(rows: list[Row]) -> Verdict:
 
 
 def _measured(base: Report, new: Report, tolerance: float, resamples: int, seed: int) -> list[Row]:
-    before, after = samples(base, new, seed, resamples)
+    before, after, freedom = samples(base, new, seed, resamples)
     told = [measure for measure in MEASURES if _lack(measure, base, new, before, after) == ""]
     intervals = {}
     if told:
         differences = np.column_stack([_difference(measure, before, after) for measure in told])
-        found = simultaneous(differences, min(before.freedom, after.freedom))
+        found = simultaneous(differences, freedom)
         intervals = dict(zip([measure.name for measure in told], found, strict=True))
     rows = []
     for measure in MEASURES:

@@ -74,38 +74,41 @@ class Sample:
         values: in seconds, per second, as a share, or in the report's currency; without what was not measured.
         errors: what resamples differ by; in shares of the value, but for SHARE, where it is the difference itself.
         lacking: why there is too little of something to tell how far it is off.
-        freedom: of the errors, in degrees.
     """
 
     values: dict[str, float] = field(default_factory=dict)
     errors: dict[str, Floats] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)
-    freedom: float = 0.0
 
 
-def samples(base: Report, new: Report, seed: int, resamples: int) -> tuple[Sample, Sample]:
-    """What came of two runs; the same seed gives the same samples.
+def samples(base: Report, new: Report, seed: int, resamples: int) -> tuple[Sample, Sample, float]:
+    """What came of two runs, and how many degrees of freedom their difference has; the same seed gives the same.
 
-    Where the same was asked of both at the same times, the same stretches of both are drawn together: how the load
-    goes up and down is then no part of what they differ by. Otherwise each is drawn by itself.
+    Where a load that goes up and down was asked of both at the same times, the same stretches of both are drawn
+    together: what it does to both is then no part of what they differ by. Otherwise each is drawn by itself.
     """
     one, other = base.blocks, new.blocks
     if not one or not other:
-        return Sample(), Sample()
-    if base.rate.schedule and base.rate.schedule == new.rate.schedule and {base.ended.how, new.ended.how} == {COMPLETE}:
+        return Sample(), Sample(), 1.0
+    if _moves_alike(base, new):
         one, other = _aligned(one, other)
         apart = [_filled(after - before) for before, after in zip(_levels(one), _levels(other), strict=True)]
         together = bootstrap.draw(apart, resamples, [seed])
-        return _sample(base, one, together), _sample(new, other, together)
-    drawn = [
+        return _sample(base, one, together), _sample(new, other, together), together.freedom
+    before, after = (
         bootstrap.draw([_filled(level) for level in _levels(blocks)], resamples, [seed, k])
         for k, blocks in enumerate((one, other))
-    ]
-    return _sample(base, one, drawn[0]), _sample(new, other, drawn[1])
+    )
+    return _sample(base, one, before), _sample(new, other, after), before.freedom + after.freedom
+
+
+def _moves_alike(base: Report, new: Report) -> bool:
+    moves = len({point.rate for point in base.rate.schedule}) > 1
+    return moves and base.rate.schedule == new.rate.schedule and {base.ended.how, new.ended.how} == {COMPLETE}
 
 
 def _sample(report: Report, blocks: Sequence[Block], drawn: Resamples) -> Sample:
-    found = Sample(freedom=drawn.freedom)
+    found = Sample()
     with np.errstate(divide="ignore", invalid="ignore"):
         resampled = _rates(report, blocks, drawn.drawn) | _times(report, blocks, drawn.drawn)
         for measure in MEASURES:

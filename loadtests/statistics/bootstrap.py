@@ -2,8 +2,9 @@
 
 Calls that end near each other are alike (a queue, a noisy neighbour), so that single calls drawn at random would
 promise too much. Blocks of neighbours keep what holds them together: H. R. Künsch, "The Jackknife and the Bootstrap
-for General Stationary Observations", Annals of Statistics 17 (1989). They wrap around the end, so that each has the
-same chance: D. N. Politis and J. P. Romano, "A Circular Block-Resampling Procedure for Stationary Data" (1992).
+for General Stationary Observations", Annals of Statistics 17 (1989). Each takes the place of blocks that are not far
+from it, so that what goes up and down on purpose, such as a spike of the load or a line that grows, stays in its place
+and is no chance: E. Paparoditis and D. N. Politis, "Local block bootstrap", Comptes Rendus Mathématique 335 (2002).
 """
 
 from __future__ import annotations
@@ -24,28 +25,35 @@ CONFIDENCE = 0.95
 Floats: TypeAlias = "NDArray[np.float64]"
 
 
+# How far from its place, as a share of the run, a block may come from.
+_REACH = 1 / 8
+_LEAST_REACH = 3
+
+
 class Resamples(NamedTuple):
     """How often each block is in each resample: a row for each, of which the first is the run itself.
 
     Attributes:
         drawn: those rows.
         length: how many neighbours stay together.
+        window: how many blocks there are that these may be taken from, for one place.
     """
 
     drawn: Floats
     length: int
+    window: int
 
     @property
     def freedom(self) -> float:
-        """How many stretches there are that are drawn independently, less one for their mean."""
-        return float(self.drawn.shape[1] / self.length - 1)
+        """Of the errors, in degrees: how many stretches are drawn, less one for the mean of each window."""
+        return float(self.drawn.shape[1] * (1 / self.length - 1 / self.window))
 
     def errors(self, values: Floats) -> Floats:
         """How far resampled values are from the run's own, which is the first.
 
-        Neighbours vary less around the run's mean than around the truth: by as much as one in all stretches.
+        Blocks vary less around the mean of their window than around the truth.
         """
-        found: Floats = (values - values[0]) * math.sqrt(1 + 1 / self.freedom)
+        found: Floats = (values - values[0]) / math.sqrt(1 - self.length / self.window)
         return found
 
 
@@ -59,27 +67,42 @@ def draw(levels: Sequence[Floats], draws: int, seed: Sequence[int]) -> Resamples
         seed: the same one gives the same resamples.
     """
     count = len(levels[0])
-    length = max(neighbours(level) for level in levels)
-    starts = np.random.default_rng(seed).integers(0, count, (draws, math.ceil(count / length)))
-    places = (starts[:, :, None] + np.arange(length)) % count
-    rows = places.reshape(draws, -1)[:, :count] + count * np.arange(draws)[:, None]
+    reach = max(_LEAST_REACH, round(_REACH * count))
+    length = max(neighbours(level - _around(level, reach), most=reach) for level in levels)
+    places = np.arange(0, count, length)
+    moved = np.random.default_rng(seed).integers(-reach, reach, (draws, len(places)), endpoint=True)
+    taken = (places + moved)[:, :, None] + np.arange(length)
+    # Beyond an end the run is as if seen in a mirror.
+    taken = (taken.reshape(draws, -1)[:, :count]) % (2 * count)
+    taken = np.where(taken < count, taken, 2 * count - 1 - taken)
+    rows = taken + count * np.arange(draws)[:, None]
     drawn = np.bincount(rows.ravel(), minlength=draws * count).reshape(draws, count)
-    return Resamples(np.vstack([np.ones(count), drawn]), length)
+    return Resamples(np.vstack([np.ones(count), drawn]), length, min(count, 2 * reach + length))
 
 
-def neighbours(level: Floats) -> int:
+def _around(level: Floats, reach: int) -> Floats:
+    """The mean around each block, which goes up and down on purpose."""
+    mirrored = np.pad(level, reach, mode="symmetric")
+    return np.convolve(mirrored, np.full(2 * reach + 1, 1 / (2 * reach + 1)), mode="valid")
+
+
+def neighbours(level: Floats, *, most: int) -> int:
     """How many blocks must stay together: as many as it takes for what is left of their likeness not to matter.
 
     D. N. Politis and H. White, "Automatic Block-Length Selection for the Dependent Bootstrap", Econometric Reviews
     23 (2004), as corrected by A. Patton, Politis and White (2009); no fewer than the cube root of the blocks, which
     is the order of what is best, since a likeness may hide in a short run.
+
+    Args:
+        level: a value for each block.
+        most: so many at the most, or there would be too few to choose from.
     """
     count = len(level)
-    least, most = math.ceil(math.cbrt(count)), max(1, count // 3)
+    least = min(math.ceil(math.cbrt(count)), most)
     x = level - level.mean()
     covariance = np.array([x[: count - k] @ x[k:] for k in range(count)]) / count
     if covariance[0] <= 0:
-        return min(least, most)
+        return least
     small = 2 * math.sqrt(math.log10(count) / count) * covariance[0]
     in_a_row = max(5, math.ceil(math.sqrt(math.log10(count))))
     last = next(m for m in range(count) if np.all(np.abs(covariance[m + 1 : m + 1 + in_a_row]) < small))
@@ -90,10 +113,10 @@ def neighbours(level: Floats) -> int:
     spectrum = float(covariance[0] + 2 * weighted.sum())
     if spectrum <= 0:
         # Neighbours that undo each other: together they vary less than apart.
-        return min(least, most)
+        return least
     slope = 2 * float((lags * weighted).sum())
     best = math.cbrt(2 * slope**2 / (4 / 3 * spectrum**2) * count)
-    return min(math.ceil(max(least, min(best, most))), most)
+    return max(least, math.ceil(min(best, most)))
 
 
 def quantiles(

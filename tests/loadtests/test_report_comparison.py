@@ -12,7 +12,7 @@ from aimon.loadtests import report
 from aimon.loadtests.record import ABORTED, INTERRUPTED
 from aimon.loadtests.report import comparison_page, comparison_text
 from aimon.loadtests.report.comparison import Comparison, compare
-from aimon.loadtests.report.schema import Report
+from aimon.loadtests.report.schema import RatePoint, Report
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits
 from report_cases import few, noisy, plan, quick
@@ -95,28 +95,39 @@ def test_real_calls_are_read_as_they_were_counted() -> None:
     assert rows["cost_per_1000"].base == pytest.approx(250.0)
 
 
+def spiking(seed: int, *, slower: float = 1.0) -> Report:
+    """Calls that take thrice as long in the middle fifth, where four times as many were asked for."""
+    made = quick(seed, slower=slower)
+    for block in made.blocks[16:24]:
+        for series in block.series.values():
+            series.buckets = {str(int(i) + 110): number for i, number in series.buckets.items()}
+    made.rate.schedule = [
+        RatePoint(at_s=at, rate=rate) for at, rate in ((0, 20), (16, 20), (16, 80), (24, 80), (24, 20))
+    ]
+    return made
+
+
 def test_a_load_that_goes_up_and_down_is_no_part_of_the_difference() -> None:
     """Of two runs that were asked the same at the same times, the same stretches are drawn together."""
-
-    def ramped(seed: int) -> Report:
-        made = quick(seed)
-        for block in made.blocks[20:]:
-            block.series = {
-                name: msgspec.structs.replace(series, buckets={str(int(i) + 300): n for i, n in series.buckets.items()})
-                for name, series in block.series.items()
-            }
-        return made
-
-    one, other = ramped(1), ramped(2)
-    width = {}
+    widths = {}
     for together in (True, False):
+        base, new = spiking(1), spiking(2)
         if not together:
-            other.rate.schedule = []
-        (row,) = (row for row in pair(one, other).rows if row.name == "latency_from_schedule_p95_s")
-        assert row.low is not None
-        assert row.high is not None
-        width[together] = row.high - row.low
-    assert width[True] < width[False] / 3
+            new.rate.schedule = new.rate.schedule[:1]
+        (row,) = (row for row in pair(base, new).rows if row.name == "tpot_p95_s")
+        widths[together] = (row.high or 0.0) - (row.low or 0.0)
+    assert widths[True] < widths[False]
+    assert verdicts(pair(spiking(1), spiking(2, slower=1.5)))["tpot_p95_s"] == "worse"
+
+
+def test_a_latency_that_grows_is_worse_than_one_that_does_not() -> None:
+    """As that of a server beyond its capacity does: that it grows makes it no less certain."""
+    growing = quick(2)
+    for k, block in enumerate(growing.blocks):
+        for series in block.series.values():
+            series.buckets = {str(int(i) + 5 * k): number for i, number in series.buckets.items()}
+    found = verdicts(pair(quick(1), growing))
+    assert {found[f"latency_from_schedule_{name}_s"] for name in ("p50", "p95")} == {"worse"}
 
 
 def test_too_little_data_is_said_to_be_that() -> None:
