@@ -138,4 +138,4 @@ def test_every_failure_has_advice() -> None:
     """No outcome leaves its reader alone, and each piece of advice is a sentence."""
     assert set(advice._WHAT_TO_DO) == set(Outcome) - {Outcome.OK}
     for text in (*advice._WHAT_TO_DO.values(), *advice._TLS.values()):
-        assert re.fullmatch(r"[A-Z].*[a-z)]\.", text), text
+        assert re.fullmatch(r"[A-Z].*[A-Za-z)]\.", text), text
