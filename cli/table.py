@@ -58,7 +58,7 @@ def seconds(value: float | None) -> str:
     """A duration as people read it: 12 ms, 1.23 s; never a 0 that it is not."""
     if value is None:
         return "-"
-    if 0 < value < 0.0005:
+    if 0 < value <= 0.0005:
         return "<1 ms"
     return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
 
