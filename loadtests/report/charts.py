@@ -186,7 +186,7 @@ def capacity_latency(report: dict[str, Any], mark: str) -> str:
         FULL, 230, linear(0.0, most, plain, about=8), logarithmic(min(values) * 0.8, max(values) * 1.2, length)
     )
     title = "Latency from schedule against calls asked for"
-    parts = [frame.grid("asked, per second", "logarithmic"), _bracket(frame, report["capacity"])]
+    parts = [frame.grid("asked, per second; latency is logarithmic", ""), _bracket(frame, report["capacity"])]
     for k, line in enumerate(lines.values()):
         parts.append(frame.line([line], f"c{k} d{k}"))
     words = "; ".join(

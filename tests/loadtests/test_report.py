@@ -10,6 +10,7 @@ import pytest
 
 from aimon.loadtests import report
 from aimon.loadtests.record import ABORTED, Run
+from aimon.loadtests.report import page
 from aimon.loadtests.search.capacity import Capacity, Step
 from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.search.trend import Trend
@@ -90,17 +91,17 @@ def test_a_run_that_ended_early_says_so_first() -> None:
 def test_numbers_of_a_busy_client_are_marked_wherever_they_are(tmp_path: Path) -> None:
     """In Markdown each row of times, and rates; in HTML each tile, row and chart of them."""
     built = report.build(few(cpu=0.99), plan(), "e")
-    text = report.markdown(built)
+    said = report.markdown(built)
     times = [
-        line for line in text.splitlines() if line.startswith(("| Latency", "| Time", "| Gap", "| Rate", "| Goodput"))
+        line for line in said.splitlines() if line.startswith(("| Latency", "| Time", "| Gap", "| Rate", "| Goodput"))
     ]
     assert len(times) == 7
     assert all("(suspect)" in line for line in times)
-    assert "**The client was the bottleneck, its numbers are suspect: the client used 99% of its core**" in text
+    assert "**The client was the bottleneck, its numbers are suspect: the client used 99% of its core**" in said
     report.save(built, tmp_path)
-    page = (tmp_path / "report.html").read_text()
+    text = (tmp_path / "report.html").read_text()
     # Five tiles, two objectives, five rows of times, four charts over time, four distributions.
-    assert page.count("&#9888; suspect") == 20
+    assert text.count("&#9888; suspect") == 20
     report.save(report.build(few(), plan(), "e"), tmp_path)
     assert "&#9888;" not in (tmp_path / "report.html").read_text()
 
@@ -139,13 +140,13 @@ def test_what_a_provider_says_is_never_markup(profile: str, tmp_path: Path) -> N
     }
     built = report.build(few(ended=ABORTED, why=HOSTILE, notes=[HOSTILE], **found), plan(profile=profile), HOSTILE)
     report.save(built, tmp_path)
-    page = Page()
+    seen = Page()
     text = (tmp_path / "report.html").read_text()
-    page.feed(text)
-    assert page.open == []
-    assert page.links == []
-    assert "script" not in page.tags
-    assert "svg" in page.tags
+    seen.feed(text)
+    assert seen.open == []
+    assert seen.links == []
+    assert "script" not in seen.tags
+    assert "svg" in seen.tags
     assert "&lt;script&gt;" in text
     assert json.loads((tmp_path / "report.json").read_text()) == built
     if profile == "capacity":
@@ -167,3 +168,19 @@ def test_every_line_of_a_chart_has_words(tmp_path: Path) -> None:
     assert len(drawings) == 9
     assert all('role="img" aria-label="' in drawing.split(">")[0] for drawing in drawings)
     assert "Failed calls per second, by outcome. overloaded " in text
+
+
+def test_a_capacity_has_its_curves() -> None:
+    """Successes and, where steps know it, latency against the rate, with the interval that the capacity is in."""
+    steps = [Step(rate, min(rate, 6.0), met=rate < 7, trend=Trend(0.0, 0.01)) for rate in (2.0, 4.0, 6.0, 8.0)]
+    built = report.build(few(capacity=Capacity(low=6.0, high=8.0, steps=steps)), plan(profile="capacity"), "e")
+    built["capacity"]["interval"] = [5.9, 6.4]
+    for step in built["capacity"]["steps"]:
+        step |= {"latency_p50_s": None, "latency_p95_s": None}
+    assert "Latency from schedule against calls asked for" not in page.render(built)
+    for k, step in enumerate(built["capacity"]["steps"]):
+        step |= {"latency_p50_s": 0.1 * 3**k, "latency_p95_s": 0.2 * 3**k}
+    text = page.render(built)
+    assert "Latency from schedule against calls asked for. P50 100 ms at 2/s, 300 ms at 4/s, 900 ms at 6/s" in text
+    assert "8 asked, 6 succeeded, not held" in text
+    assert "capacity 6/s (95 %: 5.9 to 6.4)" in text
