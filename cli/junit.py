@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimon.result import Result
+
+
+# What XML 1.0 can't carry, not even escaped (its production 2, "Char").
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write(path: Path, results: Sequence[Result]) -> None:
@@ -42,7 +47,7 @@ def write(path: Path, results: Sequence[Result]) -> None:
             time=f"{result.latency:.3f}",
         )
         if result.outcome is not Outcome.OK:
-            verdict = SubElement(case, _element(result), message=reason(result), type=result.outcome.value)
+            verdict = SubElement(case, _element(result), message=_text(reason(result)), type=result.outcome.value)
             verdict.text = advice(result)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -50,6 +55,10 @@ def write(path: Path, results: Sequence[Result]) -> None:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _text(said: str) -> str:
+    return _FORBIDDEN.sub("\ufffd", said)
 
 
 def _element(result: Result) -> str:
