@@ -213,7 +213,9 @@ class Worker:
         gevent.sleep(max(0.0, self._epoch - monotonic()))
         self._employ()
         while self._users:
-            self._users.pop().wait()
+            # They stay in the list meanwhile: `stop` looks for them there.
+            self._users[0].wait()
+            self._users.pop(0)
 
     def _employ(self) -> None:
         """As many new users as are wanted; those too many leave by themselves."""

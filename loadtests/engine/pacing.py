@@ -158,10 +158,10 @@ class ClosedLoop:
     def start(self) -> None:
         """Starts the users."""
         step = self._ramp / self._users if self._users else 0.0
-        self._greenlets = [gevent.spawn_later(k * step, self._work) for k in range(self._users)]
+        self._greenlets = [gevent.spawn(self._work, k * step) for k in range(self._users)]
 
     def stop(self) -> None:
-        """Has every user stop after the call that it is at."""
+        """Has every user stop after the call that it is at, and none start that has not yet."""
         self._stopping.set()
 
     def wait(self) -> None:
@@ -172,7 +172,9 @@ class ClosedLoop:
         """
         gevent.joinall(self._greenlets, raise_error=True)
 
-    def _work(self) -> None:
+    def _work(self, delay: float) -> None:
+        if self._stopping.wait(delay):
+            return
         self.active += 1
         try:
             while not self._stopping.is_set() and self._turn() is not False:
