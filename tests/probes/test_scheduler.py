@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from aimon.call import Message, Target, Timeouts
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.probes.scheduler import Scheduler, next_beat, offset
-from aimon.probes.sweep import sweep
 from results import a_result
 
 if TYPE_CHECKING:
@@ -126,18 +125,3 @@ def test_no_overlap_and_the_heartbeat_stands_still_when_one_hangs() -> None:
         await running
 
     asyncio.run(main())
-
-
-def test_a_sweep_keeps_the_order_and_the_cap() -> None:
-    """Results in the order of the endpoints, canaries in turn, never more under way than allowed."""
-
-    async def main() -> tuple[Prober, list[Result], list[Result]]:
-        prober, told = Prober(), list[Any]()
-        endpoints = [endpoint(f"e{i}", canaries=2) for i in range(12)]
-        results = await sweep(endpoints, prober, concurrency=3, on_result=told.append)  # type: ignore[arg-type]
-        return prober, results, told
-
-    prober, results, told = asyncio.run(main())
-    assert len(results) == len(told) == 24
-    assert prober.most <= 3
-    assert [call.split()[1] for call in prober.calls if call.startswith("e5 ")] == ["c0", "c1"]
