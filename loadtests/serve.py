@@ -59,7 +59,7 @@ class Service:
         self._worker: Worker | None = None
         self._log: ResultLog | None = None
         self._plan: Plan | None = None
-        self._endpoint = ""
+        self._endpoint = self._model = ""
         self._index = 0
         self._own = Run(Tally())
         self._busy = Event()
@@ -118,7 +118,7 @@ class Service:
         except (config.ConfigError, OSError, ValueError) as error:
             self._send(messages.Ready(problem=str(error)))
             return
-        self._endpoint = endpoint.name
+        self._endpoint, self._model = endpoint.name, endpoint.target.model
         self._own.objectives = [slo.parse(text) for text in plan.slo]
         self._send(messages.Ready())
 
@@ -191,7 +191,7 @@ class Service:
         own.ended, own.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
         if (folder := self._job.out or plan.out) is not None:
             for path in report.save(
-                report.build(own, plan, self._endpoint), Path(folder) / f"worker-{self._index + 1}"
+                report.build(own, plan, self._endpoint, model=self._model), Path(folder) / f"worker-{self._index + 1}"
             ):
                 say(f"written: {path}")
         self._finish()

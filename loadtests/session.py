@@ -230,6 +230,8 @@ class Session:
             trend=found,
             why="; ".join(missed),
             limited=bool(client["bottleneck"]) and client["cpu"] > 0.92,
+            latency_p50_s=self._step.series["latency_from_schedule"].quantile(0.5),
+            latency_p95_s=self._step.series["latency_from_schedule"].quantile(0.95),
         )
 
     def _grows_plainly(self) -> bool:

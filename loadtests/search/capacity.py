@@ -7,6 +7,7 @@ few steps whatever rate it began with.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ class Step:
         trend: how latency from schedule went.
         why: what was wrong, for people; empty if nothing was.
         limited: the client, and not the endpoint, was what could not keep up.
+        latency_p50_s: from schedule, in seconds; `latency_p95_s` likewise. None without successes.
     """
 
     rate: float
@@ -42,6 +44,8 @@ class Step:
     trend: Trend
     why: str = ""
     limited: bool = False
+    latency_p50_s: float | None = None
+    latency_p95_s: float | None = None
 
     @property
     def held(self) -> bool:
@@ -80,7 +84,7 @@ class Capacity:
         Of the steps beyond capacity the one with the least error tells it best: they are nearly the same measurement
         once the search is close, so that a mean of them would look surer than it is.
         """
-        known = [(step.error, step.estimate) for step in self.steps if step.error is not None]
+        known = [(step.error, step.estimate) for step in self.steps if step.error is not None and step.error < math.inf]
         if not known:
             return None
         error, estimate = min(known, key=lambda pair: pair[0] or 0.0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from aimon.result import Result
 
-SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot", "lag", "start_lateness")
+SERIES = ("latency", "latency_from_schedule", "first_reasoning", "ttft", "itl", "tpot", "lag", "start_lateness")
 _SECOND = ("sent", "ended", "ok", "output_tokens")
 _COUNTS = ("input_tokens", "output_tokens", "good", "not_started", "unpriced")
 
@@ -90,6 +90,8 @@ class Tally:
         series = self.series
         series["latency"].record(result.end)
         series["latency_from_schedule"].record(result.latency_from_schedule)
+        if result.first_reasoning is not None:
+            series["first_reasoning"].record(result.first_reasoning)
         if result.first_token is not None:
             series["ttft"].record(result.first_token)
         if (tpot := result.tpot) is not None:

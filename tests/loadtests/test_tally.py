@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -61,6 +62,7 @@ def test_a_call_is_counted_once_wherever_it_belongs() -> None:
     }
     found = {name: series.quantile(1) for name, series in tally.series.items()}
     expected = {"latency": 0.451, "latency_from_schedule": 0.461, "ttft": 0.05, "itl": 0.1, "tpot": 0.1}
+    assert found.pop("first_reasoning") is None
     assert found == pytest.approx(expected | {"lag": 0.002, "start_lateness": 0.01}, rel=0.005)
 
 
@@ -71,3 +73,13 @@ def test_failures_leave_latencies_alone() -> None:
     counts = {name: series.count for name, series in tally.series.items()}
     assert counts == dict.fromkeys(tally.series, 0) | {"lag": 1, "start_lateness": 1}
     assert (tally.sent, tally.ok) == (1, 0)
+
+
+def test_thinking_has_a_time_of_its_own() -> None:
+    """The time to the first token stays that of the visible text."""
+    tally = Tally()
+    tally.observe(msgspec.structs.replace(answer([0.1] * 4), first_reasoning=0.02), BEGAN, gaps=[0.1] * 4)
+    assert tally.series["first_reasoning"].quantile(0.5) == pytest.approx(0.02, rel=0.005)
+    assert tally.series["ttft"].quantile(0.5) == pytest.approx(0.05, rel=0.005)
+    again = Tally.load(tally.dump())
+    assert again.series["first_reasoning"].count == 1
