@@ -1,0 +1,178 @@
+"""What `aimon probe` leaves behind, read by those whom it is for: promtool, a gateway, the history, a supervisor."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from aimon.metrics import Identity
+from aimon.probes.history import History
+from aimon.simulator import Profile, SimulatorProcess
+from services import wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from command import Command
+    from services import Pushgateway
+
+CONFIG = """\
+region: test
+endpoints:
+  - name: qwen
+    dialect: openai-chat
+    base_url: {url}
+    model: sim-1
+    prices: {{input: 2, output: 8, currency: CNY}}
+    timeout: {{connect: 2s, ttft: 8s, total: 10s}}
+    slo: {{availability: 99%, latency_p95: 1234ms, ttft_p95: 437ms}}
+"""
+QWEN = Identity("qwen", "sim-1", "custom", "test")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[SimulatorProcess]:
+    """A provider whose model thinks, and which reads from a cache."""
+    with SimulatorProcess(Profile("sim", ttft=0.01, itl=0.001, reasoning=6, cached_share=0.5)) as running:
+        yield running
+
+
+@pytest.fixture
+def simulator(provider: SimulatorProcess, tmp_path: Path) -> SimulatorProcess:
+    """The provider as at the start, and the configuration that names it."""
+    provider.reset()
+    tmp_path.joinpath("aimon.yaml").write_text(CONFIG.format(url=provider.base_url("sim")))
+    return provider
+
+
+def samples(text: str, name: str, **labels: str) -> dict[str, float]:
+    """The values of a metric, where these labels agree, by `le` or `outcome` if it has either."""
+    return {
+        sample.labels.get("le", sample.labels.get("outcome", "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    }
+
+
+def test_promtool_has_nothing_to_say(
+    run_aimon: Command, simulator: SimulatorProcess, require_binary: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Neither of a textfile nor of a scrape-shaped one without history: no error, no lint."""
+    promtool = require_binary("promtool")
+    simulator.set_faults("overloaded:count=1")
+    for state in ("sqlite", "none"):
+        for code in (1, 0) if state == "sqlite" else (0,):
+            assert run_aimon("probe", "--textfile", f"{state}.prom", "--state", state).returncode == code
+        text = tmp_path.joinpath(f"{state}.prom").read_text()
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert samples(text, "ai_probe_success") == {"": 1}
+    counted = samples(tmp_path.joinpath("sqlite.prom").read_text(), "ai_api_requests_total")
+    assert {outcome: value for outcome, value in counted.items() if value} == {"overloaded": 1, "ok": 1}
+
+
+def test_an_objective_has_a_bucket_of_its_own(run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
+    """Calls on both sides of thresholds that no default bucket has: the shares are exact."""
+    for fault in (None, "slow:seconds=0.6", "slow:seconds=1.5"):
+        simulator.set_faults(*([fault] if fault else []))
+        assert run_aimon("probe", "--textfile", "t.prom").returncode == 0
+    text = tmp_path.joinpath("t.prom").read_text()
+    ttft = samples(text, "ai_api_time_to_first_token_seconds_bucket")
+    latency = samples(text, "ai_api_request_duration_seconds_bucket", status="success")
+    assert (ttft["0.437"], ttft["+Inf"]) == (1, 3)
+    assert (latency["1.234"], latency["+Inf"]) == (2, 3)
+    for buckets in (ttft, latency):
+        counts = [buckets[bound] for bound in sorted(buckets, key=float)]
+        assert counts == sorted(counts)
+
+
+def test_usage_is_the_same_wherever_it_is_read(run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
+    """JSON, history and metrics have the tokens that the simulator counted, reasoning and cache apart."""
+    done = run_aimon("probe", "--json", "--textfile", "t.prom")
+    [record] = simulator.truth(wait=5).records
+    shown = json.loads(done.stdout)
+    assert shown["usage"] == {
+        "input": record.input_tokens,
+        "output": record.output_tokens,
+        "cached_input": record.input_tokens // 2,
+        "reasoning": 6,
+        "source": "reported",
+    }
+    with History(Path(run_aimon.env["AIMON_STATE_DIR"]) / "history.db") as history:
+        [kept] = history.recent(QWEN, 10)
+    assert {name: getattr(kept.usage, name) for name in shown["usage"]} == shown["usage"]
+    assert kept.cost == shown["cost"] == pytest.approx((2 * record.input_tokens + 8 * record.output_tokens) / 1e6)
+    text = tmp_path.joinpath("t.prom").read_text()
+    assert samples(text, "ai_token_usage_input_total") == {"": record.input_tokens}
+    assert samples(text, "ai_token_usage_output_total") == {"": record.output_tokens}
+    assert samples(text, "ai_token_usage_cached_input_total") == {"": record.input_tokens // 2}
+    assert samples(text, "ai_token_usage_reasoning_total") == {"": 6}
+
+
+def test_state_in_the_gateway_needs_no_disk(
+    run_aimon: Command, simulator: SimulatorProcess, pushgateway: Pushgateway
+) -> None:
+    """Nowhere to write, as in a container with a read-only root: runs add up all the same."""
+    nowhere = "/proc/no-such-folder"
+    env = dict.fromkeys(("HOME", "AIMON_STATE_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR"), nowhere)
+    how = ("probe", "--push", pushgateway.url)
+    refused = run_aimon(*how, env=env)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert f"{nowhere}/history.db: " in refused.stderr
+    assert simulator.truth().requests == 0
+    for _ in range(3):
+        done = run_aimon(*how, "--state", "gateway", env=env)
+        assert (done.returncode, done.stderr) == (0, "")
+    counts = {sample.labels["outcome"]: sample.value for sample in pushgateway.samples("ai_api_requests_total")}
+    assert {outcome: value for outcome, value in counts.items() if value} == {"ok": 3}
+
+
+def start(run_aimon: Command, *arguments: str) -> subprocess.Popen[str]:
+    """`aimon probe` in the background."""
+    aimon = Path(sys.executable).with_name("aimon")
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [aimon, "probe", *arguments], env=run_aimon.env, cwd=run_aimon.cwd, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_call_under_way_ends_first(
+    number: signal.Signals, code: int, run_aimon: Command, simulator: SimulatorProcess, pushgateway: Pushgateway
+) -> None:
+    """Told to stop in the middle of a call: it ends, is printed, recorded, and in the last push."""
+    simulator.configure("sim", ttft=1.0)
+    with start(run_aimon, "--every", "60s", "--push", pushgateway.url) as process:
+        wait_for(lambda: simulator.truth().in_flight == 1, what="the call under way")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert ("probes under way end first" in err) == (number is signal.SIGINT)
+    assert out.count(" qwen ok latency ") == 1
+    assert simulator.truth().by_outcome == {"ok": 1}
+    [ok] = [sample for sample in pushgateway.samples("ai_api_requests_total") if sample.value]
+    assert (ok.labels["outcome"], ok.value) == ("ok", 1)
+    assert [sample.value for sample in pushgateway.samples("ai_api_requests_in_flight")] == [0]
+    with History(Path(run_aimon.env["AIMON_STATE_DIR"]) / "history.db") as history:
+        assert len(history.recent(QWEN, 10)) == 1
+
+
+def test_a_second_interrupt_does_not_wait(run_aimon: Command, simulator: SimulatorProcess) -> None:
+    """The call under way is dropped, and the shell is told that it was an interrupt."""
+    simulator.set_faults("hang")
+    with start(run_aimon, "--every", "60s") as process:
+        wait_for(lambda: simulator.truth().in_flight == 1, what="the call under way")
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "Ctrl-C again to drop them" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "")
