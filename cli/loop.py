@@ -15,7 +15,7 @@ from aimon.cli import console
 from aimon.cli.exits import GOOD, INTERRUPTED, UNABLE, Stop
 from aimon.cli.once import announce, build_info
 from aimon.probes import publish
-from aimon.probes.listen import Listener, why_not
+from aimon.probes.listen import HEALTH, Listener, why_not
 from aimon.probes.probe import Prober
 from aimon.probes.recorder import PublishError
 from aimon.probes.scheduler import HEARTBEAT, Scheduler
@@ -135,7 +135,9 @@ class _Loop:
 
     def _listener(self, host: str, port: int) -> Listener:
         try:
-            listener = Listener(host, port, {"/metrics": self._metrics, "/-/healthy": self._health})
+            listener = Listener(
+                host, port, {"/metrics": self._metrics, HEALTH: self._health}, token=self._options.token
+            )
         except OSError as error:
             raise Stop(UNABLE, f"--listen {host}:{port}: {why_not(error)}") from error
         console.note(f"metrics: {listener.url}/metrics")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,7 @@ class Options:
     concurrency: int
     every: float | None
     listen: tuple[str, int] | None
+    token: str | None = field(default=None, repr=False)
 
 
 def probe(
@@ -43,6 +44,9 @@ def probe(
     history: Annotated[Path | None, typer.Option(help="The history's file, for sqlite.")] = None,
     every: Annotated[str | None, typer.Option(help="Probe again and again, such as 30s, until stopped.")] = None,
     listen: Annotated[str | None, typer.Option(help="With --every: serve /metrics on HOST:PORT.")] = None,
+    listen_token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --listen: the bearer token to ask scrapers for.")
+    ] = None,
     no_auth: Annotated[bool, typer.Option(help="Allow --listen on an address that others can reach.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Endpoints under way at once.")] = 100,
     preset: Annotated[str | None, typer.Option(help="Without a file: provider, such as openai.")] = None,
@@ -58,6 +62,7 @@ def probe(
     """
     if junit is not None and every is not None:
         raise Stop(USAGE, "--junit reports one run: leave it out, or leave out --every")
+    token = None if listen_token_file is None else _token(listen_token_file, listen)
     options = Options(
         as_json=as_json,
         junit=junit,
@@ -67,7 +72,8 @@ def probe(
         history=history,
         concurrency=concurrency,
         every=None if every is None else _seconds(every),
-        listen=None if listen is None else _address(listen, every=every, no_auth=no_auth),
+        listen=None if listen is None else _address(listen, every=every, public=no_auth or token is not None),
+        token=token,
     )
     selection = select(names or [], config, Flags(preset, dialect, base_url, model, api_key_env))
     if options.every is not None:
@@ -132,7 +138,18 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _address(text: str, *, every: str | None, no_auth: bool) -> tuple[str, int]:
+def _token(path: Path, listen: str | None) -> str:
+    from aimon.probes.listen import read_token  # noqa: PLC0415  # start-up
+
+    if listen is None:
+        raise Stop(USAGE, "--listen-token-file is for those who scrape: add --listen HOST:PORT")
+    try:
+        return read_token(path)
+    except ValueError as error:
+        raise Stop(USAGE, f"--listen-token-file {error}") from error
+
+
+def _address(text: str, *, every: str | None, public: bool) -> tuple[str, int]:
     from aimon.probes.listen import is_loopback, split_address  # noqa: PLC0415  # start-up
 
     if every is None:
@@ -141,10 +158,10 @@ def _address(text: str, *, every: str | None, no_auth: bool) -> tuple[str, int]:
         host, port = split_address(text)
     except ValueError as error:
         raise Stop(USAGE, f"--listen: {error}") from error
-    if not is_loopback(host) and not no_auth:
+    if not is_loopback(host) and not public:
         raise Stop(
             USAGE,
             f"--listen {text}: others can reach that address, and the metrics have no password: "
-            "add --no-auth if that is meant, or listen on 127.0.0.1",
+            "add --listen-token-file FILE, or --no-auth if that is meant, or listen on 127.0.0.1",
         )
     return host, port

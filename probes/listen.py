@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import socket
 import traceback
+from hmac import compare_digest
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -18,11 +19,14 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 # A path's answer: status, body, content type.
 Page = tuple[HTTPStatus, bytes, str]
 
+HEALTH = "/-/healthy"
 _SLOW_CLIENT = 10.0  # seconds
+_SHORTEST_TOKEN = 16
 _PLAIN = "text/plain; charset=utf-8"
 _LOG = logging.getLogger(__name__)
 _REASONS = {
@@ -39,13 +43,16 @@ class Listener:
         host: address to listen on.
         port: 0 takes a free one.
         pages: what makes the page, by path.
+        token: what a client must send as `Authorization: Bearer …` for any page but `/-/healthy`, which kubelet
+            and load balancers ask for without one; None lets everybody in.
 
     Raises:
         OSError: the address can't be had.
     """
 
-    def __init__(self, host: str, port: int, pages: dict[str, Callable[[], Page]]) -> None:
-        handler = type("_Handler", (_Pages,), {"pages": pages})
+    def __init__(self, host: str, port: int, pages: dict[str, Callable[[], Page]], *, token: str | None = None) -> None:
+        expected = None if token is None else f"Bearer {token}".encode()
+        handler = type("_Handler", (_Pages,), {"pages": pages, "expected": expected})
         kind = _IPv6Server if ":" in host else ThreadingHTTPServer
         self._server = kind((host, port), handler)
         self._server.daemon_threads = True
@@ -79,6 +86,25 @@ def split_address(text: str) -> tuple[str, int]:
     return parts.hostname or "127.0.0.1", port
 
 
+def read_token(path: Path) -> str:
+    """The token of a file: one line of visible ASCII, which is all that a header can carry.
+
+    Raises:
+        ValueError: the file can't be read, or holds something else.
+    """
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise ValueError(f"{path}: {why}") from error
+    if len(token) < _SHORTEST_TOKEN or not all("!" <= each <= "~" for each in token):
+        raise ValueError(
+            f"{path}: a token is one line of at least {_SHORTEST_TOKEN} letters and digits: "
+            "write one with openssl rand -hex 32"
+        )
+    return token
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach an address."""
     try:
@@ -100,6 +126,7 @@ class _IPv6Server(ThreadingHTTPServer):
 
 class _Pages(BaseHTTPRequestHandler):
     pages: dict[str, Callable[[], Page]]
+    expected: bytes | None
     server_version = "aimon"
     sys_version = ""
     timeout = _SLOW_CLIENT
@@ -108,7 +135,10 @@ class _Pages(BaseHTTPRequestHandler):
         """Answers a GET or HEAD."""
         path = urlsplit(self.path).path
         make = self.pages.get(path)
-        if make is None:
+        allowed = path == HEALTH or self._is_known()
+        if not allowed:
+            status, body, kind = HTTPStatus.UNAUTHORIZED, b"this page asks for a bearer token\n", _PLAIN
+        elif make is None:
             known = ", ".join(self.pages)
             status, body, kind = HTTPStatus.NOT_FOUND, f"there is {known}\n".encode(), _PLAIN
         else:
@@ -119,10 +149,16 @@ class _Pages(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        if not allowed:
+            self.send_header("WWW-Authenticate", "Bearer")
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         if self.command == "GET":
             self.wfile.write(body)
+
+    def _is_known(self) -> bool:
+        sent = self.headers.get("Authorization", "").encode(errors="replace")
+        return self.expected is None or compare_digest(sent, self.expected)
 
     do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
 

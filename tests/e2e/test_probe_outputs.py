@@ -6,22 +6,25 @@ import json
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from aimon.cli.exits import Stop
+from aimon.cli.probe import _address
 from aimon.metrics import Identity
 from aimon.probes.history import History
 from aimon.simulator import Profile, SimulatorProcess
-from services import wait_for
+from services import free_port, scrape, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from command import Command
-    from services import Pushgateway
+    from services import Pushgateway, Servers
 
 CONFIG = """\
 region: test
@@ -176,3 +179,67 @@ def test_a_second_interrupt_does_not_wait(run_aimon: Command, simulator: Simulat
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_prometheus_scrapes_with_a_token(
+    run_aimon: Command, simulator: SimulatorProcess, servers: Servers, tmp_path: Path
+) -> None:
+    """`authorization.credentials_file` as in the documentation; another target without it is down."""
+    secret = tmp_path / "token"
+    secret.write_text("a-token-0123456789abcdef\n")
+    port = free_port()
+    with start(run_aimon, "--every", "60s", "--listen", f"127.0.0.1:{port}", "--listen-token-file", "token") as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().removeprefix("metrics: ").strip().removesuffix("/metrics")
+        prometheus = servers.prometheus(
+            [
+                scrape("allowed", url, authorization={"credentials_file": str(secret)}),
+                scrape("stranger", url),
+            ]
+        )
+        prometheus.wait_until('ai_api_requests_total{job="allowed", outcome="ok"} == 1')
+        prometheus.wait_until('up{job="stranger"} == 0')
+        assert prometheus.query('{job="stranger", __name__=~"ai.*"}') == []
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/healthy", timeout=5) as answer:
+            assert answer.read() == b"ok\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert secret.read_text().strip() not in out
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "said"),
+    [
+        ("short", ["--listen", "0.0.0.0:9464"], "--listen-token-file token: a token is one line of at least 16 "),
+        (None, ["--listen", "0.0.0.0:9464"], "--listen-token-file token: No such file or directory\n"),
+        ("0123456789abcdef", [], "--listen-token-file is for those who scrape: add --listen HOST:PORT\n"),
+    ],
+)
+def test_a_token_that_is_none_starts_nothing(
+    content: str | None,
+    arguments: list[str],
+    said: str,
+    run_aimon: Command,
+    simulator: SimulatorProcess,
+    tmp_path: Path,
+) -> None:
+    """Exit code 2 before a port is open or a call is made."""
+    if content is not None:
+        tmp_path.joinpath("token").write_text(content)
+    done = run_aimon("probe", "--every", "60s", "--listen-token-file", "token", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(said)
+    assert simulator.truth().requests == 0
+
+
+def test_a_token_makes_an_address_that_others_can_reach_acceptable() -> None:
+    """As does saying that no password is meant; without either the message names both ways out."""
+    address = "0.0.0.0:9464"
+    assert _address(address, every="30s", public=True) == ("0.0.0.0", 9464)  # noqa: S104  # nothing is opened
+    with pytest.raises(Stop) as stop:
+        _address(address, every="30s", public=False)
+    assert stop.value.message == (
+        f"--listen {address}: others can reach that address, and the metrics have no password: "
+        "add --listen-token-file FILE, or --no-auth if that is meant, or listen on 127.0.0.1"
+    )

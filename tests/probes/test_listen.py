@@ -8,19 +8,25 @@ import os
 import socket
 from contextlib import closing
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.probes.listen import Listener, why_not
+from aimon.probes.listen import HEALTH, Listener, is_loopback, read_token, split_address, why_not
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+TOKEN = "a-token-0123456789abcdef"
 KEY = "sk-recognisable-key-0123456789"
 
 
-def get(listener: Listener, path: str, method: str = "GET") -> tuple[int, str]:
+def get(listener: Listener, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
     """Asks for a page; gives the status and the body."""
     address = listener.url.removeprefix("http://")
     with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
-        connection.request(method, path)
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return response.status, response.read().decode()
 
@@ -62,3 +68,86 @@ def test_an_address_that_cannot_be_had_says_why() -> None:
     unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     assert "write an IP address" in why_not(unknown)
     assert "choose one above 1023" in why_not(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def page(text: str) -> Callable[[], tuple[HTTPStatus, bytes, str]]:
+    """What makes a page that says this."""
+    return lambda: (HTTPStatus.OK, text.encode(), "text/plain")
+
+
+def test_a_token_is_asked_for() -> None:
+    """Whoever has none, a wrong one, or the right one in another scheme sees nothing, not even what there is."""
+    with Listener("127.0.0.1", 0, {"/metrics": page("m"), HEALTH: page("ok")}, token=TOKEN) as listener:
+        assert get(listener, "/metrics", Authorization=f"Bearer {TOKEN}") == (200, "m")
+        for wrong in ("", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \xfc\xe9"):
+            headers = {"Authorization": wrong} if wrong else {}
+            for path in ("/metrics", "/nothing"):
+                assert get(listener, path, **headers) == (401, "this page asks for a bearer token\n")
+        assert get(listener, HEALTH) == (200, "ok")
+        assert get(listener, "/metrics", "HEAD") == (401, "")
+        with closing(http.client.HTTPConnection(listener.url.removeprefix("http://"), timeout=10)) as connection:
+            connection.request("GET", "/metrics")
+            assert connection.getresponse().headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_file(tmp_path: Path) -> None:
+    """The line in it, with or without its end; what no header can carry is refused without being repeated."""
+    path = tmp_path / "token"
+    path.write_text(f"{TOKEN}\n")
+    assert read_token(path) == TOKEN
+    for wrong in ("", "short", f"{TOKEN}\n{TOKEN}", f"{TOKEN} {TOKEN}", "pässwörd-pässwörd"):
+        path.write_text(wrong)
+        with pytest.raises(ValueError, match=r"token: a token is one line .*: write one with openssl") as error:
+            read_token(path)
+        assert TOKEN not in str(error.value)
+    path.write_bytes(b"\xff\xfe" * 20)
+    with pytest.raises(ValueError, match=r"token: not text$"):
+        read_token(path)
+    with pytest.raises(ValueError, match=r"no-such-file: No such file or directory$"):
+        read_token(tmp_path / "no-such-file")
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "loopback"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464), True),
+        ("127.9.9.9:0", ("127.9.9.9", 0), True),
+        ("localhost:80", ("localhost", 80), True),
+        (":9464", ("127.0.0.1", 9464), True),
+        ("[::1]:9464", ("::1", 9464), True),
+        ("[::]:9464", ("::", 9464), False),
+        ("0.0.0.0:9464", ("0.0.0.0", 9464), False),  # noqa: S104  # the address that is asked about
+        ("10.1.2.3:9464", ("10.1.2.3", 9464), False),
+        ("example.org:9464", ("example.org", 9464), False),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int], loopback: bool) -> None:
+    """Host and port, and whether others can reach it; a name other than localhost may be anything."""
+    assert split_address(text) == address
+    assert is_loopback(address[0]) is loopback
+
+
+@pytest.mark.parametrize("text", ["", "9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", "::1:9"])
+def test_what_is_no_address(text: str) -> None:
+    """The message shows how one is written."""
+    with pytest.raises(ValueError, match=r"is no address to listen on: write HOST:PORT, such as 127\.0\.0\.1:9464"):
+        split_address(text)
+
+
+def test_ipv6() -> None:
+    """Its URL has brackets, and works."""
+    with Listener("::1", 0, {"/metrics": page("six")}) as listener:
+        assert listener.url.startswith("http://[::1]:")
+        assert get(listener, "/metrics") == (200, "six")
+
+
+def test_a_client_that_says_nothing_holds_up_nobody() -> None:
+    """One connection stays open and silent, one leaves in the middle of its request: others are served."""
+    with Listener("127.0.0.1", 0, {"/metrics": page("m")}) as listener:
+        address = ("127.0.0.1", int(listener.url.rsplit(":", 1)[1]))
+        with socket.create_connection(address) as silent, socket.create_connection(address) as gone:
+            gone.sendall(b"GET /metr")
+            gone.close()
+            silent.sendall(b"GET")
+            assert [get(listener, "/metrics") for _ in range(3)] == [(200, "m")] * 3
+            assert get(listener, "/metrics", "POST")[0] == 501
