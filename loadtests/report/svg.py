@@ -25,10 +25,10 @@ class Scale:
 
     def share(self, value: float) -> float:
         """Where a value lies between both ends, from 0 to 1."""
-        low, high, value = (
-            (math.log(x) for x in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
-        )
-        return min(1.0, max(0.0, (value - low) / (high - low)))
+        low, high, value = self.low, self.high, max(value, self.low)
+        if self.log:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return min(1.0, (value - low) / (high - low))
 
 
 def linear(low: float, high: float, label: Callable[[float], str], *, about: int = 4) -> Scale:

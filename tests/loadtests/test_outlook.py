@@ -45,6 +45,21 @@ def begun() -> tuple[Outlook, Run]:
     return outlook, Run(Tally())
 
 
+def test_a_moment_is_too_short_to_tell_that_the_client_is_busy() -> None:
+    """A report that comes right after another is of a time in which nothing but reporting happened."""
+    outlook, run = begun()
+    outlook.take("a", told(10, cpu=0.4))
+    outlook.take("b", told(10, cpu=0.2))
+    assert look(outlook, run, -4.0).client["cpu"] == pytest.approx(0.4)
+    moment = told(10)
+    moment.cpu = moment.wall = 0.001
+    outlook.take("b", moment)
+    found = outlook.look(run, -3.999, BOTH, [], last=True)
+    assert found is not None
+    assert found.client["cpu"] == pytest.approx(0.4)
+    assert not found.client["bottleneck"]
+
+
 def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
     """10 and 20 calls in two seconds are 15 a second; ten seconds later they are forgotten."""
     outlook, run = begun()
