@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.simulator import Control
+from certificates import Authority
 from services import free_port
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def running(
         assert process.stderr is not None
         try:
             url = process.stdout.readline().removeprefix("simulator: ").strip()
-            proposed = process.stderr.readline().removeprefix("try: aimon ").strip()
+            proposed = process.stderr.readline().removeprefix("try: ").removeprefix("aimon ").strip()
             yield url, shlex.split(proposed)
         finally:
             process.send_signal(signal.SIGINT)
@@ -65,6 +67,63 @@ def test_faults_and_limits(run_aimon: Command) -> None:
     assert outcomes[-1] == "rate_limited"
 
 
+def test_a_model_that_thinks_in_large_chunks(run_aimon: Command) -> None:
+    """Reasoning before the answer, several tokens an event, and limits a minute in the headers."""
+    options = (
+        "--reasoning",
+        "12",
+        "--chunk-tokens",
+        "4",
+        "--ttft",
+        "50ms",
+        "--itl",
+        "10ms",
+        "--rpm",
+        "600",
+        "--tpm",
+        "9000",
+    )
+    with running(run_aimon, *options) as (url, probe):
+        shown = json.loads(run_aimon(*probe, "--json").stdout)
+        [record] = Control(url).truth(wait=5).records
+    assert (shown["outcome"], shown["usage"]["reasoning"], record.reasoning_tokens) == ("ok", 12, 12)
+    assert shown["usage"]["output"] == record.output_tokens
+    # Twelve tokens of reasoning, 10 ms each, come before the visible text.
+    assert shown["ttft_s"] >= 0.05 + 12 * 0.01
+    assert (shown["limits"]["requests_limit"], shown["limits"]["tokens_limit"]) == (600, 9000)
+
+
+def test_tls(run_aimon: Command, tmp_path: Path) -> None:
+    """With certificate and key in one file or in two; the probe that it proposes trusts the certificate."""
+    authority = Authority(tmp_path)
+    authority.server("localhost")
+    [leaf] = tmp_path.glob("leaf-*.pem")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    text = leaf.read_text()
+    for path, kind in ((key, "PRIVATE KEY"), (certificate, "CERTIFICATE")):
+        path.write_text("".join(re.findall(rf"-----BEGIN {kind}-----.*?-----END {kind}-----\n", text, re.DOTALL)))
+    for files in (["--certfile", str(leaf)], ["--certfile", str(certificate), "--keyfile", str(key)]):
+        with running(run_aimon, *files) as (url, probe):
+            assert url.startswith("https://127.0.0.1:")
+            assert probe[0] == f"SSL_CERT_FILE={files[1]}"
+            local = [word.replace("127.0.0.1", "localhost") for word in probe[2:]]
+            env = {"SSL_CERT_FILE": str(authority.file)}
+            shown = json.loads(run_aimon(*local, "--json", env=env).stdout)
+        assert (shown["outcome"], shown["phases"]["tls"] > 0) == ("ok", True)
+    done = run_aimon("sim", "--certfile", str(certificate))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"--certfile {certificate}: no PEM certificate with its key; one for tests: openssl req -x509 "
+    )
+    authority.server("other")
+    [other] = set(tmp_path.glob("leaf-*.pem")) - {leaf}
+    done = run_aimon("sim", "--certfile", str(certificate), "--keyfile", str(other))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"--certfile {certificate}: the key belongs to another certificate\n",
+    )
+
+
 def test_it_asks_for_the_key_of_a_variable(run_aimon: Command) -> None:
     """With it calls are let in, without they are 401; the key is in no argument."""
     env = {"SIM_KEY": KEY}
@@ -85,6 +144,11 @@ def test_it_asks_for_the_key_of_a_variable(run_aimon: Command) -> None:
         (["--fault", "cut:share=lots"], "share: 'lots' is no number"),
         (["--vendor", "acme"], "vendor: 'acme' is not one of openai"),
         (["--rps", "0"], "must be more than 0"),
+        (["--rps", "1", "--rpm", "60"], "rps, rpm: give one of them"),
+        (["--chunk-tokens", "0"], "chunk_tokens: must be at least 1"),
+        (["--reasoning", "-1"], "reasoning: must be at least 0"),
+        (["--keyfile", "key.pem"], "--keyfile belongs to a certificate: add --certfile FILE"),
+        (["--certfile", "no.pem"], "--certfile no.pem: there is no such file"),
         (["--key-env", "NOT_SET"], "--key-env NOT_SET: the variable is not set: export NOT_SET="),
         (["--port", "70000"], "--port': Input should be less than or equal to 65535"),
     ],
