@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ def is_terminal() -> bool:
 def note(message: str) -> None:
     """Says something beside the data."""
     print(message, file=sys.stderr)
+
+
+def mute() -> None:
+    """Sends what stdout is still given, also at exit, to nowhere: its reader has gone or its disk is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def speaks_unicode() -> bool:

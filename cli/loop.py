@@ -50,6 +50,7 @@ class _Loop:
         self._options = options
         self._lost = False  # a Result that is not in the state is in no later push either
         self._published = True
+        self._mute = False
         self._interrupted = False
         self._fresh = asyncio.Event()
         self._closing = asyncio.Event()
@@ -68,7 +69,7 @@ class _Loop:
             self._closing.set()
             self._fresh.set()
             await publisher
-        if self._lost or not self._published:
+        if self._lost or self._mute or not self._published:
             return UNABLE
         return INTERRUPTED if self._interrupted else GOOD
 
@@ -81,7 +82,8 @@ class _Loop:
 
     async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002  # the scheduler's signature
         [priced] = self._recorder.price([result])
-        self._say(priced)
+        if not self._mute:
+            self._try_to_say(priced)
         try:
             # In a thread: a synced write takes milliseconds, which other probes would see as latency.
             await asyncio.to_thread(self._recorder.record, [priced])
@@ -89,6 +91,16 @@ class _Loop:
             self._lost = True
             console.note(f"aimon: {error}")
         self._fresh.set()
+
+    def _try_to_say(self, result: Result) -> None:
+        try:
+            self._say(result)
+        except OSError as error:
+            self._mute = True
+            console.mute()
+            console.note(f"aimon: stdout can't be written: {error.strerror}")
+            if isinstance(error, BrokenPipeError):
+                self._scheduler.stop()  # as `aimon probe --every 30s | head` is meant
 
     def _say(self, result: Result) -> None:
         if self._options.as_json:

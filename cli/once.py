@@ -45,7 +45,13 @@ def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
         left_out = sum(endpoint.name not in done for endpoint in selection.endpoints)
         console.note(f"interrupted: {len(results)} results are kept, {left_out} endpoints were not finished")
     results = recorder.price(_in_order(results, selection.endpoints))
-    show(results, options)
+    try:
+        show(results, options)
+    except OSError as error:
+        # What was paid for is recorded all the same.
+        console.mute()
+        console.note(f"aimon: stdout can't be written: {error.strerror}")
+        unable = True
     try:
         recorder.record(results)
         if options.junit is not None:
@@ -96,17 +102,21 @@ def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], f
 
 
 def show(results: Sequence[Result], options: Options) -> None:
-    """Prints the Results as asked for."""
+    """Prints the Results as asked for.
+
+    Raises:
+        OSError: stdout can't be written: its reader has gone, or its disk is full.
+    """
     if options.as_json:
         from aimon.probes.shape import as_line  # noqa: PLC0415  # start-up
 
         for result in results:
             sys.stdout.buffer.write(as_line(result) + b"\n")
-        sys.stdout.flush()
-        return
-    from aimon.cli import table  # noqa: PLC0415  # start-up
+    else:
+        from aimon.cli import table  # noqa: PLC0415  # start-up
 
-    table.show(results)
+        table.show(results)
+    sys.stdout.flush()
 
 
 def write_junit(results: Sequence[Result], options: Options) -> None:

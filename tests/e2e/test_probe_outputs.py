@@ -243,3 +243,37 @@ def test_a_token_makes_an_address_that_others_can_reach_acceptable() -> None:
         f"--listen {address}: others can reach that address, and the metrics have no password: "
         "add --listen-token-file FILE, or --no-auth if that is meant, or listen on 127.0.0.1"
     )
+
+
+def recorded(run_aimon: Command) -> int:
+    """How many Results the history has."""
+    with History(Path(run_aimon.env["AIMON_STATE_DIR"]) / "history.db") as history:
+        return len(history.recent(QWEN, 1000))
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]])
+def test_results_that_cannot_be_printed_are_recorded(
+    how: list[str], run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path
+) -> None:
+    """A full disk behind stdout: exit code 3 says so, and what was paid for is in history and textfile."""
+    aimon = Path(sys.executable).with_name("aimon")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [aimon, "probe", "--textfile", "t.prom", *how],
+            env=run_aimon.env, cwd=run_aimon.cwd, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (3, "aimon: stdout can't be written: No space left on device\n")
+    assert recorded(run_aimon) == simulator.truth(wait=5).requests == 1
+    assert samples(tmp_path.joinpath("t.prom").read_text(), "ai_probe_success") == {"": 1}
+
+
+def test_a_loop_whose_reader_has_gone_ends_in_order(run_aimon: Command, simulator: SimulatorProcess) -> None:
+    """As with `| head -1`: the next line ends it, and is recorded."""
+    with start(run_aimon, "--every", "1s") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert " qwen ok " in process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == "aimon: stdout can't be written: Broken pipe\n"
+        assert process.wait(timeout=20) == 3
+    assert recorded(run_aimon) == simulator.truth(wait=5).requests >= 2
