@@ -49,7 +49,10 @@ def status(
     configured = None if config is None else _configured(config)
     path = default_path() if history is None else history
     if not path.exists():
-        raise Stop(USAGE, f"nothing was probed yet (there is no {path}): run aimon probe first")
+        others = (
+            "" if history else "; what another user's cron job probed is in a history of its own: --history names it"
+        )
+        raise Stop(USAGE, f"nothing was probed yet (there is no {path}): run aimon probe first{others}")
     found = _found(path, names or configured or [], wanted, last, known=configured is None)
     if as_json:
         _print_json(found)

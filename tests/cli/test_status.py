@@ -62,7 +62,11 @@ def test_no_history_says_what_to_do(run_aimon: Command, history: Path) -> None:
     """The same message whether the file is missing or holds nothing; no file is made."""
     done = run_aimon("status")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"nothing was probed yet (there is no {history}): run aimon probe first\n"
+    first = f"nothing was probed yet (there is no {history}): run aimon probe first"
+    assert done.stderr == (
+        f"{first}; what another user's cron job probed is in a history of its own: --history names it\n"
+    )
+    assert run_aimon("status", "--history", str(history)).stderr == f"{first}\n"
     assert not history.exists()
     History(history).close()
     done = run_aimon("status")
