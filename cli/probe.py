@@ -114,7 +114,9 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
         from aimon.cli.exits import UNABLE  # noqa: PLC0415
 
         raise Stop(UNABLE, str(error)) from error
-    return Recorder(state, selection.prices, selection.region, selection.owner, gateway, options.textfile)
+    return Recorder(
+        state, selection.prices, selection.region, selection.owner, selection.whole, gateway, options.textfile
+    )
 
 
 def _gateway(url: str) -> Gateway:

@@ -42,7 +42,8 @@ class Selection:
         region: the prober's.
         currency: the reporting currency.
         prices: what calls cost.
-        owner: the file whose endpoints they all are; None for some of them, or for flags.
+        owner: the file whose endpoints they are; None for flags.
+        whole: whether they are all of that file's.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -50,6 +51,7 @@ class Selection:
     currency: str
     prices: PriceBook
     owner: str | None
+    whole: bool
 
     def redactor(self) -> Redactor:
         """Hides every secret of the selection."""
@@ -80,5 +82,6 @@ def select(names: Sequence[str], path: Path | None, flags: Flags) -> Selection:
     except config.ConfigError as error:
         raise Stop(USAGE, str(error)) from error
     # A run of some endpoints must not take the others for removed.
-    owner = None if flags.given or names else str(config.find(path))
-    return Selection(endpoints, endpoints[0].region, loaded.currency, config.price_book(loaded, endpoints), owner)
+    owner = None if flags.given else str(config.find(path))
+    prices = config.price_book(loaded, endpoints)
+    return Selection(endpoints, endpoints[0].region, loaded.currency, prices, owner, whole=not names)

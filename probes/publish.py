@@ -41,6 +41,7 @@ def push(
     *,
     region: str,
     owner: str | None = None,
+    whole: bool = True,
     extra: Gauges | None = None,
     now: float | None = None,
 ) -> None:
@@ -52,6 +53,7 @@ def push(
         region: the region of what is about no endpoint.
         owner: what the pushed groups belong to, such as the configuration's path. Without one they are not
             remembered, and so never deleted.
+        whole: whether these are all endpoints of the owner, so that others which it once pushed are gone.
         extra: gauges to add.
         now: unix time (default: the clock's).
 
@@ -70,6 +72,8 @@ def push(
         if state.database is None or owner is None:
             return
         pushed.remember(state.database, gateway.url, owner, bodies)
+        if not whole:
+            return
         stale = pushed.stale(state.database, gateway.url, owner, bodies.keys())
         pushgateway.delete(gateway, stale.delete)
         # Only now: one that could not be deleted is deleted after the next push.

@@ -32,7 +32,7 @@ class Recorder:
         state: counts them.
         prices: says what they cost.
         region: the region of metrics about no endpoint.
-        owner: what the pushed groups belong to; see `publish.push`.
+        owner: what the pushed groups belong to, and `whole` whether these are all of them; see `publish.push`.
         gateway: where to push, if anywhere.
         textfile: where to write metrics for node_exporter, if anywhere.
     """
@@ -41,6 +41,7 @@ class Recorder:
     prices: PriceBook
     region: str
     owner: str | None = None
+    whole: bool = True
     gateway: Gateway | None = None
     textfile: Path | None = None
 
@@ -74,7 +75,9 @@ class Recorder:
                 failures.append(f"the textfile is not written: {why}")
         if self.gateway is not None:
             try:
-                publish.push(self.state, self.gateway, region=self.region, owner=self.owner, extra=extra)
+                publish.push(
+                    self.state, self.gateway, region=self.region, owner=self.owner, whole=self.whole, extra=extra
+                )
             except (HistoryError, PushError) as error:
                 later = " (the history has it: the next push delivers it)" if self.state.database else ""
                 failures.append(f"the push failed{later}: {error}")

@@ -96,6 +96,15 @@ def test_prometheus_sees_what_the_simulator_did(
     assert prometheus.value("sum(ai_token_usage_output_total)", at) == told > 0
 
 
+def test_an_endpoint_that_is_probed_by_its_name_is_announced_too(
+    run_aimon: Command, pushgateway: Pushgateway, simulator: SimulatorProcess, tmp_path: Path
+) -> None:
+    """Its first failure is an increase, though no run of the whole file has shown it at 0."""
+    killed(run_aimon, simulator, "probe", "qwen", "-c", str(tmp_path / "aimon.yaml"), "--push", pushgateway.url)
+    counts = {s.labels["outcome"]: s.value for s in pushgateway.samples("ai_api_requests_total")}
+    assert counts["ok"] == counts["overloaded"] == sum(counts.values()) == 0
+
+
 def test_a_gateway_that_is_down_is_exit_3_and_the_next_push_brings_it(
     run_aimon: Command, pushgateway: Pushgateway, simulator: SimulatorProcess, tmp_path: Path
 ) -> None:

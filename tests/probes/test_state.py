@@ -185,6 +185,17 @@ def test_new_endpoints_are_announced_at_zero(
     assert values(pushgateway, "aimon_endpoint_info") == {"qwen-prod": 1, "gpt-prod": 1}
 
 
+def test_a_run_of_some_endpoints_deletes_none_of_the_others(
+    opened: Callable[..., State], gateway: Gateway, pushgateway: Pushgateway
+) -> None:
+    """`aimon probe NAME` knows that NAME was pushed; of the others it knows nothing."""
+    push(opened("sqlite", WATCHED, GPT), gateway, region="cn-east", owner=OWNER)
+    push(opened("sqlite", WATCHED), gateway, region="cn-east", owner=OWNER, whole=False)
+    assert values(pushgateway, "aimon_endpoint_info") == {"qwen-prod": 1, "gpt-prod": 1}
+    push(opened("sqlite", WATCHED), gateway, region="cn-east", owner=OWNER)
+    assert values(pushgateway, "aimon_endpoint_info") == {"qwen-prod": 1}
+
+
 def test_groups_of_removed_endpoints_are_deleted(
     opened: Callable[..., State], gateway: Gateway, pushgateway: Pushgateway
 ) -> None:
