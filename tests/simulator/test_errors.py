@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,30 @@ def test_wrong_key_is_masked_as_openai_does(sim: Simulator) -> None:
     sim.set_faults("unauthorized_echo")
     echoed = ask(f"{sim.url}/fast", "openai-chat", headers=headers)
     assert (echoed.status, "sk-wrong-abcdefghijklmnop" in echoed.json["error"]["message"]) == (401, True)
+
+
+@pytest.mark.parametrize("dialect", CHAT)
+def test_what_repeats_the_key_repeats_all_of_it(sim: Simulator, dialect: str) -> None:
+    """In the text and the model's name, in an error event, in headers and the request id; never without the fault."""
+    name, prefix = KEY_HEADERS[dialect]
+
+    def asked(*, stream: bool) -> Reply:
+        return ask(f"{sim.url}/keyed", dialect, model="known", stream=stream, headers={name: prefix + KEY})
+
+    assert KEY.encode() not in asked(stream=True).raw + asked(stream=False).raw
+    sim.set_faults("answer_echo")
+    for reply in (asked(stream=True), asked(stream=False)):
+        assert KEY in reply.body.decode()  # in the model's name: whole
+        text = "".join(re.findall(r'"(?:content|text|delta)": ?"([^"]*)"', reply.body.decode()))
+        assert f"You sent {KEY} to me." in text
+    sim.set_faults("event_echo")
+    reply = asked(stream=True)
+    assert f"An upstream server refused the key {KEY}" in reply.events[-1][1]
+    sim.set_faults("header_echo")
+    for reply in (asked(stream=True), asked(stream=False)):
+        assert reply.headers["x-debug-authorization"] == f"Bearer {KEY}"
+        assert reply.request_id.endswith(f"-{KEY}")
+        assert KEY not in reply.body.decode()
 
 
 @pytest.mark.parametrize("dialect", CHAT)
