@@ -24,6 +24,7 @@ from aimon import config
 from aimon.call import Call, Message
 from aimon.loadtests.engine.client import Client
 from aimon.outcome import Outcome
+from aimon.pricing import PriceBook
 from aimon.result import Source
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class AIUser(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         named = self.endpoint
-        self._endpoint = _configured(named) if isinstance(named, str) else named
+        self._endpoint, self._prices = _configured(named) if isinstance(named, str) else (named, _prices(named))
         self._client = _shared(self._endpoint.transport, self.cold, self.honour_retry_after)
 
     def chat(
@@ -119,7 +120,8 @@ class AIUser(User):
             source=Source.LOADTEST,
             region=endpoint.region,
         )
-        for result in self._client.attempts(call, scheduled=scheduled):
+        for attempt in self._client.attempts(call, scheduled=scheduled):
+            result = self._prices.cost(attempt)
             self._report(result, name or endpoint.name)
         return result
 
@@ -137,8 +139,15 @@ class AIUser(User):
 
 
 @cache
-def _configured(name: str) -> Endpoint:
-    return config.resolve(config.load(), [name])[0]
+def _configured(name: str) -> tuple[Endpoint, PriceBook]:
+    loaded = config.load()
+    endpoint = config.resolve(loaded, [name])[0]
+    return endpoint, config.price_book(loaded, [endpoint])
+
+
+def _prices(endpoint: Endpoint) -> PriceBook:
+    """Those that an endpoint brings with it, else the list's."""
+    return PriceBook(endpoints={} if endpoint.prices is None else {endpoint.name: endpoint.prices})
 
 
 def _shared(transport: Transport, cold: bool, honour_retry_after: int) -> Client:
