@@ -47,7 +47,7 @@ def probe(
     listen_token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --listen: the bearer token to ask scrapers for.")
     ] = None,
-    no_auth: Annotated[bool, typer.Option(help="Allow --listen on an address that others can reach.")] = False,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Endpoints under way at once.")] = 100,
     preset: Annotated[str | None, typer.Option(help="Without a file: provider, such as openai.")] = None,
     dialect: Annotated[str | None, typer.Option(help="Without a file: dialect, such as openai-chat.")] = None,
