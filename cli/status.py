@@ -49,9 +49,7 @@ def status(
     configured = None if config is None else _configured(config)
     path = default_path() if history is None else history
     if not path.exists():
-        others = (
-            "" if history else "; what another user's cron job probed is in a history of its own: --history names it"
-        )
+        others = "" if history else "; what cron probes is in the history of its user (root's: sudo aimon status)"
         raise Stop(USAGE, f"nothing was probed yet (there is no {path}): run aimon probe first{others}")
     found = _found(path, names or configured or [], wanted, last, known=configured is None)
     if as_json:

@@ -63,9 +63,7 @@ def test_no_history_says_what_to_do(run_aimon: Command, history: Path) -> None:
     done = run_aimon("status")
     assert (done.returncode, done.stdout) == (2, "")
     first = f"nothing was probed yet (there is no {history}): run aimon probe first"
-    assert done.stderr == (
-        f"{first}; what another user's cron job probed is in a history of its own: --history names it\n"
-    )
+    assert done.stderr == (f"{first}; what cron probes is in the history of its user (root's: sudo aimon status)\n")
     assert run_aimon("status", "--history", str(history)).stderr == f"{first}\n"
     assert not history.exists()
     History(history).close()
