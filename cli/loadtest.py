@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimon.cli import loadoptions as o  # noqa: TC001  # typer reads the annotations at run time
 from aimon.cli.console import note
 from aimon.cli.exits import UNABLE, USAGE, Stop
-from aimon.cli.loadread import amount, rate_of, seconds_of
 from aimon.cli.select import Flags, select
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimon.cli.select import Selection
     from aimon.loadtests.plan import Plan
+
+_FILELESS = ("preset", "dialect", "base_url", "model", "api_key_env")
 
 
 def loadtest(  # one for each option
@@ -68,61 +71,34 @@ def loadtest(  # one for each option
     Exit codes: 0 good; 1 an objective was missed or the run was aborted; 2 usage or configuration; 3 a push or a
     file failed, or workers did not come; 130 interrupted, with partial results.
     """
+    # By their names, which are those of the file, too: from here on both are treated alike.
+    options = dict(locals())
     _check_installed()
-    from aimon.cli import loadjob  # noqa: PLC0415  # start-up
-
-    where = loadjob.Where(
-        processes, master, bind_host, bind_port, expect_workers, wait, worker, master_host, master_port
-    )
     if worker:
-        return loadjob.serve(where, config, out, name)
-    load = {
-        "profile": profile,
-        "rate": rate_of("--rate", rate),
-        "max_rate": rate_of("--max-rate", max_rate),
-        "arrivals": arrivals,
-        "variation": variation,
-        "concurrency": concurrency,
-        "duration": seconds_of("--duration", duration),
-        "requests": requests,
-        "warmup": seconds_of("--warmup", warmup),
-        "slo": slo,
-        "max_cost": amount("--max-cost", max_cost),
-        "retry_after": retry_after,
-    }
-    asked = {
-        "prompt_tokens": prompt_tokens,
-        "output_tokens": output_tokens,
-        "shared_prefix_tokens": shared_prefix_tokens,
-        "turns": turns,
-        "dataset": None if dataset is None else str(dataset),
-        "trace": None if trace is None else str(trace),
-    }
-    flags = Flags(preset, dialect, base_url, model, api_key_env)
-    written, endpoint = loadjob.written(name, config, flags)
-    selection = _one(select([endpoint] if endpoint else [], config, flags))
+        from aimon.cli import loadjob  # noqa: PLC0415  # start-up
+
+        return loadjob.serve(options)
+    return _run(options)
+
+
+def _run(options: Mapping[str, Any]) -> int:
+    """Does what the options say, with what the file says of a load test of that name."""
+    from aimon.cli import loadjob  # noqa: PLC0415  # start-up
     from aimon.cli.loadplan import make_plan  # noqa: PLC0415
 
-    if results and out is None:
+    if options["results"] and options["out"] is None:
         raise Stop(USAGE, "--results: say where: add --out DIR")
-    more = {
-        "config": None if config is None else str(config),
-        "flags": loadjob.given(flags),
-        "cold": cold,
-        "metered": push is not None or listen is not None,
-        "push": push,
-        "out": None if out is None else str(out),
-        "results": results,
-        "as_json": as_json,
-        "seed": seed,
-    }
-    plan = make_plan(selection, written | loadjob.present(load) | loadjob.present(asked), more)
-    if dry_run:
+    flags = Flags(**{field: options[field] for field in _FILELESS})
+    written, endpoint = loadjob.written(options["name"], options["config"], flags)
+    selection = _one(select([endpoint] if endpoint else [], options["config"], flags))
+    plan = make_plan(selection, written | loadjob.load(options), loadjob.manner(options, flags))
+    if options["dry_run"]:
         return _predict(plan, selection)
-    job = loadjob.job(plan, where, written.get("processes"))
+    job = loadjob.job(plan, options, written.get("processes"))
     from aimon.cli.loadstart import start  # noqa: PLC0415
 
-    return start(job, selection.endpoints[0], listen=listen, no_auth=no_auth, plain=plain, quiet=quiet)
+    shown = {name: options[name] for name in ("listen", "no_auth", "plain", "quiet")}
+    return start(job, selection.endpoints[0], **shown)
 
 
 def _check_installed() -> None:

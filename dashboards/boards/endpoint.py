@@ -60,6 +60,10 @@ def board() -> Board:
 
 
 def _tiles() -> tuple[Panel, ...]:
+    return (*_uptime_tiles(), *_refusal_tiles(), *_age_tiles())
+
+
+def _uptime_tiles() -> tuple[Panel, ...]:
     return (
         shared.tile(
             Text("State", "状态"),
@@ -86,6 +90,11 @@ def _tiles() -> tuple[Panel, ...]:
             steps=shared.falling(0.99, 0.995),
             decimals=2,
         ),
+    )
+
+
+def _refusal_tiles() -> tuple[Panel, ...]:
+    return (
         shared.tile(
             Text("Refused by rate limits (429)", "限流次数（429）"),
             Text(f"rate_limited calls of the time range: {REQUESTS}.", f"所选时段内 rate_limited 调用：{REQUESTS}。"),
@@ -107,6 +116,11 @@ def _tiles() -> tuple[Panel, ...]:
             steps=shared.rising(0.0001, 0.01),
             decimals=2,
         ),
+    )
+
+
+def _age_tiles() -> tuple[Panel, ...]:
+    return (
         shared.tile(
             Text("Certificate expires in", "证书剩余天数"),
             Text(f"{PROBE_CERTIFICATE_EXPIRY} less now.", f"{PROBE_CERTIFICATE_EXPIRY} 减去当前时间。"),
