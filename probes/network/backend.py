@@ -65,7 +65,7 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
 
         addresses, self._marks.dns = await resolve(host, port, self._family, timeout)
         remaining = None if deadline is None else deadline - time.monotonic()
-        sock, address, self._marks.connect = await connect_first(addresses, open_socket, remaining)
+        sock, address, self._marks.connect = await connect_first(addresses, open_socket, remaining, timeout)
         self._marks.address = address.sockaddr[0]
         try:
             return SocketStream(sock, self._marks, deadline)

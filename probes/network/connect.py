@@ -49,13 +49,16 @@ class Connected(NamedTuple):
     at: float
 
 
-async def connect_first(addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None) -> Connected:
+async def connect_first(
+    addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None, limit: float | None = None
+) -> Connected:
     """Connects to the first address that accepts.
 
     Args:
         addresses: Where to try, in this order; at least one.
         open_socket: Makes a non-blocking socket of a family.
         timeout: Seconds for all attempts together; `None` leaves it to the system.
+        limit: What to call the timeout where finding the name has taken a part of it.
 
     Returns:
         The connection; its socket is the caller's to close.
@@ -64,7 +67,7 @@ async def connect_first(addresses: Sequence[Address], open_socket: SocketOpener,
         TCPError: Every address failed; the message says how.
         httpcore.ConnectTimeout: The time was up before an address answered.
     """
-    race = _Race(addresses, open_socket, timeout)
+    race = _Race(addresses, open_socket, timeout, limit)
     try:
         winner = await race.winner
     except BaseException:
@@ -78,7 +81,9 @@ async def connect_first(addresses: Sequence[Address], open_socket: SocketOpener,
 class _Race:
     """Attempts on non-blocking sockets by the loop's callbacks alone; a task for each would cost more."""
 
-    def __init__(self, addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None) -> None:
+    def __init__(
+        self, addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None, limit: float | None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self.winner: asyncio.Future[Connected] = self._loop.create_future()
         self._untried = iter(addresses)
@@ -88,7 +93,7 @@ class _Race:
         self._next: asyncio.TimerHandle | None = None
         self._limit: asyncio.TimerHandle | None = None
         if timeout is not None:
-            self._limit = self._loop.call_later(max(0.0, timeout), self._expire, timeout)
+            self._limit = self._loop.call_later(max(0.0, timeout), self._expire, timeout if limit is None else limit)
         self._try_next()
 
     def end(self, winner: socket.socket | None) -> None:
@@ -148,12 +153,12 @@ class _Race:
         self._failures.append((self._sockets.pop(sock), code))
         sock.close()
 
-    def _expire(self, timeout: float) -> None:
+    def _expire(self, limit: float) -> None:
         if self.winner.done():
             return
         waiting = ", ".join(map(str, self._sockets.values()))
         failed = f" ({self._describe_failures()})" if self._failures else ""
-        self.winner.set_exception(httpcore.ConnectTimeout(f"no connection to {waiting} within {timeout:.3g} s{failed}"))
+        self.winner.set_exception(httpcore.ConnectTimeout(f"no connection to {waiting} within {limit:.3g} s{failed}"))
 
     def _describe_failures(self) -> str:
         return ", ".join(f"{address}: {os.strerror(code).lower()}" for address, code in self._failures)
