@@ -153,7 +153,7 @@ class ClosedLoop:
         self._users = users
         self._ramp = ramp
         self._stopping = Event()
-        self._greenlets: list[gevent.Greenlet[[], None]] = []
+        self._greenlets: list[gevent.Greenlet[[float], None]] = []
 
     def start(self) -> None:
         """Starts the users."""

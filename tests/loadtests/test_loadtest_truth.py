@@ -77,13 +77,14 @@ def test_the_file_of_all_calls_agrees_with_the_report(run_aimon: Command) -> Non
     assert Counter(call.outcome.value for call in calls) == report["requests"]["by_outcome"]
     assert set(report["requests"]["by_outcome"]) == {"ok", "server_error", "unauthorized"}
     good = [call for call in calls if call.outcome.value == "ok"]
-    for key, values in {
+    series: dict[str, list[float | None]] = {
         "latency_s": [call.latency for call in good],
         "latency_from_schedule_s": [call.latency_from_schedule for call in good],
         "ttft_s": [call.ttft for call in good],
         "ttft_reasoning_s": [call.first_reasoning for call in good],
         "tpot_s": [call.tpot for call in good],
-    }.items():
+    }
+    for key, values in series.items():
         exact = [value for value in values if value is not None]
         assert report[key]["count"] == len(exact) == len(good)
         assert report[key]["max"] == max(exact)
