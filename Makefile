@@ -4,10 +4,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
-BENCHMARKS := $(wildcard benchmarks/*.py)
+SOAK := benchmarks/loadtest_soak.py
+BENCHMARKS := $(filter-out $(SOAK),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench lock clean
+.PHONY: help demo test check docs bench soak lock clean
 
 help: ## show this
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -55,6 +56,10 @@ docs: ## rewrite the tables that the documentation takes from the code
 bench: ## the measured claims of the documentation
 	@$(BOOTSTRAP) test
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+soak: ## ten minutes of a load test with faults: memory, open files and counts; `make soak ARGS='--minutes 3'`
+	@$(BOOTSTRAP) test
+	$(BIN)/python $(SOAK) $(ARGS)
 
 lock: ## renew uv.lock after a change of dependencies; `make lock ARGS=--upgrade` for the newest of all
 	@test -x $(BIN)/uv || $(BOOTSTRAP) check
