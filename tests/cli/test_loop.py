@@ -53,7 +53,9 @@ def test_a_lost_result_decides_the_exit_code(failures: int, code: int, capsys: p
     )  # fmt: skip
 
     async def main() -> int:
-        loop = _Loop(Selection((endpoint,), "local", "USD", prices, None, whole=True), Recorder(state, prices, "local"), options)
+        loop = _Loop(
+            Selection((endpoint,), "local", "USD", prices, None, whole=True), Recorder(state, prices, "local"), options
+        )
         running = asyncio.create_task(loop.run())
         async with asyncio.timeout(10):
             while state.recorded < 3:  # noqa: ASYNC110  # what it waits for is the loop's own doing
