@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accounts import Accounts
+from accounts import Accounts  # type: ignore[import-not-found]  # beside this program
 
 BEGAN = time.monotonic()
 
@@ -231,7 +231,7 @@ def in_locust(
     environment = Environment(user_classes=[user])
     runner = environment.create_local_runner()
     if listen is not None:
-        environment.events.request.add_listener(listen)
+        environment.events.request.add_listener(listen)  # type: ignore[no-untyped-call]  # Locust's
 
     def start() -> None:
         runner.start(arguments.users, spawn_rate=arguments.users / max(arguments.ramp, 1e-3))
