@@ -27,7 +27,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from engine.running import CORES, FOLDER, client, servebench, server
+from engine.running import CORES, FOLDER, client, go_before_others, servebench, server
 
 CLIENTS = ("fasthttp", "engine", "fasthttp-light", "user")
 TRUTH = ("--tokens", "50", "--ttft-ms", "50", "--itl-ms", "10")
@@ -41,7 +41,10 @@ def main() -> None:
     parser.add_argument("--only", default="throughput,truth,pacing")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--swap", action="store_true", help="the client on the first core, where that is the calmer")
+    parser.add_argument("--first", action="store_true", help="before all else that runs on a shared machine (root)")
     arguments = parser.parse_args()
+    if arguments.first:
+        go_before_others()
     if len(CORES) < 2:
         print("skipped: server and client need a core each, and there is one")
         return
