@@ -66,7 +66,7 @@ def bridge(
         Path | None, typer.Option(metavar="FILE", help=f"File with the robot's URL (else ${ROBOT_URL}): it is secret.")
     ] = None,
     listen: Annotated[str, typer.Option(help="HOST:PORT for Alertmanager's webhook, path /alerts.")] = "127.0.0.1:9465",
-    no_auth: Annotated[bool, typer.Option(help="Allow --listen on an address that others can reach.")] = False,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
     from aimon.dashboards.bridge import ROBOTS, Robot, server  # noqa: PLC0415  # start-up
