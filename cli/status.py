@@ -54,7 +54,7 @@ def status(
     found = _found(path, names or configured or [], wanted, last, known=configured is None)
     if as_json:
         _print_json(found)
-    else:
+    elif found:
         from aimon.cli.standings import show  # noqa: PLC0415  # start-up
 
         show(found)
