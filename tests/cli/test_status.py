@@ -236,6 +236,7 @@ def test_a_file_chooses(run_aimon: Command, history: Path, tmp_path: Path) -> No
     config.write_text("endpoints:\n" + entry.format("new"))
     done = run_aimon("status", "-c", "aimon.yaml", "--json")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "new: never probed: run aimon probe new\n")
+    assert on_a_terminal(run_aimon, 80, "status", "-c", "aimon.yaml") == (1, done.stderr.replace("\n", "\r\n"))
     done = run_aimon("status", "-c", "aimon.yaml", "qwen-prod")
     assert (done.returncode, done.stderr) == (2, "names and --config both choose endpoints: leave out one of them\n")
     assert "there is no such file" in run_aimon("status", "-c", "none.yaml").stderr
