@@ -23,12 +23,12 @@ from aimon.probes.network import (
     ResolveError,
     TCPError,
     TLSError,
-    keep_stamping,
     watch_lag,
 )
 from aimon.probes.proxies import proxy_for
-from aimon.probes.trust import ssl_context
 from aimon.result import Connection
+from aimon.stamps import keep_stamping
+from aimon.trust import ssl_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

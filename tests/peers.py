@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
-from aimon.probes.network import keep_stamping
+from aimon.stamps import keep_stamping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

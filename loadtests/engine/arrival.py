@@ -1,22 +1,14 @@
 """When bytes reached the socket: the kernel's stamps, as readings of `time.monotonic()`.
 
-An event loop reads late whenever it is busy. Linux says with each read when the last of its bytes arrived, so what
-the loop adds is known instead of measured. The stamps are of the wall clock, and the distance of the two clocks is
-kept and measured anew every second; both are slewed alike, so it changes only when somebody sets the wall clock.
+The stamps are of the wall clock, and the distance of the two clocks is kept and measured anew every second; both are
+slewed alike, so it changes only when somebody sets the wall clock.
 """
 
 from __future__ import annotations
 
-import socket
-import struct
-import sys
 import time
-from functools import cache
 
-# The socket module of 3.11 has no name for it; 35 on every architecture that Linux wheels of Python exist for.
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@qq")
-ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
+from aimon.stamps import TIMESPEC
 
 _REFRESH = 1.0
 # A stamp older than this is either of a loop that is far behind or of a clock that was set: worth a look.
@@ -26,30 +18,7 @@ _STEP = 1e-3
 _CLOSE = 20e-6
 _ATTEMPTS = 4
 
-_unpack = _TIMESPEC.unpack
-
-
-@cache
-def keep_on() -> None:
-    """Keeps the kernel stamping for as long as this process lives.
-
-    It stamps packets while any socket wants it to, and takes a moment to begin. Without one that stays, the first
-    answers of a run, and of every cold connection, could come without.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anchor:
-        if enable(anchor):
-            anchor.detach()  # open to the end
-
-
-def enable(sock: socket.socket) -> bool:
-    """Asks the kernel to stamp what arrives on a socket; says whether it will."""
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    except OSError:  # a sandbox may refuse the option; the time after the read is what remains
-        return False
-    return True
+_unpack = TIMESPEC.unpack
 
 
 class ArrivalClock:

@@ -21,11 +21,11 @@ from gevent import get_hub, getcurrent
 from httptools import HttpParserError, HttpParserUpgrade
 
 from aimon.loadtests.engine import tls
-from aimon.loadtests.engine.arrival import ANCILLARY_BYTES
 from aimon.loadtests.engine.response import Response
 from aimon.loadtests.engine.tcp import acknowledged
 from aimon.outcome import Outcome
 from aimon.result import Connection as Record
+from aimon.stamps import ANCILLARY_BYTES
 
 if TYPE_CHECKING:
     import socket

@@ -17,10 +17,13 @@ import gevent
 from gevent import monkey
 from gevent.socket import wait_read, wait_write
 
-from aimon.loadtests.engine import arrival, tls, wire
+from aimon.loadtests.engine import tls, wire
+from aimon.loadtests.engine.arrival import ArrivalClock
 from aimon.loadtests.engine.connection import Connection, Peer
 from aimon.loadtests.engine.resolve import Resolver
 from aimon.outcome import Outcome
+from aimon.stamps import enable_stamps, keep_stamping
+from aimon.trust import ssl_context
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Transport
@@ -71,9 +74,9 @@ class Dialler:
     def __init__(self, transport: Transport, *, stamps: bool = True) -> None:
         self._transport = transport
         self._stamps = stamps
-        self._clock = arrival.ArrivalClock()
+        self._clock = ArrivalClock()
         if stamps:
-            arrival.keep_on()
+            keep_stamping()
         self._resolver = Resolver(transport.ip)
         if transport.ca_file is not None:
             self._trust()
@@ -117,7 +120,7 @@ class Dialler:
                 line.secure(self._trust(), way.host)
                 exchange.tls = monotonic()
             session = line.session
-            clock = self._clock if self._stamps and arrival.enable(sock) else None
+            clock = self._clock if self._stamps and enable_stamps(sock) else None
             peer = Peer(address) if session is None else Peer(address, session.version, session.certificate_expiry)
             return Connection(sock, session, clock, peer, sent=line.sent)
         except BaseException as error:
@@ -134,7 +137,7 @@ class Dialler:
             _tunnel(way, line)
 
     def _trust(self) -> ssl.SSLContext:
-        return tls.context(self._transport.ca_file)
+        return ssl_context(self._transport.ca_file, "http/1.1")
 
 
 def _resolved(resolver: Resolver, host: str, port: int) -> list[Address]:

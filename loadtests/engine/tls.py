@@ -3,35 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from functools import cache
-from pathlib import Path
 
 _READ_BYTES = 1 << 16
-
-
-@cache
-def context(ca_file: str | None) -> ssl.SSLContext:
-    """The context of every connection with the same trust: one a connection would cost megabytes and the time.
-
-    Args:
-        ca_file: trusted certificates instead of the system's; PEM.
-
-    Raises:
-        OSError: the file can't be read.
-        ssl.SSLError: it holds no certificate.
-    """
-    made = ssl.create_default_context(cafile=ca_file)
-    if ca_file is None and not _has_system_store():
-        import certifi  # noqa: PLC0415 - a slim container has no store of its own
-
-        made.load_verify_locations(cafile=certifi.where())
-    made.set_alpn_protocols(["http/1.1"])
-    return made
-
-
-def _has_system_store() -> bool:
-    paths = ssl.get_default_verify_paths()
-    return paths.cafile is not None or (paths.capath is not None and any(Path(paths.capath).iterdir()))
 
 
 def reason(error: ssl.SSLError) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from aimon import surroundings
 
 if TYPE_CHECKING:
     from aimon.call import Request
@@ -61,7 +62,7 @@ def route(url: str, proxy: str | None = None) -> Route:
         raise ValueError(f"{url!r} is not an http:// or https:// URL")
     if parts.username is not None:
         raise ValueError(f"the URL of {parts.hostname} has a user name in it; put keys into headers")
-    via = proxy or _environment_proxy(parts.scheme, parts.netloc)
+    via = proxy or surroundings.proxy_for(url)
     return Route(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], _proxy(via) if via else None)
 
 
@@ -115,18 +116,3 @@ def _proxy(url: str) -> Proxy:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         authorization = "Basic " + base64.b64encode(pair.encode()).decode()
     return Proxy(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], authorization)
-
-
-def _environment_proxy(scheme: str, netloc: str) -> str | None:
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    # The standard library knows every spelling, and NO_PROXY; imported only where one is set.
-    from urllib.request import (  # type: ignore[attr-defined]  # noqa: PLC0415 - typeshed lacks the second
-        getproxies_environment,
-        proxy_bypass_environment,
-    )
-
-    proxies = getproxies_environment()
-    if proxy_bypass_environment(netloc, proxies):
-        return None
-    return proxies.get(scheme) or proxies.get("all")

@@ -1,48 +1,16 @@
-"""When bytes really reached the socket: the kernel's arrival stamps, on the clock that durations use.
+"""When bytes really reached the socket: the kernel's arrival stamps, on the clock that durations use."""
 
-An event loop reads late whenever it is busy, so the time after a read is the loop's, not the network's. Linux
-can tell with each read when the last of its bytes arrived; what the loop adds is then known, not measured.
-"""
-
-import atexit
-import contextlib
-import functools
 import socket
-import struct
 import sys
 import time
 
-# The socket module has no name for it; 35 on every architecture that Linux wheels of Python exist for.
-_SO_TIMESTAMPNS = 35
-_TIMESPEC = struct.Struct("@qq")
-_ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
+from aimon.stamps import ANCILLARY_BYTES, SO_TIMESTAMPNS, TIMESPEC
 
 # Both clocks are slewed alike, so their distance changes only when somebody sets the wall clock.
 _STEP_NS = 1_000_000
 # Two readings of clocks further apart than this had something in between, and say little about each other.
 _CLOSE_NS = 20_000
 _ATTEMPTS = 4
-
-
-def enable_stamps(sock: socket.socket) -> None:
-    """Asks the kernel to stamp what arrives on a socket, where there is a kernel that can."""
-    if sys.platform.startswith("linux"):
-        # A sandbox may refuse the option; then `receive` returns no stamps, as on other systems.
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-
-
-@functools.cache
-def keep_stamping() -> None:
-    """Has the kernel stamp for as long as this process lives.
-
-    Linux begins a moment after the first socket asks and stops with the last, so what arrives within a
-    millisecond of the first connection, and of each that comes after a pause, would go without a stamp. One more
-    socket, which nothing is ever sent to, keeps stamps going between the calls.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    enable_stamps(sock)
-    atexit.register(sock.close)
 
 
 def receive(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
@@ -58,11 +26,11 @@ def receive(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
     Raises:
         OSError: As `socket.recvmsg` does; `BlockingIOError` where nothing has arrived.
     """
-    data, ancillary, _, _ = sock.recvmsg(max_bytes, _ANCILLARY_BYTES)
+    data, ancillary, _, _ = sock.recvmsg(max_bytes, ANCILLARY_BYTES)
     for level, kind, payload in ancillary:
         # A 32-bit kernel may answer with a shorter struct, which is no stamp to us.
-        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(payload) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(payload)
+        if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(payload) == TIMESPEC.size:
+            seconds, nanoseconds = TIMESPEC.unpack(payload)
             return data, seconds * 1_000_000_000 + nanoseconds
     return data, None
 

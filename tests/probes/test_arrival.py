@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.probes.network import NetworkBackend, NetworkMarks, arrival, watch_lag
-from aimon.probes.network.arrival import StampClock, enable_stamps, keep_stamping, receive
+from aimon import stamps
+from aimon.probes.network import NetworkBackend, NetworkMarks, watch_lag
+from aimon.probes.network.arrival import StampClock, receive
+from aimon.stamps import enable_stamps, keep_stamping
 from certificates import Authority, over_tls
 from peers import PATIENCE, Peer
 
@@ -142,7 +144,7 @@ def test_without_stamps_an_arrival_is_the_read_and_says_so() -> None:
 
 def test_a_kernel_that_refuses_stamps(monkeypatch: pytest.MonkeyPatch) -> None:
     """The option is unknown there; reading goes on without."""
-    monkeypatch.setattr(arrival, "_SO_TIMESTAMPNS", 0x7FFF)
+    monkeypatch.setattr(stamps, "SO_TIMESTAMPNS", 0x7FFF)
     writer, marks = Writer(), NetworkMarks()
 
     async def main(port: int) -> None:
