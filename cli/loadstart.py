@@ -83,6 +83,10 @@ def _follow(job: Job, live: Live) -> tuple[int, bytes]:
             helper.start()
         try:
             code = _supervise(child, job)
+        except BaseException:
+            # Ctrl-C before signals are passed on: it waits for its job, and the helpers for its end.
+            child.kill()
+            raise
         finally:
             for helper in helpers:
                 helper.join()
