@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 SOON, STREAMS = 20.0, 8
-SERVICE, TTFT, DEADLINE = 0.1, 0.6, 0.9
+SERVICE, TTFT, DEADLINE = 0.1, 1.2, 1.8
 # Shares of what the rules before have left over.
 FAULTY = (
     "cut:share=0.08,after=3",
@@ -61,7 +61,7 @@ def configure(run_aimon: Command, sim: SimulatorProcess) -> None:
     """An endpoint, `local`, with short deadlines."""
     (run_aimon.cwd / "aimon.yaml").write_text(
         f"endpoints: [{{name: local, dialect: openai-chat, base_url: {sim.base_url()}, model: m, "
-        f"timeout: {{connect: 500ms, ttft: {TTFT * 1e3:.0f}ms, total: {DEADLINE * 1e3:.0f}ms}}}}]\n"
+        f"timeout: {{connect: 1s, ttft: {TTFT * 1e3:.0f}ms, total: {DEADLINE * 1e3:.0f}ms}}}}]\n"
     )
 
 
@@ -138,7 +138,7 @@ def test_every_fault_is_counted_as_what_it_was(
     assert Counter(call["outcome"] for call in written) == happened
     for outcome, deadline in (("timeout_ttft", TTFT), ("timeout_total", DEADLINE)):
         ends = [call["end"] for call in written if call["outcome"] == outcome]
-        assert ends == pytest.approx([deadline] * len(ends), abs=0.1)
+        assert deadline - 0.01 < min(ends) <= max(ends) < deadline + 0.5
 
 
 def test_connections_that_break_are_counted(run_aimon: Command, sim: SimulatorProcess) -> None:
@@ -157,13 +157,13 @@ def test_connections_that_break_are_counted(run_aimon: Command, sim: SimulatorPr
 
 
 @pytest.mark.parametrize(
-    "loop", [("--rate", "40/s", "--duration", "3s"), ("--concurrency", "8", "--duration", "3s")], ids=["open", "closed"]
+    "loop", [("--rate", "40/s", "--duration", "5s"), ("--concurrency", "8", "--duration", "5s")], ids=["open", "closed"]
 )
 def test_a_server_that_restarts(run_aimon: Command, sim: SimulatorProcess, loop: tuple[str, ...]) -> None:
     """The run goes on: calls are refused while the server is away, and succeed once it is back."""
     configure(run_aimon, sim)
     with start(run_aimon, *loop) as run:
-        until(lambda: served(sim) > 40)
+        until(lambda: served(sim) > 20)
         before = served(sim) - 1
         sim.__exit__(None, None, None)
         time.sleep(1)  # as long as the provider is away
@@ -202,15 +202,17 @@ def test_a_server_that_is_gone_ends_the_run(run_aimon: Command, sim: SimulatorPr
 def test_a_storm_of_errors_ends_the_run(run_aimon: Command, sim: SimulatorProcess) -> None:
     """After a hundred in a row, with those under way; the exit code is 1, and it says why."""
     configure(run_aimon, sim)
-    with start(run_aimon, "--concurrency", str(STREAMS), "--duration", "1m") as run:
+    out = run_aimon.cwd / "out"
+    load = ["--concurrency", str(STREAMS), "--duration", "1m"]
+    with start(run_aimon, *load, "--out", str(out), "--results") as run:
         until(lambda: served(sim) > 40)
         sim.set_faults("server_error")
         report, said = reported(run)
     happened = but_the_first(sim)
     assert run.returncode == 1
     assert report["requests"]["by_outcome"] == happened
-    # Before that, errors came so fast that the last successes were among them.
-    assert 100 <= happened["server_error"] < 200
+    row = list(itertools.takewhile(lambda call: call["outcome"] == "server_error", reversed(results(out))))
+    assert 100 <= len(row) < 100 + STREAMS
     assert report["ended"]["how"] == "aborted"
     assert report["ended"]["why"].startswith("100 calls in a row failed; the last: server_error (HTTP 500)")
     assert "ABORTED, results are partial: 100 calls in a row failed" in said
@@ -229,10 +231,11 @@ def test_the_measuring_process_ends_with_the_one_that_started_it(run_aimon: Comm
     assert report["ended"]["how"] == "interrupted"
     assert report["ended"]["why"] == "the process that started it has ended"
     happened = but_the_first(sim)
-    abandoned = happened.pop("abandoned", 0)
-    assert Counter(call["outcome"] for call in results(out)) == report["requests"]["by_outcome"]
-    assert report["requests"]["by_outcome"].pop("prober_error", 0) == abandoned
-    assert report["requests"]["by_outcome"] == happened
+    by_outcome = report["requests"]["by_outcome"]
+    assert Counter(call["outcome"] for call in results(out)) == by_outcome
+    assert sum(by_outcome.values()) == sum(happened.values())
+    # Answers that were cut off may have been on their way.
+    assert happened.get("abandoned", 0) <= by_outcome.get("prober_error", 0) <= 4
 
 
 def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorProcess) -> None:
@@ -292,7 +295,7 @@ def test_ctrl_c_at_any_moment(run_aimon: Command, sim: SimulatorProcess, load: t
     configure(run_aimon, sim)
     waiting = "--honour-retry-after" in load
     if waiting:
-        sim.set_faults("rate_limited:share=0.3,retry_after=0.8")
+        sim.set_faults("rate_limited:share=0.3,retry_after=1.5")
     with start(run_aimon, *load) as run:
         until(lambda: served(sim) > 10)
         run.send_signal(signal.SIGINT)
@@ -308,7 +311,8 @@ def test_ctrl_c_at_any_moment(run_aimon: Command, sim: SimulatorProcess, load: t
     else:
         assert report["ended"]["uncounted"] == 1
         assert report["requests"]["sent"] == truth.requests - 1
-        assert by_outcome.get("prober_error", 0) == truth.by_outcome.get("abandoned", 0)
+        # What was cut off may have been on its way.
+        assert by_outcome.get("prober_error", 0) >= truth.by_outcome.get("abandoned", 0)
     assert (report["capacity"] is not None, report["limits"] is not None) == ("capacity" in load, "limits" in load)
     assert not waiting or by_outcome["rate_limited"] == truth.by_outcome["rate_limited"] > 0
 
@@ -318,7 +322,7 @@ def test_a_call_comes_back_as_often_as_it_may(run_aimon: Command, sim: Simulator
     configure(run_aimon, sim)
     out = run_aimon.cwd / "out"
     told = run_aimon.cwd / "aimon.yaml"
-    told.write_text(told.read_text().replace("total: 900ms", "total: 5s"))
+    told.write_text(told.read_text().replace("total: 1800ms", "total: 5s"))
     sim.set_faults("rate_limited:share=0.5,retry_after=1")
     arguments = ["--rate", "40/s", "--arrivals", "constant", "--duration", "2s", "--honour-retry-after", "2"]
     with start(run_aimon, *arguments, "--out", str(out), "--results") as run:

@@ -158,7 +158,7 @@ def web(run_aimon: Command) -> Iterator[Callable[..., tuple[int, str]]]:
 
 
 def test_the_web_page_starts_and_stops_tests(run_aimon: Command) -> None:
-    """It shows the names of the calls while they are made; each test replaces the report of the one before."""
+    """It shows the names of the calls; each test replaces the report of the one before."""
 
     def shown() -> dict[str, int]:
         rows = json.loads(ask("GET", "/stats/requests")[1])["stats"]
@@ -171,12 +171,13 @@ def test_the_web_page_starts_and_stops_tests(run_aimon: Command) -> None:
             assert "Locust" in ask("GET", "/")[1]
             for _ in range(2):
                 assert ask("POST", "/swarm", "user_count=4&spawn_rate=100")[0] == 200
-                until(lambda: {"question", "summary"} <= set(shown()))
+                until(lambda: sim.truth(limit=0).requests >= sum(sent) + 8)
                 assert ask("POST", "/stop")[0] == 200
                 found = reports(run_aimon.cwd)
                 sent.append(sum(report["requests"]["sent"] for report in found.values()))
-                # The page is told the same for two seconds.
-                until(lambda: shown()["Aggregated"] == sent[-1])
                 assert {report["ended"]["how"] for report in found.values()} == {"complete"}
+            # The page is told the same for two seconds.
+            until(lambda: shown()["Aggregated"] == sent[-1])
+            assert {"question", "summary"} <= set(shown()) <= NAMES | {"Aggregated"}
             truth = sim.truth(wait=10, limit=0)
     assert truth.requests == sum(sent)
