@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--truthd", type=Path)
     parser.add_argument("--servebench", type=Path)
     parser.add_argument("--only", default="throughput,truth,pacing")
+    parser.add_argument("--clients", default=",".join(CLIENTS), help="of the throughput; fasthttp is the baseline")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a run of the throughput")
     parser.add_argument("--swap", action="store_true", help="the client on the first core, where that is the calmer")
     parser.add_argument("--first", action="store_true", help="before all else that runs on a shared machine (root)")
     arguments = parser.parse_args()
@@ -61,7 +63,7 @@ def main() -> None:
 
 def throughput(arguments: argparse.Namespace) -> None:
     """Cases A and B."""
-    names = [*CLIENTS, "servebench"] if arguments.servebench else list(CLIENTS)
+    names = arguments.clients.split(",") + ["servebench"] * bool(arguments.servebench)
     print(f"\n20 tokens, 64 at once, medians of {arguments.repeats} runs in turn; x is to fasthttp")
     print("case  client          streams/s      x   CPU µs/stream      x   server's core   RSS MB   first request s")
     for case, burst in (("A", 1), ("B", 64)):
@@ -70,12 +72,12 @@ def throughput(arguments: argparse.Namespace) -> None:
             for name in names:
                 with server(arguments.truthd, "--tokens", "20", "--burst", str(burst)) as at:
                     if name == "servebench":
-                        runs[name].append(servebench(arguments.servebench, at, users=64))
+                        runs[name].append(servebench(arguments.servebench, at, users=64, seconds=arguments.seconds))
                     else:
-                        runs[name].append(client(name, at))
+                        runs[name].append(client(name, at, seconds=arguments.seconds))
         for name in names:
             print(standing(case, name, runs))
-        if arguments.servebench:
+        if arguments.servebench and "engine" in names:
             faster, leaner = against(runs, "engine", "servebench")
             print(f"{case:4}  engine to servebench: {faster:.2f} x the streams/s, {leaner:.2f} x less CPU a stream")
 

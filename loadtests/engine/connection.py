@@ -1,8 +1,8 @@
 """A keep-alive connection whose loop callback does all the work of an answer.
 
 The callback of one persistent `io` watcher reads, takes the kernel's stamp, decrypts, parses HTTP and feeds the
-Exchange; the greenlet that asked is switched to once, when all is over. What one read returned reaches the Exchange
-at once, however many HTTP chunks it held: it has one arrival time.
+Exchange; the greenlet that asked is switched to once, when all is over. What one read returned reaches the Exchange at
+once, however many HTTP chunks it held: it has one arrival time.
 
 A request on a kept connection can meet a server that is just closing it. Such a request is told apart
 (`UnheardError`) only where it is certain that the server's program cannot have seen it: the connection ended before
@@ -68,7 +68,7 @@ class Connection:
         sent: bytes written to the socket so far.
 
     Attributes:
-        released: called when the connection is ready for another request; None closes it instead.
+        released: called by `run` when the connection is ready for another request; None closes it instead.
         idle_since: when it became so, by `time.monotonic()`.
         open: whether it can be used.
         lag: how long the last call's bytes lay in the socket until the loop came to them, at most, in seconds.
@@ -138,14 +138,20 @@ class Connection:
         try:
             while self._exchange is exchange:
                 self._hub.switch()
+        except BaseException:  # the greenlet was killed
+            self._exchange = None
+            self.close()
+            raise
         finally:
             self._caller = None
-            if self._exchange is exchange:  # the greenlet was killed
-                self._exchange = None
-                self.close()
         if self._unheard:
             raise UnheardError
         self._used = True
+        if self.released is None:
+            self.close()
+        elif self.open:
+            self.idle_since = monotonic()
+            self.released(self)
 
     def record(self, *, cold: bool, resent: bool) -> Record:
         """What the connection was for the call that has just ended."""
@@ -155,10 +161,10 @@ class Connection:
 
     def interrupt(self, why: str) -> None:
         """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""
+        self.close()
         if (exchange := self._exchange) is not None:
             exchange.fail(Outcome.PROBER_ERROR, why, monotonic())
-            self.close()
-            self._hub.loop.run_callback(self._finish)
+            self._finish()
 
     def close(self) -> None:
         """Closes the connection; of a call that is going on nothing more will be read."""
@@ -384,15 +390,16 @@ class Connection:
             self._finish()
 
     def _finish(self) -> None:
-        """Gives the connection back and goes on with the greenlet that asked. Only ever last in a callback."""
-        caller, self._caller = self._caller, None
+        """The call is over, and its greenlet goes on when the loop has read what else has arrived.
+
+        So the times of the others do not wait for this one's Result. And what the greenlets send next is sent
+        together: a server that must be woken for every request costs the sender more than the request.
+        """
         self._exchange = None
         self._limit = _NEVER
-        if self.open:
-            if self.released is None:
-                self.close()
-            else:
-                self.idle_since = monotonic()
-                self.released(self)
-        if caller is not None:
+        if self._caller is not None:
+            self._hub.loop.run_callback(self._resume)
+
+    def _resume(self) -> None:
+        if (caller := self._caller) is not None:  # not killed meanwhile
             caller.switch()
