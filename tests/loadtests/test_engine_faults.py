@@ -373,21 +373,26 @@ def test_a_request_that_can_not_be_written() -> None:
 @pytest.mark.parametrize("stamps", [True, False])
 def test_what_the_loop_adds_is_known(stamps: bool) -> None:
     """With stamps the TTFT is the network's though the loop is held for 0.4 s; without, the lag tells."""
+    sent: list[float] = []
 
     def answer(connection: socket.socket) -> None:
         read_request(connection)
         time.sleep(0.1)
+        sent.append(time.time())
         connection.sendall(ANSWER)
         until_closed(connection)
 
     with Peer(answer) as peer:
         result = perform(url(peer), blocked=0.4, client={"stamps": stamps}).only
+    truth = sent[0] - result.started_at
     assert result.connection is not None
     assert result.connection.stamped is stamps
     assert result.ttft is not None
     assert result.self_lag is not None
+    # On a busy machine the server itself may be late, and after its answer the loop is then not held for long.
+    held = max(0.0, 0.4 - truth)
     if stamps:
-        assert 0.1 <= result.ttft < 0.3
-        assert result.self_lag > 0.1
+        assert result.ttft == pytest.approx(truth, abs=0.05)
+        assert result.self_lag >= held - 0.05
     else:
-        assert result.ttft > 0.3
+        assert result.ttft >= truth + held - 0.05

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SOON = 20.0
+SOON = 60.0
 
 
 def where(sim: SimulatorProcess) -> list[str]:
@@ -64,7 +64,7 @@ def ended(processes: list[psutil.Process]) -> bool:
 
 def reported(process: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
     """The report on stdout, and what was said."""
-    out, said = process.communicate(timeout=60)
+    out, said = process.communicate(timeout=120)
     report: dict[str, Any] = json.loads(out)
     return report, said
 
