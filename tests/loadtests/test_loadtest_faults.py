@@ -233,9 +233,10 @@ def test_the_measuring_process_ends_with_the_one_that_started_it(run_aimon: Comm
     happened = but_the_first(sim)
     by_outcome = report["requests"]["by_outcome"]
     assert Counter(call["outcome"] for call in results(out)) == by_outcome
-    assert sum(by_outcome.values()) == sum(happened.values())
-    # Answers that were cut off may have been on their way.
-    assert happened.get("abandoned", 0) <= by_outcome.get("prober_error", 0) <= 4
+    # What was cut off may have been on its way, there or back.
+    cut = by_outcome.get("prober_error", 0)
+    assert happened.get("abandoned", 0) <= cut <= 4
+    assert 0 <= report["requests"]["sent"] - sum(happened.values()) <= cut
 
 
 def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorProcess) -> None:
@@ -307,12 +308,13 @@ def test_ctrl_c_at_any_moment(run_aimon: Command, sim: SimulatorProcess, load: t
     by_outcome = report["requests"]["by_outcome"]
     if "--warmup" in load:
         assert by_outcome == {}
-        assert report["ended"]["uncounted"] == truth.requests
+        assert truth.by_outcome["ok"] <= report["ended"]["uncounted"] <= truth.by_outcome["ok"] + 40
     else:
         assert report["ended"]["uncounted"] == 1
-        assert report["requests"]["sent"] == truth.requests - 1
-        # What was cut off may have been on its way.
-        assert by_outcome.get("prober_error", 0) >= truth.by_outcome.get("abandoned", 0)
+        # What was cut off may have been on its way, there or back.
+        cut = by_outcome.get("prober_error", 0)
+        assert 0 <= report["requests"]["sent"] - (truth.requests - 1) <= cut
+        assert truth.by_outcome.get("abandoned", 0) <= cut
     assert (report["capacity"] is not None, report["limits"] is not None) == ("capacity" in load, "limits" in load)
     assert not waiting or by_outcome["rate_limited"] == truth.by_outcome["rate_limited"] > 0
 
