@@ -51,8 +51,7 @@ class Target:
     quirks: Quirks = Quirks()
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One turn of a conversation; role is system, user or assistant."""
 
     role: str
@@ -68,8 +67,7 @@ class Timeouts:
     total: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One question to one endpoint."""
 
     target: Target

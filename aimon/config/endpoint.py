@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from aimon import checks
 from aimon.call import Call, Message, Target, Timeouts
+from aimon.result import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from aimon.checks import Check
     from aimon.pricing import Price
-    from aimon.result import Source
     from aimon.secret import Secret
 
 NONCE = "{nonce}"
@@ -74,15 +74,15 @@ class Canary:
         # Validated and compiled once; a call only fills in its nonce.
         object.__setattr__(self, "_checks", checks.template(self.expect))
 
-    def call(self, endpoint: Endpoint, nonce: str, source: Source | None = None) -> Call:
+    def call(self, endpoint: Endpoint, nonce: str, source: Source = Source.PROBE) -> Call:
         """The call that puts this question to an endpoint.
 
         Args:
             endpoint: whom to ask.
             nonce: replaces `{nonce}` everywhere; `new_nonce()` makes one that no cache can have seen.
-            source: what makes the call; a probe unless told otherwise.
+            source: what makes the call.
         """
-        call = Call(
+        return Call(
             target=endpoint.target,
             messages=tuple(Message(m.role, m.content.replace(NONCE, nonce)) for m in self.messages),
             max_tokens=self.max_tokens,
@@ -91,10 +91,10 @@ class Canary:
             reasoning=endpoint.reasoning,
             checks=self._checks({"nonce": nonce}),
             timeouts=endpoint.timeouts,
+            source=source,
             region=endpoint.region,
             canary=self.name,
         )
-        return call if source is None else replace(call, source=source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ class Histogram:
         scaled = np.clip(values, UNIT, _LARGEST) / UNIT
         found = np.ceil(np.log(scaled) / _LOG_GAMMA).astype(np.int64)
         self._counts += np.bincount(found, minlength=_BUCKETS)
-        self._sum += math.fsum(self._buffer)
+        self._sum += float(values.sum())  # pairwise, so that it is as exact as a sum of floats can be
         self._min = min(self._min, least)
         self._max = max(self._max, most)
         # A new one, since numpy still holds the memory of the old one.
