@@ -22,7 +22,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         processes: workers that the master starts itself.
         expect: workers that it waits for before it begins, at most `patience` seconds.
         out: the folder of a worker's own files.
-        spawned: the worker ends with the process that started it.
+        parent: the process with which the worker ends, which started it.
         progress: the file descriptor that takes Progress lines.
     """
 
@@ -35,5 +35,5 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     expect: int = 1
     patience: float = 60.0
     out: str | None = None
-    spawned: bool = False
+    parent: int | None = None
     progress: int | None = None

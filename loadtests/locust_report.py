@@ -20,6 +20,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from aimon.loadtests import messages, report
 from aimon.loadtests.console import say
+from aimon.loadtests.labour import Labour
 from aimon.loadtests.plan import Plan
 from aimon.loadtests.record import INTERRUPTED, Run
 from aimon.loadtests.statistics import slo as objectives
@@ -92,7 +93,8 @@ class _Keeper:
         self._told_at, self._told_cpu = monotonic(), time.process_time()
         # Of all processes
         self._runs: dict[str, Run] = {}
-        self._work: defaultdict[str, tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+        self._labour = Labour()
+        self._processes: set[str] = set()
         self._unwritten = True
 
     def _tally(self) -> Tally:
@@ -160,8 +162,8 @@ class _Keeper:
         self._take(msg.node_id, messages.decode(msg.data, _Counted))
 
     def _take(self, worker: str, counted: _Counted) -> None:
-        cpu, wall = self._work[worker]
-        self._work[worker] = cpu + counted.cpu, wall + counted.wall
+        self._labour.add(worker, counted.cpu, counted.wall)
+        self._processes.add(worker)
         self._models |= counted.models
         for endpoint, dumped in counted.tallies.items():
             run = self._runs.get(endpoint)
@@ -176,10 +178,9 @@ class _Keeper:
 
     def _write(self) -> None:
         elapsed = self._elapsed or monotonic() - self._clock
-        busiest = max((cpu / wall for cpu, wall in self._work.values() if wall > 0), default=0.0)
         for endpoint, run in self._runs.items():
             run.began, run.elapsed, run.window = self._began, elapsed, elapsed
-            run.cpu, run.workers = busiest, len(self._work)
+            run.cpu, run.workers = self._labour.busiest, len(self._processes)
             self._judge_end(run, elapsed)
             plan = Plan(endpoint=endpoint, profile=PROFILE, duration=elapsed, slo=self._slo, out=str(self._folder))
             built = report.build(run, plan, endpoint, model=self._models[endpoint])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from aimon.loadtests.labour import Labour
 from aimon.loadtests.orders import Order
 from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.progress import Progress, Times
@@ -13,8 +14,6 @@ from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from aimon.loadtests.orders import Report
     from aimon.loadtests.plan import Plan
     from aimon.loadtests.record import Run
@@ -31,7 +30,7 @@ class _Slice(NamedTuple):
     ended: float
     tally: Tally
     started: int
-    spent: dict[str, tuple[float, float]]  # by worker: processor seconds, and seconds that passed meanwhile
+    labour: Labour
 
 
 class Outlook:
@@ -44,7 +43,7 @@ class Outlook:
         self._now = Tally()
         self._started: dict[str, int] = {}
         self._fresh = 0
-        self._spent: dict[str, tuple[float, float]] = {}
+        self._labour = Labour()
         self._in_flight: dict[str, int] = {}
         self._looked: float | None = None
         self._notes: list[str] = []
@@ -63,8 +62,7 @@ class Outlook:
         self._fresh += report.started - self._started.get(worker, 0)
         self._started[worker] = report.started
         self._in_flight[worker] = report.in_flight
-        cpu, wall = self._spent.get(worker, (0.0, 0.0))
-        self._spent[worker] = cpu + report.cpu, wall + report.wall
+        self._labour.add(worker, report.cpu, report.wall)
 
     def look(
         self, run: Run, now: float, workers: frozenset[str], notes: list[str], *, last: bool = False
@@ -83,9 +81,9 @@ class Outlook:
             self._looked = now
         if now - self._looked < _EVERY and not last:
             return None
-        self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._spent))
+        self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._labour))
         self._looked = now
-        self._now, self._fresh, self._spent = Tally(), 0, {}
+        self._now, self._fresh, self._labour = Tally(), 0, Labour()
         while now - self._recent[0].ended >= WINDOW:
             self._recent.popleft()
         seconds = max(now - self._recent[0].began, _LEAST)
@@ -111,7 +109,7 @@ class Outlook:
             tokens_per_s=recent.counts["output_tokens"] / seconds,
             cost=None if run.tally.currency is None else run.tally.cost,
             currency=run.tally.currency,
-            client=check(recent, _busiest(self._recent)),
+            client=check(recent, Labour(part.labour for part in self._recent).busiest),
             workers=len(workers),
             slo=slo.judge(run.objectives, run.tally, max(0.0, now)),
             notes=told,
@@ -128,16 +126,6 @@ class Outlook:
     def _asked(self, now: float) -> float | None:
         schedule = self._order.schedule
         return None if schedule is None else schedule.rate(now - self._order.run_offset)
-
-
-def _busiest(slices: Iterable[_Slice]) -> float:
-    """The share of a core that the busiest worker used. Over all slices, since one alone may be too short to tell."""
-    total: dict[str, tuple[float, float]] = {}
-    for part in slices:
-        for worker, (cpu, wall) in part.spent.items():
-            before = total.get(worker, (0.0, 0.0))
-            total[worker] = before[0] + cpu, before[1] + wall
-    return max((cpu / wall for cpu, wall in total.values() if wall > 0), default=0.0)
 
 
 def _times(tally: Tally) -> dict[str, Times]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from time import monotonic
@@ -25,7 +26,7 @@ class Processes:
 
     def __init__(self, count: int, port: int, config: str | None) -> None:
         self._count = count
-        self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, spawned=True))
+        self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, parent=os.getpid()))
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:

@@ -39,6 +39,7 @@ GOOD, UNABLE, INTERRUPTED = 0, 3, 130
 _REPORT_EVERY = 0.5
 # A master says something every second.
 _SILENCE = 10.0
+_LOOK = 0.5
 
 
 class Service:
@@ -54,7 +55,6 @@ class Service:
     def __init__(self, job: Job) -> None:
         logging.getLogger("locust").setLevel(logging.ERROR)
         self._job = job
-        self._parent = os.getppid() if job.spawned else None
         self._heard = monotonic()
         self._worker: Worker | None = None
         self._log: ResultLog | None = None
@@ -160,7 +160,7 @@ class Service:
     # How it ends
 
     def _orphaned(self) -> str | None:
-        if self._parent is not None and os.getppid() != self._parent:
+        if _bereft(self._job):
             return "the master's process has ended"
         if monotonic() - self._heard > _SILENCE:
             return f"nothing was heard from the master for {_SILENCE:g} s"
@@ -209,14 +209,24 @@ class Service:
         return GOOD
 
 
+def _bereft(job: Job) -> bool:
+    """Whether the process that started this one has ended."""
+    return job.parent is not None and os.getppid() != job.parent
+
+
 def serve(job: Job) -> int:
     """A worker's life, and its exit code."""
     # In a greenlet, which a signal can end: Locust asks for its master for minutes.
     connecting = gevent.spawn(Service, job)
     handlers = [gevent.signal_handler(number, connecting.kill) for number in (signal.SIGINT, signal.SIGTERM)]
-    if not job.spawned:
+    if job.parent is None:
         say(f"aimon loadtest: looking for the master at {job.host}:{job.port}")
     try:
+        while not connecting.ready():
+            connecting.join(_LOOK)
+            if _bereft(job):
+                # Its master died before it had a chance to be missed.
+                return UNABLE
         service = connecting.get()
     except ConnectionError:
         say(f"aimon loadtest: no master answers at {job.host}:{job.port}")

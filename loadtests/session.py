@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests import metering
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
+from aimon.loadtests.labour import Labour
 from aimon.loadtests.orders import CALLS, POINTS, Order
 from aimon.loadtests.outlook import Outlook
 from aimon.loadtests.record import ABORTED, COMPLETE, Run
@@ -55,13 +56,13 @@ class Session:
         self._counts_from = 0.0
         self._outlook = Outlook(plan)
         self._orders = 0
-        self._load = _Load()
+        self._labour = Labour()
         self._totals: dict[str, dict[str, Any]] = {}
         # Of the order that is being carried out
         self._step = Tally(slo.good(self.objectives))
         self._points: list[Point] = []
         self._seen: list[Seen] = []
-        self._step_load = _Load()
+        self._step_labour = Labour()
 
     def perform(self) -> Run:
         """Does it all; returns early where a guard says so, or `stop` was called."""
@@ -148,7 +149,7 @@ class Session:
 
     def _carry_out(self, order: Order, give_up: Callable[[], bool] | None = None) -> None:
         self._step = Tally(slo.good(self.objectives))
-        self._points, self._seen, self._step_load = [], [], _Load()
+        self._points, self._seen, self._step_labour = [], [], Labour()
         self._outlook.begin(order)
         self._crew.start(order)
         while not self._crew.wait(_TICK):
@@ -183,9 +184,9 @@ class Session:
         self._points += report.points
         self._seen += report.seen
         run.uncounted += report.uncounted
-        self._load.add(worker, report)
-        self._step_load.add(worker, report)
-        run.cpu = self._load.busiest
+        for labour in (self._labour, self._step_labour):
+            labour.add(worker, report.cpu, report.wall)
+        run.cpu = self._labour.busiest
         run.blocks.add(max(0, int(monotonic() - self._counts_from)), report.tally)
         self._outlook.take(worker, report)
         if report.totals is not None:
@@ -217,7 +218,7 @@ class Session:
         began = monotonic() + self._crew.lead
         self._steady(rate, min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST), POINTS, self._grows_plainly)
         elapsed = monotonic() - began
-        client = check(self._step, self._step_load.busiest)
+        client = check(self._step, self._step_labour.busiest)
         judged = slo.judge(self.objectives or [_TOLERATED_ERRORS], self._step, elapsed)
         missed = [f"{row['expr']} was {row['value']}" for row in judged if not row["met"]]
         found = trend(self._points)
@@ -255,20 +256,3 @@ class Session:
                 rate = search.send(self._seen)
             except StopIteration:
                 return
-
-
-class _Load:
-    """The share of a core that the busiest worker used."""
-
-    def __init__(self) -> None:
-        self._spent: dict[str, tuple[float, float]] = {}
-
-    def add(self, worker: str, report: Report) -> None:
-        """Takes a worker's report into account."""
-        cpu, wall = self._spent.get(worker, (0.0, 0.0))
-        self._spent[worker] = (cpu + report.cpu, wall + report.wall)
-
-    @property
-    def busiest(self) -> float:
-        """0 for none, 1 for a whole core."""
-        return max((cpu / wall for cpu, wall in self._spent.values() if wall > 0), default=0.0)

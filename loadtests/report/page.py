@@ -19,7 +19,7 @@ _SHAPES = (("latency", "latency_s"), ("ttft", "ttft_s"), ("itl", "itl_s"), ("tpo
 _SHORT = {"latency_s": "Latency", "ttft_s": "TTFT", "itl_s": "Gaps between chunks (ITL)", "tpot_s": "TPOT"}
 _NOTES = """
 Times are those of successful calls alone; what failed is counted by its outcome. Percentiles come from histograms and
-are within 0.5 % of the exact ones, gaps between chunks within 2.2 %.
+are within 0.5 % of the exact ones.
 
 Latency from schedule counts from when a call was due: it holds the wait that a user has when the line is long. Latency
 counts from when the call was made. Time to first token ends with the first visible text.

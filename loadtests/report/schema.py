@@ -214,7 +214,7 @@ class Report(Struct, forbid_unknown_fields=True):
     ttft_reasoning_s: Annotated[Times | None, Meta(description="From the start of a call to its first reasoning.")]
     itl_s: Annotated[
         Times | None,
-        Meta(description="Gaps between chunks as they arrive, within 2.2 %; a chunk may carry several tokens."),
+        Meta(description="Gaps between chunks as they arrive; a chunk may carry several tokens."),
     ]
     tpot_s: Annotated[
         Times | None,

