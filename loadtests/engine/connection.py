@@ -143,7 +143,7 @@ class Connection:
             self.close()
             raise
         finally:
-            self._caller = None
+            self._caller = None  # whom `_resume` must not wake any more
         if self._unheard:
             raise UnheardError
         self._used = True
@@ -351,8 +351,7 @@ class Connection:
         self._on_readable()
         if self._exchange is not exchange:
             return
-        now = monotonic()
-        if now >= self._limit:
+        if (now := monotonic()) >= self._limit:
             self.lag = max(self.lag, now - self._limit)
             if self._expire(now):
                 return
@@ -390,16 +389,12 @@ class Connection:
             self._finish()
 
     def _finish(self) -> None:
-        """The call is over, and its greenlet goes on when the loop has read what else has arrived.
-
-        So the times of the others do not wait for this one's Result. And what the greenlets send next is sent
-        together: a server that must be woken for every request costs the sender more than the request.
-        """
+        """The call is over; its greenlet goes on when the loop has read what else arrived, for the others' times."""
         self._exchange = None
         self._limit = _NEVER
         if self._caller is not None:
             self._hub.loop.run_callback(self._resume)
 
     def _resume(self) -> None:
-        if (caller := self._caller) is not None:  # not killed meanwhile
-            caller.switch()
+        if self._caller is not None:
+            self._caller.switch()
