@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -58,39 +58,65 @@ def attend(job: Job) -> int:
     Raises:
         Stop: it was killed.
     """
-    with _process() as child:
-        return _supervise(child, job)
+    with _Signals() as signals, _process() as child:
+        signals.pass_on_to(child)
+        return _judge(_hand_over(child, job))
 
 
 def _follow(job: Job, live: Live) -> tuple[int, bytes]:
     """Runs a job, and has it shown while it runs; its exit code, and what it wrote to stdout."""
-    read, write = os.pipe()
-    job = msgspec.structs.replace(job, progress=write)
-    with (
-        os.fdopen(read, "rb") as records,
-        _process(write, piped=True) as child,
-    ):
-        os.close(write)
-        assert child.stdout is not None  # noqa: S101 - they are pipes
-        assert child.stderr is not None  # noqa: S101
-        stdout, out = child.stdout, list[bytes]()
-        helpers = [
-            Thread(target=live.follow, args=(records,)),
-            Thread(target=live.relay, args=(child.stderr,)),
-            Thread(target=lambda: out.append(stdout.read())),
-        ]
-        for helper in helpers:
-            helper.start()
-        try:
-            code = _supervise(child, job)
-        except BaseException:
-            # Ctrl-C before signals are passed on: it waits for its job, and the helpers for its end.
-            child.kill()
-            raise
-        finally:
+    with _Signals() as signals:
+        read, write = os.pipe()
+        job = msgspec.structs.replace(job, progress=write)
+        with os.fdopen(read, "rb") as records, _process(write, piped=True) as child:
+            signals.pass_on_to(child)
+            os.close(write)
+            assert child.stdout is not None  # noqa: S101 - they are pipes
+            assert child.stderr is not None  # noqa: S101
+            stdout, out = child.stdout, list[bytes]()
+            helpers = [
+                Thread(target=live.follow, args=(records,)),
+                Thread(target=live.relay, args=(child.stderr,)),
+                Thread(target=lambda: out.append(stdout.read())),
+            ]
+            for helper in helpers:
+                helper.start()
+            code = _hand_over(child, job)
             for helper in helpers:
                 helper.join()
-        return code, b"".join(out)
+    return _judge(code), b"".join(out)
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM are passed on to the measuring process, and what comes before there is one is kept for it.
+
+    So none of them breaks off what is between the start of that process and its end: threads that wait for it, and
+    pipes that it waits for.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._came = False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def pass_on_to(self, child: subprocess.Popen[bytes]) -> None:
+        """From now on."""
+        self._child = child
+        if self._came:
+            child.terminate()
+
+    def _take(self, *_: object) -> None:
+        self._came = True
+        if self._child is not None:
+            # Not SIGINT, which in a process that is still starting up ends as a traceback.
+            self._child.terminate()
 
 
 def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
@@ -107,19 +133,8 @@ def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
     )
 
 
-def _supervise(child: subprocess.Popen[bytes], job: Job) -> int:
-    """Hands the job over, passes signals on, and waits for the end."""
-
-    def forward(*_: object) -> None:
-        # Not SIGINT, which in a process that is still starting up ends as a traceback.
-        child.send_signal(signal.SIGTERM)
-
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        code = _hand_over(child, msgspec.json.encode(job))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _judge(code: int) -> int:
+    """The exit code of the command, from that of the process."""
     if code == -signal.SIGTERM:
         # It came before there was anything to report.
         return INTERRUPTED
@@ -128,10 +143,11 @@ def _supervise(child: subprocess.Popen[bytes], job: Job) -> int:
     return code
 
 
-def _hand_over(child: subprocess.Popen[bytes], job: bytes) -> int:
+def _hand_over(child: subprocess.Popen[bytes], job: Job) -> int:
+    """Tells the process what to do, and waits for its end."""
     assert child.stdin is not None  # noqa: S101 - it is a pipe
     try:
-        child.stdin.write(job)
+        child.stdin.write(msgspec.json.encode(job))
         child.stdin.close()
         return child.wait()
     except BrokenPipeError:

@@ -96,7 +96,7 @@ class Session:
         """Starts no more calls; with `cut`, ends those under way, too, as prober errors."""
         if self.run.ended == COMPLETE:
             self.run.ended, self.run.why = how, why
-            self.run.window = max(0.0, monotonic() - self._counts_from)
+            self.run.window = max(0.0, monotonic() - self._counts_from) if self._counts_from else 0.0
         self._crew.stop(cut=cut)
 
     # Orders

@@ -17,7 +17,7 @@ from aimon.metrics import Totals
 from aimon.pushgateway import Gateway, PushError, delete, group_path, push, read
 from aimon.secret import Secret
 from results import QWEN, a_result
-from services import free_port
+from services import free_port, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,8 @@ def test_any_label_value_arrives_as_it_is(pushgateway: Pushgateway, value: str) 
     push(gateway, {group(value): body(1)})
     assert [held["labels"]["endpoint"] for held in read(gateway)] == [value]
     delete(gateway, [group(value)])
-    assert read(gateway) == []
+    # That is done soon after it was answered.
+    wait_for(lambda: read(gateway) == [], what="the end of the group")
 
 
 @pytest.mark.parametrize(
