@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Self
 import msgspec
 
 from aimon import __version__, export, families
+from aimon.cli import listening
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.loadview import Subject, choose
 from aimon.loadtests import feed, metering, publish
@@ -44,6 +45,7 @@ class Live:
         listen: HOST:PORT to serve /metrics on.
         push: a Pushgateway's address.
         no_auth: `listen` may be an address that others can reach.
+        token: what scrapers must send.
         max_cost: at which the run stops.
 
     Raises:
@@ -60,10 +62,11 @@ class Live:
         listen: str | None,
         push: str | None,
         no_auth: bool = False,
+        token: str | None = None,
         max_cost: float | None = None,
     ) -> None:
         self._endpoint, self._profile = endpoint, profile
-        self._listen, self._push, self._no_auth = listen, push, no_auth
+        self._listen, self._push, self._no_auth, self._token = listen, push, no_auth, token
         target = endpoint.target
         self._identity = Identity(endpoint.name, target.model, target.provider, endpoint.region)
         subject = Subject(endpoint.name, profile, max_cost)
@@ -80,7 +83,7 @@ class Live:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             if self._listen is not None:
-                listener = stack.enter_context(_listener(self._listen, self._metrics, no_auth=self._no_auth))
+                listener = stack.enter_context(self._listener(self._listen))
                 self.say(f"metrics: {listener.url}/metrics")
             if self._push is not None:
                 self._pusher = stack.enter_context(self._make_pusher(self._push))
@@ -181,6 +184,15 @@ class Live:
         body, kind = export.render(totals, gauges)
         return HTTPStatus.OK, body, kind
 
+    def _listener(self, text: str) -> Listener:
+        from aimon.probes.listen import Listener, why_not  # noqa: PLC0415  # only where asked
+
+        host, port = listening.address(text, public=self._no_auth or self._token is not None)
+        try:
+            return Listener(host, port, {"/metrics": self._metrics}, token=self._token)
+        except OSError as error:
+            raise Stop(UNABLE, f"--listen {text}: {why_not(error)}") from error
+
     def _make_pusher(self, url: str) -> Pusher:
         from aimon.cli.loadpush import Pusher  # noqa: PLC0415  # only where something is pushed
         from aimon.pushgateway import Gateway  # noqa: PLC0415
@@ -195,22 +207,3 @@ class Live:
 def _stderr(text: str) -> None:
     with suppress(OSError, ValueError):  # it has gone, and with it whoever could be told
         print(text, file=sys.stderr, flush=True)
-
-
-def _listener(text: str, metrics: Callable[[], Page], *, no_auth: bool) -> Listener:
-    from aimon.probes.listen import Listener, is_loopback, split_address, why_not  # noqa: PLC0415  # only where asked
-
-    try:
-        host, port = split_address(text)
-    except ValueError as error:
-        raise Stop(USAGE, f"--listen: {error}") from error
-    if not is_loopback(host) and not no_auth:
-        raise Stop(
-            USAGE,
-            f"--listen {text}: others can reach that address, and the metrics have no password: "
-            "add --no-auth if that is meant, or listen on 127.0.0.1",
-        )
-    try:
-        return Listener(host, port, {"/metrics": metrics})
-    except OSError as error:
-        raise Stop(UNABLE, f"--listen {text}: {why_not(error)}") from error

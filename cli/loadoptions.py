@@ -51,6 +51,10 @@ Slo = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")]
 Push = Annotated[str | None, typer.Option(help="Push metrics to this Pushgateway, during the run and at its end.")]
 Listen = Annotated[str | None, typer.Option(help="Serve /metrics while it runs, such as 127.0.0.1:9464.")]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--listen-token-file", metavar="FILE", help="With --listen: the bearer token to ask scrapers for."),
+]
 NoAuth = Annotated[bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")]
 Out = Annotated[Path | None, typer.Option(help="Write report.html, .json and .md to this folder.")]
 Results = Annotated[bool, typer.Option("--results", help="Write every call to results.jsonl.gz in --out, too.")]

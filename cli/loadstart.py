@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 
 
-def start(job: Job, endpoint: Endpoint, *, listen: str | None, no_auth: bool, plain: bool, quiet: bool) -> int:
+def start(
+    job: Job, endpoint: Endpoint, *, listen: str | None, token: str | None, no_auth: bool, plain: bool, quiet: bool
+) -> int:
     """Runs a job that has a plan, with a view of it; returns its exit code.
 
     Raises:
@@ -39,6 +41,7 @@ def start(job: Job, endpoint: Endpoint, *, listen: str | None, no_auth: bool, pl
         listen=listen,
         push=plan.push,
         no_auth=no_auth,
+        token=token,
         max_cost=plan.max_cost,
     )
     with live:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aimon.cli import loadoptions as o  # noqa: TC001  # typer reads the annotations at run time
+from aimon.cli import listening
+from aimon.cli import loadoptions as o  # typer reads the annotations at run time
 from aimon.cli.console import note
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.select import Flags, select
@@ -45,6 +46,7 @@ def loadtest(  # one for each option
     dry_run: o.DryRun = False,
     push: o.Push = None,
     listen: o.Listen = None,
+    listen_token_file: o.TokenFile = None,
     no_auth: o.NoAuth = False,
     out: o.Out = None,
     results: o.Results = False,
@@ -98,7 +100,8 @@ def _run(options: Mapping[str, Any]) -> int:
     from aimon.cli.loadstart import start  # noqa: PLC0415
 
     shown = {name: options[name] for name in ("listen", "no_auth", "plain", "quiet")}
-    return start(job, selection.endpoints[0], **shown)
+    token = listening.token(options["listen_token_file"], options["listen"])
+    return start(job, selection.endpoints[0], token=token, **shown)
 
 
 def _check_installed() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimon.cli import listening
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.select import Flags, select
 
@@ -62,7 +63,7 @@ def probe(
     """
     if junit is not None and every is not None:
         raise Stop(USAGE, "--junit reports one run: leave it out, or leave out --every")
-    token = None if listen_token_file is None else _token(listen_token_file, listen)
+    token = listening.token(listen_token_file, listen)
     options = Options(
         as_json=as_json,
         junit=junit,
@@ -140,30 +141,7 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _token(path: Path, listen: str | None) -> str:
-    from aimon.probes.listen import read_token  # noqa: PLC0415  # start-up
-
-    if listen is None:
-        raise Stop(USAGE, "--listen-token-file is for those who scrape: add --listen HOST:PORT")
-    try:
-        return read_token(path)
-    except ValueError as error:
-        raise Stop(USAGE, f"--listen-token-file {error}") from error
-
-
 def _address(text: str, *, every: str | None, public: bool) -> tuple[str, int]:
-    from aimon.probes.listen import is_loopback, split_address  # noqa: PLC0415  # start-up
-
     if every is None:
         raise Stop(USAGE, "--listen serves metrics while probing goes on: add --every 30s, or use --push or --textfile")
-    try:
-        host, port = split_address(text)
-    except ValueError as error:
-        raise Stop(USAGE, f"--listen: {error}") from error
-    if not is_loopback(host) and not public:
-        raise Stop(
-            USAGE,
-            f"--listen {text}: others can reach that address, and the metrics have no password: "
-            "add --listen-token-file FILE, or --no-auth if that is meant, or listen on 127.0.0.1",
-        )
-    return host, port
+    return listening.address(text, public=public)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from threading import Thread
@@ -132,6 +133,26 @@ def test_a_scrape_while_it_runs(require_binary: Callable[[str], Path], capsys: p
         assert [*samples(text, "ai_loadtest_slo_met").values()] == [1.0, 0.0]
 
 
+def status(url: str, token: str | None) -> int:
+    """What a scrape with that token is answered."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as response:  # noqa: S310  # it is http
+            return int(response.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def test_a_scrape_needs_the_token_if_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """401 without it, or with another."""
+    token = "a-token-of-sixteen-or-more"
+    with running(listen="127.0.0.1:0", token=token):
+        url = capsys.readouterr().err.strip().removeprefix("metrics: ")
+        assert status(url, token) == 200
+        assert status(url, "another-token-of-that-size") == status(url, None) == 401
+
+
 def test_an_address_that_cannot_be_listened_on_is_said_before_any_call() -> None:
     """In use, no address, or one that others can reach."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -145,11 +166,12 @@ def test_an_address_that_cannot_be_listened_on_is_said_before_any_call() -> None
     with pytest.raises(Stop, match="write HOST:PORT") as stop, running(listen="9464"):
         pass
     assert stop.value.code == USAGE
-    with pytest.raises(Stop, match="add --no-auth") as stop, running(listen="192.0.2.1:0"):
+    with pytest.raises(Stop, match="or --no-auth if that is meant") as stop, running(listen="192.0.2.1:0"):
         pass
     assert stop.value.code == USAGE
-    with pytest.raises(Stop, match="this machine has no such address"), running(listen="192.0.2.1:0", no_auth=True):
-        pass
+    for allowed in ({"no_auth": True}, {"token": "a-token-of-sixteen-or-more"}):
+        with pytest.raises(Stop, match="this machine has no such address"), running(listen="192.0.2.1:0", **allowed):
+            pass
     with pytest.raises(Stop, match="--push: not an http:// or https:// address") as stop, running(push="ftp://x"):
         pass
     assert stop.value.code == USAGE

@@ -1,0 +1,53 @@
+"""`--listen` and what goes with it, for every command that serves metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.cli.exits import USAGE, Stop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def address(text: str, *, public: bool) -> tuple[str, int]:
+    """The host and port of `--listen`.
+
+    Args:
+        text: HOST:PORT.
+        public: whether others may reach it, since scrapers are asked for a token, or nobody minds.
+
+    Raises:
+        Stop: it is no address, or others can reach it and should not.
+    """
+    from aimon.probes.listen import is_loopback, split_address  # noqa: PLC0415  # start-up
+
+    try:
+        host, port = split_address(text)
+    except ValueError as error:
+        raise Stop(USAGE, f"--listen: {error}") from error
+    if not is_loopback(host) and not public:
+        raise Stop(
+            USAGE,
+            f"--listen {text}: others can reach that address, and the metrics have no password: "
+            "add --listen-token-file FILE, or --no-auth if that is meant, or listen on 127.0.0.1",
+        )
+    return host, port
+
+
+def token(path: Path | None, listen: str | None) -> str | None:
+    """What scrapers must send; None without a file.
+
+    Raises:
+        Stop: there is nothing to scrape, or the file holds no token.
+    """
+    if path is None:
+        return None
+    from aimon.probes.listen import read_token  # noqa: PLC0415  # start-up
+
+    if listen is None:
+        raise Stop(USAGE, "--listen-token-file is for those who scrape: add --listen HOST:PORT")
+    try:
+        return read_token(path)
+    except ValueError as error:
+        raise Stop(USAGE, f"--listen-token-file {error}") from error
