@@ -85,6 +85,7 @@ class Worker:
         self._left: int | None = None
         self._epoch = self._began = 0.0
         self._problem: str | None = None
+        self._stopped = False
         self._started = self._passed_over = 0
         self._clock, self._cpu = monotonic(), time.process_time()
         self._renew()
@@ -110,6 +111,7 @@ class Worker:
         self.done.clear()
         self._order = order
         self._started = self._passed_over = self._busy_users = 0
+        self._stopped = False
         self._left = part.more
         self._take_part(part)
         now = monotonic()
@@ -119,7 +121,11 @@ class Worker:
         gevent.spawn(self._carry_out)
 
     def divide(self, part: Part) -> None:
-        """Goes on with another share of the same order."""
+        """Goes on with another share of the same order, unless that was stopped."""
+        if self._stopped:
+            # Reports are of the latest part, also where nothing is done for it.
+            self._part = part
+            return
         self._take_part(part)
         if self._left is not None:
             self._left += part.more or 0
@@ -133,6 +139,7 @@ class Worker:
 
     def stop(self, *, cut: bool = False, why: str = "the run was interrupted") -> None:
         """Starts no more calls; with `cut`, ends those under way, too, as prober errors that say why."""
+        self._stopped = True
         self._wanted_users = 0
         if self._pace is not None:
             self._pace.stop()
@@ -184,6 +191,8 @@ class Worker:
 
     def _carry_out(self) -> None:
         try:
+            if self._stopped:
+                return
             if self._order.is_open:
                 self._start_on_schedule()
             else:

@@ -222,6 +222,21 @@ def test_a_signal_ends_all_of_them(run_aimon: Command, number: signal.Signals) -
     assert report["requests"]["by_outcome"]["prober_error"] <= 6
 
 
+def test_a_signal_as_the_load_begins_ends_it(run_aimon: Command) -> None:
+    """Between the first call and those of the schedule, when workers are just told of it."""
+    with SimulatorProcess(Profile(ttft=0.05)) as sim:
+        arguments = ["--rate", "50/s", "--duration", "1m", "--processes", "2", "--json"]
+        with start(run_aimon, *where(sim), *arguments) as run:
+            until(lambda: sim.truth(limit=0).requests == 1)
+            run.send_signal(signal.SIGINT)
+            report, said = reported(run)
+        served = sim.truth(wait=10, limit=0)
+    assert run.returncode == 130, said
+    assert report["ended"]["how"] == "interrupted"
+    # Far from the 3,000 of the schedule, and none of them unknown.
+    assert report["requests"]["sent"] == sum(report["requests"]["by_outcome"].values()) == served.requests - 1 < 500
+
+
 def test_a_worker_that_joins_gets_a_share(run_aimon: Command) -> None:
     """From a second later on, and no arrival is made twice or left out."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim, ExitStack() as stack:
