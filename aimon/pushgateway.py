@@ -130,16 +130,16 @@ class _Client:
     """One connection, kept alive."""
 
     def __init__(self, gateway: Gateway) -> None:
-        import http.client  # noqa: PLC0415 - see the module's docstring
+        from aimon import wholly  # noqa: PLC0415 - see the module's docstring
 
         self._gateway = gateway
         parts = urlsplit(gateway.url)
         host = parts.hostname or ""
         self._prefix = parts.path
         self._connection = (
-            http.client.HTTPSConnection(host, parts.port, timeout=gateway.timeout, context=ssl.create_default_context())
+            wholly.HTTPSConnection(host, parts.port, timeout=gateway.timeout, context=ssl.create_default_context())
             if parts.scheme == "https"
-            else http.client.HTTPConnection(host, parts.port, timeout=gateway.timeout)
+            else wholly.HTTPConnection(host, parts.port, timeout=gateway.timeout)
         )
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:

@@ -91,6 +91,24 @@ def test_what_a_path_cannot_hold_is_written_in_base64(value: str, segment: str) 
     assert group_path(group(value)) == f"/metrics/job/aimon-probe/region/cn-east/{segment}"
 
 
+def test_a_request_leaves_in_one_piece(monkeypatch: pytest.MonkeyPatch, pushgateway: Pushgateway) -> None:
+    """A process that is killed between headers and body would have the gateway take an empty body for all there is."""
+    sent: list[bytes] = []
+    sendall = socket.socket.sendall
+
+    def watched(self: socket.socket, data: bytes) -> None:
+        sent.append(bytes(data))
+        sendall(self, data)
+
+    monkeypatch.setattr(socket.socket, "sendall", watched)
+    gateway = Gateway.parse(pushgateway.url)
+    push(gateway, {group("a"): body(1)})
+    assert len(sent) == 1
+    assert sent[0].startswith(b"PUT /metrics/job/")
+    assert sent[0].endswith(b"\r\n\r\n" + body(1))
+    assert [held["labels"]["endpoint"] for held in read(gateway)] == ["a"]
+
+
 def test_a_group_without_a_job_is_refused() -> None:
     """The gateway has no such path."""
     with pytest.raises(ValueError, match="a group begins with a job"):
