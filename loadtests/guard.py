@@ -22,6 +22,8 @@ FATAL = frozenset(
 )
 _FATAL_IN_A_ROW = 5
 _STORM = 100
+# A hundred cents add up to a little more or less than 1.
+_ROUNDING = 1 + 1e-9
 # What a server looks like that restarts, and how long it may take.
 _BROKEN = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.NETWORK) | {Outcome.STREAM_TRUNCATED}
 _RESTART = 5.0
@@ -68,6 +70,15 @@ class Guard:
         if self.budget is not None and self.spent + in_flight * self.spent / self._calls >= self.budget:
             return f"the limit of cost is reached: {self.spent:.6g} of {self.budget:.6g} spent"
         return None
+
+    def denies(self, *, in_flight: int) -> str | None:
+        """Why not to begin a call, if with those under way it would cost too much; None lets it begin."""
+        if self.budget is None or not self._calls:
+            return None
+        expected = self.spent + (in_flight + 1) * self.spent / self._calls
+        if expected <= self.budget * _ROUNDING:
+            return None
+        return f"the limit of cost is reached: {self.spent:.6g} of {self.budget:.6g} spent"
 
     def _is_storm(self, result: Result) -> bool:
         if result.outcome in (Outcome.OK, Outcome.RATE_LIMITED):

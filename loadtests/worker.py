@@ -242,6 +242,11 @@ class Worker:
         if over or self._busy_users > self._wanted_users:
             self._busy_users -= 1
             return False
+        if (why := self._guard.denies(in_flight=self.in_flight)) is not None:
+            # Asked here, too: others that are about to begin are not under way yet.
+            self._end(why)
+            self._busy_users -= 1
+            return False
         if self._left is not None and since >= order.counts_from:
             self._left -= 1
         if self._call(None, since).fault is Fault.NETWORK:
@@ -276,10 +281,14 @@ class Worker:
             if self._log is not None:
                 self._log.add(result)
         why = self._guard.told(result, in_flight=self._client.in_flight)
-        if why is not None and self._problem is None:
+        if why is not None:
+            self._end(why)
+        return result
+
+    def _end(self, why: str) -> None:
+        if self._problem is None:
             self._problem = why
             self.stop()
-        return result
 
     def _keep(self, result: Result, since: float) -> None:
         if self._order.keep == POINTS and result.outcome is Outcome.OK:

@@ -106,3 +106,13 @@ def test_one_late_moment_among_a_few_is_no_bottleneck() -> None:
     for _ in range(30):
         tally.observe(result(Outcome.OK, self_lag=0.05), 0.0)
     assert check(tally, 0.3)["reasons"] == ["the client's event loop was 50 ms late at the median"]
+
+
+def test_a_call_that_would_pass_the_limit_of_cost_is_not_begun() -> None:
+    """With 0.49 of 0.50 spent one call at 0.01 may begin, and none beside it."""
+    guard = Guard(0.5)
+    for _ in range(49):
+        guard.told(result(Outcome.OK, cost=0.01), in_flight=0)
+    assert guard.denies(in_flight=0) is None
+    assert guard.denies(in_flight=1) == "the limit of cost is reached: 0.49 of 0.5 spent"
+    assert Guard().denies(in_flight=1000) is None
