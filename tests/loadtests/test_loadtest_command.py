@@ -140,7 +140,8 @@ def test_a_key_that_is_withdrawn_ends_the_run(run_aimon: Command) -> None:
     report = json.loads(done.stdout)
     assert report["ended"]["how"] == "aborted"
     assert report["requests"]["sent"] == sum(truth.values()) - 1
-    assert 5 <= report["requests"]["by_outcome"]["unauthorized"] <= 7
+    # An answer that was on its way when the key was withdrawn may come between the first refusals, and they count anew.
+    assert 5 <= report["requests"]["by_outcome"]["unauthorized"] <= 12
 
 
 def test_an_interrupted_run_keeps_what_it_has(run_aimon: Command) -> None:
