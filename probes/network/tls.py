@@ -165,7 +165,7 @@ class TLSStream(httpcore.AsyncNetworkStream):
             self._tls.do_handshake()
             complete = True
         except ssl.SSLWantReadError:
-            pass
+            pass  # it goes on with what arrives next
         except ssl.SSLError as error:
             # The alert tells the server why we leave; that it can't be sent changes nothing for us.
             with contextlib.suppress(httpcore.NetworkError, httpcore.TimeoutException):
