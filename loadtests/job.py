@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 
 from aimon.loadtests.plan import Plan  # noqa: TC001 - msgspec reads the annotations
 
 ALONE, MASTER, WORKER = "alone", "master", "worker"
 PORT = 5557
+
+
+def command() -> list[str]:
+    """The command line of a process of a load test.
+
+    `-P` keeps the current folder off the module search path: `-m` alone puts it first, so that a file there called
+    `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
+    was isolated (`-I`) stays so.
+    """
+    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "aimon.loadtests.run"]
 
 
 class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from time import monotonic
 from typing import Self
 
 import msgspec
 
-from aimon.loadtests.job import WORKER, Job
+from aimon.loadtests.job import WORKER, Job, command
 
 _GRACE, _PATIENCE = 2.0, 15.0
 
@@ -33,9 +32,7 @@ class Processes:
         try:
             for _ in range(self._count):
                 # Their words come on stderr, with the master's own.
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "aimon.loadtests.run"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
-                )
+                child = subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
                 self._children.append(child)
                 assert child.stdin is not None  # noqa: S101 - asked for above
                 child.stdin.write(self._job)

@@ -32,8 +32,9 @@ class SimulatorProcess(Control):
 
     def __enter__(self) -> Self:
         settings = {"profiles": [_as_json(profile) for profile in self.profiles], "options": self._options}
+        # -P: without it the current folder comes before the standard library, and a queue.py there would be run.
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "aimon.simulator"],
+            [sys.executable, "-P", "-m", "aimon.simulator"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,78 @@
+"""Code that lies in the current folder is never run: no process of aimon looks for modules there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimon.simulator.process import SimulatorProcess
+from aimon.simulator.profile import Profile
+
+if TYPE_CHECKING:
+    from command import Command
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).resolve().parents[2]
+# Ours, too: on an editable install these are found last, behind every folder of the search path.
+NAMES = sorted({*sys.stdlib_module_names, *packages_distributions(), "aimon", "sitecustomize", "usercustomize"})
+
+
+@pytest.fixture
+def imported(run_aimon: Command) -> Path:
+    """A current folder with a hostile module of every name; each writes its name into this file when it is run."""
+    marks = run_aimon.cwd / "imported"
+    for name in NAMES:
+        (run_aimon.cwd / f"{name}.py").write_text(
+            f"open({str(marks)!r}, 'a').write({name!r} + ' as ' + __name__ + '\\n')\nraise SystemExit(99)\n"
+        )
+    return marks
+
+
+def test_the_modules_of_this_test_would_be_run(run_aimon: Command, imported: Path) -> None:
+    """An interpreter that looks into the current folder, as `-m` does by itself, runs them."""
+    assert subprocess.run([sys.executable, "-m", "token"], cwd=run_aimon.cwd, check=False).returncode == 99
+    assert "token as __main__" in imported.read_text()
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_load_test_runs_nothing_of_the_current_folder(run_aimon: Command, imported: Path, processes: str) -> None:
+    """Neither in the measuring process nor in workers, with a key in the environment that such code would read."""
+    with SimulatorProcess(Profile(ttft=0.0, key="sk-in-the-environment")) as sim:
+        run_aimon.env["SIM_KEY"] = "sk-in-the-environment"
+        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--api-key-env", "SIM_KEY"]
+        load = ["--concurrency", "2", "--requests", "8", "--processes", processes, "--out", "out", "--results"]
+        done = run_aimon("loadtest", *where, *load)
+    assert not imported.exists(), imported.read_text()
+    assert done.returncode == 0, done.stderr
+
+
+def test_probes_run_nothing_of_the_current_folder(run_aimon: Command, imported: Path) -> None:
+    """Nor do the commands that read what they leave."""
+    with SimulatorProcess(Profile(ttft=0.0)) as sim:
+        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+        for command in (["probe", *where, "--junit", "junit.xml"], ["status"], ["--help"], ["rules", "--default"]):
+            done = run_aimon(*command)
+            assert not imported.exists(), imported.read_text()
+            assert done.returncode == 0, done.stderr
+
+
+def test_the_demo_runs_nothing_of_the_current_folder(run_aimon: Command, imported: Path) -> None:
+    """Its simulator is a process of its own."""
+    done = run_aimon("demo", "--once")
+    assert not imported.exists(), imported.read_text()
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_interpreter_that_is_started_says_so() -> None:
+    """Each place in what is installed where Python starts Python."""
+    for folder in ("aimon", "cli", "dashboards", "loadtests", "probes", "simulator"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for started in re.findall(r"\[sys\.executable,[^\]]*\]", path.read_text("utf-8")):
+                assert '"-P"' in started, f"{path}: {started}"
