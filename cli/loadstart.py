@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
-from aimon.loadtests.job import command as job_command
+from aimon.loadtests.job import spawn
 
 if TYPE_CHECKING:
     from aimon.cli.loadlive import Live
@@ -126,9 +126,7 @@ class _Signals:
 def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
     """A process of its own, since gevent is not for this one; it waits for its job."""
     stream = subprocess.PIPE if piped else None
-    return subprocess.Popen(
-        job_command(),
-        stdin=subprocess.PIPE,
+    return spawn(
         pass_fds=descriptors,
         # Ctrl-C of a terminal goes to its whole group; this way it comes once, and from here.
         start_new_session=True,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from typing import Any
 
 import msgspec
 
@@ -12,14 +14,15 @@ ALONE, MASTER, WORKER = "alone", "master", "worker"
 PORT = 5557
 
 
-def command() -> list[str]:
-    """The command line of a process of a load test.
+def spawn(**options: Any) -> subprocess.Popen[bytes]:
+    """Starts a process of a load test, which waits for its Job on stdin; `options` are those of Popen.
 
     `-P` keeps the current folder off the module search path: `-m` alone puts it first, so that a file there called
     `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
     was isolated (`-I`) stays so.
     """
-    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "aimon.loadtests.run"]
+    arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "aimon.loadtests.run"]
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, **options)  # noqa: S603 - this program itself
 
 
 class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

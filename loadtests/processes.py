@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from aimon.loadtests.job import WORKER, Job, command
+from aimon.loadtests.job import WORKER, Job, spawn
 
 _GRACE, _PATIENCE = 2.0, 15.0
 
@@ -32,7 +32,7 @@ class Processes:
         try:
             for _ in range(self._count):
                 # Their words come on stderr, with the master's own.
-                child = subprocess.Popen(command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                child = spawn(stdout=subprocess.DEVNULL)
                 self._children.append(child)
                 assert child.stdin is not None  # noqa: S101 - asked for above
                 child.stdin.write(self._job)
