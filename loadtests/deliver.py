@@ -54,6 +54,7 @@ def exit_code(built: dict[str, Any]) -> int:
     if (capacity := built["capacity"]) is not None and ended == COMPLETE:
         # The search goes beyond the objectives on purpose.
         return FAILED if capacity["rate"] is None else GOOD
-    if built["limits"] is not None and ended == COMPLETE:
-        return GOOD
+    if (limits := built["limits"]) is not None and ended == COMPLETE:
+        # A limit that was looked for in vain is an answer; calls that failed otherwise are none.
+        return FAILED if "failed_at_per_s" in limits["evidence"] or not built["requests"]["ok"] else GOOD
     return FAILED if ended == ABORTED or missed or not built["requests"]["ok"] else GOOD

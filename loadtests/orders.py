@@ -29,7 +29,7 @@ class Order(msgspec.Struct, kw_only=True, frozen=True):
         schedule: the arrivals of an open loop.
         replay: the arrivals are those of the workload's trace.
         users: streams of a closed loop, `requests` how many calls they make, or `lasts` how long they go on.
-        keep: what a Report has beside its tally: POINTS, CALLS or NOTHING.
+        keep: what a Report has beside its tally: CALLS; POINTS, which are successes, and the other calls; or NOTHING.
     """
 
     number: int

@@ -12,9 +12,8 @@ from aimon.loadtests.labour import Labour
 from aimon.loadtests.orders import CALLS, POINTS, Order
 from aimon.loadtests.outlook import Outlook
 from aimon.loadtests.record import ABORTED, COMPLETE, Run
-from aimon.loadtests.search import capacity, limits
+from aimon.loadtests.search import capacity, held, limits
 from aimon.loadtests.search.trend import trend
-from aimon.loadtests.selfcheck import check
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
 
@@ -33,7 +32,6 @@ _TICK = 0.5
 _STEP_CALLS, _STEP_LEAST, _STEP_MOST = 80, 5.0, 20.0
 # Growth that needs no second look.
 _PLAIN_GROWTH = 0.2
-_TOLERATED_ERRORS = slo.parse("error_rate<1%")
 _MOST_RATE = 1e5
 
 
@@ -63,6 +61,7 @@ class Session:
         self._points: list[Point] = []
         self._seen: list[Seen] = []
         self._step_labour = Labour()
+        self._gave_up = False
 
     def perform(self) -> Run:
         """Does it all; returns early where a guard says so, or `stop` was called."""
@@ -131,13 +130,12 @@ class Session:
         # The first call is not one of the schedule's.
         return run.tally.sent + run.tally.counts["not_started"] + run.uncounted - 1
 
-    def _steady(self, rate: float, seconds: float, keep: str, give_up: Callable[[], bool] | None = None) -> None:
+    def _keep_to(self, schedule: Schedule, keep: str, give_up: Callable[[], bool] | None = None) -> None:
         self._carry_out(
             Order(
                 number=self._next(),
                 run_offset=monotonic() + self._crew.lead - self._counts_from,
-                # Even distances: what latency grows by is then the queue's doing and not that of chance.
-                schedule=Schedule((Phase(seconds, rate),), CONSTANT),
+                schedule=schedule,
                 keep=keep,
             ),
             give_up,
@@ -150,13 +148,14 @@ class Session:
     def _carry_out(self, order: Order, give_up: Callable[[], bool] | None = None) -> None:
         self._step = Tally(slo.good(self.objectives))
         self._points, self._seen, self._step_labour = [], [], Labour()
+        self._gave_up = False
         self._outlook.begin(order)
         self._crew.start(order)
         while not self._crew.wait(_TICK):
             self._gather()
             if give_up is not None and give_up():
                 self._crew.stop(cut=False)
-                give_up = None
+                self._gave_up, give_up = True, None
         self._gather()
         if not self._crew.workers:
             self.stop(ABORTED, "the last worker was lost")
@@ -216,24 +215,24 @@ class Session:
 
     def _try(self, rate: float) -> capacity.Step:
         began = monotonic() + self._crew.lead
-        self._steady(rate, min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST), POINTS, self._grows_plainly)
-        elapsed = monotonic() - began
-        client = check(self._step, self._step_labour.busiest)
-        judged = slo.judge(self.objectives or [_TOLERATED_ERRORS], self._step, elapsed)
-        missed = [f"{row['expr']} was {row['value']}" for row in judged if not row["met"]]
-        found = trend(self._points)
-        if found.growing:
-            missed.append(f"latency grew by {found.slope:.3g} s each second")
-        return capacity.Step(
-            rate,
-            self._step.ok / elapsed,
-            met=all(row["met"] for row in judged),
-            trend=found,
-            why="; ".join(missed),
-            limited=bool(client["bottleneck"]) and client["cpu"] > 0.92,
-            latency_p50_s=self._step.series["latency_from_schedule"].quantile(0.5),
-            latency_p95_s=self._step.series["latency_from_schedule"].quantile(0.95),
+        # Even distances: what latency grows by is then the queue's doing and not that of chance.
+        schedule = Schedule((Phase(self._long_enough(rate), rate),), CONSTANT)
+        self._keep_to(schedule, POINTS, self._grows_plainly)
+        return held.judge(
+            schedule,
+            self._step,
+            objectives=self.objectives,
+            points=self._points,
+            refused=self._seen,
+            elapsed=monotonic() - began,
+            cpu=self._step_labour.busiest,
+            cut_short=self._gave_up,
         )
+
+    def _long_enough(self, rate: float) -> float:
+        """Seconds in which as many calls start as the percentiles of the objectives need, within bounds."""
+        needed = [slo.needs(objective.quantile) for objective in self.objectives if objective.quantile is not None]
+        return min(max(max(_STEP_CALLS, *needed, 0) / rate, _STEP_LEAST), _STEP_MOST)
 
     def _grows_plainly(self) -> bool:
         """Whether more of this step would only be paid for."""
@@ -251,7 +250,12 @@ class Session:
             if left <= 0:
                 found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
                 return
-            self._steady(rate, min(max(_STEP_CALLS / rate, _STEP_LEAST), _STEP_MOST, left), CALLS)
+            schedule = Schedule((Phase(min(self._long_enough(rate), left), rate),), CONSTANT)
+            self._keep_to(schedule, CALLS)
+            if self.run.ended == COMPLETE and len(self._seen) < held.SERVED * schedule.total:
+                missing = schedule.total - len(self._seen)
+                found.evidence = {"why": f"{missing} of {schedule.total} calls at {rate:.4g}/s were never made"}
+                return
             try:
                 rate = search.send(self._seen)
             except StopIteration:

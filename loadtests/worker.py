@@ -15,7 +15,7 @@ from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
 from aimon.loadtests.engine.process import allow_connections, settle
 from aimon.loadtests.engine.schedule import share
 from aimon.loadtests.guard import Guard
-from aimon.loadtests.orders import CALLS, POINTS, Order, Part, Report
+from aimon.loadtests.orders import POINTS, Order, Part, Report
 from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.search.seen import Point, Seen
 from aimon.loadtests.statistics import slo
@@ -293,7 +293,7 @@ class Worker:
     def _keep(self, result: Result, since: float) -> None:
         if self._order.keep == POINTS and result.outcome is Outcome.OK:
             self._points.append(Point(since, result.latency_from_schedule))
-        elif self._order.keep == CALLS:
+        else:
             tokens = (result.usage.input or 0) + (result.usage.output or 0)
             self._seen.append(Seen(since, result.outcome, tokens, result.limits, result.retry_after))
 

@@ -27,8 +27,9 @@ counts from when the call was made. Time to first token ends with the first visi
 Gaps between chunks are what arrives, and a chunk may carry several tokens. Time per output token is from the token
 count, and does not depend on how the provider cuts its chunks.
 """.strip().split("\n\n")
-_CAPACITY = """A rate is held if its objectives are met and latency does not grow. The capacity lies between the highest
-rate that was held and the lowest that was not. Steps are listed as they were tried."""
+_CAPACITY = """A rate is held if 99 % of its calls succeed, its objectives are met and latency does not grow.
+The capacity lies between the highest rate that was held and the lowest that was not. Steps are listed as they were
+tried."""
 
 
 def render(report: dict[str, Any]) -> str:

@@ -114,13 +114,14 @@ class Step(Struct, forbid_unknown_fields=True):
 
     rate: Rate
     served: Annotated[float, Meta(description="Successes per second.")]
-    met: Annotated[bool, Meta(description="Whether all objectives were.")]
+    met: Annotated[bool, Meta(description="Whether what was offered was served, and all objectives were met.")]
     trend: Annotated[float | None, Meta(description="Growth of latency from schedule, in seconds per second.")]
     why: str
     limited: Annotated[bool, Meta(description="The client could not keep up.")]
     held: bool
     latency_p50_s: Annotated[float | None, Meta(description="From schedule.")] = None
     latency_p95_s: Annotated[float | None, Meta(description="From schedule.")] = None
+    limit: Annotated[str, Meta(description="The name of what stood in the way; empty where it was held.")] = ""
 
 
 class Capacity(Struct, forbid_unknown_fields=True):
@@ -134,6 +135,9 @@ class Capacity(Struct, forbid_unknown_fields=True):
     interval: Annotated[
         tuple[float, float] | None,
         Meta(description="95 % confidence that the capacity lies between; null without a step beyond it."),
+    ] = None
+    limit: Annotated[
+        str | None, Meta(description="What ended the search, and above which rate; null where nothing did.")
     ] = None
 
 

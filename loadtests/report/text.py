@@ -26,9 +26,11 @@ def verdict(report: dict[str, Any]) -> str:
         return f"{ended['how'].upper()}, results are partial: {ended['why']}"
     if (capacity := report["capacity"]) is not None:
         if capacity["rate"] is None:
-            return f"No capacity found: {capacity['why']}"
+            limit = f": {capacity['limit']}" if capacity.get("limit") else ""
+            return f"No capacity found: {capacity['why']}{limit}"
         upper = "" if capacity["high"] is None else f", not {capacity['high']:.4g}/s"
-        note = f" ({capacity['why']})" if capacity["why"] else ""
+        said = "; ".join(filter(None, (capacity.get("limit"), capacity["why"])))
+        note = f" ({said})" if said else ""
         return f"Capacity: {capacity['rate']:.4g} requests/s were held{upper}{note}"
     if (limits := report["limits"]) is not None:
         return _limits_verdict(limits)

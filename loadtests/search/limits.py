@@ -8,6 +8,7 @@ tells about such a one in a short test.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ _GROWTH = 2.0
 _ABOVE = 1.5
 _FEWEST = 5
 _DISAGREEMENT = 0.05
+# As many as may fail in another way, for a rate to have been let through.
+_TOLERATED = 0.01
 _SHUT = "nothing came through after the first 429: the limit opens at fixed times, or for long"
 _COARSE = "two rates disagree: the limit allows no bursts, and may be higher than what came through"
 
@@ -87,6 +90,13 @@ def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generato
         limited = [call for call in calls if call.outcome is Outcome.RATE_LIMITED]
         if limited:
             break
+        if failed := _failed(calls):
+            found.evidence = {
+                "why": f"{failed} at {rate:.4g}/s, and no 429: a limit above that can't be found",
+                "held_per_s": held or None,
+                "failed_at_per_s": rate,
+            }
+            return
         held = rate
         if rate >= most:
             found.evidence = {"why": f"no 429 up to {most:g}/s, the highest rate that was allowed"}
@@ -118,6 +128,16 @@ def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generato
         found.requests_per_s = rough.per_s
     if rough is not None and kind == "tokens":
         found.tokens_per_min = rough.tokens_per_min
+
+
+def _failed(calls: Sequence[Seen]) -> str:
+    """What failed, and was not limited; empty if that is next to nothing."""
+    outcomes = Counter(call.outcome for call in calls)
+    served = outcomes.pop(Outcome.OK, 0)
+    if calls and served >= (1 - _TOLERATED) * len(calls):
+        return ""
+    worst = ", ".join(f"{outcome} {count}" for outcome, count in outcomes.most_common())
+    return f"{served} of {len(calls)} calls succeeded ({worst or 'none was made'})"
 
 
 def _headers(limited: Sequence[Seen]) -> Limits | None:

@@ -47,6 +47,11 @@ def good(objectives: Sequence[Objective]) -> Callable[[Result], bool]:
     return check
 
 
+def needs(quantile: float) -> int:
+    """How many values a percentile takes; with fewer it would just be the highest of them."""
+    return round(1 / (1 - quantile)) if quantile < 1 else 1
+
+
 def _mean_gap(result: Result) -> float | None:
     arrivals = result.arrivals
     return arrivals.sum / arrivals.count if arrivals and arrivals.count else None

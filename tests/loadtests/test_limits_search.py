@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from aimon.loadtests.search.limits import AccountLimits, let_through, search
 from aimon.loadtests.search.seen import Seen
 from aimon.outcome import Outcome
 from aimon.result import Limits
-
-Serve = Callable[[float], bool]
-
-
-def bucket(rate: float, size: float) -> Serve:
-    """A token bucket."""
-    level, at = size, 0.0
-
-    def serve(now: float) -> bool:
-        nonlocal level, at
-        level, at = min(size, level + (now - at) * rate), now
-        if level < 1:
-            return False
-        level -= 1
-        return True
-
-    return serve
-
-
-def window(count: int, seconds: float) -> Serve:
-    """So many in each window of so many seconds."""
-    used: dict[int, int] = {}
-
-    def serve(now: float) -> bool:
-        key = int(now / seconds)
-        used[key] = used.get(key, 0) + 1
-        return used[key] <= count
-
-    return serve
+from limit_cases import Serve, bucket, window
 
 
 def answer(at: float, passed: bool, limits: Limits | None) -> Seen:
@@ -109,3 +79,20 @@ def test_no_limit_is_no_number() -> None:
 def test_a_step_without_refusals_says_nothing() -> None:
     """There is no first 429 to count from."""
     assert let_through([answer(float(k), passed=True, limits=None) for k in range(20)]) is None
+
+
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK, Outcome.RATE_LIMITED}))
+def test_what_fails_otherwise_is_not_held(outcome: Outcome) -> None:
+    """From 4/s on a tenth of all calls fails, and none is limited: the search ends, and no such rate was held."""
+    found = AccountLimits()
+    steps = search(1.0, found=found)
+    rate: float | None = next(steps)
+    while rate is not None:
+        failing = rate >= 4
+        calls = [Seen(k / rate, outcome if failing and k % 10 == 0 else Outcome.OK, 60, None, None) for k in range(40)]
+        try:
+            rate = steps.send(calls)
+        except StopIteration:
+            rate = None
+    assert (found.requests_per_s, found.evidence["held_per_s"], found.evidence["failed_at_per_s"]) == (None, 2.0, 4.0)
+    assert f"36 of 40 calls succeeded ({outcome} 4) at 4/s" in found.evidence["why"]

@@ -187,6 +187,18 @@ def test_a_known_capacity_is_found(run_aimon: Command) -> None:
     assert report["requests"]["sent"] == sum(report["requests"]["by_outcome"].values())
 
 
+def test_a_limit_is_no_capacity_beyond_it(run_aimon: Command) -> None:
+    """With an objective on times alone, too: 429s were not served, and the limit is named."""
+    with SimulatorProcess(Profile(rpm=1200, ttft=0.02)) as sim:
+        arguments = ["--profile", "capacity", "--slo", "p99<2s", "--rate", "40/s"]
+        done = run_aimon("loadtest", *where(sim), *arguments, "--json", timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["capacity"]
+    assert found["rate"] == pytest.approx(20.0, rel=0.05)
+    assert found["limit"].startswith("429 above ")
+    assert [step["held"] for step in found["steps"][:1]] == [False]
+
+
 @pytest.mark.parametrize(
     ("profile", "key", "truth"),
     [

@@ -1,0 +1,108 @@
+"""Whether a step held its rate: what it offered was served, the objectives were met, and no queue grew. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.loadtests.search.capacity import Refusal, Step
+from aimon.loadtests.search.limits import let_through
+from aimon.loadtests.search.seen import Seen
+from aimon.loadtests.search.trend import trend
+from aimon.loadtests.selfcheck import check
+from aimon.loadtests.statistics import slo
+from aimon.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimon.loadtests.engine.schedule import Schedule
+    from aimon.loadtests.search.seen import Point
+    from aimon.loadtests.statistics.slo import Objective
+    from aimon.loadtests.statistics.tally import Tally
+
+# The share of what is offered that must succeed, whatever else is asked for: what was refused was not served.
+SERVED = 0.99
+GROWTH = "growing latency"
+_NOT_STARTED = "calls that could not start"
+_LOST = "calls that were lost"
+# The client, and not the endpoint, is what could not keep up: beyond this share of a core its own queues grow.
+_BUSY = 0.92
+
+
+def failures(tally: Tally, offered: int) -> dict[str, int]:
+    """What came of the calls that were not served, the most frequent first; empty where enough were."""
+    if offered <= 0 or tally.ok >= SERVED * offered:
+        return {}
+    found = {_name(outcome): count for outcome, count in tally.outcomes.items() if outcome != Outcome.OK and count}
+    if not_started := tally.counts["not_started"]:
+        found[_NOT_STARTED] = not_started
+    if (lost := offered - tally.sent - not_started) > 0:
+        found[_LOST] = lost
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
+def _name(outcome: str) -> str:
+    return "429" if outcome == Outcome.RATE_LIMITED else outcome
+
+
+def judge(
+    schedule: Schedule,
+    tally: Tally,
+    *,
+    objectives: Sequence[Objective],
+    points: Sequence[Point],
+    refused: Sequence[Seen],
+    elapsed: float,
+    cpu: float,
+    cut_short: bool = False,
+) -> Step:
+    """What a step showed.
+
+    Args:
+        schedule: what was offered, at one rate.
+        tally: of the step alone.
+        objectives: of the run; they come on top of SERVED and of a latency that does not grow.
+        points: the successes.
+        refused: the other calls.
+        elapsed: seconds until the last call had ended.
+        cpu: share of a core that the client used.
+        cut_short: the step was ended before all was offered.
+    """
+    offered = tally.sent + tally.counts["not_started"] if cut_short else schedule.total
+    seconds = min(schedule.duration, elapsed) if cut_short else schedule.duration
+    found = trend(points)
+    why, limit = [], ""
+    if unserved := failures(tally, offered):
+        worst = ", ".join(f"{name} {count}" for name, count in unserved.items())
+        why.append(f"{tally.ok} of {offered} calls were served ({worst})")
+        limit = next(iter(unserved))
+    missed = [row for row in slo.judge(objectives, tally, elapsed) if not row["met"]]
+    why += [f"{row['expr']} was {_measured(row['value'])}" for row in missed]
+    if found.growing:
+        why.append(f"latency grew by {found.slope:.3g} s each second")
+    limit = limit or (GROWTH if found.growing else missed[0]["expr"] if missed else "")
+    passed = None if "429" not in unserved else let_through(_calls(points, refused))
+    client = check(tally, cpu)
+    from_schedule = tally.series["latency_from_schedule"]
+    return Step(
+        schedule.rate(0.0),
+        # Where nothing piles up, as many end in a second as start; where a queue grows, what is served is only known
+        # when it is empty again.
+        tally.ok / (elapsed if found.growing else seconds),
+        met=not missed and not unserved,
+        trend=found,
+        why="; ".join(why),
+        limited=bool(client["bottleneck"]) and cpu > _BUSY,
+        latency_p50_s=from_schedule.quantile(0.5),
+        latency_p95_s=from_schedule.quantile(0.95),
+        limit=limit,
+        refusal=None if passed is None else Refusal(passed.per_s, passed.per_s / passed.count),
+    )
+
+
+def _measured(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4g}"
+
+
+def _calls(points: Sequence[Point], refused: Sequence[Seen]) -> list[Seen]:
+    return [*refused, *(Seen(point.at, Outcome.OK, 0, None, None) for point in points)]
