@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimon.cli.console import write_data
 from aimon.cli.exits import USAGE, Stop
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def show(config: ConfigOption = None) -> None:
     """Print the configuration with defaults and presets filled in; secrets stay the names of their variables."""
     from aimon.config import show as shown  # noqa: PLC0415  # start-up
 
-    print(shown(_load(config)), end="")
+    write_data(shown(_load(config)))
 
 
 @app.command()
@@ -45,7 +46,7 @@ def schema() -> None:
     """Print the JSON Schema of the file, for editors."""
     from aimon.config import schema as described  # noqa: PLC0415  # start-up
 
-    print(json.dumps(described(), indent=2, ensure_ascii=False))
+    write_data(f"{json.dumps(described(), indent=2, ensure_ascii=False)}\n")
 
 
 def _load(path: Path | None) -> Config:

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def take_any_text() -> None:
+    """Makes stdout and stderr take what their encoding lacks, escaped: an emoji in an answer must not end a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def write_data(text: str | bytes) -> None:
+    """Writes what programs read to stdout: always UTF-8, whatever the locale says.
+
+    Raises:
+        OSError: stdout can't be written.
+    """
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace"))
+    sys.stdout.flush()
 
 
 def is_terminal() -> bool:
@@ -16,8 +36,9 @@ def is_terminal() -> bool:
 
 
 def note(message: str) -> None:
-    """Says something beside the data."""
-    print(message, file=sys.stderr)
+    """Says something beside the data, if anybody is there to read it."""
+    with suppress(OSError):
+        print(message, file=sys.stderr)
 
 
 def mute() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from aimon.cli import console
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 from aimon.loadtests.job import spawn
 
@@ -48,12 +49,19 @@ def start(
     with live:
         code, out = _follow(job, live)
         # Before the last push, which a gateway that is down holds up.
-        sys.stdout.buffer.write(out)
-        sys.stdout.buffer.flush()
+        _show(out, plan.as_json)
     if live.push_problem is None:
         return code
     print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)
     return code if code == INTERRUPTED else UNABLE
+
+
+def _show(out: bytes, as_json: bool) -> None:
+    """Passes on what the run's process wrote, which is UTF-8; a terminal gets it in its own encoding."""
+    if as_json or not console.is_terminal():
+        console.write_data(out)
+    else:
+        print(out.decode(errors="replace"), end="", flush=True)
 
 
 def attend(job: Job) -> int:
@@ -132,6 +140,8 @@ def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
         start_new_session=True,
         stdout=stream,
         stderr=stream,
+        # What comes through a pipe is read as UTF-8, whatever the locale is.
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"} if piped else None,
     )
 
 

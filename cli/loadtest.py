@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.cli import listening
 from aimon.cli import loadoptions as o  # typer reads the annotations at run time
-from aimon.cli.console import note
+from aimon.cli.console import note, write_data
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.select import Flags, select
 
@@ -125,7 +125,7 @@ def _predict(plan: Plan, selection: Selection) -> int:
     found = predict(plan, selection.endpoints[0], selection.prices)
     shown = {name: getattr(found, name) for name in ("requests", "input_tokens", "output_tokens", "cost", "currency")}
     if plan.as_json:
-        print(json.dumps(shown))
+        write_data(f"{json.dumps(shown)}\n")
     else:
         for name, value in shown.items():
             print(f"{name.replace('_', ' ')}: {'not known beforehand' if value is None else value}")

@@ -37,7 +37,7 @@ STALE = 10 * HEARTBEAT
 
 
 def run_loop(selection: Selection, recorder: Recorder, options: Options) -> int:
-    """Probes until SIGTERM (exit code 0) or Ctrl-C (130); probes under way end first, and are recorded."""
+    """Probes until SIGTERM or SIGHUP (exit code 0), or Ctrl-C (130); probes under way end first, and are recorded."""
     announce(selection, recorder)
     return asyncio.run(_Loop(selection, recorder, options).run())
 
@@ -60,6 +60,9 @@ class _Loop:
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._scheduler.stop)
+        # Under nohup it is ignored, and stays so.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         with contextlib.ExitStack() as stack:
             if self._options.listen is not None:
@@ -73,6 +76,10 @@ class _Loop:
             return UNABLE
         return INTERRUPTED if self._interrupted else GOOD
 
+    def _hang_up(self) -> None:
+        self._scheduler.stop()
+        console.note("stopping: the terminal has gone (SIGHUP); probes under way end first (nohup keeps them on)")
+
     def _interrupt(self) -> None:
         if self._interrupted:
             raise KeyboardInterrupt  # the second Ctrl-C does not wait
@@ -82,8 +89,6 @@ class _Loop:
 
     async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002  # the scheduler's signature
         [priced] = self._recorder.price([result])
-        if not self._mute:
-            self._try_to_say(priced)
         try:
             # In a thread: a synced write takes milliseconds, which other probes would see as latency.
             await asyncio.to_thread(self._recorder.record, [priced])
@@ -91,6 +96,9 @@ class _Loop:
             self._lost = True
             console.note(f"aimon: {error}")
         self._fresh.set()
+        # Shown afterwards: what was paid for is kept, whatever becomes of stdout.
+        if not self._mute:
+            self._try_to_say(priced)
 
     def _try_to_say(self, result: Result) -> None:
         try:
@@ -106,7 +114,7 @@ class _Loop:
         if self._options.as_json:
             from aimon.probes.shape import as_line  # noqa: PLC0415  # only where asked for
 
-            sys.stdout.buffer.write(as_line(result) + b"\n")
+            console.write_data(as_line(result) + b"\n")
         else:
             from aimon.cli.table import line  # noqa: PLC0415
 
@@ -162,8 +170,7 @@ class _Loop:
         return HTTPStatus.OK, body, kind
 
     def _health(self) -> Page:
-        age = time.time() - self._scheduler.heartbeat
-        if age > STALE:
-            body = f"the scheduler has not kept its times for {age:.0f} s\n"
+        if (silence := self._scheduler.silence) > STALE:
+            body = f"the scheduler has not kept its times for {silence:.0f} s\n"
             return HTTPStatus.SERVICE_UNAVAILABLE, body.encode(), "text/plain; charset=utf-8"
         return HTTPStatus.OK, b"ok\n", "text/plain; charset=utf-8"

@@ -12,6 +12,7 @@ import sys
 import typer
 
 from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, report, rules, sim, status, version
+from aimon.cli.console import take_any_text
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.command("version")(version.version)
 
 def run() -> None:
     """Runs the command line and exits."""
+    take_any_text()
     sys.exit(_run())
 
 

@@ -45,22 +45,28 @@ def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
         left_out = sum(endpoint.name not in done for endpoint in selection.endpoints)
         console.note(f"interrupted: {len(results)} results are kept, {left_out} endpoints were not finished")
     results = recorder.price(_in_order(results, selection.endpoints))
+    # Recorded before anything else: what was paid for is kept, whatever becomes of the rest.
+    unable |= not _done(lambda: recorder.record(results))
     try:
         show(results, options)
     except OSError as error:
-        # What was paid for is recorded all the same.
         console.mute()
         console.note(f"aimon: stdout can't be written: {error.strerror}")
         unable = True
+    if options.junit is not None:
+        unable |= not _done(lambda: write_junit(results, options))
+    unable |= not _done(lambda: recorder.publish(build_info()))
+    return _exit_code(results, interrupted=interrupted, unable=unable)
+
+
+def _done(step: Callable[[], None]) -> bool:
+    """Takes one step; whether it went well. Each is tried, whatever became of those before it."""
     try:
-        recorder.record(results)
-        if options.junit is not None:
-            write_junit(results, options)
-        recorder.publish(build_info())
+        step()
     except PublishError as error:
         console.note(f"aimon: {error}")
-        unable = True
-    return _exit_code(results, interrupted=interrupted, unable=unable)
+        return False
+    return True
 
 
 def build_info() -> Gauges:
@@ -110,8 +116,7 @@ def show(results: Sequence[Result], options: Options) -> None:
     if options.as_json:
         from aimon.probes.shape import as_line  # noqa: PLC0415  # start-up
 
-        for result in results:
-            sys.stdout.buffer.write(as_line(result) + b"\n")
+        console.write_data(b"".join(as_line(result) + b"\n" for result in results))
     else:
         from aimon.cli import table  # noqa: PLC0415  # start-up
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimon.cli.console import write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _told(found: list[Comparison], layout: str) -> str:
 
 def _give(text: str, out: Path | None) -> None:
     if out is None:
-        print(text, end="")
+        write_data(text)
         return
     try:
         out.write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aimon.cli.console import note
+from aimon.cli.console import note, write_data
 from aimon.cli.exits import USAGE, Stop
 
 
@@ -43,4 +43,4 @@ def rules(
     comment = f"Made by `aimon rules {source}`: change that, not this."
     if runbook_url is None:
         note("links to the runbook are relative: --runbook-url makes them work on the phone of whoever is paged")
-    print(render(groups, runbook=runbook_url or RUNBOOK, note=comment), end="")
+    write_data(render(groups, runbook=runbook_url or RUNBOOK, note=comment))

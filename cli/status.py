@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aimon.cli.console import note
+from aimon.cli.console import note, write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
 
 if TYPE_CHECKING:
@@ -96,6 +95,4 @@ def _configured(path: Path) -> list[str]:
 def _print_json(found: Sequence[Standing]) -> None:
     import msgspec  # noqa: PLC0415  # start-up
 
-    for standing in found:
-        sys.stdout.buffer.write(msgspec.json.encode(standing.as_object()) + b"\n")
-    sys.stdout.flush()
+    write_data(b"".join(msgspec.json.encode(standing.as_object()) + b"\n" for standing in found))

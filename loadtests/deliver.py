@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,9 @@ def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
     if channel is not None:
         channel.finish(Found(report=built, totals=run.totals))
     with suppress(OSError):
-        print(msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built), flush=True)
+        text = msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built)
+        sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+        sys.stdout.flush()
     if built["client"]["bottleneck"]:
         say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
     if code == FAILED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import zlib
 from typing import TYPE_CHECKING
@@ -56,6 +57,7 @@ class Scheduler:
         concurrency: int = CONCURRENCY,
     ) -> None:
         self.heartbeat = 0.0
+        self._beaten = -math.inf
         self.lag = 0.0
         self.under_way: set[str] = set()
         self._endpoints = endpoints
@@ -64,6 +66,11 @@ class Scheduler:
         self._places = asyncio.Semaphore(concurrency)
         self._stopping = asyncio.Event()
         self._overdue: dict[str, float] = {}
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the heartbeat, whatever the wall clock was set to meanwhile; infinite before the first."""
+        return time.monotonic() - self._beaten
 
     def stop(self) -> None:
         """Starts no more probes; `run` returns when those under way have ended."""
@@ -121,4 +128,5 @@ class Scheduler:
             now = time.monotonic()
             if all(now <= limit for limit in self._overdue.values()):
                 self.heartbeat = time.time()
+                self._beaten = now
             await self._stopped_before(now + HEARTBEAT)

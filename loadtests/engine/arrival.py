@@ -6,6 +6,7 @@ slewed alike, so it changes only when somebody sets the wall clock.
 
 from __future__ import annotations
 
+import math
 import time
 
 from aimon.stamps import TIMESPEC
@@ -32,12 +33,13 @@ class ArrivalClock:
         self._fresh_until = 0.0
         self._measure()
 
-    def arrival(self, ancillary: list[tuple[int, int, bytes]], now: float) -> float | None:
+    def arrival(self, ancillary: list[tuple[int, int, bytes]], now: float, earliest: float = -math.inf) -> float | None:
         """When the bytes of a read arrived.
 
         Args:
             ancillary: what `recvmsg` returned beside the bytes; not empty.
             now: `time.monotonic()` after the read.
+            earliest: when the request or its connection began: a stamp from before that is a clock's error.
 
         Returns:
             Seconds of `time.monotonic()`, at most `now`; None where there is no stamp or it is in doubt.
@@ -48,17 +50,17 @@ class ArrivalClock:
         seconds, nanoseconds = _unpack(payload)
         # Differences first: wall-clock seconds as a float have no room for nanoseconds.
         t: float = (seconds - self._second) + nanoseconds * 1e-9 + self._second_at
-        if now - _UNUSUAL < t <= now < self._fresh_until:
+        if now - _UNUSUAL < t <= now < self._fresh_until and t >= earliest:
             return t
-        return self._doubted(seconds, nanoseconds, now)
+        return self._doubted(seconds, nanoseconds, now, earliest)
 
-    def _doubted(self, seconds: int, nanoseconds: int, now: float) -> float | None:
+    def _doubted(self, seconds: int, nanoseconds: int, now: float, earliest: float) -> float | None:
         second, second_at = self._second, self._second_at
         self._measure()
         moved = (second - self._second) + self._second_at - second_at
         t = (seconds - self._second) + nanoseconds * 1e-9 + self._second_at
         # After a step nobody knows whether the stamp is from before it.
-        if abs(moved) > _STEP or t > now + _CLOSE:
+        if abs(moved) > _STEP or t > now + _CLOSE or t < earliest - _STEP:
             return None
         return min(t, now)
 

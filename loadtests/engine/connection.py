@@ -71,12 +71,11 @@ class Connection:
         released: called by `run` when the connection is ready for another request; None closes it instead.
         idle_since: when it became so, by `time.monotonic()`.
         open: whether it can be used.
-        lag: how long the last call's bytes lay in the socket until the loop came to them, at most, in seconds.
-            Without stamps it is a floor: the time since the loop last looked.
+        lag: the longest wait of the last call's bytes for the loop, seconds; without stamps since it last looked.
     """
 
     __slots__ = (
-        "_answered", "_caller", "_clock", "_exchange", "_head_bytes", "_hub", "_limit", "_peer", "_reader",
+        "_answered", "_caller", "_clock", "_earliest", "_exchange", "_head_bytes", "_hub", "_limit", "_peer", "_reader",
         "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer", "_timer_at",
         "_unheard", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
     )  # fmt: skip
@@ -91,7 +90,7 @@ class Connection:
         sent: int = 0,
     ) -> None:
         self.released: Callable[[Connection], None] | None = None
-        self.idle_since = 0.0
+        self.idle_since, self._earliest = 0.0, monotonic() - 1.0  # the first bytes may have waited for a busy loop
         self.open = True
         self.lag = 0.0
         self._sock = sock
@@ -129,7 +128,8 @@ class Connection:
         self._head_bytes = 0
         self._response.next()
         self._exchange = exchange
-        exchange.connected(monotonic())
+        exchange.connected(began := monotonic())
+        self._earliest = began if self._used else self._earliest
         self._send(exchange, request)
         self._limit, _ = exchange.deadline()
         if self._timer_at > self._limit:
@@ -219,7 +219,7 @@ class Connection:
             self._on_end(now, None)
             return
         self._answered = True
-        arrived = self._clock.arrival(ancillary, now) if ancillary and self._clock is not None else None
+        arrived = self._clock.arrival(ancillary, now, self._earliest) if ancillary and self._clock is not None else None
         if arrived is None:
             self._stamped = False
             arrived = now

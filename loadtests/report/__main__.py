@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from aimon.loadtests.report.schema import json_schema
 
-print(json_schema(), end="")
+sys.stdout.buffer.write(json_schema().encode())

@@ -1,5 +1,6 @@
 """When bytes really reached the socket: the kernel's arrival stamps, on the clock that durations use."""
 
+import math
 import socket
 import sys
 import time
@@ -40,13 +41,17 @@ class StampClock:
 
     The distance of the two clocks is measured anew at each conversion, which takes less than a microsecond. If
     it jumped since the last one, the wall clock was set, and whether before or after the arrival nobody knows:
-    such a stamp is not believed, and neither is one from the future.
+    such a stamp is not believed, and neither is one from the future or from before there was a connection.
+
+    Args:
+        since: when the connection began to be made (seconds of `time.monotonic()`).
     """
 
-    __slots__ = ("_offset",)
+    __slots__ = ("_offset", "_since")
 
-    def __init__(self) -> None:
+    def __init__(self, since: float = -math.inf) -> None:
         _, self._offset = _read_clocks()
+        self._since = since - _STEP_NS / 1e9
 
     def convert(self, stamp: int) -> tuple[float, float | None]:
         """Returns now and the stamp, both in seconds of `time.monotonic()`; `None` for a stamp in doubt."""
@@ -54,7 +59,7 @@ class StampClock:
         stepped = abs(offset - self._offset) > _STEP_NS
         self._offset = offset
         arrival = stamp - offset
-        if stepped or arrival > now + _CLOSE_NS:
+        if stepped or arrival > now + _CLOSE_NS or arrival / 1e9 < self._since:
             return now / 1e9, None
         return now / 1e9, min(arrival, now) / 1e9
 

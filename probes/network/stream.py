@@ -1,6 +1,7 @@
 """A TCP connection that reads as soon as the event loop can and knows when what it read had arrived."""
 
 import asyncio
+import math
 import socket
 import ssl
 import time
@@ -45,7 +46,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
         self._sock = sock
         self._marks = marks
         self._deadline = deadline
-        self._clock = StampClock()
+        self._clock = StampClock(-math.inf if marks.dns is None else marks.dns)
         self._chunks: deque[_Chunk] = deque()
         self._buffered = 0
         self._reading = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimon import stamps
+from aimon.loadtests.engine.arrival import ArrivalClock
 from aimon.probes.network import NetworkBackend, NetworkMarks, watch_lag
 from aimon.probes.network.arrival import StampClock, receive
 from aimon.stamps import enable_stamps, keep_stamping
@@ -178,6 +179,55 @@ def test_a_stamp_from_the_future_is_not_believed() -> None:
     now, arrived = StampClock().convert(time.time_ns() + 1_000_000_000)
     assert arrived is None
     assert now <= time.monotonic()
+
+
+@pytest.mark.parametrize("early", [2.0, 60.0, 3600.0, 400 * 86_400.0])
+def test_a_stamp_from_before_the_connection_is_not_believed(early: float) -> None:
+    """Clamped to the request it would be an answer in no time; the read's own time is late, but not made up."""
+    began, stamp = time.monotonic() - 1.0, time.time_ns() - int(early * 1e9)
+    now, arrived = StampClock(began).convert(stamp)
+    assert arrived is None
+    assert now >= began + 1.0
+    assert ArrivalClock().arrival(ancillary(stamp), now, began) is None
+
+
+def test_a_stamp_from_after_the_connection_is_believed() -> None:
+    """By both clocks alike, also where the loop was long in coming to it."""
+    began, stamp = time.monotonic() - 1.0, time.time_ns() - 500_000_000
+    now, arrived = StampClock(began).convert(stamp)
+    assert arrived == pytest.approx(now - 0.5, abs=0.1)
+    assert ArrivalClock().arrival(ancillary(stamp), now, began) == pytest.approx(arrived, abs=1e-3)
+
+
+@stamps_only
+@pytest.mark.parametrize("shift", [-3600.0, -5.0, 5.0, 3600.0])
+def test_a_kernel_that_stamps_by_another_clock_is_doubted(shift: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From long before the request, or after now: the time of the read it is, and the marks say so."""
+    writer, marks = Writer(), NetworkMarks()
+
+    def lying(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
+        data, stamp = receive(sock, max_bytes)
+        return data, None if stamp is None else stamp + int(shift * 1e9)
+
+    monkeypatch.setattr("aimon.probes.network.stream.receive", lying)
+
+    async def main(port: int) -> None:
+        stream = await connected(marks, port)
+        await stream.write(b"?")
+        writer.wait()
+        time.sleep(BLOCKED)  # noqa: ASYNC251 - the loop that does not run is what is tested
+        await stream.read(100)
+        await stream.aclose()
+
+    with Peer(writer.serve) as peer:
+        asyncio.run(main(peer.port))
+    assert not marks.stamped
+    assert marks.last_arrival >= writer.began[0] + BLOCKED
+
+
+def ancillary(stamp: int) -> list[tuple[int, int, bytes]]:
+    """What `recvmsg` returns of a stamp, nanoseconds of the wall clock."""
+    return [(socket.SOL_SOCKET, stamps.SO_TIMESTAMPNS, stamps.TIMESPEC.pack(*divmod(stamp, 1_000_000_000)))]
 
 
 def test_stamps_convert_to_the_monotonic_clock() -> None:
