@@ -111,10 +111,18 @@ class Outlook:
             currency=run.tally.currency,
             client=check(recent, Labour(part.labour for part in self._recent).busiest),
             workers=len(workers),
-            slo=slo.judge(run.objectives, run.tally, max(0.0, now)),
+            slo=slo.judge(run.objectives, run.tally, self._window(run, now)),
             notes=told,
             totals=run.totals,
         )
+
+    def _window(self, run: Run, now: float) -> float:
+        """The part of the load window whose calls have ended: those under way are in no number yet."""
+        if self._plan.profile in SEARCHES or (self._plan.requests is not None and not self._order.is_open):
+            return max(0.0, now)
+        pending = run.tally.series["latency"].mean or 0.0
+        # A closed loop's calls under way are half done, in the mean.
+        return min(self._plan.duration, max(0.0, now - pending * (1.0 if self._order.is_open else 0.5)))
 
     def _phase(self, now: float) -> str:
         if now < 0:

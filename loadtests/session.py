@@ -117,12 +117,24 @@ class Session:
                 lasts=plan.warmup + plan.duration if closed and plan.requests is None else None,
             )
         )
-        if self.run.ended != COMPLETE or closed:
+        if self.run.ended != COMPLETE:
             return
         if schedule is not None:
             self.run.window = schedule.duration - plan.warmup
+        elif replay:
+            self.run.window = self._replayed()
+        elif plan.requests is None:
+            self.run.window = plan.duration
+        if closed:
+            return
         expected = plan.requests if schedule is None else schedule.total
         self.run.lost = max(0, (expected or 0) - self._accounted)
+
+    def _replayed(self) -> float:
+        """The time that a trace's arrivals take: from the first to the last, and one mean gap after that."""
+        tally = self.run.tally
+        due, count = tally.last_due, tally.sent
+        return due * count / (count - 1) if count > 1 else due
 
     @property
     def _accounted(self) -> int:

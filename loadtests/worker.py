@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from aimon.loadtests.orders import POINTS, Order, Part, Report
 from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.search.seen import Point, Seen
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.tally import Tally, share_within
 from aimon.metrics import Identity, Totals
 from aimon.outcome import Fault, Outcome
 
@@ -84,6 +85,7 @@ class Worker:
         self._busy_users = self._wanted_users = 0
         self._left: int | None = None
         self._epoch = self._began = 0.0
+        self._stopped_at = inf
         self._problem: str | None = None
         self._stopped = False
         self._started = self._passed_over = 0
@@ -111,7 +113,7 @@ class Worker:
         self.done.clear()
         self._order = order
         self._started = self._passed_over = self._busy_users = 0
-        self._stopped = False
+        self._stopped, self._stopped_at = False, inf
         self._left = part.more
         self._take_part(part)
         now = monotonic()
@@ -139,7 +141,7 @@ class Worker:
 
     def stop(self, *, cut: bool = False, why: str = "the run was interrupted") -> None:
         """Starts no more calls; with `cut`, ends those under way, too, as prober errors that say why."""
-        self._stopped = True
+        self._stopped, self._stopped_at = True, min(self._stopped_at, monotonic())
         self._wanted_users = 0
         if self._pace is not None:
             self._pace.stop()
@@ -274,8 +276,11 @@ class Worker:
             self._totals.observe(result)
         if since < self._order.counts_from:
             self._uncounted += 1
+            if not self._order.is_open:
+                self._tally.serve(result, self._share(result))
         else:
-            self._tally.observe(result, self._began, gaps=self._client.gaps)
+            share = 1.0 if self._order.is_open else self._share(result)
+            self._tally.observe(result, self._began, gaps=self._client.gaps, share=share)
             if self._order.keep:
                 self._keep(result, since)
             if self._log is not None:
@@ -284,6 +289,14 @@ class Worker:
         if why is not None:
             self._end(why)
         return result
+
+    def _share(self, result: Result) -> float:
+        """How much of a closed loop's call, which has just ended, lies in the window that counts."""
+        order = self._order
+        ended = monotonic()
+        opens = self._epoch + order.counts_from
+        closes = min(inf if order.lasts is None else self._epoch + order.lasts, self._stopped_at)
+        return share_within(ended - result.end, ended, opens, closes)
 
     def _end(self, why: str) -> None:
         if self._problem is None:

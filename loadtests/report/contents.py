@@ -43,7 +43,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         endpoint: the name of whom it was asked of.
         model: its model; without it that of the plan's flags.
     """
-    tally, elapsed = run.tally, run.elapsed
+    tally, elapsed, window = run.tally, run.elapsed, run.window
     config = {key: value for key, value in msgspec.to_builtins(plan).items() if key not in _NOT_TOLD}
     return {
         "version": VERSION,
@@ -53,6 +53,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         "profile": plan.profile,
         "started_at": run.began or time.time(),
         "duration_s": elapsed,
+        "window_s": window,
         "ended": {"how": run.ended, "why": run.why or None, "uncounted": run.uncounted, "lost": run.lost},
         "requests": {
             "sent": tally.sent,
@@ -62,18 +63,18 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         },
         "rate": {
             "asked": _asked(plan),
-            "achieved": tally.sent / run.window if run.window > 0 else None,
+            "achieved": tally.served["sent"] / window if window > 0 else None,
             "schedule": _schedule(plan),
         },
         **{key: _times(tally.series.get(name)) for key, name in TIMES.items()},
         "tokens": {
             "input": tally.counts["input_tokens"],
             "output": tally.counts["output_tokens"],
-            "output_per_s": tally.counts["output_tokens"] / elapsed if elapsed > 0 else None,
+            "output_per_s": tally.served["output_tokens"] / window if window > 0 else None,
         },
         "cost": _cost(tally),
-        "goodput": tally.counts["good"] / elapsed if elapsed > 0 else None,
-        "slo": slo.judge(run.objectives, tally, elapsed),
+        "goodput": tally.served["good"] / window if window > 0 else None,
+        "slo": slo.judge(run.objectives, tally, window),
         "client": check(tally, run.cpu),
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
         "limits": None if run.limits is None else asdict(run.limits),

@@ -207,6 +207,9 @@ class Report(Struct, forbid_unknown_fields=True):
     profile: str
     started_at: Annotated[float, Meta(description="Unix time after the warm-up.")]
     duration_s: Annotated[float, Meta(ge=0, description="Until the last call had ended.")]
+    window_s: Annotated[
+        float, Meta(ge=0, description="In which load was put on: what rates, goodput and tokens per second divide by.")
+    ]
     ended: Ended
     requests: Requests
     rate: AskedAndAchieved

@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["Objective", "good", "judge", "parse", "value"]
 
 
-def value(objective: Objective, tally: Tally, duration: float) -> float | None:
-    """What was measured of it over `duration` seconds; None where nothing was."""
+def value(objective: Objective, tally: Tally, window: float) -> float | None:
+    """What was measured of it, in a load window of so many seconds; None where nothing was."""
     if objective.quantile is not None:
         return tally.series[objective.measure].quantile(objective.quantile)
-    if not tally.sent or duration <= 0:
+    if objective.measure in _RATES:
+        # In a closed loop all that the window saw may be calls which began in the warm-up.
+        return tally.served[_RATES[objective.measure]] / window if tally.served["sent"] and window > 0 else None
+    if not tally.sent:
         return None
-    return _MEASURES[objective.measure](tally, duration)
+    return _SHARES[objective.measure](tally)
 
 
-def judge(objectives: Sequence[Objective], tally: Tally, duration: float) -> list[dict[str, Any]]:
-    """`{expr, value, met}` of each."""
-    values = [value(objective, tally, duration) for objective in objectives]
+def judge(objectives: Sequence[Objective], tally: Tally, window: float) -> list[dict[str, Any]]:
+    """`{expr, value, met}` of each, in a load window of so many seconds."""
+    values = [value(objective, tally, window) for objective in objectives]
     return [
         {"expr": objective.text, "value": found, "met": objective.met(found)}
         for objective, found in zip(objectives, values, strict=True)
@@ -57,7 +60,7 @@ def _mean_gap(result: Result) -> float | None:
     return arrivals.sum / arrivals.count if arrivals and arrivals.count else None
 
 
-def _availability(tally: Tally, _: float) -> float | None:
+def _availability(tally: Tally) -> float | None:
     counted = sum(count for name, count in tally.outcomes.items() if Outcome(name).counts_for_availability)
     return tally.ok / counted if counted else None
 
@@ -69,10 +72,9 @@ _OF_RESULT: dict[str, Callable[[Result], float | None]] = {
     "tpot": lambda result: result.tpot,
     "itl": _mean_gap,
 }
-_MEASURES: dict[str, Callable[[Tally, float], float | None]] = {
-    "error_rate": lambda tally, _: 1 - tally.ok / tally.sent,
-    "rate_limited": lambda tally, _: tally.outcomes[Outcome.RATE_LIMITED] / tally.sent,
+_SHARES: dict[str, Callable[[Tally], float | None]] = {
+    "error_rate": lambda tally: 1 - tally.ok / tally.sent,
+    "rate_limited": lambda tally: tally.outcomes[Outcome.RATE_LIMITED] / tally.sent,
     "availability": _availability,
-    "goodput": lambda tally, duration: tally.counts["good"] / duration,
-    "rate": lambda tally, duration: tally.ok / duration,
 }
+_RATES = {"goodput": "good", "rate": "ok"}

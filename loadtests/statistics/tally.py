@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SERIES = ("latency", "latency_from_schedule", "first_reasoning", "ttft", "itl", "tpot", "lag", "start_lateness")
 _SECOND = ("sent", "ended", "ok", "output_tokens")
+_SERVED = ("sent", "ok", "good", "output_tokens")
 _COUNTS = ("input_tokens", "output_tokens", "good", "not_started", "unpriced")
 
 
@@ -33,6 +34,9 @@ class Tally:
         counts: tokens, calls that met every objective on one call (`good`), arrivals that could not start
             (`not_started`), and successes whose cost is not known (`unpriced`).
         cost: of all calls whose cost is known, in `currency`.
+        served: what the window saw of `sent`, `ok`, `good` calls and `output_tokens`. Throughput and goodput divide it
+            by the window's length; see `observe` for what a call counts in it.
+        last_due: when the last call was due, in seconds since the run began.
         seconds: by second of the run: calls sent, ended and ok, and output tokens.
     """
 
@@ -40,6 +44,8 @@ class Tally:
         self.outcomes: Counter[str] = Counter()
         self.series = {name: Histogram() for name in SERIES}
         self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
+        self.served = dict.fromkeys(_SERVED, 0.0)
+        self.last_due = 0.0
         self.cost = 0.0
         self.currency: str | None = None
         self.seconds: dict[int, dict[str, int]] = {}
@@ -55,12 +61,14 @@ class Tally:
         """Calls that succeeded."""
         return self.outcomes[Outcome.OK]
 
-    def observe(self, result: Result, began: float, *, gaps: Iterable[float] | None = None) -> None:
+    def observe(self, result: Result, began: float, *, gaps: Iterable[float] | None = None, share: float = 1.0) -> None:
         """Counts one call.
 
         Args:
             result: the call.
             began: unix time at which the run began.
+            share: how much of the call the window saw: 1 in an open loop, where a call belongs to the window in which
+                it was due; in a closed one the part of its time that lies in the window.
             gaps: between its arrivals, in seconds (`Client.gaps`); without them they are taken from
                 `result.arrivals`, whose buckets make a gap's quantile good to 2.2 %.
         """
@@ -76,6 +84,7 @@ class Tally:
             self.cost += result.cost
             self.currency = result.currency
         offset = result.started_at - began
+        self.last_due = max(self.last_due, offset + result.scheduled)
         self._second(offset)["sent"] += 1
         ended = self._second(offset + result.end)
         ended["ended"] += 1
@@ -85,6 +94,18 @@ class Tally:
             counts["unpriced"] += result.cost is None
             counts["good"] += self._good(result)
             self._time(result, gaps)
+        self.serve(result, share)
+
+    def serve(self, result: Result, share: float) -> None:
+        """Adds to the window's throughput alone: the share that it saw of a call which began in the warm-up."""
+        if share <= 0:
+            return
+        served = self.served
+        served["sent"] += share
+        served["output_tokens"] += share * (result.usage.output or 0)
+        if result.outcome is Outcome.OK:
+            served["ok"] += share
+            served["good"] += share * self._good(result)
 
     def _time(self, result: Result, gaps: Iterable[float] | None) -> None:
         series = self.series
@@ -114,6 +135,9 @@ class Tally:
         self.cost += other.cost
         self.outcomes.update(other.outcomes)
         self.counts.update(other.counts)
+        for name, amount in other.served.items():
+            self.served[name] += amount
+        self.last_due = max(self.last_due, other.last_due)
         for name, histogram in other.series.items():
             self.series[name].merge(histogram)
         for second, counts in other.seconds.items():
@@ -127,6 +151,8 @@ class Tally:
             "outcomes": dict(self.outcomes),
             "series": {name: histogram.dump() for name, histogram in self.series.items()},
             "counts": dict(self.counts),
+            "served": self.served,
+            "last_due": self.last_due,
             "cost": self.cost,
             "currency": self.currency,
             "seconds": self.seconds,
@@ -138,7 +164,9 @@ class Tally:
         tally = cls()
         tally.outcomes.update(dumped["outcomes"])
         tally.counts.update(dumped["counts"])
+        tally.served.update(dumped["served"])
         tally.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
+        tally.last_due = dumped["last_due"]
         tally.cost, tally.currency = dumped["cost"], dumped["currency"]
         tally.seconds = {int(second): dict(counts) for second, counts in dumped["seconds"].items()}
         return tally
@@ -148,6 +176,13 @@ class Tally:
         if (counts := self.seconds.get(second)) is None:
             counts = self.seconds[second] = dict.fromkeys(_SECOND, 0)
         return counts
+
+
+def share_within(began: float, ended: float, opens: float, closes: float) -> float:
+    """The part of a call's time that lies in a window; of a call without length 1 or 0. All by one clock."""
+    if ended <= began:
+        return float(opens <= began < closes)
+    return max(0.0, min(ended, closes) - max(began, opens)) / (ended - began)
 
 
 def _middle(bucket: int) -> float:

@@ -28,13 +28,14 @@ STEPS = [
 
 
 def test_numbers_are_what_was_counted() -> None:
-    """Rates over the seconds in which calls were started, goodput and tokens until the last had ended."""
+    """Rates, goodput and tokens over the seconds in which load was put on; the last call ended after them."""
     built = report.build(few(elapsed=2.5), plan(), "e")
     assert built["requests"] == {"sent": 10, "ok": 9, "by_outcome": {"ok": 9, "rate_limited": 1}, "not_started": 0}
     assert built["rate"]["asked"] == built["rate"]["achieved"] == 5.0
     assert built["duration_s"] == pytest.approx(2.3)
-    assert built["goodput"] == pytest.approx(9 / 2.3)
-    assert built["tokens"] == {"input": 90, "output": 36, "output_per_s": pytest.approx(36 / 2.3)}
+    assert built["window_s"] == 2.0
+    assert built["goodput"] == pytest.approx(9 / 2.0)
+    assert built["tokens"] == {"input": 90, "output": 36, "output_per_s": pytest.approx(36 / 2.0)}
     assert built["cost"] == {"amount": 2.5, "currency": "CNY", "unpriced": 0}
     assert built["ttft_s"]["p50"] == pytest.approx(0.2, rel=0.005)
     assert built["tpot_s"]["mean"] == pytest.approx(0.1)
