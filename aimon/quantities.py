@@ -73,6 +73,21 @@ def money(value: object) -> Amount:
     return Amount(amount, match[2])
 
 
+def price_tag(value: float, currency: str | None, *, bound: bool = False) -> str:
+    """Writes an amount for people: `1,336.20 CNY`, `0.047 CNY`; two digits that mean something, never an exponent.
+
+    Args:
+        value: 0 or more.
+        currency: of it.
+        bound: it is the most that something may cost, and rounded up.
+    """
+    digits = 1 - math.floor(math.log10(value)) if 0 < value < 0.1 else 2
+    if bound:
+        value = math.ceil(round(value * 10**digits, 6)) / 10**digits
+    number = f"{value:,.{digits}f}"
+    return f"{number} {currency}" if currency else number
+
+
 def daily_money(value: object) -> Amount:
     """Reads an amount per period, such as `5.00/day`, `5 USD/day` or `100/month`, as an amount per day.
 

@@ -20,6 +20,7 @@ _PATIENCE = 60.0
 _LOAD = (
     "profile", "rate", "max_rate", "arrivals", "variation", "concurrency", "duration", "requests", "warmup", "slo",
     "max_cost", "retry_after", "prompt_tokens", "output_tokens", "shared_prefix_tokens", "turns", "dataset", "trace",
+    "trace_unit", "trace_speed",
 )  # fmt: skip
 _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "rate": rate_of,

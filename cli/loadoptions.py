@@ -14,7 +14,9 @@ Config = Annotated[Path | None, typer.Option("--config", "-c", help="Configurati
 
 Profile = Annotated[str | None, typer.Option(help="smoke, steady, ramp, spike, soak, capacity or limits.")]
 Rate = Annotated[str | None, typer.Option(help="Open loop: calls started, such as 20/s or 90/m.")]
-MaxRate = Annotated[str | None, typer.Option(help="The most that a search for capacity or limits tries, such as 50/s.")]
+MaxRate = Annotated[
+    str | None, typer.Option(help="The most that a search for capacity or limits tries; 100/s by default.")
+]
 Arrivals = Annotated[str | None, typer.Option(help="Open loop: poisson (default), constant or gamma.")]
 Variation = Annotated[
     float | None, typer.Option(help="Gamma arrivals: coefficient of variation; above 1 is bursts.", min=0.01, max=100)
@@ -30,6 +32,7 @@ RetryAfter = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Of random arrivals and lengths.")]
 MaxCost = Annotated[str | None, typer.Option(help="Stop before it costs more, such as 5.00.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: send a dense or dear load without a question.")]
 
 # What is asked
 
@@ -42,13 +45,19 @@ SharedPrefix = Annotated[
 Turns = Annotated[int | None, typer.Option(help="Questions in each synthetic conversation.", min=1)]
 Dataset = Annotated[Path | None, typer.Option(help="Prompts: JSONL (OpenAI batch, ShareGPT, prompt or messages).")]
 Trace = Annotated[Path | None, typer.Option(help="Replay a trace with its timestamps: JSONL or CSV.")]
+TraceUnit = Annotated[
+    str | None, typer.Option(help="Unit of the trace's timestamps, if not that of its form: s, ms, us or ns.")
+]
+TraceSpeed = Annotated[
+    float | None, typer.Option(help="Replay the trace so many times as fast as it was recorded, such as 0.5.")
+]
 
 # What comes out
 
 Slo = Annotated[
     list[str] | None, typer.Option(metavar="OBJECTIVE", help="What must hold, such as 'p99<10s'; repeatable.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would take.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would take, and cost at most.")]
 Push = Annotated[str | None, typer.Option(help="Push metrics to this Pushgateway, during the run and at its end.")]
 Listen = Annotated[str | None, typer.Option(help="Serve /metrics while it runs, such as 127.0.0.1:9464.")]
 TokenFile = Annotated[
@@ -57,6 +66,7 @@ TokenFile = Annotated[
 ]
 NoAuth = Annotated[bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")]
 Out = Annotated[Path | None, typer.Option(help="Write report.html, .json and .md to this folder.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the report that --out holds.")]
 Results = Annotated[bool, typer.Option("--results", help="Write every call to results.jsonl.gz in --out, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="report.json on stdout.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")]

@@ -54,6 +54,8 @@ def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any
     if profile == "smoke" and rate is None and duration is None:
         requests = requests or profiles.SMOKE_REQUESTS
         options.setdefault("concurrency", _SMOKE_CONCURRENCY)
+    if profile in profiles.SEARCHES:
+        options.setdefault("max_rate", profiles.ceiling(rate))
     if requests is not None and rate is not None:
         if profile in ("ramp", "spike"):
             raise Stop(USAGE, f"--requests: --profile {profile} is over time: give --duration in its place")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from aimon.cli import listening
 from aimon.cli import loadoptions as o  # typer reads the annotations at run time
-from aimon.cli.console import note, write_data
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.select import Flags, select
 
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimon.cli.select import Selection
-    from aimon.loadtests.plan import Plan
 
 _FILELESS = ("preset", "dialect", "base_url", "model", "api_key_env")
 
@@ -40,15 +37,19 @@ def loadtest(  # one for each option
     turns: o.Turns = None,
     dataset: o.Dataset = None,
     trace: o.Trace = None,
+    trace_unit: o.TraceUnit = None,
+    trace_speed: o.TraceSpeed = None,
     seed: o.Seed = 0,
     slo: o.Slo = None,
     max_cost: o.MaxCost = None,
     dry_run: o.DryRun = False,
+    yes: o.Yes = False,
     push: o.Push = None,
     listen: o.Listen = None,
     listen_token_file: o.TokenFile = None,
     no_auth: o.NoAuth = False,
     out: o.Out = None,
+    overwrite: o.Overwrite = False,
     results: o.Results = False,
     as_json: o.AsJson = False,
     plain: o.Plain = False,
@@ -85,18 +86,21 @@ def loadtest(  # one for each option
 
 def _run(options: Mapping[str, Any]) -> int:
     """Does what the options say, with what the file says of a load test of that name."""
-    from aimon.cli import loadjob  # noqa: PLC0415  # start-up
+    from aimon.cli import loadforecast, loadjob, loadout  # noqa: PLC0415  # start-up
     from aimon.cli.loadplan import make_plan  # noqa: PLC0415
 
-    if options["results"] and options["out"] is None:
-        raise Stop(USAGE, "--results: say where: add --out DIR")
+    for name in ("results", "overwrite"):
+        if options[name] and options["out"] is None:
+            raise Stop(USAGE, f"--{name}: say where: add --out DIR")
     flags = Flags(**{field: options[field] for field in _FILELESS})
     written, endpoint = loadjob.written(options["name"], options["config"], flags)
     selection = _one(select([endpoint] if endpoint else [], options["config"], flags))
     plan = make_plan(selection, written | loadjob.load(options), loadjob.manner(options, flags))
     if options["dry_run"]:
-        return _predict(plan, selection)
+        return loadforecast.show(plan, selection)
     job = loadjob.job(plan, options, written.get("processes"))
+    loadout.prepare(options["out"], overwrite=options["overwrite"])
+    loadforecast.confirm(plan, selection, options["config"], yes=options["yes"], quiet=options["quiet"])
     from aimon.cli.loadstart import start  # noqa: PLC0415
 
     shown = {name: options[name] for name in ("listen", "no_auth", "plain", "quiet")}
@@ -117,17 +121,3 @@ def _one(selection: Selection) -> Selection:
         names = ", ".join(each.name for each in selection.endpoints)
         raise Stop(USAGE, f"a load test is for one endpoint: name one of {names}")
     return selection
-
-
-def _predict(plan: Plan, selection: Selection) -> int:
-    from aimon.loadtests.plan import predict  # noqa: PLC0415  # start-up
-
-    found = predict(plan, selection.endpoints[0], selection.prices)
-    shown = {name: getattr(found, name) for name in ("requests", "input_tokens", "output_tokens", "cost", "currency")}
-    if plan.as_json:
-        write_data(f"{json.dumps(shown)}\n")
-    else:
-        for name, value in shown.items():
-            print(f"{name.replace('_', ' ')}: {'not known beforehand' if value is None else value}")
-    note("nothing was sent; answers that end early take fewer tokens")
-    return 0

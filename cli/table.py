@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+from aimon import quantities
 from aimon.cli import console
 from aimon.cli.advice import explained, whose
 from aimon.outcome import Fault, Outcome
@@ -67,10 +67,7 @@ def money(value: float | None, currency: str | None) -> str:
     """An amount with its currency; a dash where it is not known."""
     if value is None:
         return "-"
-    # Two digits that mean something, and never an exponent: a probe costs a small part of a cent.
-    digits = 2 if value == 0 or value >= 0.1 else 1 - math.floor(math.log10(value))
-    amount = f"{value:.{digits}f}"
-    return f"{amount} {currency}"
+    return quantities.price_tag(value, currency)
 
 
 def headroom(limits: Limits | None) -> str:

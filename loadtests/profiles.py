@@ -18,8 +18,21 @@ SMOKE_REQUESTS = 5
 NAMES = tuple(DURATIONS)
 SEARCHES = ("capacity", "limits")
 
+# A search without a bound of its own goes no further than this, per second, or than so many times its first rate.
+SAFE_RATE = 100.0
+_SAFE_GROWTH = 4.0
+
 _SPIKE = 4.0
 _SPIKE_SHARE = 0.2
+
+
+def ceiling(rate: float | None) -> float:
+    """The highest rate that a search tries unless it is told another one.
+
+    Args:
+        rate: with which it begins, per second; None for what the first call suggests.
+    """
+    return max(SAFE_RATE, _SAFE_GROWTH * (rate or 0.0))
 
 
 def phases(profile: str, rate: float, duration: float, warmup: float = 0.0) -> tuple[Phase, ...]:

@@ -257,6 +257,14 @@ class LoadTest:
     turns: int | None = key(count(1, 1000), "Questions in each synthetic conversation.", example=3)
     dataset: str | None = key(TEMPLATE, "A file of prompts.", example="prompts.jsonl")
     trace: str | None = key(TEMPLATE, "A file of calls to replay with their timestamps.", example="trace.csv")
+    trace_unit: str | None = key(
+        words(("s", "ms", "us", "ns"), "unit"),
+        "Unit of the trace's timestamps, where its form does not say.",
+        example="s",
+    )
+    trace_speed: float | None = key(
+        real(1e-4, 1e4), "How many times as fast as it was recorded the trace is replayed.", example=0.5
+    )
     retry_after: int | None = key(count(1, 100), "How often a call is repeated after a Retry-After.", example=1)
     slo: tuple[str, ...] = key(many(OBJECTIVE), "What must hold.", default=(), example=["p99<10s", "error_rate<1%"])
     max_cost: Amount | None = key(MONEY, "Stops before it costs more.", example="20.00")

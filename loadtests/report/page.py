@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from aimon import quantities
 from aimon.loadtests.record import ABORTED, INTERRUPTED
 from aimon.loadtests.report import charts, figures
 from aimon.loadtests.report.style import CSS
@@ -171,8 +172,8 @@ def _tiles(report: dict[str, Any]) -> str:
         tiles.append(("Output tokens /s", plain(tokens["output_per_s"]), small, mark))
     if report["cost"] is not None:
         money = report["cost"]
-        each = f"{money['amount'] / sent * 1000:.3g} for 1,000 calls" if sent else ""
-        tiles.append(("Cost", f"{money['amount']:.3g} {money['currency']}", each, ""))
+        each = f"{quantities.price_tag(money['amount'] / sent * 1000, None)} for 1,000 calls" if sent else ""
+        tiles.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from aimon import quantities
 from aimon.loadtests.record import COMPLETE
 
 TITLES = {
@@ -152,4 +153,4 @@ def cost(report: dict[str, Any]) -> str:
     if found is None:
         return "not known"
     missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
-    return f"{found['amount']:.6g} {found['currency']}{missing}"
+    return quantities.price_tag(found["amount"], found["currency"]) + missing

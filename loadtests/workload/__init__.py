@@ -39,7 +39,8 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
     """
     spec.check()
     if spec.trace is not None:
-        return Replay(endpoint, read_trace(spec.trace), seed=seed, worker=worker, workers=workers)
+        trace = read_trace(spec.trace, spec.trace_unit, spec.trace_speed)
+        return Replay(endpoint, trace, seed=seed, worker=worker, workers=workers)
     if spec.dataset is not None:
         return open_dataset(endpoint, spec.dataset, spec.output_tokens, seed=seed, worker=worker, workers=workers)
     if endpoint.canaries and not spec.synthetic:

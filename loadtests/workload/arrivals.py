@@ -1,7 +1,6 @@
-"""Lines of traces as operators publish them: when a call arrived, and how long its prompt and its answer were.
+"""Lines of traces as they are published (see `trace_forms`): when a call arrived, how long its prompt and answer were.
 
-Known are Mooncake's JSON lines (kvcache-ai/Mooncake, FAST25-release) and the tables of BurstGPT (HPMLL/BurstGPT) and
-of Azure's LLM inference traces (Azure/AzurePublicDataset, 2023 and later).
+A file holds JSON lines or a table (CSV with a header). Times are as the file has them; `Trace` makes seconds of them.
 """
 
 from __future__ import annotations
@@ -9,25 +8,26 @@ from __future__ import annotations
 import csv
 import math
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple, TextIO
 
 import msgspec
 
+from aimon.loadtests.workload import trace_forms
 from aimon.loadtests.workload.lengths import MOST
 from aimon.loadtests.workload.spec import WorkloadError
+from aimon.loadtests.workload.trace_forms import DATES, EXAMPLE, MOONCAKE, TraceForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-EXAMPLE = '{"timestamp": 1500, "input_length": 512, "output_length": 64}'
 
 _MARK = b"\xef\xbb\xbf"  # with which editors on Windows begin UTF-8
 _Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 
 class Arrival(NamedTuple):
-    """A call: seconds from any origin, tokens, and numbers of the prompt's blocks, equal for equal blocks."""
+    """A call: its time in the unit of the file, tokens, and numbers of the prompt's blocks, equal for equal blocks."""
 
     time: float
     prompt: int
@@ -35,82 +35,101 @@ class Arrival(NamedTuple):
     blocks: Sequence[int] = ()
 
 
-class _Line(msgspec.Struct):
-    """Mooncake's form, in milliseconds."""
-
-    timestamp: float
-    input_length: _Tokens
-    output_length: _Tokens
-    hash_ids: list[int] = []
-
-
-class _Table(NamedTuple):
-    """A form of CSV: the columns that count, and what makes seconds of the first."""
-
-    time: str
-    prompt: str
-    answer: str
-    seconds: Callable[[str], float]
-
-
-def _date(text: str) -> float:
-    moment = datetime.fromisoformat(text)
-    # Without a zone it must not depend on the clock changes of this machine's.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _milliseconds(text: str) -> float:
-    return float(text) / 1000
-
-
-TABLES = (
-    _Table("Timestamp", "Request tokens", "Response tokens", float),  # BurstGPT
-    _Table("TIMESTAMP", "ContextTokens", "GeneratedTokens", _date),  # Azure
-    _Table("timestamp", "input_length", "output_length", _milliseconds),  # Mooncake's, as a table
-)
-
-
-def read(path: str) -> Iterator[Arrival]:
-    """The arrivals of a file, in its order.
+def find_form(path: str) -> TraceForm:
+    """The form of a file, by its first line.
 
     Raises:
         OSError: it can't be read.
-        WorkloadError: it is in no known form, or a line is wrong; says which, and what to write instead.
+        WorkloadError: it is in no known form.
     """
-    with Path(path).open("rb") as file:
-        start = file.read(64).removeprefix(_MARK).lstrip()
-        if start.startswith((b"{", b"[")):
-            file.seek(0)
-            yield from _json_lines(path, file)
-            return
+    try:
+        if _is_json(path):
+            with Path(path).open("rb") as file:
+                first = next((line for data in file if (line := data.removeprefix(_MARK).strip())), b"")
+            return _json_form(first)
+        with Path(path).open(encoding="utf-8-sig", newline="") as text:
+            return trace_forms.find(_header(csv.reader(text, strict=True)))
+    except WorkloadError as error:
+        raise WorkloadError(f"{path}:1: {error}") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise WorkloadError(f"{path}:1: not CSV in UTF-8: {error}") from None
+
+
+def read(path: str, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
+    """The arrivals of a file, in its order.
+
+    Args:
+        path: of the file.
+        form: of the file.
+        dated: times are dates, and become unix time; otherwise they are numbers, and stay what they are.
+
+    Raises:
+        OSError: it can't be read.
+        WorkloadError: a line is wrong; says which, and what to write instead.
+    """
+    if _is_json(path):
+        with Path(path).open("rb") as file:
+            yield from _json_lines(path, file, form, dated=dated)
+        return
     with Path(path).open(encoding="utf-8-sig", newline="") as text:
-        yield from _table(path, text)
+        yield from _table(path, text, form, dated=dated)
 
 
-def _json_lines(path: str, file: BinaryIO) -> Iterator[Arrival]:
-    decode = msgspec.json.Decoder(_Line).decode
+def _is_json(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        return file.read(64).removeprefix(_MARK).lstrip().startswith((b"{", b"["))
+
+
+def _json_form(line: bytes) -> TraceForm:
+    try:
+        names = [*msgspec.json.decode(line, type=dict[str, msgspec.Raw])]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return MOONCAKE  # whose reader says what is wrong with the line
+    try:
+        return trace_forms.find(names)
+    except WorkloadError:
+        if MOONCAKE.time in names:
+            return MOONCAKE
+        raise
+
+
+@cache
+def _line_type(form: TraceForm, *, dated: bool) -> type[msgspec.Struct]:
+    fields: list[Any] = [
+        ("time", str if dated else float, msgspec.field(name=form.time)),
+        ("prompt", _Tokens, msgspec.field(name=form.prompt)),
+        ("answer", _Tokens, msgspec.field(name=form.answer)),
+        ("blocks", list[int], msgspec.field(name="hash_ids", default_factory=list)),
+    ]
+    return msgspec.defstruct("TraceLine", fields)
+
+
+def _json_lines(path: str, file: BinaryIO, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(_line_type(form, dated=dated)).decode
     for number, data in enumerate(file, start=1):
         if not (text := data.removeprefix(_MARK).strip()):
             continue
         try:
             line = decode(text)
+            time = _time(form, line.time, dated=True) if dated else line.time
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WorkloadError(f"{path}:{number}: {error}: a line is {EXAMPLE}") from None
-        yield Arrival(line.timestamp / 1000, line.input_length, line.output_length, line.hash_ids)
+        except ValueError as error:
+            raise WorkloadError(f"{path}:{number}: {error}") from None
+        yield Arrival(time, line.prompt, line.answer, line.blocks)
 
 
-def _table(path: str, file: TextIO) -> Iterator[Arrival]:
+def _table(path: str, file: TextIO, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
     rows = csv.reader(file, strict=True)
     number = 0
     try:
-        header = [name.strip() for name in next(rows, [])]
+        header = _header(rows)
         number = 1
-        table = _known(header)
-        time, prompt, answer = (header.index(name) for name in table[:3])
+        time, prompt, answer = (header.index(name) for name in (form.time, form.prompt, form.answer))
         for row in rows:
             number = rows.line_num
             if row:
-                yield Arrival(_time(table, row[time]), _tokens(row[prompt]), _tokens(row[answer]))
+                yield Arrival(_time(form, row[time], dated=dated), _tokens(row[prompt]), _tokens(row[answer]))
     except IndexError:
         raise WorkloadError(f"{path}:{number}: has too few columns: the first line names {len(header)}") from None
     except (csv.Error, UnicodeDecodeError) as error:
@@ -119,23 +138,29 @@ def _table(path: str, file: TextIO) -> Iterator[Arrival]:
         raise WorkloadError(f"{path}:{number}: {error}") from None
 
 
-def _known(header: list[str]) -> _Table:
-    for table in TABLES:
-        if {*table[:3]} <= {*header}:
-            return table
-    columns = " or ".join(f"{table.time},{table.prompt},{table.answer}" for table in TABLES)
-    raise ValueError(f"not a known trace: write JSON lines such as {EXAMPLE}, or the columns {columns}")
+def _header(rows: Iterator[list[str]]) -> list[str]:
+    return [name.strip() for name in next(rows, [])]
 
 
-def _time(table: _Table, text: str) -> float:
+def _time(form: TraceForm, text: str, *, dated: bool) -> float:
     try:
-        seconds = table.seconds(text)
+        time = _unix_time(text) if dated else float(text)
     except ValueError:
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        example = "2023-11-16 18:15:46.680" if table.seconds is _date else "1500"
-        raise ValueError(f"{table.time} is {text!r}: write a time such as {example}")
-    return seconds
+        time = math.nan
+    if not math.isfinite(time):
+        if form.unit == DATES and not dated:
+            raise ValueError(
+                f"{form.time} is {text!r}: --trace-unit is for numbers: leave it out where there are dates"
+            )
+        example = "2023-11-16 18:15:46.680" if dated else "1500"
+        raise ValueError(f"{form.time} is {text!r}: write a time such as {example}")
+    return time
+
+
+def _unix_time(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    # Without a zone it must not depend on the clock changes of this machine's.
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _tokens(text: str) -> int:

@@ -33,11 +33,15 @@ class Replay:
         seed: of the texts of blocks: another seed, and no cache knows them.
         worker: which of the `workers` it is, from 0. This matters for calls that are no arrivals only.
         workers: how many there are.
+
+    Attributes:
+        doubt: why the trace's times may have been read in the wrong unit; None where nothing speaks for that.
     """
 
     def __init__(self, endpoint: Endpoint, trace: Trace, *, seed: int, worker: int, workers: int) -> None:
         self._call = caller(endpoint)
         self._trace = trace
+        self.doubt = trace.doubt
         self._salt = Random(f"{seed}/blocks").getrandbits(32)
         self._next, self._workers = worker, workers
 

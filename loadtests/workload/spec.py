@@ -7,6 +7,8 @@ import msgspec
 from aimon.loadtests.workload import lengths
 
 MOST_TURNS = 1000
+TRACE_UNITS = ("s", "ms", "us", "ns")
+MOST_SPEED = 10_000
 
 
 class WorkloadError(ValueError):
@@ -23,6 +25,8 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
         turns: questions in each synthetic conversation.
         dataset: path of a file of prompts or conversations.
         trace: path of a file of arrivals and lengths, replayed with its timestamps.
+        trace_unit: of those, one of TRACE_UNITS; by default what the form of the file has.
+        trace_speed: how many times as fast as it was recorded the trace is replayed.
     """
 
     prompt_tokens: str | None = None
@@ -31,6 +35,8 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     turns: int = 1
     dataset: str | None = None
     trace: str | None = None
+    trace_unit: str | None = None
+    trace_speed: float = 1.0
 
     @property
     def synthetic(self) -> bool:
@@ -54,6 +60,7 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
             )
         if not 1 <= self.turns <= MOST_TURNS:
             raise WorkloadError(f"--turns {self.turns}: write a number from 1 to {MOST_TURNS}")
+        self._check_trace_options()
         if self.dataset is not None and self.trace is not None:
             raise WorkloadError("--dataset and --trace both say what to ask: keep one of the two")
         if self.dataset is not None:
@@ -62,6 +69,18 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
             self._refuse("--trace", "has its own lengths")
             if self.output_tokens is not None:
                 raise WorkloadError("--trace has its own lengths: leave out --output-tokens")
+
+    def _check_trace_options(self) -> None:
+        if self.trace_unit is not None and self.trace_unit not in TRACE_UNITS:
+            raise WorkloadError(f"--trace-unit {self.trace_unit}: there are {', '.join(TRACE_UNITS)}")
+        if not 1 / MOST_SPEED <= self.trace_speed <= MOST_SPEED:
+            raise WorkloadError(
+                f"--trace-speed {self.trace_speed:g}: write a number from {1 / MOST_SPEED:g} to {MOST_SPEED:,}"
+            )
+        if self.trace is None:
+            for option, given in (("--trace-unit", self.trace_unit), ("--trace-speed", self.trace_speed != 1)):
+                if given:
+                    raise WorkloadError(f"{option} is for a trace: add --trace FILE, or leave it out")
 
     def _refuse(self, option: str, why: str) -> None:
         for other, given in (

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from aimon.loadtests.workload import arrivals
+from aimon.loadtests.workload import arrivals, rates
 from aimon.loadtests.workload.spec import WorkloadError
+from aimon.loadtests.workload.trace_forms import DATES, EXAMPLE, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,12 +34,14 @@ class Trace:
         prompts: tokens of each prompt.
         answers: tokens of each answer, at least 1.
         block_size: tokens of a block of a prompt; 0 where the trace has none.
+        doubt: why its times may have been read in the wrong unit; None where nothing speaks for that.
     """
 
     offsets: array[float]
     prompts: array[int]
     answers: array[int]
     block_size: int
+    doubt: str | None
     _blocks: array[int]  # of all prompts, one after the other
     _bounds: array[int]  # where those of each begin
 
@@ -54,17 +57,25 @@ class Trace:
         return self._blocks[self._bounds[k] : self._bounds[k + 1]]
 
 
-def read(path: str) -> Trace:
+def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
     """Reads a trace of any known form.
+
+    Args:
+        path: of the file.
+        unit: of its times, one of UNITS; by default that of its form.
+        speed: how many times as fast as it was recorded it is to go.
 
     Raises:
         OSError: the file can't be read.
         WorkloadError: it is in no known form, or a line is wrong; says what to write instead.
     """
+    form = arrivals.find_form(path)
+    dated = unit is None and form.unit == DATES
+    scale = 1.0 if dated else UNITS[unit or form.unit]
     times, prompts, answers = array("d"), array("I"), array("I")
     blocks, bounds = array("I"), array("Q", [0])
     numbers: dict[int, int] = {}
-    for arrival in arrivals.read(path):
+    for arrival in arrivals.read(path, form, dated=dated):
         times.append(arrival.time)
         prompts.append(max(1, arrival.prompt))
         # A call that failed is recorded without an answer. It arrived none the less.
@@ -72,15 +83,20 @@ def read(path: str) -> Trace:
         blocks.extend([numbers.setdefault(block, len(numbers)) for block in arrival.blocks])
         bounds.append(len(blocks))
     if not times:
-        raise WorkloadError(f"{path}: has no arrivals: write lines such as {arrivals.EXAMPLE}")
-    size = _block_size(path, prompts, bounds) if blocks else 0
+        raise WorkloadError(f"{path}: has no arrivals: write lines such as {EXAMPLE}")
+    size = _block_size(path, prompts, bounds, form.block_size) if blocks else 0
     if any(before > after for before, after in pairwise(times)):
         # Stable: where times are equal, the order of the file holds.
         order = sorted(range(len(times)), key=times.__getitem__)
         times = array("d", [times[k] for k in order])
         prompts, answers = (array("I", [tokens[k] for k in order]) for tokens in (prompts, answers))
         blocks, bounds = _reordered(blocks, bounds, order)
-    return Trace(_rising(times), prompts, answers, size, blocks, bounds)
+    offsets = _rising(times, scale / speed)
+    doubt = None
+    if unit is None and not dated:
+        fractional = form.unit != "s" and any(time % 1 for time in times)
+        doubt = rates.doubt(len(times), (times[-1] - times[0]) * scale, form, fractional=fractional)
+    return Trace(offsets, prompts, answers, size, doubt, blocks, bounds)
 
 
 def _reordered(blocks: array[int], bounds: array[int], order: Iterable[int]) -> tuple[array[int], array[int]]:
@@ -91,19 +107,19 @@ def _reordered(blocks: array[int], bounds: array[int], order: Iterable[int]) -> 
     return moved, ends
 
 
-def _rising(times: array[float]) -> array[float]:
+def _rising(times: array[float], scale: float) -> array[float]:
     offsets = array("d", [0.0])
     first, last = times[0], 0.0
     for time in times[1:]:
-        last = max(time - first, last + LEAST_GAP)
+        last = max((time - first) * scale, last + LEAST_GAP)
         offsets.append(last)
     return offsets
 
 
-def _block_size(path: str, prompts: Iterable[int], bounds: array[int]) -> int:
-    """The size that makes as many blocks of every prompt as it has numbers."""
+def _block_size(path: str, prompts: Iterable[int], bounds: array[int], expected: int) -> int:
+    """The size that makes as many blocks of every prompt as it has numbers; the `expected` one is tried first."""
     counts = [after - before for before, after in pairwise(bounds)]
-    for size in _BLOCK_SIZES:
+    for size in (expected, *_BLOCK_SIZES) if expected else _BLOCK_SIZES:
         if all(
             not count or (count - 1) * size < tokens <= count * size
             for tokens, count in zip(prompts, counts, strict=True)

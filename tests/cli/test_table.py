@@ -75,7 +75,7 @@ def test_seconds(value: float | None, shown: str) -> None:
         (0.0000123, "0.000012 CNY"),
         (0.0999, "0.100 CNY"),
         (0.1, "0.10 CNY"),
-        (1234.567, "1234.57 CNY"),
+        (1234.567, "1,234.57 CNY"),
     ],
 )
 def test_money(value: float | None, shown: str) -> None:

@@ -181,8 +181,9 @@ def test_a_wrong_line(tmp_path: Path, line: Any, problem: str) -> None:
 
 _KNOWN = (
     'write JSON lines such as {"timestamp": 1500, "input_length": 512, "output_length": 64}, or the columns '
-    "Timestamp,Request tokens,Response tokens or TIMESTAMP,ContextTokens,GeneratedTokens "
-    "or timestamp,input_length,output_length"
+    "timestamp,input_length,output_length or Timestamp,Request tokens,Response tokens "
+    "or TIMESTAMP,ContextTokens,GeneratedTokens or arrival_timestamp,prompt_size,token_size "
+    "or arrived_at,num_prefill_tokens,num_decode_tokens"
 )
 _AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,1,1\n"
 _BURST = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n5,m,1,1,2,API log\n"

@@ -1,0 +1,54 @@
+"""The folder of a load test's report, looked at before the load is sent: nothing is lost, and it can be written to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from itertools import count
+from typing import TYPE_CHECKING
+
+from aimon.cli.exits import USAGE, Stop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# What a run leaves there: its report, its log of calls, and what workers write whose master is lost.
+_OURS = ("report.json", "report.md", "report.html", "*results.jsonl.gz", "worker-*/report.json")
+
+
+def prepare(folder: Path | None, *, overwrite: bool) -> None:
+    """Makes the folder, if there is to be one.
+
+    Raises:
+        Stop: it is none, can't be written to, or holds another run that is not to be replaced.
+    """
+    if folder is None:
+        return
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise Stop(USAGE, f"--out {folder}: is a file: name a folder")
+        if not overwrite and (found := _other_run(folder)) is not None:
+            raise Stop(
+                USAGE,
+                f"--out {folder}: holds another run ({found}): name another folder, such as {_free(folder)}, or replace "
+                "it with --overwrite",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            # A folder of a full disk takes an empty file.
+            file.write(b"\0" * 4096)
+            file.flush()
+    except OSError as error:
+        raise Stop(
+            USAGE, f"--out {folder}: {os.strerror(error.errno or 0).lower()}: name one that can be written"
+        ) from error
+
+
+def _other_run(folder: Path) -> str | None:
+    return next((path.name for pattern in _OURS for path in folder.glob(pattern)), None)
+
+
+def _free(folder: Path) -> Path:
+    return next(
+        path for number in count(2) if not (path := folder.with_name(f"{folder.name or 'run'}-{number}")).exists()
+    )

@@ -1,0 +1,165 @@
+"""What a plan will take at most: calls, tokens, money, and how dense the load is. Sends nothing; needs no gevent."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon import dialects
+from aimon.loadtests import profiles, workload
+from aimon.loadtests.workload.rates import most_within
+from aimon.loadtests.workload.replay import Replay
+from aimon.outcome import Outcome
+from aimon.result import Result, Usage
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.plan import Plan
+    from aimon.pricing import PriceBook
+
+CALLS_PER_STREAM = 20.0
+"""Calls a second that one stream of a closed loop makes at most, for the bound: no call is taken to last less than
+50 ms. A limit of cost holds whatever they last."""
+# The last step of a search may begin when its time is nearly up.
+_LAST_STEP = 20.0
+_WITHOUT_ANSWER = ("embeddings", "models")
+
+
+class Prediction(msgspec.Struct, kw_only=True):
+    """Bounds from above, if every answer is as long as it may be. Durations are seconds, rates are per second.
+
+    Attributes:
+        requests: calls that are sent, with those of the warm-up and the first call, which are paid for, too.
+        input_tokens: of all prompts; estimated where texts and not lengths are given.
+        output_tokens: of all answers.
+        cost: in `currency`; None if no price is known, and `unpriced` says why.
+        duration_s: in which calls start, with the warm-up; None where a number of calls decides.
+        rate_mean: calls started a second; None in a closed loop.
+        rate_peak: likewise in the densest second.
+        concurrency: streams of a closed loop; of an open one, calls under way if all took their whole timeout.
+        assumption: what the bound rests on, for people; None for nothing but the plan.
+        doubt: why the times of a trace may have been read in the wrong unit.
+    """
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost: float | None
+    currency: str
+    unpriced: str | None = None
+    duration_s: float | None = None
+    rate_mean: float | None = None
+    rate_peak: float | None = None
+    concurrency: int | None = None
+    assumption: str | None = None
+    doubt: str | None = None
+
+
+class _Load(msgspec.Struct, kw_only=True):
+    """How many calls, and how dense."""
+
+    calls: int
+    seconds: float | None = None
+    mean: float | None = None
+    peak: float | None = None
+    concurrency: int | None = None
+    assumption: str | None = None
+
+
+def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
+    """Bounds of a plan.
+
+    Lengths of prompts and answers are the means over the whole workload.
+
+    Raises:
+        OSError: a file of the workload can't be read.
+        ValueError: what is in it is wrong.
+    """
+    source = workload.open_source(endpoint, plan.workload, seed=plan.seed)
+    load = _load(plan, endpoint, source)
+    # The first call is made before the load; each call may be repeated as often as was asked for.
+    requests = 1 + load.calls * (1 + plan.retry_after)
+    prompt, answer = workload.mean_tokens(source)
+    target = endpoint.target
+    operation = dialects.get(target.dialect).operation
+    if operation in _WITHOUT_ANSWER:
+        answer = 0.0
+    example = Result(
+        endpoint=target.endpoint,
+        provider=target.provider,
+        model=target.model,
+        operation=operation,
+        started_at=0.0,
+        end=0.0,
+        outcome=Outcome.OK,
+        usage=Usage(math.ceil(prompt), math.ceil(answer), source="estimated"),
+    )
+    priced = prices.cost(example)
+    return Prediction(
+        requests=requests,
+        input_tokens=math.ceil(requests * prompt),
+        output_tokens=math.ceil(requests * answer),
+        cost=None if priced.cost is None else requests * priced.cost,
+        currency=prices.currency,
+        unpriced=None if priced.cost is not None else (priced.price_source or f"no price of {target.model} is known"),
+        duration_s=load.seconds,
+        rate_mean=load.mean,
+        rate_peak=load.peak,
+        concurrency=load.concurrency,
+        assumption=load.assumption,
+        doubt=source.doubt if isinstance(source, Replay) else None,
+    )
+
+
+def _load(plan: Plan, endpoint: Endpoint, source: workload.Source) -> _Load:
+    timeout = endpoint.timeouts.total
+    if (arrivals := source.offsets()) is not None:
+        offsets = [*arrivals]
+        lasts = offsets[-1]
+        return _Load(
+            calls=len(offsets),
+            seconds=lasts,
+            mean=len(offsets) / lasts if lasts else None,
+            peak=float(most_within(offsets, 1.0)),
+            concurrency=most_within(offsets, timeout),
+        )
+    if plan.profile in profiles.SEARCHES:
+        return _of_search(plan, timeout)
+    if (schedule := plan.schedule) is not None:
+        peak = max(max(phase.rate(0.0), phase.rate(phase.duration)) for phase in schedule.phases)
+        return _Load(
+            calls=schedule.total,
+            seconds=schedule.duration,
+            mean=schedule.total / schedule.duration,
+            peak=peak,
+            concurrency=min(schedule.total, math.ceil(peak * timeout)),
+        )
+    return _of_closed_loop(plan)
+
+
+def _of_search(plan: Plan, timeout: float) -> _Load:
+    rate = plan.max_rate or profiles.ceiling(plan.rate)
+    seconds = plan.duration + (_LAST_STEP if plan.profile == "capacity" else 0.0)
+    calls = math.ceil(rate * seconds)
+    return _Load(
+        calls=calls,
+        seconds=seconds,
+        peak=rate,
+        concurrency=min(calls, math.ceil(rate * timeout)),
+        assumption=f"the search going on at its highest rate, {rate:g}/s, all the time",
+    )
+
+
+def _of_closed_loop(plan: Plan) -> _Load:
+    streams = plan.concurrency or 1
+    by_time = plan.warmup if plan.requests is not None else plan.warmup + plan.duration
+    # Those under way when the time is up began before.
+    timed = streams * (1 + math.ceil(by_time * CALLS_PER_STREAM)) if by_time else 0
+    return _Load(
+        calls=timed + (plan.requests or 0),
+        seconds=None if plan.requests is not None else by_time,
+        concurrency=streams,
+        assumption=f"no more than {CALLS_PER_STREAM:g} calls a second and stream" if timed else None,
+    )
