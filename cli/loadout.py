@@ -28,11 +28,8 @@ def prepare(folder: Path | None, *, overwrite: bool) -> None:
         if folder.exists() and not folder.is_dir():
             raise Stop(USAGE, f"--out {folder}: is a file: name a folder")
         if not overwrite and (found := _other_run(folder)) is not None:
-            raise Stop(
-                USAGE,
-                f"--out {folder}: holds another run ({found}): name another folder, such as {_free(folder)}, or replace "
-                "it with --overwrite",
-            )
+            instead = f"name another folder, such as {_free(folder)}, or replace it with --overwrite"
+            raise Stop(USAGE, f"--out {folder}: holds another run ({found}): {instead}")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             # A folder of a full disk takes an empty file.
