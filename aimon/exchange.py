@@ -21,6 +21,7 @@ import msgspec
 
 from aimon import classify, limits
 from aimon.checks import Answer
+from aimon.containment import contained
 from aimon.frame import TextStream
 from aimon.inflate import InflateError, inflater
 from aimon.outcome import Outcome
@@ -272,13 +273,8 @@ class Exchange:
         """
         if self._end is None:
             raise RuntimeError("the exchange has not ended: call close() or fail() first")
-        text = "".join(self._text)
-        outcome, error, code, answer_ok = self._judge(text)
-        call, target, started = self.call, self.call.target, self.started
-        measured, retry_after = limits.read(self._headers, self._started_at + self._end - started)
-        if retry_after is None and self._provider_error is not None:
-            retry_after = self._provider_error.retry_after
-        return Result(
+        call, target = self.call, self.call.target
+        bare = Result(
             endpoint=target.endpoint,
             provider=target.provider,
             model=target.model,
@@ -286,9 +282,25 @@ class Exchange:
             source=call.source,
             region=call.region,
             canary=call.canary,
-            response_model=self._foreign(self._delta_model, (target.model,)),
             started_at=self._started_at,
-            scheduled=min(0.0, self.scheduled - started),
+            scheduled=min(0.0, self.scheduled - self.started),
+            end=self._end - self.started,
+            outcome=Outcome.PROBER_ERROR,
+            connection=connection,
+            self_lag=self_lag,
+        )
+        return contained("judged", bare, self._judged, redactor=self._secrets())
+
+    def _judged(self, bare: Result) -> Result:
+        text = "".join(self._text)
+        outcome, error, code, answer_ok = self._judge(text)
+        started = self.started
+        measured, retry_after = limits.read(self._headers, self._started_at + bare.end)
+        if retry_after is None and self._provider_error is not None:
+            retry_after = self._provider_error.retry_after
+        return msgspec.structs.replace(
+            bare,
+            response_model=self._foreign(self._delta_model, (bare.model,)),
             dns=None if self.dns is None else self.dns - started,
             connect=None if self.connect is None else self.connect - started,
             tls=None if self.tls is None else self.tls - started,
@@ -297,7 +309,6 @@ class Exchange:
             first_reasoning=None if self._first_reasoning is None else self._first_reasoning - started,
             first_token=None if self._first_token is None else self._first_token - started,
             last_token=None if self._last_token is None else self._last_token - started,
-            end=self._end - started,
             outcome=outcome,
             status_code=self._status,
             error=error,
@@ -311,8 +322,6 @@ class Exchange:
             usage=self._usage,
             limits=measured,
             retry_after=retry_after,
-            connection=connection,
-            self_lag=self_lag,
         )
 
     def _judge(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:

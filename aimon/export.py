@@ -12,6 +12,7 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from aimon.containment import apart
 from aimon.families import FAMILIES, Family, family
 from aimon.metrics import Gauges, Totals
 
@@ -106,7 +107,11 @@ def push_bodies(totals: Totals | None, gauges: Gauges | None, *, job: str, regio
     for gauge in gauges or ():
         _, own = parts[_grouping(job, region, family(gauge.name), tuple(value for _, value in gauge.labels))]
         own.set(gauge.name, gauge.value, **dict(gauge.labels))
-    return {grouping: render(*part)[0] for grouping, part in parts.items()}
+    bodies = {}
+    for grouping, (counted, shown) in parts.items():
+        with apart(dict(grouping).get("endpoint", ""), "published"):
+            bodies[grouping] = render(counted, shown)[0]
+    return bodies
 
 
 def endpoint_grouping(job: str, region: str, endpoint: str) -> Grouping:

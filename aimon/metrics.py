@@ -149,10 +149,14 @@ class Totals:
 
         Duration is observed for every call that was made, under its status; TTFT and TPOT only for those that
         succeeded, so that no percentile mixes failures into the latencies of successes.
+
+        Raises:
+            ValueError, OverflowError: a number of it can't be counted; nothing of it was.
         """
         outcome = result.outcome
         labels = (result.endpoint, result.model, result.provider, result.region)
         status, value = _STATUS_OUTCOME[outcome]
+        amounts, tpot = amounts_of(result), result.tpot
         with self._lock:
             self._count(families.REQUESTS, (*labels, status, value), 1)
             if outcome not in _NOT_MADE:
@@ -160,16 +164,10 @@ class Totals:
             if outcome is Outcome.OK:
                 if result.first_token is not None:
                     self._observe(families.TTFT, labels, result.first_token)
-                tpot = result.tpot
                 if tpot is not None:
                     self._observe(families.TPOT, labels, tpot)
-            usage = result.usage
-            for name, field in _TOKENS:
-                tokens = getattr(usage, field)
-                if tokens is not None:
-                    self._count(name, labels, tokens)
-            if result.cost is not None and result.currency is not None:
-                self._count(cost_family(result.currency).name, labels, result.cost)
+            for name, amount in amounts:
+                self._count(name, labels, amount)
 
     def bounds(self, name: str, endpoint: str) -> tuple[float, ...]:
         """The bucket boundaries of an endpoint's histogram: the family's and the endpoint's own thresholds."""
@@ -238,6 +236,21 @@ class Totals:
         return histogram
 
 
+def amounts_of(result: Result) -> list[tuple[str, float]]:
+    """Tokens and cost of a call, by counter.
+
+    Raises:
+        ValueError, OverflowError: a number by which a counter would fall or overflow.
+    """
+    amounts = [(name, tokens) for name, field in _TOKENS if (tokens := getattr(result.usage, field)) is not None]
+    if result.cost is not None and result.currency is not None:
+        amounts.append((cost_family(result.currency).name, result.cost))
+    for name, amount in amounts:
+        if not 0 <= float(amount) < math.inf:
+            raise ValueError(f"{name} can't grow by {amount}")
+    return amounts
+
+
 class Gauge(NamedTuple):
     """One sample of a gauge family."""
 
@@ -259,10 +272,11 @@ class Gauges:
         Raises:
             KeyError: there is no such family.
             ValueError: those are not its labels.
+            OverflowError: the value is too large to be shown.
         """
-        key = _gauge_key(name, labels)
+        key, number = _gauge_key(name, labels), float(value)
         with self._lock:
-            self._values[key] = value
+            self._values[key] = number
 
     def add(self, name: str, amount: float, /, **labels: str) -> None:
         """Changes a series by an amount, from 0 if it is new. Raises what `set` raises."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aimon import families
 from aimon.cli import console
 from aimon.cli.exits import GOOD, INTERRUPTED, UNABLE, Stop
-from aimon.cli.once import announce, build_info
+from aimon.cli.once import announce, build_info, showable
 from aimon.probes import publish
 from aimon.probes.listen import HEALTH, Listener, why_not
 from aimon.probes.probe import Prober
@@ -88,17 +88,18 @@ class _Loop:
         self._scheduler.stop()
 
     async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002  # the scheduler's signature
-        [priced] = self._recorder.price([result])
+        results = showable(self._recorder.price([result]), self._recorder, self._options)
         try:
             # In a thread: a synced write takes milliseconds, which other probes would see as latency.
-            await asyncio.to_thread(self._recorder.record, [priced])
+            results = await asyncio.to_thread(self._recorder.record, results)
         except PublishError as error:
             self._lost = True
             console.note(f"aimon: {error}")
         self._fresh.set()
         # Shown afterwards: what was paid for is kept, whatever becomes of stdout.
-        if not self._mute:
-            self._try_to_say(priced)
+        for counted in results:
+            if not self._mute:
+                self._try_to_say(counted)
 
     def _try_to_say(self, result: Result) -> None:
         try:

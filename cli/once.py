@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aimon import __version__, families
 from aimon.cli import console
 from aimon.cli.exits import FAILED, GOOD, INTERRUPTED, UNABLE
+from aimon.containment import contained
 from aimon.metrics import Gauges
 from aimon.outcome import Outcome
 from aimon.probes import publish
@@ -44,9 +45,13 @@ def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
         done = {result.endpoint for result in results}
         left_out = sum(endpoint.name not in done for endpoint in selection.endpoints)
         console.note(f"interrupted: {len(results)} results are kept, {left_out} endpoints were not finished")
-    results = recorder.price(_in_order(results, selection.endpoints))
+    results = showable(recorder.price(_in_order(results, selection.endpoints)), recorder, options)
     # Recorded before anything else: what was paid for is kept, whatever becomes of the rest.
-    unable |= not _done(lambda: recorder.record(results))
+    try:
+        results = recorder.record(results)
+    except PublishError as error:
+        console.note(f"aimon: {error}")
+        unable = True
     try:
         show(results, options)
     except OSError as error:
@@ -105,6 +110,19 @@ def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], f
                 console.note(f"aimon: what was spent today is not known: {error}")
                 break
     return lambda endpoint: spent.get(endpoint.name, 0.0)
+
+
+def showable(results: Sequence[Result], recorder: Recorder, options: Options) -> list[Result]:
+    """The Results; a `prober_error` stands for one that can't be shown, which must not keep the others from it."""
+    if options.as_json:
+        from aimon.probes.shape import as_line as shown  # noqa: PLC0415  # start-up
+    else:
+        from aimon.cli.table import cells as shown  # type: ignore[assignment]  # noqa: PLC0415  # start-up
+
+    def attempt(result: Result) -> None:
+        shown(result)
+
+    return [contained("shown", result, attempt, redactor=recorder.redactor) for result in results]
 
 
 def show(results: Sequence[Result], options: Options) -> None:

@@ -116,7 +116,14 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
 
         raise Stop(UNABLE, str(error)) from error
     return Recorder(
-        state, selection.prices, selection.region, selection.owner, selection.whole, gateway, options.textfile
+        state,
+        selection.prices,
+        selection.region,
+        selection.owner,
+        selection.whole,
+        gateway,
+        options.textfile,
+        selection.redactor(),
     )
 
 

@@ -54,6 +54,11 @@ def line(result: Result) -> str:
     return " ".join(words)
 
 
+def cells(result: Result) -> tuple[str, ...]:
+    """All that is ever shown of one Result."""
+    return (line(result), *(of(result) for of in _FIGURES.values()))
+
+
 def seconds(value: float | None) -> str:
     """A duration as people read it: 12 ms, 1.23 s; never a 0 that it is not."""
     if value is None:

@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from aimon.containment import describe
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -169,6 +171,9 @@ def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) ->
             except RobotError as error:
                 report(str(error))
                 self._answer(502)
+            except Exception as error:  # noqa: BLE001 - one notification must not cost the others theirs
+                report(f"the notification is not passed on: {describe(error)}")
+                self._answer(500)
             else:
                 self._answer(200)
 

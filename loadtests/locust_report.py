@@ -18,6 +18,7 @@ import locust
 import msgspec
 from locust.runners import MasterRunner, WorkerRunner
 
+from aimon.containment import apart
 from aimon.loadtests import messages, report
 from aimon.loadtests.console import say
 from aimon.loadtests.labour import Labour
@@ -25,6 +26,7 @@ from aimon.loadtests.plan import Plan
 from aimon.loadtests.record import INTERRUPTED, Run
 from aimon.loadtests.statistics import slo as objectives
 from aimon.loadtests.statistics.tally import Tally
+from aimon.metrics import amounts_of
 from aimon.result import Result
 
 if TYPE_CHECKING:
@@ -119,7 +121,9 @@ class _Keeper:
         result = context.get("result")
         if isinstance(result, Result):
             self._models[result.endpoint] = result.model
-            self._fresh[result.endpoint].observe(result, self._began, gaps=context.get("gaps"))
+            with apart(result.endpoint, "counted"):
+                amounts_of(result)
+                self._fresh[result.endpoint].observe(result, self._began, gaps=context.get("gaps"))
 
     def on_stop(self, **_: object) -> None:
         """All users have stopped, but the master may not yet have heard of all they did."""

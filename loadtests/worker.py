@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event
 
+from aimon.containment import apart, contained, describe
 from aimon.loadtests import metering, workload
 from aimon.loadtests.engine.client import Client
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
@@ -21,7 +22,7 @@ from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.search.seen import Point, Seen
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally, share_within
-from aimon.metrics import Identity, Totals
+from aimon.metrics import Identity, Totals, amounts_of
 from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ class Worker:
     def first(self) -> tuple[Result, str | None]:
         """Makes one call, which counts as none of the run's, and says why there should be no run; None for one."""
         ask = self._source.take(0.0 if self._source.offsets() is not None else None)
-        result = self._prices.cost(self._client.perform(ask.call))
-        self._source.told(ask, result)
-        if self._totals is not None:
-            self._totals.observe(result)
+        result = contained("priced", self._client.perform(ask.call), self._prices.cost)
+        with apart(result.endpoint, "used for the workload"):
+            self._source.told(ask, result)
+        result = contained("counted", result, self._meter)
         settle()
         return result, self._guard.first(result)
 
@@ -251,15 +252,24 @@ class Worker:
             return False
         if self._left is not None and since >= order.counts_from:
             self._left -= 1
-        if self._call(None, since).fault is Fault.NETWORK:
+        result = self._call(None, since)
+        if result is not None and result.fault is Fault.NETWORK:
             gevent.sleep(_PAUSE)
         return True
 
     def _begin(self, due: float) -> None:
         self._call(due, due - self._epoch)
 
-    def _call(self, scheduled: float | None, since: float) -> Result:
+    def _call(self, scheduled: float | None, since: float) -> Result | None:
+        """One call; None where it broke off by a fault of aimon's own, which ends the run."""
         self._started += 1
+        try:
+            return self._perform(scheduled, since)
+        except Exception as error:  # noqa: BLE001 - a greenlet has nobody who could handle it
+            self._end(f"a call broke off by a fault of aimon's own: {describe(error)}")
+            return None
+
+    def _perform(self, scheduled: float | None, since: float) -> Result:
         ask = self._source.take(since if self._order.replay else None)
         if not self._retries:
             result = self._count(self._client.perform(ask.call, scheduled=scheduled), since)
@@ -267,24 +277,24 @@ class Worker:
             for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
                 result = self._count(attempt, since)
                 self._tally.counts["retried"] += k > 0
-        self._source.told(ask, result)
+        with apart(result.endpoint, "used for the workload"):
+            self._source.told(ask, result)
         return result
 
     def _count(self, result: Result, since: float) -> Result:
-        result = self._prices.cost(result)
-        if self._totals is not None:
-            self._totals.observe(result)
+        result = contained("counted", contained("priced", result, self._prices.cost), self._meter)
         if since < self._order.counts_from:
             self._uncounted += 1
             if not self._order.is_open:
                 self._tally.serve(result, self._share(result))
         else:
-            share = 1.0 if self._order.is_open else self._share(result)
-            self._tally.observe(result, self._began, gaps=self._client.gaps, share=share)
+            tallied = contained("counted", result, self._tally_one)
+            if tallied is not result:
+                result = contained("counted", tallied, self._tally_one)
             if self._order.keep:
                 self._keep(result, since)
             if self._log is not None:
-                self._log.add(result)
+                contained("logged", result, self._log.add)
         why = self._guard.told(result, in_flight=self._client.in_flight)
         if why is not None:
             self._end(why)
@@ -297,6 +307,16 @@ class Worker:
         opens = self._epoch + order.counts_from
         closes = min(inf if order.lasts is None else self._epoch + order.lasts, self._stopped_at)
         return share_within(ended - result.end, ended, opens, closes)
+
+    def _meter(self, result: Result) -> None:
+        if self._totals is None:
+            amounts_of(result)  # raises for what no tally could add, or send to its master
+        else:
+            self._totals.observe(result)
+
+    def _tally_one(self, result: Result) -> None:
+        share = 1.0 if self._order.is_open else self._share(result)
+        self._tally.observe(result, self._began, gaps=self._client.gaps, share=share)
 
     def _end(self, why: str) -> None:
         if self._problem is None:

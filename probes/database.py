@@ -85,6 +85,14 @@ def default_path(environ: Mapping[str, str] | None = None) -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "aimon" / "history.db"
 
 
+class UnstorableError(HistoryError):
+    """What was to be written can't be stored; the file is well, and takes other things."""
+
+
+# What SQLite says of the values, and not of the file: too large, not a number where one must be.
+_OF_VALUES = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
+
+
 class Database:
     """One open file. Safe to use from several threads, and from several processes at once."""
 
@@ -135,7 +143,7 @@ class Database:
         """A write transaction: all of it happens or nothing. Other writers wait.
 
         Raises:
-            HistoryError: it could not be written; nothing of it was.
+            HistoryError: it could not be written; nothing of it was. `UnstorableError` where the values are why.
         """
         with self._lock:
             try:
@@ -203,6 +211,8 @@ class Database:
         return version
 
     def _explained(self, error: sqlite3.Error) -> HistoryError:
+        if isinstance(error, _OF_VALUES):
+            return UnstorableError(f"{self.path}: {error}")
         name = getattr(error, "sqlite_errorname", "")
         for prefix, advice in _ADVICE.items():
             if name.startswith(prefix):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
+from aimon.containment import apart
 from aimon.families import IDENTITY, find
 from aimon.metrics import Histogram, Identity, Totals
 from aimon.outcome import Fault, Outcome
@@ -138,7 +139,8 @@ class History:
         )
         for *identity, family, labels, part, value in rows:
             if wanted is None or Identity(*identity) in wanted:
-                _restore(stored, family, (*identity, *json.loads(labels)), part, value)
+                with apart(identity[0], "published"):
+                    _restore(stored, family, (*identity, *json.loads(labels)), part, float(value))
         totals.merge(stored)
         return totals
 

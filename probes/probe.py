@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimon import dialects
 from aimon.config.endpoint import new_nonce
+from aimon.containment import report
 from aimon.outcome import Outcome
 from aimon.probes.transport import perform
 from aimon.result import Result
@@ -43,15 +44,24 @@ class Prober:
             canary: what.
             scheduled: when it was due (seconds of `time.monotonic()`).
         """
-        if endpoint.budget is not None and self._spent is not None:
-            spent = self._spent(endpoint)
-            if spent >= endpoint.budget.per_day:
-                return _not_sent(endpoint, canary, endpoint.budget, spent)
-        call = canary.call(endpoint, new_nonce())
-        return await perform(call, endpoint.transport, scheduled=scheduled, redactor=self._redactor)
+        try:
+            if endpoint.budget is not None and self._spent is not None:
+                spent = self._spent(endpoint)
+                if spent >= endpoint.budget.per_day:
+                    return _over_budget(endpoint, canary, endpoint.budget, spent)
+            call = canary.call(endpoint, new_nonce())
+            return await perform(call, endpoint.transport, scheduled=scheduled, redactor=self._redactor)
+        except Exception as error:  # noqa: BLE001 - of aimon's own: the other endpoints are probed all the same
+            said = f"not probed: {report(endpoint.name, 'probed', error, redactor=self._redactor)}"
+            return _not_made(endpoint, canary, Outcome.PROBER_ERROR, said)
 
 
-def _not_sent(endpoint: Endpoint, canary: Canary, budget: Budget, spent: float) -> Result:
+def _over_budget(endpoint: Endpoint, canary: Canary, budget: Budget, spent: float) -> Result:
+    said = f"not sent: {spent:.4g} of {budget.per_day:g} {budget.currency} a day are spent; next at 00:00 UTC"
+    return _not_made(endpoint, canary, Outcome.BUDGET_SKIPPED, said)
+
+
+def _not_made(endpoint: Endpoint, canary: Canary, outcome: Outcome, error: str) -> Result:
     return Result(
         endpoint=endpoint.name,
         provider=endpoint.target.provider,
@@ -61,6 +71,6 @@ def _not_sent(endpoint: Endpoint, canary: Canary, budget: Budget, spent: float) 
         canary=canary.name,
         started_at=time.time(),
         end=0.0,
-        outcome=Outcome.BUDGET_SKIPPED,
-        error=f"not sent: {spent:.4g} of {budget.per_day:g} {budget.currency} a day are spent; next at 00:00 UTC",
+        outcome=outcome,
+        error=error,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aimon.containment import apart, contained, describe, substitute
 from aimon.probes import publish
-from aimon.probes.database import HistoryError
+from aimon.probes.database import HistoryError, UnstorableError
 from aimon.pushgateway import PushError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from aimon.pricing import PriceBook
     from aimon.probes.state import State
     from aimon.pushgateway import Gateway
+    from aimon.redact import Redactor
     from aimon.result import Result
 
 
@@ -35,6 +37,7 @@ class Recorder:
         owner: what the pushed groups belong to, and `whole` whether these are all of them; see `publish.push`.
         gateway: where to push, if anywhere.
         textfile: where to write metrics for node_exporter, if anywhere.
+        redactor: hides secrets in the words of what went wrong.
     """
 
     state: State
@@ -44,21 +47,39 @@ class Recorder:
     whole: bool = True
     gateway: Gateway | None = None
     textfile: Path | None = None
+    redactor: Redactor | None = None
 
     def price(self, results: Sequence[Result]) -> list[Result]:
-        """The Results with what they cost, where that is known."""
-        return [self.prices.cost(result) for result in results]
+        """The Results with what they cost, where that is known; one that can't be priced is a `prober_error`."""
+        return [contained("priced", result, self.prices.cost, redactor=self.redactor) for result in results]
 
-    def record(self, results: Sequence[Result]) -> None:
+    def record(self, results: Sequence[Result]) -> list[Result]:
         """Counts priced Results, durably where the state is.
+
+        Returns:
+            The Results as they were counted: a `prober_error` stands for one that could not be.
 
         Raises:
             PublishError: they could not be written.
         """
         try:
-            self.state.record(results)
+            return self._record(results)
         except HistoryError as error:
             raise PublishError(f"the results are not recorded: {error}") from error
+
+    def _record(self, results: Sequence[Result]) -> list[Result]:
+        try:
+            self.state.record(results)
+        except Exception as error:
+            if isinstance(error, HistoryError) and not isinstance(error, UnstorableError):
+                raise
+            if len(results) > 1:  # one of them is why, and the others must not suffer from it
+                return [counted for result in results for counted in self._record([result])]
+            stand_in = substitute("recorded", results[0], error, redactor=self.redactor)
+            with apart(stand_in.endpoint, "recorded"):
+                self.state.record([stand_in])
+            return [stand_in]
+        return list(results)
 
     def publish(self, extra: Gauges | None = None) -> None:
         """Pushes, and writes the textfile. One that fails does not keep the other from being tried.
@@ -73,6 +94,8 @@ class Recorder:
             except (OSError, HistoryError, PushError) as error:
                 why = f"{self.textfile}: {error.strerror}" if isinstance(error, OSError) else error
                 failures.append(f"the textfile is not written: {why}")
+            except Exception as error:  # noqa: BLE001 - whatever it is, the push must still be tried
+                failures.append(f"the textfile is not written: {self.textfile}: {describe(error, self.redactor)}")
         if self.gateway is not None:
             try:
                 publish.push(
@@ -81,5 +104,7 @@ class Recorder:
             except (HistoryError, PushError) as error:
                 later = " (the history has it: the next push delivers it)" if self.state.database else ""
                 failures.append(f"the push failed{later}: {error}")
+            except Exception as error:  # noqa: BLE001 - a fault of aimon's own, which must not end a loop
+                failures.append(f"the push failed: {describe(error, self.redactor)}")
         if failures:
             raise PublishError("\n".join(failures))

@@ -19,10 +19,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from aimon import families
+from aimon.containment import apart
 from aimon.metrics import Gauges, Identity, Totals
+from aimon.probes.database import HistoryError
 from aimon.probes.gauges import endpoint_gauges, last_of
 from aimon.probes.history import History, Last
 from aimon.probes.windows import windows_at_intervals
+from aimon.pushgateway import PushError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 PUSH_LOCK_TIMEOUT = 60.0  # seconds
 JOB = "aimon-probe"
+PUBLISHED = "published"
+"""What is done to results here, in the words of `aimon.containment`."""
 
 
 class State(Protocol):
@@ -90,12 +95,18 @@ class SqliteState:
     def gauges(self, now: float) -> Gauges:
         """The gauges of all watched endpoints, windows included."""
         gauges = Gauges()
-        last = {watched.identity: self.history.last(watched.identity) for watched in self._watched}
+        last: dict[Identity, Last] = {}
+        for watched in self._watched:
+            with apart(watched.identity.endpoint, PUBLISHED, but=HistoryError):
+                last[watched.identity] = self.history.last(watched.identity)
         probed = [identity for identity, latest in last.items() if latest.run_at is not None]
         windows = windows_at_intervals(self.history, probed, now)
         for watched in self._watched:
-            identity, spent = watched.identity, self.spent_today(watched, now)
-            gauges.update(endpoint_gauges(watched, last[identity], windows.get(identity, ()), spent))
+            identity = watched.identity
+            if identity in last:
+                with apart(identity.endpoint, PUBLISHED, but=HistoryError):
+                    spent = self.spent_today(watched, now)
+                    gauges.update(endpoint_gauges(watched, last[identity], windows.get(identity, ()), spent))
         return gauges
 
     def spent_today(self, watched: Watched, now: float) -> float:
@@ -129,9 +140,13 @@ class MemoryState:
 
     def record(self, results: Sequence[Result]) -> None:
         """Keeps them in memory."""
+        counted = self._totals.empty()
+        for result in results:
+            counted.observe(result)
+        # One that can't be counted has raised by now: all of them are, or none.
+        self._totals.merge(counted)
         for result in results:
             identity = Identity.of(result)
-            self._totals.observe(result)
             self._last[identity] = last_of([result], self._last.get(identity) or self._before(identity))
             self._spent[result.endpoint, _day(result.started_at)] += result.cost or 0.0
 
@@ -145,7 +160,8 @@ class MemoryState:
         for watched in self._watched:
             last = self._last.get(watched.identity)
             if last is not None:
-                gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
+                with apart(watched.identity.endpoint, PUBLISHED, but=PushError):
+                    gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
         return gauges
 
     def spent_today(self, watched: Watched, now: float) -> float:
@@ -198,7 +214,8 @@ class GatewayState(MemoryState):
         for watched in self._watched:
             if watched.identity in own:
                 last = self._last.get(watched.identity, Last())
-                gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
+                with apart(watched.identity.endpoint, PUBLISHED, but=PushError):
+                    gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
         return gauges
 
     def spent_today(self, watched: Watched, now: float) -> float:

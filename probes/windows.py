@@ -12,12 +12,15 @@ import time
 import zlib
 from bisect import bisect_left
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from aimon.containment import apart
 from aimon.metrics import Identity
 from aimon.outcome import Outcome
+from aimon.probes.database import HistoryError
 from aimon.probes.history import DAY, History, Sample
 
 if TYPE_CHECKING:
@@ -120,9 +123,10 @@ def windows_at_intervals(
     for identity in identities:
         before = kept.get(identity, {})
         due = [seconds for seconds in WINDOWS.values() if _is_due(before.get(seconds), seconds, now, identity)]
-        fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
-        found[identity] = [fresh.get(seconds) or before[seconds] for seconds in WINDOWS.values()]
-        to_keep += [(identity, window) for window in fresh.values() if window.total > _PARTS]
+        with apart(identity.endpoint, "published", but=HistoryError):
+            fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
+            found[identity] = [fresh.get(seconds) or before[seconds] for seconds in WINDOWS.values()]
+            to_keep += [(identity, window) for window in fresh.values() if window.total > _PARTS]
     _keep(history, to_keep)
     return found
 
@@ -142,8 +146,10 @@ def _kept(history: History) -> dict[Identity, dict[float, Window]]:
         "FROM windows JOIN endpoints ON endpoints.id = windows.endpoint_id"
     )
     for *identity, content in rows:
-        window = msgspec.json.decode(content, type=Window)
-        kept.setdefault(Identity(*identity), {})[window.seconds] = window
+        # What can't be read is computed anew.
+        with suppress(msgspec.MsgspecError, UnicodeError):
+            window = msgspec.json.decode(content, type=Window)
+            kept.setdefault(Identity(*identity), {})[window.seconds] = window
     return kept
 
 

@@ -12,6 +12,7 @@ from gevent.event import Event
 
 from aimon import dialects
 from aimon.config.endpoint import Transport
+from aimon.containment import describe
 from aimon.exchange import Exchange
 from aimon.loadtests.engine import wire
 from aimon.loadtests.engine.connection import UnheardError
@@ -116,8 +117,8 @@ class Client:
             request = known.dialect.encode(call)
             plan = self._plan(request)
             data = wire.whole(request.method, plan.head, request.body)
-        except (ValueError, TypeError) as error:
-            problem = f"the request can't be written: {error}"
+        except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome, too
+            problem = f"the request can't be written: {describe(error, known.redactor)}"
         exchange = Exchange(
             call,
             known.dialect,

@@ -22,6 +22,7 @@ from locust import User
 
 from aimon import config
 from aimon.call import Call, Message
+from aimon.containment import contained
 from aimon.loadtests.engine.client import Client
 from aimon.outcome import Outcome
 from aimon.pricing import PriceBook
@@ -121,7 +122,7 @@ class AIUser(User):
             region=endpoint.region,
         )
         for attempt in self._client.attempts(call, scheduled=scheduled):
-            result = self._prices.cost(attempt)
+            result = contained("priced", attempt, self._prices.cost)
             self._report(result, name or endpoint.name)
         return result
 

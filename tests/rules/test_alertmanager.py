@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from threading import Thread
@@ -104,6 +105,34 @@ def test_messages_are_cut_where_a_character_ends(kind: str) -> None:
     assert text.endswith("…")
 
 
+def test_a_fault_in_one_notification(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """It is reported in a line, Alertmanager is told, and the next one is passed on as ever."""
+    said: list[str] = []
+
+    def broken(title: str, text: str) -> dict[str, Any]:  # a robot's signature
+        raise OverflowError("too much")
+
+    notification = {
+        "status": "firing", "groupLabels": {"alertname": "A"}, "commonLabels": {},
+        "alerts": [{"status": "firing", "annotations": {"summary": "s"}}],
+    }  # fmt: skip
+    with http_sink() as posts:
+        bridge = server(Robot("feishu", Secret(f"{posts.url}/robot")), "127.0.0.1", 0, said.append)
+        thread = Thread(target=bridge.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        url = f"http://127.0.0.1:{bridge.server_address[1]}/alerts"
+        with monkeypatch.context() as patch:
+            patch.setitem(ROBOTS, "feishu", broken)
+            first = _status("POST", url, json.dumps(notification).encode())
+        _status("POST", url, json.dumps(notification).encode())
+        bridge.shutdown()
+        bridge.server_close()
+        thread.join()
+    assert (first, len(posts.at("/robot"))) == (500, 1)
+    assert said[0] == "the notification is not passed on: OverflowError: too much"
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_the_bridge_refuses_what_is_no_notification() -> None:
     """400 for other JSON, 404 elsewhere, 200 for its health; nothing reaches the robot."""
     said: list[str] = []
@@ -138,14 +167,14 @@ def test_a_notification_is_told_in_both_languages() -> None:
     assert message(over) == ("[RESOLVED:1] AIX", "RESOLVED: s\n摘要")
 
 
-def _status(method: str, url: str) -> int:
+def _status(method: str, url: str, body: bytes = b"{}") -> int:
     import http.client
     from contextlib import closing
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10)) as connection:
-        connection.request(method, parts.path, b"{}")
+        connection.request(method, parts.path, body)
         return connection.getresponse().status
 
 
