@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 from aimon import families
 from aimon.metrics import Identity, Totals
 from aimon.outcome import Outcome
-from aimon.probes.history import DAY, History
+from aimon.probes.history import History
 from aimon.probes.publish import push
+from aimon.probes.retention import DAY
 from aimon.probes.state import open_state
 from aimon.probes.watched import Watched
 from aimon.probes.windows import windows_at_intervals

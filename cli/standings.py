@@ -37,8 +37,8 @@ def show(found: Sequence[Standing]) -> None:
     out = console.tables()
     out.print(_now(found, names), _windows(found, names))
     for standing in found:
-        if why := _why(standing):
-            out.print(Text.assemble((names[standing.identity], "bold red"), f": {why}"))
+        for said in filter(None, (_why(standing), _ahead(standing))):
+            out.print(Text.assemble((names[standing.identity], "bold red"), f": {said}"))
 
 
 def _names(found: Sequence[Standing]) -> dict[Identity, str]:
@@ -56,8 +56,7 @@ def _lines(standing: Standing, name: str) -> list[str]:
     bar = "".join(_mark(outcome, *_PLAIN)[0] for outcome in standing.recent)
     spent = "" if standing.spent is None else f" today {money(standing.spent, standing.currency)}"
     lines = [f"{name} {standing.state} last run {_ago(standing)}{spent} [{bar}]"]
-    if why := _why(standing):
-        lines.append(f"  {why}")
+    lines += [f"  {said}" for said in (_why(standing), _ahead(standing)) if said]
     for window in standing.windows:
         figures = (
             f"uptime {_uptime(window)} of {window.counted}",
@@ -140,6 +139,11 @@ def _mark(outcome: Outcome, good: str, bad: str, none: str) -> tuple[str, str]:
 
 def _why(standing: Standing) -> str:
     """What is wrong and what to do; empty if nothing is."""
+    if standing.lead is not None:
+        return (
+            f"its last run is recorded {_length(standing.lead)} in the future, so nobody knows whether it is recent: "
+            "the clock was set back since, and the next probe puts it right."
+        )
     if standing.stale:
         before = "" if standing.gap is None else f", and before that every {_length(standing.gap)}"
         return (
@@ -151,7 +155,16 @@ def _why(standing: Standing) -> str:
     return explained(standing.probe)
 
 
+def _ahead(standing: Standing) -> str:
+    """Which results are in no window, since their times can't be."""
+    if not standing.ahead:
+        return ""
+    return f"recorded in the future: {standing.ahead} (the clock was ahead then, or is behind now), in no window."
+
+
 def _ago(standing: Standing) -> str:
+    if standing.lead is not None:
+        return f"in {_length(standing.lead)}"
     return "never" if standing.age is None else f"{_length(standing.age)} ago"
 
 

@@ -63,6 +63,14 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE TABLE upkeep (task TEXT PRIMARY KEY, done_at REAL NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # The order in which results were recorded, which no clock can upset.
+        "CREATE INDEX results_as_recorded ON results (endpoint_id, record_id)",
+        # How old the history was, in seconds of its own clock, when its last record was `record_id` and the wall
+        # clock said `at`: see aimon.probes.retention.
+        "CREATE TABLE ages (record_id INTEGER PRIMARY KEY, lived REAL NOT NULL, at REAL NOT NULL)",
+        "DROP TABLE upkeep",
+    ),
 )
 
 

@@ -46,17 +46,31 @@ def endpoint_gauges(watched: Watched, last: Last, windows: Iterable[Window] = ()
     return gauges
 
 
-def last_of(results: Iterable[Result], before: Last) -> Last:
-    """The latest after these results of one endpoint, given the latest before them."""
+def last_of(results: Iterable[Result], before: Last, now: float) -> Last:
+    """The latest after these results of one endpoint, given the latest before them.
+
+    As in the history: what came last is the latest, and a time that is ahead of now is not believed.
+
+    Args:
+        results: in the order in which they were recorded.
+        before: the latest before them.
+        now: unix time.
+    """
     run_at, success_at, probe = before
-    for result in sorted(results, key=lambda result: result.started_at):
-        ended = result.started_at + result.end
+    run_at, success_at = believed(run_at, now), believed(success_at, now)
+    for result in results:
+        ended = min(result.started_at + result.end, now)
         run_at = max(run_at or 0.0, ended)
         if result.outcome is Outcome.OK:
             success_at = max(success_at or 0.0, ended)
         if result.fault is not Fault.PROBER:
             probe = result
     return Last(run_at, success_at, probe)
+
+
+def believed(at: float | None, now: float) -> float | None:
+    """A stored time, unless it is ahead of now: the clock was wrong then, or is wrong now."""
+    return None if at is None or at > now else at
 
 
 def _last_probe(gauges: Gauges, labels: dict[str, str], probe: Result) -> None:

@@ -3,16 +3,15 @@
 `append` writes results and totals in one transaction, so that a kill at any moment neither loses nor doubles
 a count. Results come redacted; keys are never in them.
 
-Failures are kept for 180 days, since they are few and are what people come back for. Successes are kept in
-full for 7 days, and as figures (time, outcome, latency, TTFT) for 35, which the longest window needs: at one probe
-a minute, an endpoint's history takes about 8 MB.
+Clocks are set, and jump. So the latest is what was recorded last, whatever its stamp says, and a time that is ahead of
+now is not believed. `aimon.probes.retention` says what is forgotten.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
@@ -22,18 +21,16 @@ from aimon.families import IDENTITY, find
 from aimon.metrics import Histogram, Identity, Totals
 from aimon.outcome import Fault, Outcome
 from aimon.probes.database import Database, default_path
+from aimon.probes.retention import day, prune_if_due
 from aimon.result import Result
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-DAY = 86_400.0
-DETAIL_RETENTION = 7 * DAY
-RETENTION = 35 * DAY
-FAILURE_RETENTION = 180 * DAY
-_PRUNE_EVERY = 3600.0
+# A stamp this far ahead is a clock that was set back since; a step of less is what NTP does.
+AHEAD = 60.0
 _NOT_MADE = tuple(outcome.value for outcome in Outcome if outcome.fault is Fault.PROBER)
 
 
@@ -57,14 +54,15 @@ class Last(NamedTuple):
 class History:
     """All that was probed, in one SQLite file."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Opens the history at `path` (default: `default_path()`).
+    def __init__(self, path: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        """Opens the history at `path` (default: `default_path()`); `clock` tells unix time.
 
         Raises:
             HistoryError: it cannot be opened.
         """
         self.database = Database(default_path() if path is None else path)
         self._shape = Totals()
+        self._clock = clock
 
     def close(self) -> None:
         """Closes the file."""
@@ -87,7 +85,7 @@ class History:
         self._shape.declare(identity, currency=currency, thresholds=thresholds)
 
     def append(self, results: Sequence[Result]) -> None:
-        """Adds results and what they count, in one transaction. The newest of them says how old the rest is.
+        """Adds results and what they count, in one transaction.
 
         Raises:
             HistoryError: they could not be written; none of them was.
@@ -105,24 +103,18 @@ class History:
                 "INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 _totals_rows(counted, ids),
             )
-            connection.executemany(
-                "UPDATE endpoints SET last_run_at = max(ifnull(last_run_at, 0), ?), "
-                "last_success_at = CASE WHEN ? THEN max(ifnull(last_success_at, 0), ?) ELSE last_success_at END "
-                "WHERE id = ?",
-                [
-                    (_ended_at(result), result.outcome is Outcome.OK, _ended_at(result), ids[Identity.of(result)])
-                    for result in results
-                ],
-            )
+            now = self._clock()
+            for result in results:
+                _note_latest(connection, ids[Identity.of(result)], result, now)
             connection.executemany(
                 "INSERT INTO spending VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
                 [
-                    (result.endpoint, _day(result.started_at), result.currency, result.cost)
+                    (result.endpoint, day(result.started_at), result.currency, result.cost)
                     for result in results
                     if result.cost is not None and result.currency is not None
                 ],
             )
-            _prune_if_due(connection, max(result.started_at for result in results))
+            prune_if_due(connection, now)
 
     def totals(self, identities: Iterable[Identity] | None = None) -> Totals:
         """The cumulative totals of these endpoints (default: all), of all runs so far.
@@ -152,31 +144,38 @@ class History:
         return [Identity(*row) for row in rows]
 
     def recent(self, identity: Identity, count: int) -> list[Result]:
-        """The last `count` results of an endpoint that are kept in full, oldest first."""
+        """The `count` results of an endpoint that were recorded last and are kept in full, in that order."""
         rows = self.database.query(
             "SELECT record FROM results JOIN records ON records.id = record_id "
-            "WHERE endpoint_id = ? ORDER BY started_at DESC, record_id DESC LIMIT ?",
+            "WHERE endpoint_id = ? ORDER BY record_id DESC LIMIT ?",
             (self._id(identity), count),
         )
         return [_result(identity, record) for (record,) in reversed(rows)]
 
-    def samples(self, identity: Identity, since: float) -> list[Sample]:
-        """What statistics need of an endpoint's results that started at `since` (unix time) or later, in order."""
+    def samples(self, identity: Identity, since: float, until: float = math.inf) -> list[Sample]:
+        """What statistics need of an endpoint's results that started from `since` to `until` (unix time), in order."""
         rows = self.database.query(
             "SELECT started_at, outcome, latency, ttft FROM results "
-            "WHERE endpoint_id = ? AND started_at >= ? ORDER BY started_at",
-            (self._id(identity), since),
+            "WHERE endpoint_id = ? AND started_at BETWEEN ? AND ? ORDER BY started_at",
+            (self._id(identity), since, until),
         )
         return list(map(Sample._make, rows))
 
     def latest(self, identity: Identity, count: int) -> list[Sample]:
-        """The last `count` results of an endpoint, however old, oldest first."""
+        """The `count` results of an endpoint that were recorded last, however old, in that order."""
         rows = self.database.query(
             "SELECT started_at, outcome, latency, ttft FROM results "
-            "WHERE endpoint_id = ? ORDER BY started_at DESC, record_id DESC LIMIT ?",
+            "WHERE endpoint_id = ? ORDER BY record_id DESC LIMIT ?",
             (self._id(identity), count),
         )
         return list(map(Sample._make, reversed(rows)))
+
+    def ahead(self, identity: Identity, now: float) -> int:
+        """How many results of an endpoint are recorded in the future: the clock was ahead then, or is behind now."""
+        rows = self.database.query(
+            "SELECT count(*) FROM results WHERE endpoint_id = ? AND started_at > ?", (self._id(identity), now + AHEAD)
+        )
+        return int(rows[0][0])
 
     def last(self, identity: Identity) -> Last:
         """The latest of an endpoint; all None if it was never probed."""
@@ -190,7 +189,7 @@ class History:
         [(endpoint_id, run_at, success_at)] = times
         records = self.database.query(
             "SELECT record FROM results JOIN records ON records.id = record_id "
-            "WHERE endpoint_id = ? AND outcome NOT IN (?, ?) ORDER BY started_at DESC, record_id DESC LIMIT 1",
+            "WHERE endpoint_id = ? AND outcome NOT IN (?, ?) ORDER BY record_id DESC LIMIT 1",
             (endpoint_id, *_NOT_MADE),
         )
         return Last(run_at, success_at, _result(identity, records[0][0]) if records else None)
@@ -199,7 +198,7 @@ class History:
         """What an endpoint's probes have cost since 00:00 UTC."""
         rows = self.database.query(
             "SELECT amount FROM spending WHERE (endpoint, day, currency) = (?, ?, ?)",
-            (endpoint, _day(time.time() if now is None else now), currency),
+            (endpoint, day(self._clock() if now is None else now), currency),
         )
         return float(rows[0][0]) if rows else 0.0
 
@@ -208,24 +207,6 @@ class History:
             "SELECT id FROM endpoints WHERE (endpoint, model, provider, region) = (?, ?, ?, ?)", identity
         )
         return rows[0][0] if rows else None
-
-
-def _prune_if_due(connection: sqlite3.Connection, now: float) -> None:
-    [(last,)] = connection.execute("SELECT max(done_at) FROM upkeep WHERE task = 'prune'").fetchall()
-    if last is not None and 0 <= now - last < _PRUNE_EVERY:
-        return
-    expired = "endpoint_id = ? AND started_at < ? AND (outcome = 'ok' OR started_at < ?)"
-    # From where the last round ended: the figures do not say which records are already gone.
-    thinned = "endpoint_id = ? AND started_at >= ? AND started_at < ? AND outcome = 'ok'"
-    delete_records = "DELETE FROM records WHERE id IN (SELECT record_id FROM results WHERE "
-    for (endpoint_id,) in connection.execute("SELECT id FROM endpoints").fetchall():
-        bounds = (endpoint_id, now - RETENTION, now - FAILURE_RETENTION)
-        connection.execute(f"{delete_records}{expired})", bounds)
-        connection.execute(f"DELETE FROM results WHERE {expired}", bounds)  # noqa: S608 - constants
-        since = (last or 0.0) - DETAIL_RETENTION
-        connection.execute(f"{delete_records}{thinned})", (endpoint_id, since, now - DETAIL_RETENTION))
-    connection.execute("DELETE FROM spending WHERE day < ?", (_day(now - RETENTION),))
-    connection.execute("INSERT OR REPLACE INTO upkeep VALUES ('prune', ?)", (now,))
 
 
 def _endpoint_id(connection: sqlite3.Connection, identity: Identity) -> int:
@@ -250,8 +231,28 @@ def _insert(connection: sqlite3.Connection, endpoint_id: int, result: Result) ->
     )
 
 
-def _ended_at(result: Result) -> float:
-    return result.started_at + result.end
+def _note_latest(connection: sqlite3.Connection, endpoint_id: int, result: Result, now: float) -> None:
+    """Notes when an endpoint last ran and succeeded; what is noted already and ahead of now is not believed."""
+    times = {"id": endpoint_id, "now": now, "ended": min(result.started_at + result.end, now)}
+    connection.execute(
+        "UPDATE endpoints SET last_run_at = "
+        "CASE WHEN last_run_at <= :now THEN max(last_run_at, :ended) ELSE :ended END WHERE id = :id",
+        times,
+    )
+    if result.outcome is Outcome.OK:
+        connection.execute(
+            "UPDATE endpoints SET last_success_at = "
+            "CASE WHEN last_success_at <= :now THEN max(last_success_at, :ended) ELSE :ended END WHERE id = :id",
+            times,
+        )
+        return
+    # The success before it, whose time can be believed.
+    connection.execute(
+        "UPDATE endpoints SET last_success_at = (SELECT max(started_at + latency) FROM results "
+        "WHERE endpoint_id = :id AND outcome = 'ok' AND started_at + latency <= :now) "
+        "WHERE id = :id AND last_success_at > :now",
+        times,
+    )
 
 
 def _without_none(value: Any) -> Any:
@@ -264,10 +265,6 @@ def _without_none(value: Any) -> Any:
 def _result(identity: Identity, record: str) -> Result:
     # Not strict: JSON has turned the bucket numbers into strings.
     return msgspec.convert({**json.loads(record), **identity.labels}, Result, strict=False)
-
-
-def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def _totals_rows(totals: Totals, ids: dict[Identity, int]) -> Iterator[tuple[int, str, str, str, float]]:

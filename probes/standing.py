@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from aimon.outcome import Outcome
-from aimon.probes.history import DAY
+from aimon.probes.history import AHEAD
+from aimon.probes.retention import DAY, RETENTION
 from aimon.probes.windows import WINDOWS, windows
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ class Standing:
         identity: its labels.
         recent: the outcomes of its last runs, oldest first.
         windows: what it did, for each window asked for.
-        age: seconds since its last probe ended; None if it never did.
+        age: seconds since its last probe ended; None if it never did, or if it is recorded in the future.
         gap: the usual seconds between its runs; None below three.
         spent: what its probes have cost since 00:00 UTC; None where nothing was priced.
         currency: of `spent`.
         probe: the last one that was made, in full.
+        ahead: how many results are recorded in the future, by a clock that was set back since.
+        lead: seconds by which the last run is; None where it is not.
     """
 
     identity: Identity
@@ -50,6 +53,8 @@ class Standing:
     spent: float | None
     currency: str | None
     probe: Result | None
+    ahead: int = 0
+    lead: float | None = None
 
     @property
     def stale(self) -> bool:
@@ -77,8 +82,13 @@ class Standing:
 
     @property
     def well(self) -> bool:
-        """Whether the last probe succeeded and is recent."""
-        return not self.stale and bool(self.recent) and self.recent[-1] in (Outcome.OK, Outcome.BUDGET_SKIPPED)
+        """Whether the last probe succeeded and is known to be recent."""
+        return (
+            self.lead is None
+            and not self.stale
+            and bool(self.recent)
+            and self.recent[-1] in (Outcome.OK, Outcome.BUDGET_SKIPPED)
+        )
 
     def as_object(self) -> dict[str, Any]:
         """As the JSON object of `aimon status --json`."""
@@ -89,6 +99,7 @@ class Standing:
             "last_run_age_s": None if self.age is None else round(self.age, 3),
             "usual_gap_s": None if self.gap is None else round(self.gap, 3),
             "recent": list(self.recent),
+            "recorded_in_the_future": self.ahead,
             "spent_today": self.spent,
             "currency": self.currency,
             "windows": {name: _window(w) for w in self.windows for name, s in WINDOWS.items() if s == w.seconds},
@@ -132,22 +143,26 @@ def standings(
 def _standing(history: History, identity: Identity, lengths: Sequence[str], last: int, now: float) -> Standing:
     latest = history.last(identity)
     samples = history.latest(identity, max(last, _RUNS_FOR_GAP))
+    lead = None if latest.run_at is None or latest.run_at <= now + AHEAD else latest.run_at - now
     currency = next((r.currency for r in reversed(history.recent(identity, last)) if r.currency), None)
     return Standing(
         identity,
         tuple(Outcome(sample.outcome) for sample in samples[-last:]),
         tuple(windows(history, identity, now, [WINDOWS[name] for name in lengths])),
-        None if latest.run_at is None else now - latest.run_at,
-        _usual_gap([sample.started_at for sample in samples]),
+        None if latest.run_at is None or lead is not None else now - latest.run_at,
+        _usual_gap([sample.started_at for sample in samples if sample.started_at <= now + AHEAD]),
         None if currency is None else history.spent_today(identity.endpoint, currency, now),
         currency,
         latest.probe,
+        history.ahead(identity, now),
+        lead,
     )
 
 
 def _usual_gap(starts: Sequence[float]) -> float | None:
     """The 90th percentile: canaries follow each other closely, and an outage of the prober is no habit."""
-    gaps = sorted(b - a for a, b in pairwise(starts))
+    # No gap is negative or longer than a history is kept: that was the clock.
+    gaps = sorted(b - a for a, b in pairwise(starts) if 0 <= b - a <= RETENTION)
     return gaps[math.ceil(0.9 * len(gaps)) - 1] if len(gaps) > 1 else None
 
 

@@ -13,17 +13,18 @@ what the runs before it counted:
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from aimon import families
 from aimon.containment import apart
 from aimon.metrics import Gauges, Identity, Totals
 from aimon.probes.database import HistoryError
-from aimon.probes.gauges import endpoint_gauges, last_of
+from aimon.probes.gauges import believed, endpoint_gauges, last_of
 from aimon.probes.history import History, Last
+from aimon.probes.retention import day
 from aimon.probes.windows import windows_at_intervals
 from aimon.pushgateway import PushError
 
@@ -130,8 +131,9 @@ class MemoryState:
     cumulative = False
     database: Database | None = None
 
-    def __init__(self, watched: Sequence[Watched]) -> None:
+    def __init__(self, watched: Sequence[Watched], *, clock: Callable[[], float] = time.time) -> None:
         self._watched = watched
+        self._clock = clock
         self._totals = Totals()
         self._last: dict[Identity, Last] = {}
         self._spent: defaultdict[tuple[str, str], float] = defaultdict(float)
@@ -147,8 +149,8 @@ class MemoryState:
         self._totals.merge(counted)
         for result in results:
             identity = Identity.of(result)
-            self._last[identity] = last_of([result], self._last.get(identity) or self._before(identity))
-            self._spent[result.endpoint, _day(result.started_at)] += result.cost or 0.0
+            self._last[identity] = last_of([result], self._last.get(identity) or self._before(identity), self._clock())
+            self._spent[result.endpoint, day(result.started_at)] += result.cost or 0.0
 
     def totals(self) -> Totals:
         """The totals of this process."""
@@ -166,7 +168,7 @@ class MemoryState:
 
     def spent_today(self, watched: Watched, now: float) -> float:
         """What this process has spent."""
-        return self._spent[watched.identity.endpoint, _day(now)]
+        return self._spent[watched.identity.endpoint, day(now)]
 
     def sole_pusher(self) -> AbstractContextManager[None]:
         """Nothing is shared."""
@@ -188,8 +190,8 @@ class GatewayState(MemoryState):
 
     cumulative = True
 
-    def __init__(self, watched: Sequence[Watched], gateway: Gateway) -> None:
-        super().__init__(watched)
+    def __init__(self, watched: Sequence[Watched], gateway: Gateway, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(watched, clock=clock)
         self._gateway = gateway
         self._held: Held | None = None
 
@@ -222,7 +224,8 @@ class GatewayState(MemoryState):
         """From the budget gauge that the gateway holds, if its last run was today. Raises PushError."""
         held = self._read().gauges.get(watched.identity, {})
         before = 0.0
-        if watched.daily_budget and _day(held.get(families.PROBE_LAST_RUN, 0.0)) == _day(now):
+        # A last run on a later day was one by a wrong clock: what it held is still the best that is known of today.
+        if watched.daily_budget and day(held.get(families.PROBE_LAST_RUN, 0.0)) >= day(now):
             before = held.get(families.PROBE_BUDGET_SPENT, 0.0) * watched.daily_budget
         return before + super().spent_today(watched, now)
 
@@ -244,7 +247,8 @@ class GatewayState(MemoryState):
     def _before(self, identity: Identity) -> Last:
         if self._held is None:
             return Last()
-        return Last(success_at=self._held.gauges.get(identity, {}).get(families.PROBE_LAST_SUCCESS))
+        held = self._held.gauges.get(identity, {}).get(families.PROBE_LAST_SUCCESS)
+        return Last(success_at=believed(held, self._clock()))
 
 
 def _sqlite(watched: Sequence[Watched], path: Path | None, gateway: Gateway | None) -> State:  # noqa: ARG001 - table
@@ -286,7 +290,3 @@ def open_state(
     if kind not in STATES:
         raise ValueError(f"no state {kind!r}: write one of {', '.join(STATES)}")
     return STATES[kind](watched, path, gateway)
-
-
-def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()

@@ -21,10 +21,12 @@ from aimon.containment import apart
 from aimon.metrics import Identity
 from aimon.outcome import Outcome
 from aimon.probes.database import HistoryError
-from aimon.probes.history import DAY, History, Sample
+from aimon.probes.retention import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+    from aimon.probes.history import History, Sample
 
 WINDOWS: dict[str, float] = {"1h": 3600.0, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 QUANTILES = (0.5, 0.95, 0.99)
@@ -96,11 +98,13 @@ def windows(
 ) -> list[Window]:
     """The windows of these lengths (seconds) up to now, each computed from the results themselves.
 
+    Results that are recorded in the future are in none.
+
     Raises:
         HistoryError: the history cannot be read.
     """
     now = time.time() if now is None else now
-    samples = history.samples(identity, now - max(lengths))
+    samples = history.samples(identity, now - max(lengths), now)
     starts = [bisect_left(samples, now - seconds, key=lambda sample: sample.started_at) for seconds in lengths]
     return [summarise(samples[start:], seconds, now) for start, seconds in zip(starts, lengths, strict=True)]
 

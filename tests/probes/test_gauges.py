@@ -109,6 +109,15 @@ def test_the_latest_goes_on_from_what_was_known() -> None:
     before = Last(success_at=50.0)
     failed = a_result(Outcome.OVERLOADED, started_at=100.0)
     skipped = a_result(Outcome.BUDGET_SKIPPED, started_at=200.0, end=0.0)
-    assert last_of([skipped, failed], before) == Last(200.0, 50.0, failed)
+    assert last_of([failed, skipped], before, 1000.0) == Last(200.0, 50.0, failed)
     good = a_result(started_at=300.0)
-    assert last_of([good], Last(200.0, 50.0, failed)) == Last(301.5, 301.5, good)
+    assert last_of([good], Last(200.0, 50.0, failed), 1000.0) == Last(301.5, 301.5, good)
+
+
+def test_a_time_ahead_of_now_is_not_believed() -> None:
+    """What came last is the latest; a last success that can't be is not known, and none is after now."""
+    good, failed = a_result(started_at=9000.0), a_result(Outcome.OVERLOADED, started_at=100.0)
+    ahead = last_of([good], Last(), 9002.0)
+    assert ahead == Last(9001.5, 9001.5, good)
+    assert last_of([failed], ahead, 102.0) == Last(101.5, None, failed)
+    assert last_of([good], Last(), 102.0) == Last(102.0, 102.0, good)

@@ -15,8 +15,9 @@ import pytest
 from aimon import families
 from aimon.outcome import Outcome
 from aimon.probes.database import _MIGRATIONS, Database, HistoryError, default_path
-from aimon.probes.history import DAY, DETAIL_RETENTION, FAILURE_RETENTION, RETENTION, History, Last
-from aimon.result import Arrivals, Connection, Limits, Result, Source
+from aimon.probes.history import History, Last
+from aimon.probes.retention import DAY
+from aimon.result import Arrivals, Connection, Limits, Source
 from results import QWEN, a_result
 
 NOW = 1_700_000_000.0
@@ -51,11 +52,13 @@ def test_a_result_comes_back_as_it_was(path: Path) -> None:
         assert history.recent(QWEN, 10) == [result]
 
 
-def test_the_last_results_come_oldest_first(path: Path) -> None:
-    """However they were written."""
+def test_the_last_results_come_as_they_were_recorded(path: Path) -> None:
+    """Whatever their stamps say: a clock may be set."""
     with History(path) as history:
-        history.append([a_result(started_at=NOW + i) for i in (3, 1, 2)])
-        assert [result.started_at for result in history.recent(QWEN, 2)] == [NOW + 2, NOW + 3]
+        history.append([a_result(started_at=NOW + i) for i in (3, 1)])
+        history.append([a_result(started_at=NOW + 2)])
+        assert [result.started_at for result in history.recent(QWEN, 2)] == [NOW + 1, NOW + 2]
+        assert [sample.started_at for sample in history.latest(QWEN, 3)] == [NOW + 3, NOW + 1, NOW + 2]
         assert history.recent(QWEN._replace(model="other"), 2) == []
 
 
@@ -137,8 +140,11 @@ def test_the_latest_of_an_endpoint(path: Path) -> None:
         assert history.last(QWEN) == Last()
         history.append([failed])
         assert history.last(QWEN) == Last(NOW + 61.5, None, failed)
-        history.append([a_result(started_at=NOW), a_result(Outcome.BUDGET_SKIPPED, started_at=NOW + 120)])
-        assert history.last(QWEN) == Last(NOW + 121.5, NOW + 1.5, failed)
+        history.append([a_result(Outcome.BUDGET_SKIPPED, started_at=NOW + 120)])
+        assert history.last(QWEN) == Last(NOW + 121.5, None, failed)
+        late = a_result(started_at=NOW)
+        history.append([late])
+        assert history.last(QWEN) == Last(NOW + 121.5, NOW + 1.5, late)
 
 
 def test_spending_is_by_day_and_currency(path: Path) -> None:
@@ -158,28 +164,6 @@ def test_spending_is_by_day_and_currency(path: Path) -> None:
         assert history.spent_today("qwen-prod", "USD", midnight + 5) == 8.0
         assert history.spent_today("qwen-prod", "CNY", midnight - 5) == 1.0
         assert history.spent_today("other", "CNY", midnight) == 0.0
-
-
-def test_old_results_go_and_failures_stay_longer(path: Path) -> None:
-    """Successes lose their details after a week and go after 35 days; failures go after 180; totals stay."""
-    ages = (0, DETAIL_RETENTION + 1, RETENTION + 1, FAILURE_RETENTION + 1)
-
-    def both(age: float) -> list[Result]:
-        started_at = NOW - age
-        return [a_result(started_at=started_at), a_result(Outcome.DNS, started_at=started_at)]
-
-    with History(path) as history:
-        history.append([result for age in ages for result in both(age)])
-        kept = {(NOW - sample.started_at, sample.outcome) for sample in history.samples(QWEN, 0)}
-        assert kept == {(ages[2], "dns"), (ages[1], "ok"), (ages[1], "dns"), (0, "ok"), (0, "dns")}
-        in_full = {(NOW - result.started_at, result.outcome) for result in history.recent(QWEN, 100)}
-        assert in_full == {(ages[2], "dns"), (ages[1], "dns"), (0, "ok"), (0, "dns")}
-        assert history.totals().counters[families.REQUESTS][*LABELS, "success", "ok"] == 4
-        # The next round goes on where this one ended.
-        history.append(both(-DETAIL_RETENTION - 1))
-        assert [result.started_at for result in history.recent(QWEN, 100) if result.outcome is Outcome.OK] == [
-            NOW + DETAIL_RETENTION + 1
-        ]
 
 
 def test_only_its_owner_can_read_it(path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimon.outcome import Outcome
-from aimon.probes.history import DAY, History
+from aimon.probes.history import History
+from aimon.probes.retention import DAY
 from aimon.probes.windows import QUANTILES, WINDOWS, quantile, windows, windows_at_intervals
 from results import QWEN, a_result
 
