@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon import classify, limits
+from aimon import classify, limits, tokens, tpot
 from aimon.checks import Answer
 from aimon.containment import contained
 from aimon.frame import TextStream
 from aimon.inflate import InflateError, inflater
 from aimon.outcome import Outcome
 from aimon.redact import Redactor, bounded
-from aimon.result import Arrivals, Connection, Result, Usage
+from aimon.result import Arrivals, Connection, Pace, Result, Usage
 from aimon.sse import EventTooLargeError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Exchange:
         "_answered", "_body", "_bytes", "_clean_end", "_connected_at", "_delta_model", "_dialect", "_done",
         "_end", "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at",
         "_inflate", "_last_token", "_provider_error", "_redactor", "_refusal", "_response_id", "_started_at",
-        "_status", "_stream", "_streaming", "_text", "_text_chars", "_usage", "call", "chunks", "complete",
-        "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
+        "_status", "_stream", "_streaming", "_text", "_text_chars", "_thoughts", "_usage", "_written_at", "call",
+        "chunks", "complete", "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +87,8 @@ class Exchange:
         self._first_reasoning: float | None = None
         self._first_token: float | None = None
         self._last_token: float | None = None
+        self._written_at: float | None = None  # when the model said that it had finished
+        self._thoughts = tpot.Thoughts()
         self._end: float | None = None
         self._status: int | None = None
         self._headers: Mapping[str, str] = _NO_HEADERS
@@ -215,10 +217,14 @@ class Exchange:
             self._show([delta.text], t)
         elif delta.reasoning and self._first_reasoning is None:
             self._first_reasoning = t
+        if delta.reasoning:
+            after = self._first_token is not None and not delta.text
+            self._thoughts = self._thoughts.more(delta.reasoning, after_text=after)
         if delta.refusal:
             self._refusal = (self._refusal + delta.refusal)[:MAX_TEXT_CHARS]
         if delta.finish is not None:
             self._finish = delta.finish
+            self._written_at = t
         if delta.usage is not None:
             self._usage = _merge(self._usage, delta.usage)
         if delta.model is not None:
@@ -319,10 +325,24 @@ class Exchange:
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
+            pace=self._pace(),
             usage=self._usage,
+            estimated=self._estimated(),
             limits=measured,
             retry_after=retry_after,
         )
+
+    def _pace(self) -> Pace | None:
+        if self._first_token is None:
+            return Pace(unknown=tpot.NOT_STREAMED) if self.chunks else None
+        tool = (self._written_at or self._end or self._first_token) - self._first_token if self._answered else None
+        return tpot.pace(self._text, self.gaps, self._usage, thoughts=self._thoughts, tool_until=tool)
+
+    def _estimated(self) -> Usage | None:
+        if not self._dialect.streams:  # what text there may be was not written by a model
+            return None
+        prompts = (message.content for message in self.call.messages)
+        return tokens.estimate(self._usage, prompts, self._text, self.chunks, self._thoughts.size)
 
     def _judge(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:
         """Outcome, error, provider's code, and whether the checks passed. What is known first wins."""

@@ -7,7 +7,8 @@ Definitions
     TTFT   first_token - started: time to the first *visible* text. Role-only deltas, comments, pings and
            reasoning do not count (OpenTelemetry gen_ai.server.time_to_first_token; NVIDIA GenAI-Perf).
     E2E    end - started.
-    TPOT   (last_token - first_token) / (output tokens - 1): time per output token after the first.
+    TPOT   time per visible token that came after the first arrival of text (`aimon.tpot`); where each chunk is one
+           token (last_token - first_token) / (output tokens - 1).
     ITL    gaps between successive token arrivals (`arrivals`).
     Latency from schedule
            end - scheduled: what an open-loop test reports, so that a late start is not left out
@@ -37,7 +38,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     output: int | None = None
     cached_input: int | None = None
     reasoning: int | None = None
-    source: str = "none"  # reported (by the provider), estimated (by us), none
+    source: str = "none"  # reported (by the provider), estimated (by us: only in Result.estimated), none
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):
@@ -95,6 +96,25 @@ class Arrivals(msgspec.Struct, frozen=True, gc=False):
         return cls(len(gaps), math.fsum(gaps), max(gaps, default=0.0), buckets)
 
 
+class Pace(msgspec.Struct, frozen=True, gc=False):
+    """How fast the visible text of a stream came after its first arrival: so many tokens in so many seconds.
+
+    `visible`: tokens of all the visible text; 0 where a tool call's are among them. `estimated`: the tokens are shared
+    out by the text that arrived, not told. `unknown`: why there is no number.
+    """
+
+    seconds: float = 0.0
+    tokens: float = 0.0
+    visible: float = 0.0
+    estimated: bool = False
+    unknown: str | None = None
+
+    @property
+    def tpot(self) -> float | None:
+        """Seconds per token; None where it is not known."""
+        return self.seconds / self.tokens if self.unknown is None and self.tokens > 0 else None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call: what was asked, what came back, when, and how it went."""
 
@@ -132,9 +152,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     answer_ok: bool | None = None  # None where nothing was checked
     arrivals: Arrivals | None = None
     chunks: int = 0
+    pace: Pace | None = None  # None where there was no stream of text
 
     # Usage and limits
     usage: Usage = Usage()
+    estimated: Usage | None = None  # by the text, where `usage` lacks what was written
     cost: float | None = None
     currency: str | None = None
     price_source: str | None = None
@@ -171,13 +193,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def tpot(self) -> float | None:
-        """Seconds per output token after the first; None below two tokens or without a token count."""
-        tokens = self.usage.output
-        if self.first_token is None or self.last_token is None or tokens is None:
-            return None
-        # Reasoning tokens arrive before the first visible one and must not flatter the visible rate.
-        visible = tokens - (self.usage.reasoning or 0)
-        return (self.last_token - self.first_token) / (visible - 1) if visible > 1 else None
+        """Seconds per visible token after the first arrival of text; None where that is not known (`pace.unknown`)."""
+        return None if self.pace is None else self.pace.tpot
 
     @property
     def phases(self) -> dict[str, float | None]:

@@ -26,6 +26,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "latency_s": _seconds(result.latency),
         "ttft_s": _seconds(result.ttft),
         "tpot_s": _seconds(result.tpot),
+        "tpot_unknown": None if result.pace is None else result.pace.unknown,
         "phases": {name: _seconds(value) for name, value in result.phases.items()},
         "usage": {
             "input": usage.input,

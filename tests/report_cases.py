@@ -18,7 +18,7 @@ from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
 from aimon.loadtests.statistics.tally import Tally
 from aimon.outcome import Outcome
-from aimon.result import Arrivals, Result, Usage
+from aimon.result import Arrivals, Pace, Result, Usage
 
 
 def result(at: float, latency: float, outcome: Outcome = Outcome.OK, **more: Any) -> Result:
@@ -27,6 +27,7 @@ def result(at: float, latency: float, outcome: Outcome = Outcome.OK, **more: Any
         "first_token": 0.4 * latency,
         "last_token": latency,
         "arrivals": Arrivals.of([0.2 * latency] * 3),
+        "pace": Pace(seconds=0.6 * latency, tokens=3.0, visible=4.0),
         "usage": Usage(10, 4),
     }
     return Result(

@@ -6,7 +6,7 @@ from typing import Any
 
 from aimon.metrics import Identity
 from aimon.outcome import Outcome
-from aimon.result import Result, Usage
+from aimon.result import Pace, Result, Usage
 
 QWEN = Identity("qwen-prod", "qwen-plus", "dashscope", "cn-east")
 
@@ -22,6 +22,7 @@ def a_result(outcome: Outcome = Outcome.OK, identity: Identity = QWEN, **changes
         "headers": 0.3,
         "first_token": 0.4 if ok else None,
         "last_token": 1.3 if ok else None,
+        "pace": Pace(seconds=0.9, tokens=9.0) if ok else None,
         "end": 1.5,
         "status_code": 200,
         "usage": Usage(input=20, output=10, cached_input=4, reasoning=0, source="reported") if ok else Usage(),

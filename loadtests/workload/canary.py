@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.config.endpoint import new_nonce
-from aimon.loadtests.workload.source import Ask, Tokens, estimated_tokens
+from aimon.loadtests.workload.source import Ask, Tokens
 from aimon.result import Source
+from aimon.tokens import estimated
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
@@ -36,4 +37,4 @@ class CanarySource:
     def mean_tokens(self) -> Tokens:
         """Those of the one question."""
         canary = self._canary
-        return Tokens(sum(estimated_tokens(message.content) for message in canary.messages), canary.max_tokens)
+        return Tokens(sum(estimated(message.content) for message in canary.messages), canary.max_tokens)

@@ -8,8 +8,9 @@ import msgspec
 
 from aimon import checks
 from aimon.call import Message
-from aimon.loadtests.workload.source import OUTPUT_TOKENS, Turn, estimated_tokens
+from aimon.loadtests.workload.source import OUTPUT_TOKENS, Turn
 from aimon.loadtests.workload.spec import WorkloadError
+from aimon.tokens import estimated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,7 +125,7 @@ def _recorded(line: Line) -> tuple[Turn, ...]:
         elif role == "system":
             system.append(Message("system", remark.value))
         elif asked and line.limit is None:
-            turns[-1] = turns[-1]._replace(max_tokens=max(1, estimated_tokens(remark.value)))
+            turns[-1] = turns[-1]._replace(max_tokens=max(1, estimated(remark.value)))
         asked = role == "user"
     return tuple(turns)
 

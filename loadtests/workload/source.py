@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aimon import result
 from aimon.call import Call
+from aimon.tokens import estimated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 OUTPUT_TOKENS = 128
 """Limit of an answer where nothing says another."""
-_BYTES_PER_TOKEN = 4
 
 
 class Turn(NamedTuple):
@@ -90,11 +90,6 @@ def caller(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tuple[Chec
     return make
 
 
-def estimated_tokens(text: str) -> int:
-    """Tokens of a text: a quarter of its UTF-8 bytes, which fits English and, within a third, Chinese."""
-    return -(-len(text.encode()) // _BYTES_PER_TOKEN)
-
-
 def script_tokens(script: Sequence[Turn], limit: float | None = None) -> tuple[float, float]:
     """Sums over the calls of a conversation: tokens of its prompts, and of its answers if each is as long as it may.
 
@@ -104,7 +99,7 @@ def script_tokens(script: Sequence[Turn], limit: float | None = None) -> tuple[f
     """
     prompts = answers = history = 0.0
     for turn in script:
-        history += sum(estimated_tokens(message.content) for message in turn.messages)
+        history += sum(estimated(message.content) for message in turn.messages)
         prompts += history
         answer = turn.max_tokens if limit is None else limit
         answers += answer

@@ -64,7 +64,7 @@ def answered(
 
 def without_times(result: Result) -> dict[str, object]:
     """What a Result says apart from when."""
-    timed = ("first_reasoning", "first_token", "last_token", "end", "arrivals")
+    timed = ("first_reasoning", "first_token", "last_token", "end", "arrivals", "pace")
     return {name: getattr(result, name) for name in result.__struct_fields__ if name not in timed}
 
 
@@ -92,14 +92,14 @@ def test_framing_and_cuts_change_nothing(stream: tuple[str, str, bytes], cuts: l
 
 
 def test_marks_and_gaps() -> None:
-    """TTFT is the first visible text, ITL the gaps after it, TPOT from the usage."""
+    """TTFT is the first visible text, ITL the gaps after it, TPOT from the usage: two of three chunks hold 5 * 2/3."""
     usage = b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":5}}\n\n'
     role = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
     result = answered(role, CHUNK % b"a", CHUNK % b"b" + CHUNK % b"c", STOP % b"stop", usage + DONE)
     assert (result.headers, result.ttft, result.last_token, result.latency) == pytest.approx((0.2, 2.0, 3.0, 5.0))
     assert result.arrivals is not None
     assert (result.arrivals.count, result.arrivals.sum, result.arrivals.max) == (2, 1.0, 1.0)
-    assert result.tpot == pytest.approx(0.25)
+    assert result.tpot == pytest.approx(0.3)
     assert (result.text, result.chunks, result.outcome) == ("abc", 3, Outcome.OK)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aimon import families
 from aimon.metrics import Gauges, Histogram, Totals
 from aimon.outcome import Fault, Outcome
-from aimon.result import Usage
+from aimon.result import Pace, Usage
 from results import QWEN, a_result
 
 LABELS = tuple(QWEN)
@@ -45,7 +45,7 @@ def test_a_success_counts_its_call_times_tokens_and_cost() -> None:
     """One call, every number that it adds."""
     totals = Totals()
     usage = Usage(input=20, output=10, cached_input=4, reasoning=1, source="reported")
-    totals.observe(a_result(usage=usage))
+    totals.observe(a_result(usage=usage, pace=Pace(seconds=0.9, tokens=8.0)))
     assert totals.counters == {
         families.REQUESTS: {(*LABELS, "success", "ok"): 1},
         families.INPUT_TOKENS: {LABELS: 20},

@@ -8,7 +8,7 @@ import pytest
 
 from aimon.loadtests.statistics.tally import Tally
 from aimon.outcome import Outcome
-from aimon.result import Arrivals, Result, Usage
+from aimon.result import Arrivals, Pace, Result, Usage
 
 BEGAN = 1_700_000_000.0
 
@@ -29,6 +29,7 @@ def answer(gaps: list[float], outcome: Outcome = Outcome.OK) -> Result:
         outcome=outcome,
         usage=Usage(7, len(gaps) + 1, source="reported"),
         arrivals=Arrivals.of(gaps),
+        pace=Pace(sum(gaps), float(len(gaps))),
         self_lag=0.002,
     )
 
