@@ -33,6 +33,9 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
 }
 _MASTERS = ("bind_host", "bind_port", "expect_workers", "wait")
 _WORKERS = ("master_host", "master_port")
+_OF_THE_RUN = ("cold", "push", "listen", "results", "as_json", "dry_run")
+_OWN_FILES = ("dataset", "trace")
+_FILELESS = ("preset", "dialect", "base_url", "model", "api_key_env")
 
 
 def load(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,10 +108,11 @@ def job(plan: Plan, options: Mapping[str, Any], processes: int | None) -> Job:
             plan=plan,
             host=options["bind_host"] or "127.0.0.1",
             port=PORT if options["bind_port"] is None else options["bind_port"],
+            token=_token(options["token_file"], options["bind_host"] or "127.0.0.1", "--bind-host"),
             expect=options["expect_workers"] or 1,
             patience=seconds_of("--wait", options["wait"]) or _PATIENCE,
         )
-    _refuse(options, _MASTERS, "--master")
+    _refuse(options, (*_MASTERS, "token_file"), "--master")
     count = options["processes"] or processes or 1
     if count == 1:
         return Job(role=ALONE, plan=plan)
@@ -123,18 +127,50 @@ def serve(options: Mapping[str, Any]) -> int:
     """
     from aimon.cli.loadstart import attend  # noqa: PLC0415  # start-up
 
-    if options["name"] is not None or options["master"] or options["processes"] is not None:
-        raise Stop(
-            USAGE, "--worker takes everything from its master: give it --master-host, --master-port, -c and --out"
-        )
+    if options["master"] or options["processes"] is not None:
+        raise Stop(USAGE, "--worker does what a master says: leave out --master and --processes")
+    for name in (*_LOAD, *_MASTERS, *_OF_THE_RUN):
+        if options[name] and name not in _OWN_FILES:
+            raise Stop(USAGE, f"{_option(name)} is for the master to say: leave it out")
+    flags = {name: options[name] for name in _FILELESS if options[name] is not None}
+    if flags and options["name"] is not None:
+        raise Stop(USAGE, "a name chooses an endpoint of a file: leave it out, or leave out --preset etc.")
+    host = options["master_host"] or "127.0.0.1"
     return attend(
         Job(
             role=WORKER,
             config=_text(options["config"]),
-            host=options["master_host"] or "127.0.0.1",
+            endpoint=options["name"],
+            flags=flags,
+            dataset=_text(options["dataset"]),
+            trace=_text(options["trace"]),
+            token=_token(options["token_file"], host, "--master-host"),
+            host=host,
             port=options["master_port"] or PORT,
             out=_text(options["out"]),
         )
+    )
+
+
+def _token(path: Path | None, host: str, option: str) -> str | None:
+    """What master and workers must both know.
+
+    Raises:
+        Stop: the file holds none, or there is none where others can reach the port.
+    """
+    from aimon.probes.listen import is_loopback, read_token  # noqa: PLC0415  # start-up
+
+    if path is not None:
+        try:
+            return read_token(path)
+        except ValueError as error:
+            raise Stop(USAGE, f"--token-file {error}") from error
+    if is_loopback(host):
+        return None
+    raise Stop(
+        USAGE,
+        f"{option} {host}: others can reach that port, and whoever does could take part: add --token-file FILE, the "
+        "same for the master and all workers; openssl rand -hex 32 writes a token",
     )
 
 

@@ -83,6 +83,10 @@ Patience = Annotated[str | None, typer.Option("--wait", help="Master: how long t
 Worker = Annotated[bool, typer.Option("--worker", help="Do what a master says; it has the plan.")]
 MasterHost = Annotated[str | None, typer.Option(help="Worker: where the master is; 127.0.0.1 by default.")]
 MasterPort = Annotated[int | None, typer.Option(help="Worker: the master's port; 5557 by default.", min=1, max=65535)]
+FleetToken = Annotated[
+    Path | None,
+    typer.Option("--token-file", metavar="FILE", help="Master and worker: the token that both must know."),
+]
 
 # Without a file
 

@@ -63,6 +63,7 @@ def loadtest(  # one for each option
     worker: o.Worker = False,
     master_host: o.MasterHost = None,
     master_port: o.MasterPort = None,
+    token_file: o.FleetToken = None,
     preset: o.Preset = None,
     dialect: o.Dialect = None,
     base_url: o.BaseUrl = None,

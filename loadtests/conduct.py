@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -49,7 +50,9 @@ def conduct(job: Job) -> int:
     with ExitStack() as stack:
         channel = None if job.progress is None else stack.enter_context(Channel(job.progress))
         try:
-            run = _direct(job, plan, channel) if job.role == MASTER else _alone(plan, endpoint, prices, channel)
+            run = (
+                _direct(job, plan, endpoint, channel) if job.role == MASTER else _alone(plan, endpoint, prices, channel)
+            )
         except (OSError, ValueError, RuntimeError) as error:
             say(f"aimon loadtest: {error}")
             return deliver.UNABLE
@@ -72,16 +75,18 @@ def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel |
             log.close()
 
 
-def _direct(job: Job, plan: Plan, channel: Channel | None) -> Run:
+def _direct(job: Job, plan: Plan, endpoint: Endpoint, channel: Channel | None) -> Run:
     """Others do it, here or elsewhere."""
     from aimon.loadtests.fleet import Fleet  # noqa: PLC0415 - Locust, which who works alone does without
     from aimon.loadtests.processes import Processes  # noqa: PLC0415
 
-    fleet = Fleet(plan, job.host, job.port, job.expect)
+    # Workers that it starts itself get a token on their stdin: others on this machine can reach the port, too.
+    token = secrets.token_hex() if job.processes else job.token
+    fleet = Fleet(plan, job.host, job.port, job.expect, model=endpoint.target.model, token=token)
     if not job.processes:
         say(f"waiting for {job.expect} workers on {job.host}:{fleet.port}")
     session = Session(plan, fleet, None if channel is None else channel.send)
-    with _attentive(session), Processes(job.processes, fleet.port, plan.config) as processes:
+    with _attentive(session), Processes(job.processes, fleet.port, plan.config, token) as processes:
         try:
             fleet.gather(job.patience, processes.gone)
             return session.perform()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,9 @@ from locust.runners import STATE_MISSING
 
 from aimon import __version__
 from aimon.loadtests import messages
+from aimon.loadtests.console import say
 from aimon.loadtests.orders import Order, Part, Report, even, unpack
+from aimon.loadtests.sockets import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +39,10 @@ _NOTICE = 1.0
 
 class FleetError(RuntimeError):
     """There are too few workers, or one of them can't do what it should."""
+
+
+class _UnknownWorkerError(LookupError):
+    """Somebody speaks who has not introduced himself as a worker."""
 
 
 @dataclass(slots=True)
@@ -73,6 +80,8 @@ class Fleet:
         host: interface to listen on.
         port: to listen on; 0 takes a free one.
         expected: how many workers the run begins with.
+        model: that the run is about; workers whose own endpoint has another one are refused.
+        token: that workers must know; None takes everybody who can reach the port.
 
     Attributes:
         port: that is listened on.
@@ -83,10 +92,14 @@ class Fleet:
 
     lead = LEAD
 
-    def __init__(self, plan: Plan, host: str, port: int, expected: int) -> None:
+    def __init__(
+        self, plan: Plan, host: str, port: int, expected: int, *, model: str, token: str | None = None
+    ) -> None:
         # What Locust says of workers coming and going is in the notes, in words that fit.
         logging.getLogger("locust").setLevel(logging.ERROR)
-        self._plan, self._expected = plan, expected
+        self._plan, self._expected, self._model = plan, expected, model
+        self._wire = Wire(token)
+        self._unread, self._say_dropped, self._say_refused = 0, 1, 1
         try:
             self._runner = Environment().create_master_runner(host, port)
         except (RPCError, SystemExit) as error:
@@ -95,6 +108,7 @@ class Fleet:
         self.port = int(self._runner.server.port)
         self._members: dict[str, _Member] = {}
         self._came = 0
+        self._introduced: set[str] = set()
         self._reports: list[tuple[str, Report]] = []
         self._notes: list[str] = []
         self._changed = Event()
@@ -105,10 +119,13 @@ class Fleet:
         self._order = Order(number=0)
         self._going_on = self._stopped = False
         self._epoch = 0.0
-        self._heed(messages.kind(messages.Hello), self._on_hello)
-        self._heed(messages.kind(messages.Ready), self._on_ready)
-        self._heed(messages.kind(messages.FirstDone), self._on_first)
-        self._heed(messages.REPORT, self._on_report)
+        for message, handle in (
+            (messages.Hello, self._on_hello),
+            (messages.Ready, self._on_ready),
+            (messages.FirstDone, self._on_first),
+        ):
+            self._heed(messages.kind(message), partial(messages.decode, message=message), handle)
+        self._heed(messages.REPORT, unpack, self._on_report)
 
     def gather(self, seconds: float, gone: Callable[[], set[int]]) -> None:
         """Waits for the workers that are expected, or until it is stopped.
@@ -127,6 +144,8 @@ class Fleet:
                 raise FleetError("a worker's process ended before the run began; what it said is printed above")
             if monotonic() >= ends:
                 raise FleetError(f"{len(self.workers)} of {self._expected} workers came within {seconds:g} s")
+            for note in self._strangers():
+                say(f"aimon loadtest: {note}")
             self._pause(_LOOK)
             self._look()
             if self._problem is not None:
@@ -184,7 +203,7 @@ class Fleet:
 
     def notes(self) -> list[str]:
         """See Crew."""
-        notes, self._notes = self._notes, []
+        notes, self._notes = [*self._notes, *self._strangers()], []
         return notes
 
     def stop(self, *, cut: bool) -> None:
@@ -250,21 +269,50 @@ class Fleet:
         left = max(0.0, self._plan.max_cost - spent) / len(members)
         return [member.spent + left for member in members]
 
+    def _strangers(self) -> list[str]:
+        """Who came and does not belong here: said when it happens first, and when it is ten times as much."""
+        said = []
+        dropped = self._wire.dropped + self._unread
+        if dropped >= self._say_dropped:
+            self._say_dropped = dropped * 10
+            said.append(f"messages dropped so far that no worker of this run would send: {dropped}")
+        if self._wire.refused >= self._say_refused:
+            self._say_refused = self._wire.refused * 10
+            said.append(f"connections turned away so far that did not know this master's token: {self._wire.refused}")
+        return said
+
     # Messages
 
-    def _heed(self, kind: str, handle: Callable[[_Member, bytes], None]) -> None:
+    def _heed(self, kind: str, decode: Callable[[bytes], Any], handle: Callable[[_Member, Any], None]) -> None:
         def listen(msg: Any, **_: object) -> None:
-            member = self._members.get(msg.node_id)
-            if member is None:
-                self._came += 1
-                member = self._members[msg.node_id] = _Member(msg.node_id, f"worker {self._came}")
-            handle(member, msg.data)
-            self._changed.set()
+            try:
+                message = decode(msg.data)
+                member = self._member(msg.node_id, kind)
+            except (ValueError, RecursionError, _UnknownWorkerError):
+                # Whatever it was, the next message is another one's.
+                self._unread += 1
+            else:
+                handle(member, message)
+                self._changed.set()
 
         self._runner.register_message(kind, listen)
 
-    def _on_hello(self, member: _Member, data: bytes) -> None:
-        hello = messages.decode(data, messages.Hello)
+    def _member(self, worker: str, kind: str) -> _Member:
+        """The worker of that id, also one that was taken for lost and is heard again.
+
+        Raises:
+            _UnknownWorkerError: it has not introduced itself.
+        """
+        if kind == messages.kind(messages.Hello):
+            self._introduced.add(worker)
+        if worker not in self._introduced:
+            raise _UnknownWorkerError(worker)
+        if worker not in self._members:
+            self._came += 1
+            self._members[worker] = _Member(worker, f"worker {self._came}")
+        return self._members[worker]
+
+    def _on_hello(self, member: _Member, hello: messages.Hello) -> None:
         member.name = f"worker {self._came} ({hello.host})"
         member.pid = hello.pid if hello.host == socket.gethostname() else None
         if hello.version != __version__:
@@ -272,18 +320,19 @@ class Fleet:
             return
         self._send(member, messages.Welcome(plan=self._plan, index=self._came - 1, workers=self._expected))
 
-    def _on_ready(self, member: _Member, data: bytes) -> None:
-        problem = messages.decode(data, messages.Ready).problem
+    def _on_ready(self, member: _Member, ready: messages.Ready) -> None:
+        problem = ready.problem
+        if problem is None and ready.model != self._model:
+            problem = f"it would call the model {ready.model}, and this report is about {self._model}"
         if problem is None:
             member.ready = True
         else:
             self._problem = f"{member.name}: {problem}"
 
-    def _on_first(self, _: _Member, data: bytes) -> None:
-        self._first = messages.decode(data, messages.FirstDone)
+    def _on_first(self, _: _Member, first: messages.FirstDone) -> None:
+        self._first = first
 
-    def _on_report(self, member: _Member, data: bytes) -> None:
-        report = unpack(data)
+    def _on_report(self, member: _Member, report: Report) -> None:
         self._reports.append((member.name, report))
         member.spent = report.spent
         if report.number == self._order.number:

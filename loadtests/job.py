@@ -1,4 +1,4 @@
-"""What the process of a load test is started with, as JSON on its stdin. Holds no secrets."""
+"""What the process of a load test is started with, as JSON on its stdin: no other user of the machine sees it."""
 
 from __future__ import annotations
 
@@ -32,18 +32,27 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         role: ALONE does it all; a MASTER directs workers; a WORKER does what its master says.
         plan: what to do; a worker gets it from its master.
         config: the worker's own configuration file; the master's, for a worker that it started itself.
+        endpoint: of that file, whatever the master calls it; `flags` describe one without a file.
+        dataset: the worker's own file; a `trace` likewise.
+        token: that master and workers must both know; a secret.
         host: where the master listens, or is.
         port: of the master; 0 lets it choose.
         processes: workers that the master starts itself.
         expect: workers that it waits for before it begins, at most `patience` seconds.
         out: the folder of a worker's own files.
-        parent: the process with which the worker ends, which started it.
+        parent: the process with which the worker ends, which started it. A worker that has none is on a machine of its
+            own: it takes endpoint, address, key, files and folders from here, and only the load from its master.
         progress: the file descriptor that takes Progress lines.
     """
 
     role: str = ALONE
     plan: Plan | None = None
     config: str | None = None
+    endpoint: str | None = None
+    flags: dict[str, str] = {}
+    dataset: str | None = None
+    trace: str | None = None
+    token: str | None = None
     host: str = "127.0.0.1"
     port: int = 0
     processes: int = 0

@@ -33,9 +33,10 @@ class Welcome(msgspec.Struct, kw_only=True, tag="aimon_welcome"):
 
 
 class Ready(msgspec.Struct, kw_only=True, tag="aimon_ready"):
-    """The worker can follow the plan, or `problem` says why not."""
+    """The worker can follow the plan, with a `model` of its own configuration, or `problem` says why not."""
 
     problem: str | None = None
+    model: str | None = None
 
 
 class First(msgspec.Struct, kw_only=True, tag="aimon_first"):

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from aimon.loadtests import metering
 from aimon.loadtests.engine.schedule import Schedule  # noqa: TC001 - msgspec reads the annotations
-from aimon.loadtests.search.seen import Point, Seen
+from aimon.loadtests.search.seen import Point, Seen  # noqa: TC001 - msgspec reads the annotations
 from aimon.loadtests.statistics.tally import Tally
 
 NOTHING, POINTS, CALLS = "", "points", "calls"
@@ -112,12 +113,24 @@ def pack(report: Report) -> bytes:
 
 
 def unpack(data: bytes) -> Report:
-    """The inverse of `pack`."""
-    fields = msgspec.json.decode(data)
-    fields["tally"] = Tally.load(fields["tally"])
-    fields["points"] = [Point(*point) for point in fields["points"]]
-    fields["seen"] = msgspec.convert(fields["seen"], list[Seen])
-    return Report(**fields)
+    """The inverse of `pack`.
+
+    Raises:
+        ValueError: it is no Report, or holds a tally that can't be added to others.
+    """
+    try:
+        report = msgspec.json.decode(data, type=Report, dec_hook=_load)
+        Tally().merge(report.tally)
+        if report.totals is not None:
+            metering.load(report.totals)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"not a report: {error}") from error
+    return report
+
+
+def _load(kind: type, dumped: Any) -> Any:
+    """What msgspec does not read by itself: it asks for Tallies alone."""
+    return kind.load(dumped)  # type: ignore[attr-defined]
 
 
 def even(total: int, parts: int) -> list[int]:

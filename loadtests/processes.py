@@ -21,11 +21,12 @@ class Processes:
         count: how many.
         port: of their master, on this machine.
         config: the configuration file that they read.
+        token: of the master.
     """
 
-    def __init__(self, count: int, port: int, config: str | None) -> None:
+    def __init__(self, count: int, port: int, config: str | None, token: str | None) -> None:
         self._count = count
-        self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, parent=os.getpid()))
+        self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, parent=os.getpid(), token=token))
         self._children: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:

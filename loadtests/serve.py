@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +16,22 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 
-from aimon import __version__, config
+from aimon import __version__
+from aimon.config import ConfigError
 from aimon.loadtests import messages, report
 from aimon.loadtests.console import say
 from aimon.loadtests.orders import pack
+from aimon.loadtests.own import own
 from aimon.loadtests.record import ABORTED, Run
 from aimon.loadtests.results import NAME, ResultLog
+from aimon.loadtests.sockets import Wire
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
 from aimon.loadtests.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import msgspec
 
@@ -40,6 +43,8 @@ _REPORT_EVERY = 0.5
 # A master says something every second.
 _SILENCE = 10.0
 _LOOK = 0.5
+# Handshakes that fail, some seven a second: a proxy may answer for a master that is still to come.
+_SAY_AFTER, _GIVE_UP_AFTER = 10, 300
 
 
 class Service:
@@ -47,18 +52,20 @@ class Service:
 
     Args:
         job: where the master is, and where this worker's own files are.
+        wire: the sockets to it.
 
     Raises:
         ConnectionError: no master answered for minutes.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, wire: Wire) -> None:
         logging.getLogger("locust").setLevel(logging.ERROR)
-        self._job = job
+        self._job, self._wire = job, wire
         self._heard = monotonic()
         self._worker: Worker | None = None
         self._log: ResultLog | None = None
         self._plan: Plan | None = None
+        self._folder: Path | None = None
         self._endpoint = self._model = ""
         self._index = 0
         self._own = Run(Tally())
@@ -95,32 +102,30 @@ class Service:
 
     def _heed(self, message: type[msgspec.Struct], handle: Callable[[Any], None]) -> None:
         def listen(msg: Any, **_: object) -> None:
-            handle(messages.decode(msg.data, message))
+            try:
+                said = messages.decode(msg.data, message)
+            except (ValueError, RecursionError):
+                self._wire.dropped += 1
+            else:
+                handle(said)
 
         # The first call waits for its answer, and heartbeats must not wait for it.
         self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.First)
 
     def _on_welcome(self, welcome: messages.Welcome) -> None:
-        plan = self._plan = welcome.plan
         self._index = welcome.index
         try:
-            loaded = (
-                config.from_flags(**plan.flags)
-                if plan.flags
-                else config.load(Path(self._job.config) if self._job.config else None)
-            )
-            endpoint = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])[0]
-            folder = self._job.out or plan.out
+            plan, endpoint, prices, folder = own(self._job, welcome.plan)
+            self._plan, self._folder = plan, folder
             if plan.results and folder is not None:
-                self._log = ResultLog(Path(folder) / f"worker-{welcome.index + 1}-{NAME}")
-            prices = config.price_book(loaded, [endpoint])
+                self._log = ResultLog(folder / f"worker-{welcome.index + 1}-{NAME}")
             self._worker = Worker(plan, endpoint, prices, index=welcome.index, workers=welcome.workers, log=self._log)
-        except (config.ConfigError, OSError, ValueError) as error:
+        except (ConfigError, OSError, ValueError) as error:
             self._send(messages.Ready(problem=str(error)))
             return
         self._endpoint, self._model = endpoint.name, endpoint.target.model
         self._own.objectives = [slo.parse(text) for text in plan.slo]
-        self._send(messages.Ready())
+        self._send(messages.Ready(model=endpoint.target.model))
 
     def _on_first(self, _: messages.First) -> None:
         if self._worker is not None:
@@ -184,15 +189,14 @@ class Service:
         worker.stop(cut=True, why=why)
         worker.done.wait(_SILENCE)
         last = worker.report()
-        own = self._own
-        own.tally.merge(last.tally)
-        own.elapsed += last.wall
-        own.window = own.elapsed
-        own.ended, own.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
-        if (folder := self._job.out or plan.out) is not None:
-            for path in report.save(
-                report.build(own, plan, self._endpoint, model=self._model), Path(folder) / f"worker-{self._index + 1}"
-            ):
+        own_run = self._own
+        own_run.tally.merge(last.tally)
+        own_run.elapsed += last.wall
+        own_run.window = own_run.elapsed
+        own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
+        if self._folder is not None:
+            built = report.build(own_run, plan, self._endpoint, model=self._model)
+            for path in report.save(built, self._folder / f"worker-{self._index + 1}"):
                 say(f"written: {path}")
         self._finish()
         return UNABLE
@@ -215,17 +219,24 @@ def _bereft(job: Job) -> bool:
 
 
 def serve(job: Job) -> int:
-    """A worker's life, and its exit code."""
+    """Runs a worker until its master releases it; returns the exit code."""
+    wire = Wire(job.token)
     # In a greenlet, which a signal can end: Locust asks for its master for minutes.
-    connecting = gevent.spawn(Service, job)
+    connecting = gevent.spawn(Service, job, wire)
     handlers = [gevent.signal_handler(number, connecting.kill) for number in (signal.SIGINT, signal.SIGTERM)]
     if job.parent is None:
         say(f"aimon loadtest: looking for the master at {job.host}:{job.port}")
+    told = False
     try:
         while not connecting.ready():
             connecting.join(_LOOK)
             if _bereft(job):
                 # Its master died before it had a chance to be missed.
+                return UNABLE
+            if not told and (wire.final or wire.refused >= _SAY_AFTER):
+                told = True
+                say(f"aimon loadtest: {job.host}:{job.port} answers, and {_mismatch(job)}")
+            if wire.final or wire.refused >= _GIVE_UP_AFTER:
                 return UNABLE
         service = connecting.get()
     except ConnectionError:
@@ -237,4 +248,13 @@ def serve(job: Job) -> int:
         return INTERRUPTED
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, service.leave)
-    return service.run()
+    code = service.run()
+    if wire.dropped:
+        say(f"aimon loadtest: messages dropped that no master would send: {wire.dropped}")
+    return code
+
+
+def _mismatch(job: Job) -> str:
+    if job.token is None:
+        return "asks for a token, or is no master of aimon: add --token-file with the master's"
+    return "does not know this worker's token, or is no master of aimon: give both the same --token-file"

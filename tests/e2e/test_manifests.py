@@ -45,10 +45,12 @@ def test_master_and_workers_do_one_load_test(run_aimon: Command, tmp_path: Path,
         "--master-port": port,
         "--bind-host": "127.0.0.1",
         "--bind-port": port,
+        "--token-file": str(tmp_path / "token"),
         "--push": pushgateway.url,
         "--rate": f"{RATE}/s",
         "--duration": f"{SECONDS}s",
     }
+    (tmp_path / "token").write_text("a-token-of-thirty-two-characters\n")
     with SimulatorProcess(Profile("sim", ttft=0.02, itl=0.001, key="sk-cluster")) as simulator, ExitStack() as stack:
         document = yaml.safe_load((PLACE / "aimon.yaml").read_text("utf-8"))
         # The master makes no call: its NetworkPolicy lets it reach no endpoint.

@@ -6,12 +6,8 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from contextlib import ExitStack
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import psutil
@@ -19,36 +15,15 @@ import pytest
 
 from aimon.simulator.process import SimulatorProcess
 from aimon.simulator.profile import Profile
+from fleet_command import SOON, reported, start, until, where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import subprocess
+    from pathlib import Path
 
     from command import Command
 
 pytestmark = pytest.mark.e2e
-
-SOON = 60.0
-
-
-def where(sim: SimulatorProcess) -> list[str]:
-    """The options that name the simulator."""
-    return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
-
-
-def start(run_aimon: Command, *arguments: str) -> subprocess.Popen[str]:
-    """`aimon loadtest`, going on."""
-    command: list[str | Path] = [Path(sys.executable).with_name("aimon"), "loadtest", *arguments]
-    return subprocess.Popen(
-        command, env=run_aimon.env, cwd=run_aimon.cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Waits for something that must happen soon."""
-    ends = time.monotonic() + SOON
-    while not true():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.02)
 
 
 def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -60,13 +35,6 @@ def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def ended(processes: list[psutil.Process]) -> bool:
     """Whether none of them runs any more."""
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
-
-
-def reported(process: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
-    """The report on stdout, and what was said."""
-    out, said = process.communicate(timeout=120)
-    report: dict[str, Any] = json.loads(out)
-    return report, said
 
 
 def counts(sim: SimulatorProcess) -> dict[str, int]:
@@ -245,9 +213,9 @@ def test_a_worker_that_joins_gets_a_share(run_aimon: Command) -> None:
         assert master.stderr is not None
         port = re.search(r":(\d+)$", master.stderr.readline().strip())
         assert port is not None
-        stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1]))
+        stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1], *where(sim)))
         until(lambda: sim.truth(limit=0).requests > 40)
-        second = stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1]))
+        second = stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1], *where(sim)))
         report, said = reported(master)
         assert second.wait(SOON) == 0
         assert counts(sim) == {"ok": 321}
@@ -335,7 +303,11 @@ def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -
         (["--processes", "2", "--master"], "--processes starts workers on this machine and --master waits for others"),
         (["--expect-workers", "2"], "--expect-workers is for a --master: add that, or leave it out"),
         (["--master-port", "5557"], "--master-port is for a --worker: add that, or leave it out"),
-        (["--worker", "--master"], "--worker takes everything from its master"),
+        (["--worker", "--master"], "--worker does what a master says: leave out --master and --processes"),
+        (["--worker", "--master-host", "10.0.0.5"], "--rate is for the master to say: leave it out"),
+        (["--token-file", "t"], "--token-file is for a --master: add that, or leave it out"),
+        (["--master", "--bind-host", "10.0.0.5"], "--bind-host 10.0.0.5: others can reach that port"),
+        (["--master", "--token-file", "absent"], "--token-file absent: No such file or directory"),
     ],
 )
 def test_options_of_different_roles_do_not_mix(run_aimon: Command, arguments: list[str], message: str) -> None:
