@@ -76,7 +76,7 @@ def probe(
         listen=None if listen is None else _address(listen, every=every, public=no_auth or token is not None),
         token=token,
     )
-    selection = select(names or [], config, Flags(preset, dialect, base_url, model, api_key_env))
+    selection = select(names or [], config, Flags(preset, dialect, base_url, model, api_key_env), lenient=True)
     if options.every is not None:
         beat = options.every
         selection = replace(selection, endpoints=tuple(replace(e, interval=beat) for e in selection.endpoints))

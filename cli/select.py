@@ -66,8 +66,10 @@ class Selection:
         return [Watched.of(endpoint, self.currency) for endpoint in self.endpoints]
 
 
-def select(names: Sequence[str], path: Path | None, flags: Flags) -> Selection:
+def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bool = False) -> Selection:
     """The endpoints of these names (default: all), from the flags if any are given, else from the file.
+
+    With `lenient` one that lacks a key or another variable is among them, as `unready`, unless all do.
 
     Raises:
         Stop: the configuration is wrong, or there is none; with what to write instead.
@@ -78,7 +80,7 @@ def select(names: Sequence[str], path: Path | None, flags: Flags) -> Selection:
         raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")
     try:
         loaded = config.from_flags(**asdict(flags)) if flags.given else config.load(path)
-        endpoints = config.resolve(loaded, names)
+        endpoints = config.resolve(loaded, names, lenient=lenient)
     except config.ConfigError as error:
         raise Stop(USAGE, str(error)) from error
     # A run of some endpoints must not take the others for removed.

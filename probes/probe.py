@@ -44,6 +44,8 @@ class Prober:
             canary: what.
             scheduled: when it was due (seconds of `time.monotonic()`).
         """
+        if endpoint.unready:
+            return _not_made(endpoint, canary, Outcome.PROBER_ERROR, f"not probed: {endpoint.unready}")
         try:
             if endpoint.budget is not None and self._spent is not None:
                 spent = self._spent(endpoint)

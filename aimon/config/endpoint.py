@@ -115,6 +115,7 @@ class Endpoint:
     prices: Price | None = None  # None: the public price list
     transport: Transport = Transport()
     secrets: tuple[Secret, ...] = ()  # all that must never be shown: the key, headers, a proxy's URL
+    unready: str = ""  # why it can't be called, such as a variable that is not set; then its target is incomplete
 
     @property
     def name(self) -> str:

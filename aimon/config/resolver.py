@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 ECHO: Final = "echo"
 _ECHO = Canary(ECHO, (Message("user", "Reply with exactly: {nonce}"),), {"contains": "{nonce}"}, max_tokens=64)
 
+# Stands for an address that is not known; nothing is ever sent there (RFC 2606).
+_NOWHERE: Final = "http://unknown.invalid"
+
 # The dialects that don't answer in words have a question of their own.
 _IMPLICIT: Final = {
     providers.EMBEDDINGS: Canary("embedding", (Message("user", "aimon {nonce}"),)),
@@ -32,7 +35,9 @@ _IMPLICIT: Final = {
 }
 
 
-def resolve(config: Config, names: Iterable[str] = (), environ: Mapping[str, str] = os.environ) -> tuple[Endpoint, ...]:
+def resolve(
+    config: Config, names: Iterable[str] = (), environ: Mapping[str, str] = os.environ, *, lenient: bool = False
+) -> tuple[Endpoint, ...]:
     """The endpoints as the prober runs them.
 
     Only those named need their variables and key files.
@@ -41,24 +46,49 @@ def resolve(config: Config, names: Iterable[str] = (), environ: Mapping[str, str
         config: what the file says.
         names: which endpoints; all of them if there are none.
         environ: where variables are looked up.
+        lenient: whether an endpoint whose variables, keys or files are missing is given all the same, with the reason
+            in `unready`, as long as there are others.
 
     Raises:
         ConfigError: there is no such endpoint, a variable is not set, a key can't be read, …: all of it at once.
     """
     canaries = _Canaries(config)
     problems: list[Problem] = []
+    missing: list[Problem] = []
     region = _region(config, environ, problems)
     endpoints: list[Endpoint] = []
     for index in _selected(config, tuple(names)):
         written = effective(config, config.endpoints[index])
         around = Surroundings(written, index, config.document, environ)
         endpoint = _endpoint(config, written, around, canaries, region)
-        problems += around.problems
+        if around.problems and lenient and not around.refused:
+            missing += around.problems
+            endpoint = _unready(config, written, around, canaries, region)
+        else:
+            problems += around.problems
         if endpoint is not None:
             endpoints.append(endpoint)
-    if problems:
-        raise ConfigError(problems)
+    if problems or (missing and all(endpoint.unready for endpoint in endpoints)):
+        raise ConfigError(problems + missing)
     return tuple(endpoints)
+
+
+def _unready(
+    config: Config, written: model.Endpoint, around: Surroundings, canaries: _Canaries, region: str
+) -> Endpoint:
+    """What is known of an endpoint that can't be called, and why it can't: enough for its metrics and results."""
+    target = rules.target(written, base_url=_NOWHERE, headers={}, query={})
+    return Endpoint(
+        target=target,
+        canaries=canaries.of(written, around),
+        region=region,
+        interval=written.interval or config.defaults.interval,
+        budget=_budget(config, written),
+        slo=slo_of(written.slo),
+        prices=_price(config, written),
+        secrets=tuple(around.secrets),
+        unready="; ".join(problem.message for problem in around.problems),
+    )
 
 
 def _region(config: Config, environ: Mapping[str, str], problems: list[Problem]) -> str:
@@ -185,7 +215,7 @@ class _Canaries:
             for i, canary in enumerate(canaries):
                 if expectations.wants_text(canary.expect):
                     message = f"'{canary.name}' expects text, but embeddings are numbers; of checks, latency_max fits"
-                    around.complain(message, "canaries", i)
+                    around.refuse(message, "canaries", i)
         return canaries
 
     def _max_tokens(self, written: model.Endpoint, name: str) -> int:

@@ -30,11 +30,13 @@ class Surroundings:
     Attributes:
         problems: what is missing or unusable.
         secrets: what must never be shown.
+        refused: whether the file itself is wrong, too, which no variable can mend.
     """
 
     def __init__(self, endpoint: Endpoint, index: int, document: Document, environ: Mapping[str, str]) -> None:
         self.problems: list[Problem] = []
         self.secrets: list[Secret] = []
+        self.refused = False
         self._endpoint = endpoint
         self._place: Path = ("endpoints", index)
         self._document = document
@@ -104,6 +106,11 @@ class Surroundings:
     def complain(self, message: str, *path: str | int) -> None:
         """Notes a problem with a value of the endpoint."""
         self.problems.append(self._document.problem((*self._place, *path), message))
+
+    def refuse(self, message: str, *path: str | int) -> None:
+        """Notes a problem of the file itself."""
+        self.refused = True
+        self.complain(message, *path)
 
     def _usual_key(self) -> Secret | None:
         name = rules.usual_key(self._endpoint)

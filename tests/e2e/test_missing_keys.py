@@ -1,0 +1,131 @@
+"""One endpoint that lacks its key, or whatever else the environment should give, keeps none of the others back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimon.simulator import Profile, SimulatorProcess
+from services import free_port, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from command import Command
+
+CONFIG = """\
+region: test
+endpoints:
+  - {{name: well, dialect: openai-chat, base_url: '{url}', model: m, api_key: '${{GOOD_KEY}}'}}
+  - name: lacking
+    dialect: openai-chat
+    model: m
+    {extra}
+  - {{name: keyless, dialect: openai-chat, base_url: '{url}', model: m}}
+"""
+HERE = "base_url: '{url}'\n    "
+# What is lacking, and what the result says.
+LACKS = {
+    "variable": (HERE + "api_key: ${NO_KEY}", "NO_KEY is not set, and endpoint 'lacking' needs it: export NO_KEY=…"),
+    "empty variable": (HERE + "api_key: ${EMPTY}", "EMPTY is empty, and endpoint 'lacking' needs it"),
+    "not a key": (HERE + "api_key: ${SPACED}", "SPACED holds spaces, line breaks or other characters"),
+    "no file": (HERE + "api_key_file: none", "none can't be read: No such file or directory"),
+    "a folder": (HERE + "api_key_file: home", "home can't be read: Is a directory"),
+    "empty file": (HERE + "api_key_file: empty", "empty is empty"),
+    "binary file": (HERE + "api_key_file: binary", "binary is not text"),
+    "address": ("base_url: '${HOST}/v1'", "HOST is not set, and endpoint 'lacking' needs it: export HOST=…"),
+    "header": (HERE + "headers: {X-Team: '${TEAM}'}", "TEAM is not set, and endpoint 'lacking' needs it"),
+    "certificate": (HERE + "ca_file: none.pem", "there is no file none.pem"),
+    "proxy": (HERE + "proxy: ${PROXY}", "PROXY is not set, and endpoint 'lacking' needs it"),
+}
+KEYS = {"GOOD_KEY": "sk-good-0123456789", "EMPTY": "", "SPACED": "sk and more"}
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[SimulatorProcess]:
+    """A provider that answers at once."""
+    with SimulatorProcess(Profile("sim", ttft=0.01, itl=0.001)) as running:
+        yield running
+
+
+def configure(folder: Path, provider: SimulatorProcess, extra: str) -> None:
+    """Writes the configuration whose second endpoint has these lines."""
+    url = provider.base_url("sim")
+    folder.joinpath("aimon.yaml").write_text(CONFIG.format(url=url, extra=extra.replace("{url}", url)))
+    folder.joinpath("empty").write_text(" \n")
+    folder.joinpath("binary").write_bytes(b"\xff\xfe\x00")
+
+
+@pytest.mark.parametrize("lack", LACKS)
+def test_the_others_are_probed(lack: str, run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
+    """What is lacking is that endpoint's `prober_error`, with what to do; check refuses, as does a load test."""
+    extra, said = LACKS[lack]
+    configure(tmp_path, provider, extra)
+    done = run_aimon("probe", "--json", env=KEYS)
+    results = {result["endpoint"]: result for result in map(json.loads, done.stdout.splitlines())}
+    assert {name: result["outcome"] for name, result in results.items()} == {
+        "well": "ok",
+        "lacking": "prober_error",
+        "keyless": "ok",
+    }
+    assert results["lacking"]["error"].startswith("not probed: ")
+    assert said in results["lacking"]["error"]
+    assert (done.returncode, done.stderr) == (3, "")
+    alone = run_aimon("probe", "lacking", env=KEYS)
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert said in alone.stderr
+    checked = run_aimon("config", "check", env=KEYS)
+    assert (checked.returncode, said in checked.stderr) == (2, True)
+    if lack in {"variable", "no file"}:
+        tested = run_aimon(
+            "loadtest", "lacking", "--profile", "constant", "--rate", "1/s", "--duration", "1s", env=KEYS
+        )
+        assert (tested.returncode, said in tested.stderr) == (2, True)
+
+
+def test_all_lacking_is_a_usage_error(run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
+    """Nothing else could be done: exit code 2, each with its place in the file."""
+    configure(tmp_path, provider, LACKS["variable"][0])
+    text = tmp_path.joinpath("aimon.yaml").read_text()
+    tmp_path.joinpath("aimon.yaml").write_text(text[: text.index("  - {name: keyless")])
+    done = run_aimon("probe")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[0].startswith("aimon.yaml:3:")
+    assert "GOOD_KEY is not set" in done.stderr
+    assert "NO_KEY is not set" in done.stderr
+
+
+def test_a_loop_probes_the_others(run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
+    """At each beat, with metrics of both meanwhile."""
+    configure(tmp_path, provider, LACKS["variable"][0])
+    port = free_port()
+    aimon = Path(sys.executable).with_name("aimon")
+    with subprocess.Popen(
+        [aimon, "probe", "--every", "1s", "--listen", f"127.0.0.1:{port}", "--json"],
+        env={**run_aimon.env, **KEYS}, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("metrics: ")
+
+        def scraped() -> str:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                return str(answer.read().decode())
+
+        error = 'ai_api_requests_total{endpoint="lacking",model="m",outcome="prober_error"'
+        wait_for(
+            lambda: any(line.startswith(error) and not line.endswith(" 0.0") for line in scraped().splitlines()),
+            what="it",
+        )
+        wait_for(lambda: 'ai_probe_success{endpoint="well"' in scraped(), what="the other")
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    outcomes = {(result["endpoint"], result["outcome"]) for result in map(json.loads, out.splitlines())}
+    assert outcomes == {("well", "ok"), ("lacking", "prober_error"), ("keyless", "ok")}
+    assert process.returncode == 0
