@@ -346,6 +346,8 @@ class Exchange:
 
     def _judge(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:
         """Outcome, error, provider's code, and whether the checks passed. What is known first wins."""
+        if self._status == 407:  # no endpoint says so (RFC 9110 §15.5.8)
+            return Outcome.CONNECT, "through a proxy on the way: it wants a user and password: 407", None, None
         if self._status is not None and not self._succeeded():
             said = self._dialect.read_error(self._status, bytes(self._body), self.call.target.quirks)
             self._provider_error = said

@@ -2,36 +2,45 @@
 
 A push replaces a whole group (PUT), and what it carries is absolute, so a repeated push does no harm.
 https://github.com/prometheus/pushgateway#api
-
-What speaks HTTP is imported by the first request: most runs push nothing and only ask whether they should.
 """
 
 from __future__ import annotations
 
 import base64
-import os
 import re
-import ssl
+import time
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
+from aimon import credentials, peer
 from aimon.export import CONTENT_TYPE, Grouping
-from aimon.secret import Secret
+from aimon.network import address
 
 if TYPE_CHECKING:
-    import http.client
     from collections.abc import Iterable, Mapping
+
+    from aimon.secret import Secret
 
 # The gateway checks each push against all that it holds, on one core, so more connections only wait longer.
 _CONNECTIONS = 4
-_LONGEST_EXCERPT = 500
+# What all groups of a gateway may have as JSON: a thousand endpoints with every histogram.
+_MAX_GROUPS_BYTES = 64 << 20
+# A push of many groups to a gateway that answers each at the last moment ends, too.
+_LONGEST_PUSH = 6  # timeouts
+_WANTED = "write the Pushgateway's address as http://host:9091"
+VARIABLES = "AIMON_PUSH"
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+
+
+class _Groups(msgspec.Struct):
+    """What `/api/v1/metrics` answers."""
+
+    data: list[dict[str, Any]]
 
 
 class PushError(Exception):
@@ -44,14 +53,14 @@ class PushError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where a Pushgateway is. `url` holds no credentials; `timeout` is in seconds, for each wait for the gateway."""
+    """Where a Pushgateway is. `url` holds no credentials; `timeout` is in seconds, for each request as a whole."""
 
     url: str
     authorization: Secret | None = None
-    timeout: float = 10.0
+    timeout: float = peer.TIMEOUT
 
     @classmethod
-    def parse(cls, url: str, environ: Mapping[str, str] | None = None, timeout: float = 10.0) -> Self:
+    def parse(cls, url: str, environ: Mapping[str, str] | None = None, timeout: float = peer.TIMEOUT) -> Self:
         """Reads an address as people write it: `host:9091`, `https://host/prefix`, `http://user:password@host`.
 
         Credentials come from the environment, so that no process list shows them: AIMON_PUSH_TOKEN (bearer)
@@ -61,10 +70,10 @@ class Gateway:
         Raises:
             ValueError: it is no address of a Pushgateway, or a credentials file cannot be read.
         """
-        environ = os.environ if environ is None else environ
-        parts = _split(url)
-        address = parts.netloc.rpartition("@")[2]
-        return cls(f"{parts.scheme}://{address}{parts.path.rstrip('/')}", _authorization(environ, parts), timeout)
+        where = address.parse(url if "://" in url else f"http://{url}", _WANTED)
+        if "/metrics" in where.path:
+            raise ValueError(f"more than an address ({where.path}): {_WANTED}, without /metrics")
+        return cls(where.url, credentials.authorization(VARIABLES, where.username, where.secret, environ), timeout)
 
 
 def push(gateway: Gateway, bodies: Mapping[Grouping, bytes]) -> None:
@@ -92,15 +101,14 @@ def read(gateway: Gateway) -> list[dict[str, Any]]:
         PushError: it cannot be read.
     """
     path = "/api/v1/metrics"
-    with closing(_Client(gateway)) as client:
+    with closing(_Client(gateway, _MAX_GROUPS_BYTES)) as client:
         body = client.request("GET", path)
     try:
-        groups: list[dict[str, Any]] = msgspec.json.decode(body)["data"]
-    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        return msgspec.json.decode(body, type=_Groups).data
+    except (msgspec.DecodeError, RecursionError) as error:  # its messages quote names of fields alone
         raise PushError(
             f"{gateway.url}{path} does not answer as a Pushgateway does ({error}): check the address"
         ) from error
-    return groups
 
 
 def group_path(grouping: Grouping) -> str:
@@ -129,17 +137,13 @@ class _UnreachableError(PushError):
 class _Client:
     """One connection, kept alive."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        from aimon import wholly  # noqa: PLC0415 - see the module's docstring
-
-        self._gateway = gateway
-        parts = urlsplit(gateway.url)
-        host = parts.hostname or ""
-        self._prefix = parts.path
-        self._connection = (
-            wholly.HTTPSConnection(host, parts.port, timeout=gateway.timeout, context=ssl.create_default_context())
-            if parts.scheme == "https"
-            else wholly.HTTPConnection(host, parts.port, timeout=gateway.timeout)
+    def __init__(self, gateway: Gateway, max_bytes: int = peer.MAX_BYTES) -> None:
+        self._url = gateway.url
+        self._client = peer.Client(
+            address.parse(gateway.url, _WANTED),
+            timeout=gateway.timeout,
+            max_bytes=max_bytes,
+            authorization=gateway.authorization,
         )
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
@@ -148,34 +152,27 @@ class _Client:
         Raises:
             PushError: no answer, or not a 2xx.
         """
-        import http.client  # noqa: PLC0415 - see the module's docstring
-
-        url = self._gateway.url + path
         headers = {"Content-Type": CONTENT_TYPE} if body else {}
-        if self._gateway.authorization is not None:
-            headers["Authorization"] = self._gateway.authorization.reveal()
         try:
-            self._connection.request(method, self._prefix + path, body or None, headers)
-            response = self._connection.getresponse()
-            answer = response.read()
-        except (OSError, UnicodeError, http.client.HTTPException) as error:  # Unicode: no host can be named so
-            self.close()
+            answer = self._client.request(method, path, body or None, headers)
+        except peer.NoAnswerError as error:
             raise _UnreachableError(
-                f"the Pushgateway at {self._gateway.url} does not answer ({_reason(error)}): "
-                "is it running, and is the address right?"
+                f"the Pushgateway at {self._url} does not answer ({error}): is it running, and is the address right?"
             ) from error
-        if response.status // 100 != 2:
-            raise PushError(f"{method} {url}: {response.status} {response.reason}{_advice(response)}{_excerpt(answer)}")
-        return answer
+        if not answer.good:
+            said = answer.excerpt()
+            raise PushError(f"{method} {self._url}{path}: {answer}{_advice(answer)}{f': {said}' if said else ''}")
+        return answer.body
 
     def close(self) -> None:
-        self._connection.close()
+        self._client.close()
 
 
 def _send_all(gateway: Gateway, method: str, requests: list[tuple[Grouping, bytes]]) -> None:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see the module's docstring
 
     unreachable = Event()
+    deadline = time.monotonic() + _LONGEST_PUSH * gateway.timeout
 
     def send(share: list[tuple[Grouping, bytes]]) -> tuple[list[Grouping], list[PushError]]:
         sent: list[Grouping] = []
@@ -183,6 +180,9 @@ def _send_all(gateway: Gateway, method: str, requests: list[tuple[Grouping, byte
         with closing(_Client(gateway)) as client:
             for grouping, body in share:
                 if unreachable.is_set():
+                    break
+                if time.monotonic() > deadline:
+                    errors.append(PushError(f"the Pushgateway at {gateway.url} takes too long"))
                     break
                 try:
                     client.request(method, group_path(grouping), body)
@@ -208,74 +208,15 @@ def _send_all(gateway: Gateway, method: str, requests: list[tuple[Grouping, byte
         raise PushError(f"{errors[0]}{count}", sent) from errors[0]
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not accepted: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
-
-
-def _advice(response: http.client.HTTPResponse) -> str:
-    if response.status // 100 == 3:
-        return f", to {_without_credentials(response.headers.get('Location', '?'))}: give that address instead"
-    if response.status in {401, 403}:
+def _advice(answer: peer.Answer) -> str:
+    if answer.status // 100 == 3:
+        return f", to {answer.clean(_without_credentials(answer.location)) or '?'}: give that address instead"
+    if answer.status in {401, 403}:
         return ": set AIMON_PUSH_TOKEN, or AIMON_PUSH_USERNAME and AIMON_PUSH_PASSWORD"
-    if response.status == 404:
+    if answer.status == 404:
         return ": is that a Pushgateway, and the address without /metrics/job/…?"
     return ""
 
 
 def _without_credentials(location: str) -> str:
     return re.sub(r"//[^/@]*@", "//", location)
-
-
-def _excerpt(body: bytes) -> str:
-    text = " ".join(body[: 4 * _LONGEST_EXCERPT].decode(errors="replace").split())
-    if not text:
-        return ""
-    return f": {text[:_LONGEST_EXCERPT]}{'…' if len(text) > _LONGEST_EXCERPT else ''}"
-
-
-def _split(url: str) -> SplitResult:
-    wanted = "write the Pushgateway's address as http://host:9091"
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        # Without the address itself: it may hold a password.
-        raise ValueError(f"not an address ({error}): {wanted}") from None
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ValueError(f"not an http:// or https:// address: {wanted}")
-    if parts.query or parts.fragment or "/metrics" in parts.path:
-        raise ValueError(f"more than an address ({parts.path}): {wanted}, without /metrics, ? or #")
-    return parts
-
-
-def _authorization(environ: Mapping[str, str], parts: SplitResult) -> Secret | None:
-    if token := _credential(environ, "AIMON_PUSH_TOKEN"):
-        # http.client would refuse the header and show it.
-        if not (token.isascii() and token.isprintable()):
-            raise ValueError("AIMON_PUSH_TOKEN: a token is one line of plain ASCII characters")
-        return Secret(f"Bearer {token}")
-    username, password = environ.get("AIMON_PUSH_USERNAME"), _credential(environ, "AIMON_PUSH_PASSWORD")
-    if not username and parts.username is not None:
-        username, password = unquote(parts.username), unquote(parts.password or "")
-    if not username:
-        return None
-    pair = base64.b64encode(f"{username}:{password or ''}".encode()).decode()
-    return Secret(f"Basic {pair}")
-
-
-def _credential(environ: Mapping[str, str], name: str) -> str | None:
-    value = environ.get(name)
-    path = environ.get(f"{name}_FILE")
-    if value is None and path:
-        try:
-            value = Path(path).read_text()
-        except OSError as error:
-            raise ValueError(f"{name}_FILE: {path}: {error.strerror}") from error
-    # A file ends with a line break, a credential does not.
-    return value.strip() if value else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.network.proxy import THROUGH
 from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ _TLS = {
     "does not speak TLS": "Check base_url: http:// in place of https://, or another port.",
 }
 
+# What a proxy on the way says, and what each asks for.
+_PROXY = {
+    "407": "Give the proxy's user and password: http://USER:PASSWORD@HOST:PORT, with special characters as %xx.",
+    "user or password": "Check user and password in the proxy's address, with special characters as %xx.",
+    "wants a user and password": "Give the proxy's user and password: socks5://USER:PASSWORD@HOST:PORT.",
+    "opened no tunnel": "Ask whoever runs the proxy to let this host through, or exempt the host in NO_PROXY.",
+    "": "Check the proxy: its address in HTTPS_PROXY, ALL_PROXY or proxy, and that it runs; NO_PROXY exempts hosts.",
+}
+
 _WHOSE: dict[Fault, str] = {
     Fault.NETWORK: "network",
     Fault.PROVIDER: "provider",
@@ -75,6 +85,8 @@ def reason(result: Result) -> str:
 def advice(result: Result) -> str:
     """What to do about it. Empty for `ok`."""
     status, error = result.status_code or 0, result.error or ""
+    if error.startswith(THROUGH):
+        return next((text for words, text in _PROXY.items() if words in error), _PROXY[""])
     if result.outcome is Outcome.TLS:
         closer = next((text for words, text in _TLS.items() if words in error), None)
         return closer or _WHAT_TO_DO[result.outcome]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Try the way of an alert, or pass alerts on.", no_args_is_help=True, rich_markup_mode=None)
 
 ROBOT_URL = "AIMON_ROBOT_URL"
+ROBOT_SECRET = "AIMON_ROBOT_SECRET"  # noqa: S105  # the variable's name
 
 
 @app.command("test")
@@ -38,7 +38,7 @@ def try_out(
     from aimon.quantities import seconds  # noqa: PLC0415
 
     try:
-        server, wait = Alertmanager(alertmanager), seconds(hold)
+        server, wait = Alertmanager.parse(alertmanager), seconds(hold)
     except ValueError as error:
         raise Stop(USAGE, f"aimon alerts test: {error}") from error
     alert = TestAlert(severity)
@@ -46,9 +46,8 @@ def try_out(
         alert.fire(server)
         try:
             seen = alert.wait_until_seen(server)
-            receivers = ", ".join(receiver["name"] for receiver in seen["receivers"])
-            print(f"{seen['status']['state']}: severity {severity} goes to: {receivers}", flush=True)
-            if seen["status"]["state"] != "active":
+            print(f"{seen.state}: severity {severity} goes to: {', '.join(seen.receivers)}", flush=True)
+            if seen.state != "active":
                 raise Stop(FAILED, "a silence or an inhibition holds it back: nobody is told")
             note(f"resolving it in {hold}; Ctrl-C does so at once")
             time.sleep(wait)
@@ -65,20 +64,33 @@ def bridge(
     url_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help=f"File with the robot's URL (else ${ROBOT_URL}): it is secret.")
     ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=f"File with the secret of a robot that wants signatures (else ${ROBOT_SECRET})."
+        ),
+    ] = None,
     listen: Annotated[str, typer.Option(help="HOST:PORT for Alertmanager's webhook, path /alerts.")] = "127.0.0.1:9465",
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
-    from aimon.dashboards.bridge import ROBOTS, Robot, server  # noqa: PLC0415  # start-up
+    from aimon.dashboards.bridge import server  # noqa: PLC0415  # start-up
+    from aimon.dashboards.robots import KINDS, Robot  # noqa: PLC0415
+    from aimon.network.proxy import find as find_proxy  # noqa: PLC0415
     from aimon.probes.listen import is_loopback, split_address  # noqa: PLC0415
 
-    if to not in ROBOTS:
-        raise Stop(USAGE, f"--to {to}: there is no such robot; write one of {', '.join(ROBOTS)}")
+    if to not in KINDS:
+        raise Stop(USAGE, f"--to {to}: there is no such robot; write one of {', '.join(KINDS)}")
     try:
         host, port = split_address(listen)
-        robot = Robot(to, _robot_url(url_file))
+        url = _secret(url_file, "--url-file", ROBOT_URL)
+        secret = _secret(secret_file, "--secret-file", ROBOT_SECRET)
+        robot = Robot.parse(to, url, secret) if url else None
+        find_proxy(url.reveal() if url else "")  # one that can't be is an error now, not in the night
     except ValueError as error:
         raise Stop(USAGE, f"aimon alerts bridge: {error}") from error
+    if robot is None:
+        raise Stop(USAGE, f"aimon alerts bridge: no robot: give --url-file, or set {ROBOT_URL}")
     if not is_loopback(host) and not no_auth:
         raise Stop(USAGE, f"--listen {listen}: others can reach that address: add --no-auth if that is meant")
     try:
@@ -93,15 +105,18 @@ def bridge(
             raise Stop(INTERRUPTED) from None
 
 
-def _robot_url(path: Path | None) -> Secret:
-    from aimon.secret import Secret  # noqa: PLC0415  # start-up
+def _secret(path: Path | None, option: str, variable: str) -> Secret | None:
+    """What a file holds, or else a variable, or the file that its `…_FILE` names.
 
-    if path is None:
-        url = os.environ.get(ROBOT_URL, "")
-        if not url:
-            raise ValueError(f"no robot: give --url-file, or set {ROBOT_URL}")
-        return Secret(url.strip())
-    try:
-        return Secret(path.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--url-file {path}: {getattr(error, 'strerror', None) or 'not text'}") from error
+    Raises:
+        ValueError: it is unusable.
+    """
+    import os  # noqa: PLC0415  # start-up
+
+    from aimon import credentials  # noqa: PLC0415
+    from aimon.secret import Secret  # noqa: PLC0415
+
+    if path is not None:
+        return Secret(credentials.read_key(path, f"{option} {path}"))
+    found = credentials.from_environment(os.environ, variable)
+    return None if found is None else Secret(found)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from aimon.cli.console import note
 from aimon.cli.exits import UNABLE, USAGE, Stop
 
-if TYPE_CHECKING:
-    from aimon.secret import Secret
-
 app = typer.Typer(
     help="Grafana dashboards: as files, or into a running Grafana.", no_args_is_help=True, rich_markup_mode=None
 )
-
-TOKEN = "GRAFANA_TOKEN"  # noqa: S105  # the variable's name
 
 Language = Annotated[str, typer.Option("--lang", help="en or zh.")]
 Currency = Annotated[str, typer.Option(help="CNY or USD: the `currency` of your aimon.yaml.")]
@@ -46,7 +40,8 @@ def install(
     grafana: Annotated[str, typer.Option(metavar="URL", help="Such as http://127.0.0.1:3000.")],
     folder: Annotated[str, typer.Option(help="Title of Grafana's folder; made if it is not there.")] = "aimon",
     token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"File with a service account's token (else ${TOKEN}).")
+        Path | None,
+        typer.Option(metavar="FILE", help="File with a service account's token (else $AIMON_GRAFANA_TOKEN)."),
     ] = None,
     lang: Language = "en",
     currency: Currency = "CNY",
@@ -57,11 +52,14 @@ def install(
     """
     import json  # noqa: PLC0415  # start-up
 
+    from aimon.credentials import read_key  # noqa: PLC0415
     from aimon.dashboards.grafana_api import Grafana, GrafanaError  # noqa: PLC0415
 
     dashboards = _shipped(lang, currency)
     try:
-        server = Grafana(grafana, _token(token_file))
+        server = Grafana.parse(
+            grafana, None if token_file is None else read_key(token_file, f"--token-file {token_file}")
+        )
     except ValueError as error:
         raise Stop(USAGE, f"aimon dashboards install: {error}") from error
     try:
@@ -80,17 +78,3 @@ def _shipped(language: str, currency: str) -> dict[str, str]:
         return read(language, currency)
     except ValueError as error:
         raise Stop(USAGE, f"aimon dashboards: {error}") from error
-
-
-def _token(path: Path | None) -> Secret:
-    from aimon.secret import Secret  # noqa: PLC0415  # start-up
-
-    if path is None:
-        token = os.environ.get(TOKEN, "").strip()
-        if not token:
-            raise ValueError(f"no token: give --token-file, or set {TOKEN}")
-        return Secret(token)
-    try:
-        return Secret(path.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"--token-file {path}: {getattr(error, 'strerror', None) or 'not text'}") from error

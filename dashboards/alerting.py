@@ -5,16 +5,25 @@ https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import quote
 
+from aimon import credentials, peer
+from aimon.network import address
+from aimon.redact import bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.network.address import HttpAddress
+    from aimon.secret import Secret
+
+VARIABLES: Final = "AIMON_ALERTMANAGER"
 NAME = "AimonTest"
 _POLL_S = 0.2
 # It ends by itself if nobody is left to resolve it.
@@ -27,15 +36,24 @@ class AlertmanagerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Alertmanager:
-    """Where it is: `http://host:9093`, with a prefix if it has one. `timeout` is in seconds."""
+    """Where it is, with a prefix if it has one, and what opens it. `timeout` is in seconds, for each request."""
 
-    url: str
-    timeout: float = 10.0
+    address: HttpAddress
+    authorization: Secret | None = None
+    timeout: float = peer.TIMEOUT
 
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("write the Alertmanager's address as http://host:9093")
+    @classmethod
+    def parse(cls, url: str, environ: Mapping[str, str] | None = None) -> Self:
+        """Reads an address such as `http://host:9093`.
+
+        Credentials are those of AIMON_ALERTMANAGER_TOKEN, or AIMON_ALERTMANAGER_USERNAME and …_PASSWORD (or the files
+        that …_FILE name), else the address's own.
+
+        Raises:
+            ValueError: it is no address, or the credentials are none.
+        """
+        where = address.parse(url, "write the Alertmanager's address as http://host:9093")
+        return cls(where, credentials.authorization(VARIABLES, where.username, where.secret, environ))
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """Sends a request to the API and gives what it answers, None if that is nothing.
@@ -43,25 +61,35 @@ class Alertmanager:
         Raises:
             AlertmanagerError: no answer, or not a 2xx with JSON.
         """
-        parts = urlsplit(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        address = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
         content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if content else {}
+        where = f"the Alertmanager at {self.address.url}"
         try:
-            with closing(kind(parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
-                headers = {"Content-Type": "application/json"} if content else {}
-                connection.request(method, f"{parts.path.rstrip('/')}/api/v2{path}", content, headers)
-                response = connection.getresponse()
-                text = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise AlertmanagerError(f"the Alertmanager at {address} does not answer ({reason})") from error
-        if response.status // 100 != 2:
-            raise AlertmanagerError(f"the Alertmanager at {address} answers {response.status} {response.reason}")
+            answer = peer.fetch(
+                self.address, method, f"/api/v2{path}", content, headers,
+                timeout=self.timeout, authorization=self.authorization,
+            )  # fmt: skip
+        except peer.NoAnswerError as error:
+            raise AlertmanagerError(f"{where} does not answer ({error})") from error
+        if answer.status in {401, 403}:
+            raise AlertmanagerError(
+                f"{where} answers {answer}: set {VARIABLES}_TOKEN, or {VARIABLES}_USERNAME and {VARIABLES}_PASSWORD"
+            )
+        if not answer.good:
+            said = answer.excerpt(200)
+            raise AlertmanagerError(f"{where} answers {answer}{f': {said}' if said else ''}")
         try:
-            return json.loads(text) if text else None
-        except ValueError as error:
-            raise AlertmanagerError(f"{address} does not answer as an Alertmanager does: check the address") from error
+            return json.loads(answer.body) if answer.body else None
+        except (ValueError, RecursionError) as error:
+            raise AlertmanagerError(_foreign(self)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An alert as the Alertmanager has it: `state` is active or suppressed, `receivers` names who is told."""
+
+    state: str
+    receivers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +110,8 @@ class TestAlert:
         now = datetime.now(UTC)
         alertmanager.request("POST", "/alerts", [self._alert(now, now + _LONGEST)])
 
-    def wait_until_seen(self, alertmanager: Alertmanager, timeout: float = 10.0) -> dict[str, Any]:
-        """Waits until the Alertmanager has it, and gives it as its API shows it, with `status` and `receivers`.
+    def wait_until_seen(self, alertmanager: Alertmanager, timeout: float = 10.0) -> Seen:
+        """Waits until the Alertmanager has it, and says what becomes of it.
 
         Raises:
             AlertmanagerError: it does not have it within `timeout` seconds.
@@ -91,10 +119,9 @@ class TestAlert:
         deadline = time.monotonic() + timeout
         path = "/alerts?filter=" + quote(f'test_id="{self.identity}"')
         while True:
-            found = [each for each in alertmanager.request("GET", path) if each["status"]["state"] != "unprocessed"]
-            if found:
-                alert: dict[str, Any] = found[0]
-                return alert
+            seen = next(filter(None, map(_seen, _list(alertmanager.request("GET", path), alertmanager))), None)
+            if seen is not None:
+                return seen
             if time.monotonic() > deadline:
                 raise AlertmanagerError(f"the Alertmanager took the alert, but does not show it after {timeout:g} s")
             time.sleep(_POLL_S)
@@ -120,3 +147,24 @@ class TestAlert:
             "startsAt": begins.isoformat(),
             "endsAt": ends.isoformat(),
         }
+
+
+def _list(answer: Any, alertmanager: Alertmanager) -> list[Any]:
+    if not isinstance(answer, list):
+        raise AlertmanagerError(_foreign(alertmanager))
+    return answer
+
+
+def _seen(alert: Any) -> Seen | None:
+    """What is known of an alert; None while it is not processed, and for what is no alert."""
+    try:
+        state, receivers = alert["status"]["state"], [receiver["name"] for receiver in alert["receivers"]]
+    except (KeyError, TypeError):
+        return None
+    if state == "unprocessed":
+        return None
+    return Seen(bounded(str(state), 40), tuple(bounded(str(name), 80) for name in receivers))
+
+
+def _foreign(alertmanager: Alertmanager) -> str:
+    return f"{alertmanager.address.url} does not answer as an Alertmanager does: check the address"

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
-from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from aimon import credentials, peer
+from aimon.network import address
+from aimon.redact import bounded
+from aimon.secret import Secret
 
 if TYPE_CHECKING:
-    from aimon.secret import Secret
+    from collections.abc import Mapping
 
+    from aimon.network.address import HttpAddress
+
+VARIABLES: Final = "AIMON_GRAFANA"
+TOKEN: Final = "GRAFANA_TOKEN"  # noqa: S105  # the variable's name
 _LONGEST_UID: Final = 40
 _LONGEST_REASON: Final = 200
 _ADVICE: Final = {
@@ -35,18 +43,34 @@ class GrafanaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grafana:
-    """Where it is (`http://host:3000`, with a prefix if it has one) and what opens it. `timeout` is in seconds."""
+    """Where it is, with a prefix if it has one, and what opens it. `timeout` is in seconds, for each request."""
 
-    url: str
-    token: Secret
-    timeout: float = 10.0
+    address: HttpAddress
+    authorization: Secret
+    timeout: float = peer.TIMEOUT
 
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-            raise ValueError("write Grafana's address as http://host:3000, and give a token, no user name in it")
-        if not re.fullmatch(r"[\x21-\x7e]+", self.token.reveal()):
-            raise ValueError("the token is not one line of letters and digits: is it the right file?")
+    @classmethod
+    def parse(cls, url: str, token: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
+        """Reads an address such as `http://host:3000`.
+
+        Args:
+            url: the address.
+            token: a service account's. Without one, AIMON_GRAFANA_TOKEN or GRAFANA_TOKEN, AIMON_GRAFANA_USERNAME and
+                …_PASSWORD (or the files that …_FILE name), or the user and password of the address.
+            environ: where variables are looked up.
+
+        Raises:
+            ValueError: it is no address, or nothing opens it.
+        """
+        where = address.parse(url, "write Grafana's address as http://host:3000")
+        environ = os.environ if environ is None else environ
+        token = token or credentials.from_environment(environ, TOKEN)
+        own = credentials.authorization(VARIABLES, where.username, where.secret, environ)
+        if token is not None:
+            own = Secret(f"Bearer {token}")
+        if own is None:
+            raise ValueError(f"no token: give --token-file, or set {VARIABLES}_TOKEN")
+        return cls(where, own)
 
     def ensure_folder(self, title: str) -> str:
         """The uid of a folder, which is made if it is not there.
@@ -71,37 +95,32 @@ class Grafana:
         """
         body = {"dashboard": dashboard, "folderUid": folder, "overwrite": True, "message": "aimon dashboards install"}
         answer = self._request("POST", "/api/dashboards/db", body)
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}{answer.get('url', '')}"
+        path = answer.get("url", "")
+        return f"{self.address.origin}{bounded(path, 300) if isinstance(path, str) else ''}"
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        parts = urlsplit(self.url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        headers = {"Authorization": f"Bearer {self.token.reveal()}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
         content = None if body is None else json.dumps(body).encode()
         if content is not None:
             headers["Content-Type"] = "application/json"
-        where = f"{parts.scheme}://{parts.netloc}"
+        where = self.address.url
         try:
-            with closing(kind(parts.hostname or "", parts.port, timeout=self.timeout)) as connection:
-                connection.request(method, f"{parts.path.rstrip('/')}{path}", content, headers)
-                response = connection.getresponse()
-                text = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise GrafanaError(f"Grafana at {where} does not answer ({reason})") from error
-        if response.status // 100 != 2:
+            answer = peer.fetch(
+                self.address, method, path, content, headers, timeout=self.timeout, authorization=self.authorization
+            )
+        except peer.NoAnswerError as error:
+            raise GrafanaError(f"Grafana at {where} does not answer ({error})") from error
+        if not answer.good:
             raise GrafanaError(
-                f"Grafana at {where} answers {response.status} to {method} {path}: {_reason(response.status, text)}",
-                response.status,
+                f"Grafana at {where} answers {answer.status} to {method} {path}: {_reason(answer)}", answer.status
             )
         try:
-            answer = json.loads(text)
-        except ValueError as error:
+            said = json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
             raise GrafanaError(f"{where} does not answer as Grafana does: check the address") from error
-        if not isinstance(answer, dict):
+        if not isinstance(said, dict):
             raise GrafanaError(f"{where} does not answer as Grafana does: check the address")
-        return answer
+        return said
 
 
 def folder_uid(title: str) -> str:
@@ -109,12 +128,12 @@ def folder_uid(title: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:_LONGEST_UID] or "aimon"
 
 
-def _reason(status: int, text: bytes) -> str:
+def _reason(answer: peer.Answer) -> str:
     """What to do, or else what Grafana says."""
-    if status in _ADVICE:
-        return _ADVICE[status]
+    if answer.status in _ADVICE:
+        return _ADVICE[answer.status]
     try:
-        said = json.loads(text)["message"]
-    except (ValueError, KeyError, TypeError):
-        said = http.client.responses.get(status, "no reason given")
-    return " ".join(str(said).split())[:_LONGEST_REASON]
+        said = json.loads(answer.body)["message"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        said = http.client.responses.get(answer.status, "no reason given")
+    return answer.clean(said, _LONGEST_REASON)

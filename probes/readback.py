@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aimon import pushgateway
 from aimon.families import find
 from aimon.metrics import Histogram, Identity, Totals
+from aimon.redact import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -39,9 +40,10 @@ def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> H
                 described = find(name)
                 if described is not None and content["type"] == described.kind.upper():
                     _take(held, described, content["metrics"], identities)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise pushgateway.PushError(
-            f"{gateway.url} answers in a way that no known Pushgateway does ({error!r}): check the address"
+            f"{gateway.url} answers in a way that no known Pushgateway does ({bounded(repr(error), 100)}): "
+            "check the address"
         ) from error
     return held
 

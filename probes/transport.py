@@ -16,6 +16,7 @@ from anyio.lowlevel import checkpoint
 
 from aimon import dialects
 from aimon.exchange import Exchange
+from aimon.network import proxy as proxies
 from aimon.outcome import Outcome
 from aimon.probes.network import (
     NetworkBackend,
@@ -25,16 +26,17 @@ from aimon.probes.network import (
     TLSError,
     watch_lag,
 )
-from aimon.probes.proxies import proxy_for
 from aimon.result import Connection
 from aimon.stamps import keep_stamping
 from aimon.trust import ssl_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable
 
     from aimon.call import Call, Request, Target
     from aimon.config.endpoint import Transport
+    from aimon.network.proxy import Proxy
     from aimon.redact import Redactor
     from aimon.result import Result
 
@@ -76,7 +78,8 @@ async def perform(
     # Everything that can be prepared is, before the clock starts: none of it is the provider's time.
     try:
         request = dialect.encode(call)
-        pool = _pool(request, marks, transport)
+        proxy = proxies.find(request.url, transport.proxy)
+        pool = _pool(request, marks, transport, proxy)
     except Exception as error:  # noqa: BLE001  # a fault of this machine or of the configuration is an outcome too
         exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
         exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", exchange.started)
@@ -90,9 +93,9 @@ async def perform(
             async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, pool:
                 http_version = await _exchange(pool, request, exchange, marks, timer)
     except TimeoutError:
-        exchange.fail(*_expired(exchange), time.monotonic())
+        exchange.fail(*_through(proxy, exchange, *_expired(exchange)), time.monotonic())
     except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went
-        exchange.fail(*_classify(error, exchange), time.monotonic())
+        exchange.fail(*_through(proxy, exchange, *_classify(error, exchange)), time.monotonic())
     exchange.dns, exchange.connect, exchange.tls = marks.dns, marks.connect, marks.tls
     exchange.request_sent = marks.sent
     return exchange.result(
@@ -142,14 +145,38 @@ async def _exchange(
         return version.decode("ascii")
 
 
-def _pool(request: Request, marks: NetworkMarks, transport: Transport) -> httpcore.AsyncConnectionPool:
+def _pool(
+    request: Request, marks: NetworkMarks, transport: Transport, proxy: Proxy | None
+) -> httpcore.AsyncConnectionPool:
     secure = request.url.startswith("https:")
+    relay = proxy if proxy is not None and proxy.relays("https" if secure else "http") else None
+    tunnel = proxy if relay is None else None
+    trust = ssl_context(transport.ca_file) if secure or (proxy is not None and proxy.scheme == "https") else None
     return httpcore.AsyncConnectionPool(
-        ssl_context=ssl_context(transport.ca_file) if secure else None,
-        proxy=proxy_for(request.url, transport.proxy),
+        ssl_context=trust if secure else None,
+        proxy=None if relay is None else _relay(relay, trust),
         http2=transport.http2,
-        network_backend=NetworkBackend(marks, ip_version=_IP_VERSIONS[transport.ip]),  # type: ignore[arg-type]
+        network_backend=NetworkBackend(
+            marks,
+            ip_version=_IP_VERSIONS[transport.ip],  # type: ignore[arg-type]
+            tunnel=tunnel,
+            trust=trust,
+        ),
     )
+
+
+def _relay(proxy: Proxy, trust: ssl.SSLContext | None) -> httpcore.Proxy:
+    """The proxy as httpcore wants it."""
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    secure = trust if proxy.scheme == "https" else None
+    return httpcore.Proxy(f"{proxy.scheme}://{host}:{proxy.port}", auth=proxy.credentials, ssl_context=secure)
+
+
+def _through(proxy: Proxy | None, exchange: Exchange, outcome: Outcome, message: str) -> tuple[Outcome, str]:
+    """Names the proxy where no answer came through it: the fault may be its own."""
+    if proxy is None or exchange.headed or outcome is Outcome.PROBER_ERROR:
+        return outcome, message
+    return outcome, f"through {proxy}: {message}"
 
 
 def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -94,7 +94,7 @@ def _unready(
 def _region(config: Config, environ: Mapping[str, str], problems: list[Problem]) -> str:
     try:
         return variables.expand(config.region, environ)
-    except variables.UnsetError as error:
+    except ValueError as error:
         problems.append(config.document.problem(("region",), str(error)))
         return ""
 

@@ -10,7 +10,8 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from aimon.config import keys, rules, variables
+from aimon import credentials
+from aimon.config import rules, variables
 from aimon.secret import Secret
 
 if TYPE_CHECKING:
@@ -42,21 +43,31 @@ class Surroundings:
         self._document = document
         self._environ = environ
 
-    def text(self, template: str, *path: str, secret: bool = False) -> str:
-        """The text with its variables replaced; `path` is its place below the endpoint."""
+    def text(self, template: str, *path: str, secret: bool = False, quotes: bool = False) -> str:
+        """The text with its variables replaced; `path` is its place below the endpoint.
+
+        Quotes around a variable's value are dropped, unless they may belong to it.
+        """
+        clean = credentials.trimmed if quotes else credentials.unquoted
         try:
-            expanded = variables.expand(template, self._environ)
+            expanded = variables.expand(template, self._environ, clean)
         except variables.UnsetError as error:
             self._miss(error.name, *path)
             return ""
+        except ValueError as error:
+            self.complain(str(error), *path)
+            return ""
         if secret:
-            found = (self._environ.get(name) for name in variables.names(template))
+            found = (clean(self._environ.get(name, "")) for name in variables.names(template))
             self.secrets += (Secret(value) for value in found if value)
         return expanded
 
     def texts(self, templates: Mapping[str, str], key: str) -> dict[str, str]:
         """A mapping with the variables of its values replaced."""
-        return {name: self.text(value, key, name, secret=rules.is_sensitive(name)) for name, value in templates.items()}
+        return {
+            name: self.text(value, key, name, secret=rules.is_sensitive(name), quotes=True)
+            for name, value in templates.items()
+        }
 
     def headers(self, templates: Mapping[str, str]) -> dict[str, str]:
         """Headers with the variables of their values replaced, each fit to be sent."""
@@ -97,7 +108,7 @@ class Surroundings:
                 return self._key_from(name)
             if endpoint.api_key_file is not None:
                 path = self.text(endpoint.api_key_file, "api_key_file")
-                return self._keep(keys.read(path, endpoint.api_key_file)) if path else None
+                return self._keep(credentials.read_key(path, endpoint.api_key_file)) if path else None
             return self._usual_key()
         except ValueError as error:
             self.complain(str(error), "api_key_file" if endpoint.api_key_file is not None else "api_key")
@@ -123,7 +134,7 @@ class Surroundings:
         if not value:
             self._miss(name, "api_key")
             return None
-        return self._keep(keys.clean(value, name))
+        return self._keep(credentials.key(value, name))
 
     def _keep(self, key: str) -> Secret:
         secret = Secret(key)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from aimon import credentials
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 WHOLE = re.compile(rf"\$\{{({NAME})\}}")
@@ -30,11 +32,17 @@ def is_name(text: str) -> bool:
     return re.fullmatch(NAME, text) is not None
 
 
-def expand(template: str, environ: Mapping[str, str]) -> str:
+def expand(template: str, environ: Mapping[str, str], clean: Callable[[str], str] = credentials.unquoted) -> str:
     """The text with variables replaced. An empty variable counts as unset, as in a shell's `:-`.
+
+    Args:
+        template: the text.
+        environ: where variables are looked up.
+        clean: takes off what can't belong to a variable's value, such as the CR of an .env file from Windows.
 
     Raises:
         UnsetError: a variable without default has no value.
+        ValueError: a value holds control characters; says which variable's.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -42,8 +50,9 @@ def expand(template: str, environ: Mapping[str, str]) -> str:
         if name is None:
             return "${"
         found = environ.get(name)
-        if found:
-            return found
+        if found and (cleaned := clean(found)):
+            credentials.check_plain(cleaned, name)
+            return cleaned
         if default is None:
             raise UnsetError(name, empty=found is not None)
         return str(default)

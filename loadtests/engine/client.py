@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from gevent import get_hub, getcurrent
 from gevent.event import Event
@@ -17,6 +16,7 @@ from aimon.exchange import Exchange
 from aimon.loadtests.engine import wire
 from aimon.loadtests.engine.connection import UnheardError
 from aimon.loadtests.engine.dialling import DialError, Dialler
+from aimon.network import proxy as proxies
 from aimon.outcome import Outcome
 from aimon.redact import Redactor
 
@@ -253,8 +253,11 @@ class Client:
         return plan
 
     def _learn(self, target: Target) -> _Known:
-        password = unquote(urlsplit(self._proxy).password or "") if self._proxy else ""
-        secrets = [secret for secret in (target.api_key, password) if secret]
+        try:
+            proxy = proxies.find(target.base_url, self._proxy)
+        except ValueError:  # the call itself will say so
+            proxy = None
+        secrets = [secret for secret in (target.api_key, proxy and proxy.password) if secret]
         known = _Known(target, dialects.get(target.dialect), Redactor(secrets))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()

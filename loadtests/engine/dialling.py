@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import ssl
 from time import monotonic
@@ -17,10 +16,12 @@ import gevent
 from gevent import monkey
 from gevent.socket import wait_read, wait_write
 
-from aimon.loadtests.engine import tls, wire
+from aimon.loadtests.engine import tls
 from aimon.loadtests.engine.arrival import ArrivalClock
 from aimon.loadtests.engine.connection import Connection, Peer
 from aimon.loadtests.engine.resolve import Resolver
+from aimon.network import proxy as proxies
+from aimon.network import socks
 from aimon.outcome import Outcome
 from aimon.stamps import enable_stamps, keep_stamping
 from aimon.trust import ssl_context
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Transport
     from aimon.exchange import Exchange
     from aimon.loadtests.engine.resolve import Address
-    from aimon.loadtests.engine.wire import Proxy, Route
+    from aimon.loadtests.engine.wire import Route
+    from aimon.network.proxy import Proxy
 
-_TUNNEL_OPEN = re.compile(r"HTTP/1\.[01] 2\d\d(?: |$)")
-_MAX_TUNNEL_HEAD = 16 << 10
 _READ_BYTES = 1 << 16
 # An address that does not answer must not eat the time of the next one.
 _NEXT_ADDRESS = 1.0
@@ -93,11 +93,17 @@ class Dialler:
         limit.start()
         try:
             return self._dial(way, exchange, steps)
+        except DialError as error:
+            if way.proxy is None or error.outcome is Outcome.PROBER_ERROR:
+                raise
+            # The fault may be the proxy's own.
+            raise DialError(error.outcome, f"through {way.proxy}: {error}") from error
         except gevent.Timeout as timeout:
             if timeout is not limit:
                 raise
             waited = due - exchange.started
-            raise DialError(outcome, f"no connection within {waited:.3g} s ({steps[-1]})") from None
+            through = f"through {way.proxy}: " if way.proxy else ""
+            raise DialError(outcome, f"{through}no connection within {waited:.3g} s ({steps[-1]})") from None
         finally:
             limit.close()
 
@@ -113,7 +119,7 @@ class Dialler:
         try:
             line = _Line(sock)
             if way.proxy:
-                steps.append(f"through the proxy {host}")
+                steps.append("asking for a tunnel")
                 self._pass(way.proxy, way, line)
             if way.scheme == "https":
                 steps.append(f"TLS with {way.host}")
@@ -133,8 +139,15 @@ class Dialler:
         """Through the proxy: TLS with itself if it wants that, and a tunnel unless it relays requests."""
         if proxy.scheme == "https":
             line.secure(self._trust(), proxy.host)
-        if not way.relayed:
-            _tunnel(way, line)
+        if way.relayed:
+            return
+        try:
+            if proxy.scheme == "socks5":
+                _socks(proxy, way, line)
+            else:
+                _connect_through(proxy, way, line)
+        except proxies.ProxyError as error:
+            raise DialError(Outcome.CONNECT, str(error)) from error
 
     def _trust(self) -> ssl.SSLContext:
         return ssl_context(self._transport.ca_file, "http/1.1")
@@ -195,18 +208,35 @@ def _shown(address: Address) -> str:
     return f"[{host}]:{port}" if address.family == socket.AF_INET6 else f"{host}:{port}"
 
 
-def _tunnel(way: Route, line: _Line) -> None:
-    """Asks the proxy to pass bytes on, both ways."""
-    line.send(wire.connect(way))
+def _connect_through(proxy: Proxy, way: Route, line: _Line) -> None:
+    """Asks an HTTP proxy to pass bytes on, both ways."""
+    line.send(proxies.connect_request(proxy, way.authority))
     answer = b""
-    while b"\r\n\r\n" not in answer:
+    while not proxies.check_tunnel(answer, way.authority, proxy):
         received = line.receive()
+        if not received:
+            raise proxies.ProxyError("it closed the connection")
         answer += received
-        if not received or len(answer) > _MAX_TUNNEL_HEAD:
-            raise DialError(Outcome.CONNECT, f"the proxy said neither yes nor no to a tunnel to {way.authority}")
-    status = answer.split(b"\r\n", 1)[0].decode("latin-1")
-    if not _TUNNEL_OPEN.match(status):
-        raise DialError(Outcome.CONNECT, f"the proxy opened no tunnel to {way.authority}: {status}")
+
+
+def _socks(proxy: Proxy, way: Route, line: _Line) -> None:
+    """Asks a SOCKS proxy for the same."""
+    handshake = socks.handshake(proxy, way.host, way.port)
+    step = next(handshake)
+    received = b""
+    while True:
+        if step.send:
+            line.send(step.send)
+        while len(received) < step.expect:
+            more = line.receive()
+            if not more:
+                raise proxies.ProxyError("it closed the connection")
+            received += more
+        answer, received = received[: step.expect], received[step.expect :]
+        try:
+            step = handshake.send(answer)
+        except StopIteration:
+            return
 
 
 class _Line:

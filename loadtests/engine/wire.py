@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from aimon import surroundings
+from aimon.network import proxy as proxies
+from aimon.network.address import PORTS
 
 if TYPE_CHECKING:
     from aimon.call import Request
+    from aimon.network.proxy import Proxy
 
-_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = frozenset("\r\n\0")
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An HTTP proxy; `scheme` is how it is itself spoken to."""
-
-    scheme: str
-    host: str
-    port: int
-    authorization: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +34,7 @@ class Route:
     @property
     def relayed(self) -> bool:
         """Whether the proxy reads the requests themselves, rather than tunnel them."""
-        return self.proxy is not None and self.scheme == "http"
+        return self.proxy is not None and self.proxy.relays(self.scheme)
 
 
 def route(url: str, proxy: str | None = None) -> Route:
@@ -55,15 +45,14 @@ def route(url: str, proxy: str | None = None) -> Route:
         proxy: URL of a proxy, which the environment can't overrule; None asks HTTPS_PROXY, NO_PROXY and the like.
 
     Raises:
-        ValueError: either is not an http(s) URL.
+        ValueError: the URL is not an http(s) one, or the proxy's address can't be one.
     """
     parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError(f"{url!r} is not an http:// or https:// URL")
     if parts.username is not None:
         raise ValueError(f"the URL of {parts.hostname} has a user name in it; put keys into headers")
-    via = proxy or surroundings.proxy_for(url)
-    return Route(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], _proxy(via) if via else None)
+    return Route(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], proxies.find(url, proxy))
 
 
 def head(request: Request, way: Route) -> bytes:
@@ -74,7 +63,7 @@ def head(request: Request, way: Route) -> bytes:
     """
     parts = urlsplit(request.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    standard = way.port == _PORTS[way.scheme]
+    standard = way.port == PORTS[way.scheme]
     host = way.authority.rpartition(":")[0] if standard else way.authority
     if way.relayed:
         target = f"{way.scheme}://{host}{target}"
@@ -96,23 +85,3 @@ def whole(method: str, start: bytes, body: bytes) -> bytes:
     if not body and method == "GET":
         return start + b"\r\n"
     return b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body)
-
-
-def connect(way: Route) -> bytes:
-    """The CONNECT request that asks the route's proxy for a tunnel."""
-    lines = [f"CONNECT {way.authority} HTTP/1.1", f"Host: {way.authority}"]
-    if way.proxy is not None and way.proxy.authorization is not None:
-        lines.append(f"Proxy-Authorization: {way.proxy.authorization}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-
-
-def _proxy(url: str) -> Proxy:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in _PORTS or not parts.hostname:
-        # Without the URL itself: it may hold a password.
-        raise ValueError(f"a {parts.scheme}:// proxy is not supported; give an http:// or https:// one with a host")
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    return Proxy(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], authorization)

@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Iterable
 from typing import Literal
 
 import httpcore
 
+from aimon.network.proxy import Proxy
 from aimon.probes.network.connect import connect_first
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.resolve import resolve
 from aimon.probes.network.stream import SocketStream
+from aimon.probes.network.tunnel import open_tunnel
 from aimon.stamps import enable_stamps, keep_stamping
 
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
@@ -35,12 +38,25 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
         marks: Filled in while the call runs.
         ip_version: 4 or 6 to use one only; `None` for whatever the host has.
         stamps: Whether to time arrivals by the kernel, where it can.
+        tunnel: A proxy through which connections lead; httpcore takes them for direct ones. What a proxy is to relay
+            (`Proxy.relays`) is httpcore's matter.
+        trust: What to trust where that proxy wants TLS itself.
     """
 
-    def __init__(self, marks: NetworkMarks, *, ip_version: Literal[4, 6] | None = None, stamps: bool = True) -> None:
+    def __init__(
+        self,
+        marks: NetworkMarks,
+        *,
+        ip_version: Literal[4, 6] | None = None,
+        stamps: bool = True,
+        tunnel: Proxy | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self._marks = marks
         self._family = _FAMILIES[ip_version]
         self._stamps = stamps
+        self._tunnel = tunnel
+        self._trust = trust
 
     async def connect_tcp(
         self,
@@ -49,15 +65,41 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> SocketStream:
-        """Connects to a host.
+    ) -> httpcore.AsyncNetworkStream:
+        """Connects to a host, through the tunnel if there is one.
 
         Raises:
-            ResolveError: Its name has no address.
+            ResolveError: Its name, or the proxy's, has no address.
             TCPError: None of its addresses accepts.
+            ProxyError: The proxy opens no tunnel.
+            TLSError: The proxy is to be spoken to over TLS, and can't be trusted.
             httpcore.ConnectTimeout: `timeout` seconds have passed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
+        proxy = self._tunnel
+        if proxy is None:
+            return await self._open(host, port, timeout, deadline, local_address, socket_options)
+        stream: httpcore.AsyncNetworkStream = await self._open(
+            proxy.host, proxy.port, timeout, deadline, local_address, socket_options
+        )
+        try:
+            if proxy.scheme == "https":
+                stream = await stream.start_tls(self._trust or ssl.create_default_context(), proxy.host, timeout)
+            await open_tunnel(stream, proxy, host, port, deadline)
+        except BaseException:  # cancellation too: nobody else knows this stream yet
+            await stream.aclose()
+            raise
+        return stream
+
+    async def _open(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None,
+        deadline: float | None,
+        local_address: str | None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
+    ) -> SocketStream:
         options = tuple(socket_options or ())
 
         def open_socket(family: int) -> socket.socket:

@@ -49,6 +49,10 @@ class TCPError(httpcore.ConnectError):
         self.reason = reason
 
 
+class ProxyError(httpcore.ConnectError):
+    """The proxy was reached and does not let the connection through."""
+
+
 class TLSError(httpcore.ConnectError):
     """The TLS handshake failed, most often because the certificate can't be trusted.
 

@@ -202,7 +202,7 @@ def recorder(status: int = 202, headers: dict[str, str] | None = None, content: 
         (404, {}, b"", "404 Not Found: is that a Pushgateway, and the address without /metrics/job/…[?]$"),
         (308, {"Location": f"https://me:{KEY}@gw/x"}, b"",
          "308 Permanent Redirect, to https://gw/x: give that address instead$"),
-        (500, {}, b"x" * 1000, "500 Internal Server Error: x{500}…$"),
+        (500, {}, b"x" * 1000, "500 Internal Server Error: x{499}…$"),
     ],
 )  # fmt: skip
 def test_other_answers_say_what_to_do(status: int, headers: dict[str, str], content: bytes, message: str) -> None:
@@ -244,14 +244,14 @@ def test_a_token_may_be_in_a_file(tmp_path: Path) -> None:
     environ = {"AIMON_PUSH_TOKEN_FILE": str(file)}
     assert Gateway.parse("gw:9091", environ) == Gateway("http://gw:9091", Secret(f"Bearer {KEY}"))
     file.unlink()
-    with pytest.raises(ValueError, match=r"AIMON_PUSH_TOKEN_FILE: .*token: No such file or directory"):
+    with pytest.raises(ValueError, match=r"AIMON_PUSH_TOKEN_FILE: .*token can't be read: No such file or directory"):
         Gateway.parse("gw:9091", environ)
 
 
 @pytest.mark.parametrize("token", [f"{KEY}\nX-Other: 1", f"{KEY}é"])
 def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
     """Without showing it."""
-    with pytest.raises(ValueError, match="AIMON_PUSH_TOKEN: a token is one line of plain ASCII") as caught:
+    with pytest.raises(ValueError, match="AIMON_PUSH_TOKEN holds spaces, line breaks or other char") as caught:
         Gateway.parse("gw:9091", {"AIMON_PUSH_TOKEN": token})
     assert KEY not in str(caught.value)
 

@@ -157,8 +157,12 @@ def test_nobody_answers(run_aimon: Command) -> None:
     ("arguments", "message"),
     [
         (("--grafana", "localhost:3000"), "write Grafana's address as http://host:3000"),
-        (("--grafana", "http://u:secret@localhost"), "give a token, no user name in it"),
-        (("--grafana", "http://localhost", "--token-file", "none"), "--token-file none: No such file or directory"),
+        (("--grafana", "http://u:secret@localhost:0"), "its port is not a number from 1 to 65535"),
+        (("--grafana", "http://u:secret@localhost:99999"), "its port is not a number from 1 to 65535"),
+        (
+            ("--grafana", "http://localhost", "--token-file", "none"),
+            "--token-file none can't be read: No such file or directory",
+        ),
         (("--grafana", "http://localhost", "--lang", "de"), "no dashboards in 'de': write en or zh"),
         (("--grafana", "http://localhost", "--currency", "EUR"), "no dashboards in 'EUR': write CNY or USD"),
     ],
@@ -175,7 +179,7 @@ def test_no_token(run_aimon: Command) -> None:
     """Both ways to give one are named."""
     done = run_aimon("dashboards", "install", "--grafana", "http://localhost")
     assert done.returncode == 2
-    assert done.stderr == "aimon dashboards install: no token: give --token-file, or set GRAFANA_TOKEN\n"
+    assert done.stderr == "aimon dashboards install: no token: give --token-file, or set AIMON_GRAFANA_TOKEN\n"
 
 
 @pytest.mark.parametrize(("title", "uid"), [("aimon", "aimon"), ("AI / prod", "AI-prod"), ("接口", "aimon")])

@@ -194,13 +194,15 @@ def test_a_tunnel_refused() -> None:
 
     with Peer(refuse) as peer:
         via = f"http://user:hunter2-hunter2@127.0.0.1:{peer.port}"
+        refused = "it opened no tunnel to api.example:443: 407 Proxy Authentication Required"
         result = perform("https://api.example/v1", transport={"proxy": via}).only
     assert (result.outcome, result.error) == (
         Outcome.CONNECT,
-        "the proxy opened no tunnel to api.example:443: HTTP/1.1 407 Proxy Authentication Required",
+        f"through the proxy {via.replace('user:hunter2-hunter2@', '')} (proxy): {refused}",
     )
-    result = perform("https://api.example/v1", transport={"proxy": "socks5://user:hunter2-hunter2@127.0.0.1:1"}).only
+    result = perform("https://api.example/v1", transport={"proxy": "socks4://user:hunter2-hunter2@127.0.0.1:1"}).only
     assert result.outcome is Outcome.PROBER_ERROR
     assert result.error == (
-        "the request can't be written: a socks5:// proxy is not supported; give an http:// or https:// one with a host"
+        "the request can't be written: proxy: not the address of an HTTP or SOCKS5 proxy: "
+        "write http://host:3128 or socks5://host:1080"
     )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.dashboards.bridge import LONGEST_BYTES, ROBOTS, Robot, RobotError, message, server
+from aimon.dashboards.bridge import message, server
+from aimon.dashboards.robots import KINDS, LONGEST_BYTES, Robot, RobotError
 from aimon.dashboards.rules import ruleset
 from aimon.dashboards.rules.document import Alert
 from aimon.secret import Secret
@@ -87,17 +88,17 @@ def test_a_refusal_does_not_show_the_robots_key() -> None:
     with http_sink() as posts:
         posts.refuse = 45009
         with pytest.raises(RobotError, match="refuses the message: code 45009") as caught:
-            Robot("wecom", Secret(f"{posts.url}/robot?key=very-secret")).send("title", "text")
+            Robot.parse("wecom", Secret(f"{posts.url}/robot?key=very-secret")).send("title", "text")
         assert "very-secret" not in repr(caught.value)
         assert posts.queries == ["key=very-secret"]
     with pytest.raises(RobotError, match="does not answer"):
-        Robot("wecom", Secret(f"http://127.0.0.1:{free_port()}/robot?key=very-secret")).send("title", "text")
+        Robot.parse("wecom", Secret(f"http://127.0.0.1:{free_port()}/robot?key=very-secret")).send("title", "text")
 
 
-@pytest.mark.parametrize("kind", sorted(ROBOTS))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_messages_are_cut_where_a_character_ends(kind: str) -> None:
     """A long text in Chinese is cut to what WeCom takes, and says so."""
-    made: dict[str, Any] = ROBOTS[kind]("标题", "告警" * 3000)
+    made: dict[str, Any] = KINDS[kind].message("标题", "告警" * 3000)
     text = next(
         value for value in made[next(k for k in ("markdown", "content") if k in made)].values() if "告" in value
     )
@@ -137,7 +138,7 @@ def test_the_bridge_refuses_what_is_no_notification() -> None:
     """400 for other JSON, 404 elsewhere, 200 for its health; nothing reaches the robot."""
     said: list[str] = []
     with http_sink() as posts:
-        bridge = server(Robot("feishu", Secret(f"{posts.url}/robot")), "127.0.0.1", 0, said.append)
+        bridge = server(Robot.parse("feishu", Secret(f"{posts.url}/robot")), "127.0.0.1", 0, said.append)
         thread = Thread(target=bridge.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         base = f"http://127.0.0.1:{bridge.server_address[1]}"
@@ -162,7 +163,7 @@ def test_a_notification_is_told_in_both_languages() -> None:
     notification = {"status": "firing", "groupLabels": {"alertname": "AIX"}, "commonLabels": {}, "alerts": alerts}
     happened = "FIRING: s\n摘要\nFIRING: s\n摘要\nRESOLVED: s\n摘要"
     told = f"{happened}\n\nd\n说明\nDo: a\n处理\uff1a处理\nRunbook: r"
-    assert message(notification) == ("[FIRING:3] AIX", told)
+    assert message(notification) == ("[FIRING:2] AIX", told)
     over = {**notification, "status": "resolved", "alerts": alerts[2:]}
     assert message(over) == ("[RESOLVED:1] AIX", "RESOLVED: s\n摘要")
 

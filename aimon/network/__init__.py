@@ -1,0 +1,1 @@
+"""What probes, load tests and everything else that opens connections share."""

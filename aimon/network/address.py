@@ -1,0 +1,113 @@
+"""Addresses of servers as people write them: `http://host:9091/prefix`, with a user and password or without."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from aimon.secret import Secret
+
+PORTS: Final = {"http": 80, "https": 443}
+
+# What stands before the path, without user and password: a name or IPv4 address, or an IPv6 address in brackets.
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^\s\[\]:@/\\<>\"'{}|^`]+)(?::(?P<port>.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAddress:
+    """Where an HTTP server is.
+
+    Attributes:
+        host: without the brackets of an IPv6 address.
+        port: the scheme's own where none is written.
+        path: without a slash at its end; a query, where one may be written, belongs to it.
+        origin: scheme, host and port as they were written, for messages.
+        username: percent-encoded, as it was written; None without.
+        password: likewise.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    origin: str
+    username: str | None = field(default=None, repr=False)
+    password: Secret | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address without user and password."""
+        return f"{self.origin}{self.path}"
+
+    @property
+    def secret(self) -> str | None:
+        """The password itself, percent-encoded."""
+        return None if self.password is None else self.password.reveal()
+
+
+def parse(text: str, wanted: str, *, query: bool = False) -> HttpAddress:
+    """Reads the address of an HTTP server.
+
+    Args:
+        text: as it was given.
+        wanted: what to write, for messages: "write the Pushgateway's address as http://host:9091".
+        query: whether a query may belong to it.
+
+    Raises:
+        ValueError: it is none. The message does not repeat it, since it may hold a password.
+    """
+    parts, host, port = split(text, wanted)
+    if parts.scheme not in PORTS or not host:
+        raise ValueError(f"not an http:// or https:// address: {wanted}")
+    if parts.fragment or (parts.query and not query):
+        raise ValueError(f"more than an address: {wanted}, without ? or #")
+    path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    if not path.isascii() or re.search(r"[\x00-\x20\x7f]", path):
+        raise ValueError(f"not an address (its path has characters that must be percent-encoded): {wanted}")
+    return HttpAddress(
+        parts.scheme,
+        host,
+        port or PORTS[parts.scheme],
+        path,
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        parts.username,
+        None if parts.password is None else Secret(parts.password),
+    )
+
+
+def split(text: str, wanted: str) -> tuple[SplitResult, str, int | None]:
+    """The parts of any URL, its host and its port.
+
+    Raises:
+        ValueError: the host or the port can't be one.
+    """
+    text = text.strip().strip("\ufeff").strip()
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # its message may repeat a password
+        raise ValueError(f"not an address (its host can't be one): {wanted}") from None
+    if not parts.netloc:
+        return parts, "", None
+    if "@" in parts.path:
+        raise ValueError(f"not an address (write a / in a password as %2F): {wanted}")
+    match = _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2])
+    if match is None:
+        if parts.hostname is None:
+            return parts, "", None
+        raise ValueError(f"not an address (its host can't be one): {wanted}")
+    return parts, match["host"].strip("[]"), port_number(match["port"], wanted)
+
+
+def port_number(text: str | None, wanted: str) -> int | None:
+    """The port that is written; None where none is.
+
+    Raises:
+        ValueError: it is no port that can be connected to.
+    """
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 1 << 16):
+        raise ValueError(f"not an address (its port is not a number from 1 to 65535): {wanted}")
+    return int(text)

@@ -1,0 +1,171 @@
+"""Which proxy a URL goes through: the configured one, else the environment's (HTTPS_PROXY, ALL_PROXY, NO_PROXY)."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
+
+from aimon import credentials
+from aimon.network import no_proxy
+from aimon.network.address import PORTS, split
+from aimon.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+THROUGH: Final = ("through the proxy ", "through a proxy ")
+"""What the message of a failure on the way through a proxy begins with."""
+MAX_ANSWER: Final = 16 << 10
+"""Bytes that a proxy's answer to CONNECT may have."""
+
+_SOCKS: Final = {"socks", "socks5", "socks5h"}
+_SCHEMES: Final = {**PORTS, "socks5": 1080}
+_WANTED: Final = "write http://host:3128 or socks5://host:1080"
+_STATUS_LINE = re.compile(r"HTTP/1\.[01] (?P<status>[0-9]{3})(?: (?P<reason>.*))?")
+
+
+class ProxyError(Exception):
+    """The proxy does not let a connection through; the message does not name the proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy.
+
+    Attributes:
+        scheme: how it is spoken to: `http`, `https` or `socks5`.
+        source: what names it: a variable such as HTTPS_PROXY, or `proxy` of the configuration.
+        username: None without.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    source: str
+    username: str | None = field(default=None, repr=False)
+    password: Secret | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"the proxy {self.scheme}://{host}:{self.port} ({self.source})"
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        """User and password."""
+        return None if self.username is None else (self.username, self.password.reveal() if self.password else "")
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of Proxy-Authorization."""
+        return None if self.credentials is None else credentials.basic(*self.credentials).reveal()
+
+    def relays(self, scheme: str) -> bool:
+        """Whether it reads the requests of URLs of this scheme itself, rather than tunnel them."""
+        return scheme == "http" and self.scheme != "socks5"
+
+
+def find(url: str, configured: str | None = None, environ: Mapping[str, str] | None = None) -> Proxy | None:
+    """The proxy for a URL; None for a direct connection.
+
+    Args:
+        url: where the request goes.
+        configured: a proxy's URL, which the environment can't overrule; None to ask the environment.
+        environ: where variables are looked up.
+
+    Raises:
+        ValueError: what is named can't be a proxy. Names the variable, and does not show its value.
+    """
+    if configured:
+        return parse(configured, "proxy")
+    environ = os.environ if environ is None else environ
+    known = _variables(environ)
+    if not known:
+        return None
+    parts = urlsplit(url)
+    name, value = known.get(f"{parts.scheme}_proxy") or known.get("all_proxy") or ("", "")
+    if not value:
+        return None
+    _, exempt = known.get("no_proxy", ("", ""))
+    if no_proxy.exempts(exempt, parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)):
+        return None
+    return parse(value, name)
+
+
+def parse(text: str, source: str) -> Proxy:
+    """Reads the address of a proxy: a URL, or host and port alone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return _parsed(credentials.unquoted(text), source)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _parsed(text: str, source: str) -> Proxy:
+    parts, host, port = split(text if "://" in text else f"http://{text}", _WANTED)
+    scheme = "socks5" if parts.scheme in _SOCKS else parts.scheme
+    if scheme not in _SCHEMES or not host:
+        raise ValueError(f"not the address of an HTTP or SOCKS5 proxy: {_WANTED}")
+    username = None if parts.username is None else unquote(parts.username)
+    password = None if parts.password is None else unquote(parts.password)
+    if scheme == "socks5" and max(len((part or "").encode()) for part in (username, password)) > 255:
+        raise ValueError("user and password of a SOCKS5 proxy have at most 255 bytes each (RFC 1929)")
+    secret = None if password is None else Secret(password)
+    return Proxy(scheme, host, port or _SCHEMES[scheme], source, username, secret)
+
+
+def connect_request(proxy: Proxy, authority: str) -> bytes:
+    """The request for a tunnel to `host:port`."""
+    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
+    if proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+def check_tunnel(answer: bytes, authority: str, proxy: Proxy) -> bool:
+    """Whether the tunnel is open; False while the answer's head is not complete.
+
+    Args:
+        answer: all that the proxy has said so far.
+        authority: where the tunnel leads.
+        proxy: who answers; its password is in no message.
+
+    Raises:
+        ProxyError: it is refused, or the answer is none.
+    """
+    head, complete, _ = answer.partition(b"\r\n\r\n")
+    if not complete:
+        if len(answer) > MAX_ANSWER:
+            raise ProxyError(f"it said neither yes nor no to a tunnel to {authority}")
+        return False
+    status_line = head.split(b"\r\n", 1)[0].decode("latin-1")
+    match = _STATUS_LINE.fullmatch(status_line)
+    if match is None:
+        raise ProxyError(f"it does not answer as an HTTP proxy does to a tunnel to {authority}")
+    if not match["status"].startswith("2"):
+        reason = match["reason"] or ""
+        for secret in (proxy.credentials or ())[1:]:
+            reason = reason.replace(secret, "****") if secret else reason
+        reason = "".join(c if c.isprintable() else " " for c in reason)[:100].strip()
+        raise ProxyError(f"it opened no tunnel to {authority}: {match['status']} {reason}".rstrip())
+    return True
+
+
+def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The proxy variables by their names in lower case: as they are spelt, and what they hold.
+
+    One in lower case wins, and takes the others away if it is empty. HTTP_PROXY means nothing to a CGI script, whose
+    clients could set it by a header (CVE-2016-5385).
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in environ.items():
+        if name.lower().endswith("_proxy") and not (name == "HTTP_PROXY" and "REQUEST_METHOD" in environ):
+            found.setdefault(name.lower(), (name, credentials.unquoted(value)))
+    for name in [name for name in found if name in environ]:
+        found[name] = (name, credentials.unquoted(environ[name]))
+    return {lowered: (name, value) for lowered, (name, value) in found.items() if value}

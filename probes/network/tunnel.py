@@ -1,0 +1,86 @@
+"""The way through a proxy that passes bytes on: CONNECT or SOCKS5, within the limit for connecting."""
+
+import time
+
+import httpcore
+
+from aimon.network import proxy as proxies
+from aimon.network import socks
+from aimon.network.proxy import Proxy
+from aimon.probes.network.errors import ProxyError
+
+
+async def open_tunnel(
+    stream: httpcore.AsyncNetworkStream, proxy: Proxy, host: str, port: int, deadline: float | None
+) -> None:
+    """Asks the proxy at the other end of `stream` for a tunnel to a host.
+
+    Args:
+        stream: Connected to the proxy; over TLS where the proxy wants that.
+        proxy: How to ask.
+        host: Where the tunnel leads; the proxy finds its address.
+        port: TCP port there.
+        deadline: When the tunnel must be open (seconds of `time.monotonic()`); `None` waits as long as it takes.
+
+    Raises:
+        ProxyError: The proxy refuses, closes the connection, or speaks something else.
+        httpcore.ConnectTimeout: The time was up.
+    """
+    conversation = _Conversation(stream, deadline)
+    try:
+        if proxy.scheme == "socks5":
+            await _socks(conversation, proxy, host, port)
+        else:
+            await _connect(conversation, proxy, host, port)
+    except proxies.ProxyError as error:
+        raise ProxyError(str(error)) from error
+    except httpcore.TimeoutException as error:
+        raise httpcore.ConnectTimeout("no tunnel in time: it took the connection and did not answer") from error
+    except (httpcore.ReadError, httpcore.WriteError) as error:
+        raise ProxyError(f"it broke the connection: {error}") from error
+
+
+async def _connect(conversation: "_Conversation", proxy: Proxy, host: str, port: int) -> None:
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    await conversation.send(proxies.connect_request(proxy, authority))
+    answer = b""
+    while not proxies.check_tunnel(answer, authority, proxy):
+        # Byte by byte, since what follows the head belongs to the tunnel; the socket has been read in one go.
+        answer += await conversation.receive(1)
+
+
+async def _socks(conversation: "_Conversation", proxy: Proxy, host: str, port: int) -> None:
+    handshake = socks.handshake(proxy, host, port)
+    step = next(handshake)
+    while True:
+        await conversation.send(step.send)
+        try:
+            step = handshake.send(await conversation.receive(step.expect))
+        except StopIteration:
+            return
+
+
+class _Conversation:
+    """A stream that is written and read within one limit."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, deadline: float | None) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    async def send(self, data: bytes) -> None:
+        """Sends all of it."""
+        if data:
+            await self._stream.write(data, self._left())
+
+    async def receive(self, count: int) -> bytes:
+        """Receives exactly so many bytes."""
+        received = b""
+        while len(received) < count:
+            part = await self._stream.read(count - len(received), self._left())
+            if not part:
+                raise proxies.ProxyError("it closed the connection")
+            received += part
+        return received
+
+    def _left(self) -> float | None:
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
