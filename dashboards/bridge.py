@@ -14,10 +14,9 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from aimon.containment import describe
 from aimon.dashboards.robots import RefusedError, RobotError
 from aimon.redact import bounded
-
-from aimon.containment import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimon.dashboards.bridge import message, server
-from aimon.dashboards.robots import KINDS, LONGEST_BYTES, Robot, RobotError
+from aimon.dashboards.robots import KINDS, LONGEST_BYTES, Kind, Robot, RobotError
 from aimon.dashboards.rules import ruleset
 from aimon.dashboards.rules.document import Alert
 from aimon.secret import Secret
@@ -118,12 +118,12 @@ def test_a_fault_in_one_notification(monkeypatch: pytest.MonkeyPatch, capfd: pyt
         "alerts": [{"status": "firing", "annotations": {"summary": "s"}}],
     }  # fmt: skip
     with http_sink() as posts:
-        bridge = server(Robot("feishu", Secret(f"{posts.url}/robot")), "127.0.0.1", 0, said.append)
+        bridge = server(Robot.parse("feishu", Secret(f"{posts.url}/robot")), "127.0.0.1", 0, said.append)
         thread = Thread(target=bridge.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         url = f"http://127.0.0.1:{bridge.server_address[1]}/alerts"
         with monkeypatch.context() as patch:
-            patch.setitem(ROBOTS, "feishu", broken)
+            patch.setitem(KINDS, "feishu", Kind(broken, None, frozenset()))
             first = _status("POST", url, json.dumps(notification).encode())
         _status("POST", url, json.dumps(notification).encode())
         bridge.shutdown()
