@@ -183,7 +183,8 @@ _ALL = (
     Family(
         LOADTEST_SLO_MET,
         "gauge",
-        "Whether the load test met an objective (1) or not (0).",
+        "Whether the load test met an objective (1) or not (0); missing while it can't be judged. "
+        "Calls that ran out of time count as longer than any objective on times allows.",
         (*IDENTITY, "slo"),
     ),
     Family(

@@ -16,6 +16,9 @@ _SHARES = ("error_rate", "rate_limited", "availability")
 _RATES = ("goodput", "rate")
 _EXAMPLES = "p99<10s, ttft_p95<2s, tpot_p50<50ms, error_rate<1%, availability>99.5% or goodput>20/s"
 
+MET, MISSED, NOT_JUDGED = "met", "missed", "not judged"
+"""The verdicts on an objective. One that could not be judged was not met."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:

@@ -7,14 +7,14 @@ a run that says nothing.
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from aimon.cli.loadview import last_line
-from aimon.cli.loadwords import clock, percent, rate, span
+from aimon.cli.loadwords import clock, percent, percentile, rate, span, verdict
 from aimon.cli.table import money
 from aimon.outcome import Fault, Outcome
 
@@ -113,7 +113,7 @@ class Picture:
         yield from _flow("", _failures(moment), width, (3, 7), most=_FAILURES)
         yield from _flow("tokens", self._spending(), width, (7, 7))
         for row in moment.slo:
-            yield from _flow("objective", [Text(row["expr"]), _verdict(met=row["met"])], width, (6, 6))
+            yield from _flow("objective", [Text(row["expr"]), _verdict(row)], width, (6, 6))
         yield _Row(9, Text())
         yield from _table(moment, width)
         yield from _client(moment, width)
@@ -170,8 +170,9 @@ def _labelled(label: str) -> Text:
     return Text.assemble((f"{label:{_LABEL}}", "dim"))
 
 
-def _verdict(*, met: bool) -> Text:
-    return Text("met so far", "green") if met else Text("MISSED so far", "bold red")
+def _verdict(row: dict[str, Any]) -> Text:
+    said = verdict(row)
+    return Text(f"{said} so far", {"met": "green", "MISSED": "bold red"}.get(said, "yellow"))
 
 
 def _progress(moment: Progress, width: int, bar: str) -> Text:
@@ -242,8 +243,7 @@ def _table_width(heads: tuple[str, ...], quantiles: tuple[str, ...]) -> int:
 
 
 def _cells(times: Times | None, quantiles: tuple[str, ...]) -> str:
-    values = (None if times is None else getattr(times, name) for name in quantiles)
-    return "".join(f"{span(value):>{_CELL}}" for value in values)
+    return "".join(f"{percentile(times, name):>{_CELL}}" for name in quantiles)
 
 
 def _client(moment: Progress, width: int) -> Iterator[_Row]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import TYPE_CHECKING, Protocol
 
-from aimon.cli.loadwords import rate, span
+from aimon.cli.loadwords import percentile, rate, verdict
 from aimon.cli.table import money
 
 if TYPE_CHECKING:
@@ -106,12 +106,14 @@ def _calls(moment: Progress) -> list[str]:
 def _times(times: dict[str, Times]) -> list[str]:
     parts = []
     for name, label in (("latency", ""), ("ttft", "ttft ")):
-        if (kind := times.get(name)) is not None and kind.count:
-            parts += [f"{label}p50 {span(kind.p50)}", f"{label}p99 {span(kind.p99)}"]
+        if (kind := times.get(name)) is not None and (kind.count or kind.at_least):
+            # Of few calls P99 is only the slowest, and P50 tells more.
+            names = ("p50",) if "p99" in kind.needs else ("p50", "p99")
+            parts += [f"{label}{each} {percentile(kind, each)}" for each in names]
     return parts
 
 
 def _worth(moment: Progress) -> list[str]:
     """What it has cost, and what was achieved for that."""
     cost = [] if moment.cost is None else [f"cost {money(moment.cost, moment.currency)}"]
-    return cost + [f"{row['expr']} {'met' if row['met'] else 'MISSED'}" for row in moment.slo]
+    return cost + [f"{row['expr']} {verdict(row)}" for row in moment.slo]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aimon.loadtests.progress import Times
+
 
 def clock(seconds: float) -> str:
     """A time of day without the day: 0:08, 12:30, 1:02:03."""
@@ -17,6 +22,24 @@ def span(seconds: float | None) -> str:
     value, unit = (seconds * 1e3, "ms") if seconds < 0.9995 else (seconds, "s")
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{digits}f} {unit}"
+
+
+def percentile(times: Times | None, name: str) -> str:
+    """One of p50, p95, p99: a duration; `> 3.00 s`; `n<100`, of fewer values than it takes; `lagged`, as the client."""
+    value = None if times is None else getattr(times, name)
+    if times is None or value is not None:
+        return span(value)
+    if name in times.not_measured:
+        return "lagged"
+    if name in times.needs:
+        return f"n<{times.needs[name]}"
+    return f"> {span(times.at_least[name])}" if name in times.at_least else "-"
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """What is known of an objective so far: met, MISSED, or not judged."""
+    said = str(row.get("verdict") or ("met" if row["met"] else "missed"))
+    return said.upper() if said == "missed" else said
 
 
 def rate(per_second: float) -> str:

@@ -49,7 +49,7 @@ def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
 
 
 def exit_code(built: dict[str, Any]) -> int:
-    """0 good; 1 an objective was missed, nothing succeeded or the run was aborted; 130 interrupted."""
+    """0 good; 1 an objective was not met, nothing succeeded or the run was aborted; 130 interrupted."""
     ended = built["ended"]["how"]
     if ended == INTERRUPTED:
         return INTERRUPTED_CODE

@@ -46,7 +46,7 @@ def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
     """Has report.json, report.md and report.html written for each endpoint, to a folder of its name, as a test ends.
 
     Call it in the locustfile, once. Under a Locust master, the master writes what its workers have counted; every
-    test replaces the files of the one before. Where an objective is missed, Locust's exit code is 1.
+    test replaces the files of the one before. Where an objective is not met, Locust's exit code is 1.
 
     Args:
         folder: where those folders will be.
@@ -190,8 +190,8 @@ class _Keeper:
             built = report.build(run, plan, endpoint, model=self._models[endpoint])
             for path in report.save(built, self._folder / endpoint):
                 say(f"written: {path}")
-            if missed := [row["expr"] for row in built["slo"] if not row["met"]]:
-                say(f"{endpoint}: missed {', '.join(missed)}")
+            if not all(row["met"] for row in built["slo"]):
+                say(f"{endpoint}: {report.verdict(built)}")
                 assert self._environment is not None  # noqa: S101 - there is no test without one
                 self._environment.process_exit_code = 1
         self._unwritten = False

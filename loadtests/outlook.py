@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from aimon.loadtests.labour import Labour
 from aimon.loadtests.orders import Order
 from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.progress import Progress, Times
-from aimon.loadtests.selfcheck import check
+from aimon.loadtests.selfcheck import check, distorted
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.censoring import summary
 from aimon.loadtests.statistics.tally import Tally
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 WINDOW = 10.0
 _EVERY = 1.0
 _LEAST = 0.1
+_NONE = Times(p50=None, p95=None, p99=None, count=0)
 _SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot")
 
 
@@ -90,6 +95,8 @@ class Outlook:
         recent = Tally()
         for part in self._recent:
             recent.merge(part.tally)
+        client = check(recent, Labour(part.labour for part in self._recent).busiest)
+        whole = bool(check(run.tally, run.cpu)["bottleneck"])
         told, self._notes = self._notes, []
         order, plan = self._order, self._plan
         return Progress(
@@ -104,14 +111,14 @@ class Outlook:
             sent=run.tally.sent,
             ok=run.tally.ok,
             outcomes=dict(run.tally.outcomes.most_common()),
-            now=_times(recent),
-            overall=_times(run.tally),
+            now=_times(recent, bottleneck=client["bottleneck"]),
+            overall=_times(run.tally, bottleneck=whole),
             tokens_per_s=recent.counts["output_tokens"] / seconds,
             cost=None if run.tally.currency is None else run.tally.cost,
             currency=run.tally.currency,
-            client=check(recent, Labour(part.labour for part in self._recent).busiest),
+            client=client,
             workers=len(workers),
-            slo=slo.judge(run.objectives, run.tally, self._window(run, now)),
+            slo=slo.judge(run.objectives, run.tally, self._window(run, now), bottleneck=whole),
             notes=told,
             totals=run.totals,
         )
@@ -136,11 +143,9 @@ class Outlook:
         return None if schedule is None else schedule.rate(now - self._order.run_offset)
 
 
-def _times(tally: Tally) -> dict[str, Times]:
+def _times(tally: Tally, *, bottleneck: bool) -> dict[str, Times]:
     times = {}
     for name in _SERIES:
-        series = tally.series[name]
-        times[name] = Times(
-            p50=series.quantile(0.5), p95=series.quantile(0.95), p99=series.quantile(0.99), count=series.count
-        )
+        found = summary(tally.sample(name), partial(distorted, tally, name) if bottleneck else None)
+        times[name] = _NONE if found is None else msgspec.convert(found, Times)
     return times

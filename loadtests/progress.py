@@ -8,12 +8,15 @@ import msgspec
 
 
 class Times(msgspec.Struct, kw_only=True):
-    """Percentiles of one kind of time, in seconds; None where nothing was measured."""
+    """Percentiles of one kind of time, in seconds; None where they are not known, and why, as in report.json."""
 
     p50: float | None
     p95: float | None
     p99: float | None
     count: int
+    at_least: dict[str, float] = {}
+    needs: dict[str, int] = {}
+    not_measured: list[str] = []
 
 
 class Progress(msgspec.Struct, kw_only=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import families
 from aimon.metrics import Gauges
+from aimon.objectives import NOT_JUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,6 +74,8 @@ def _gauges(
         if value is not None:
             found.set(name, value, **labels)
     for row in slo:
+        if row.get("verdict") == NOT_JUDGED:
+            continue
         found.set(families.LOADTEST_SLO_MET, float(row["met"]), **labels, slo=row["expr"])
     found.set(families.LOADTEST_RUN_INFO, 1, **labels, run=run, profile=profile)
     return found

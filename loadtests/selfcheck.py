@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimon.loadtests.statistics.histogram import UNIT
+
 if TYPE_CHECKING:
+    from aimon.loadtests.statistics.histogram import Histogram
     from aimon.loadtests.statistics.tally import Tally
 
 # Beyond 95 % of a core the client's own queues grow; measured against a server that logs its writes.
@@ -13,6 +16,12 @@ _LAG = 0.010
 _LATENESS = 0.010
 # With fewer values than that the 99th percentile is the worst one, which may be chance: then the median tells.
 _ENOUGH = 100
+
+
+# A number of which the client's own lag is so large a share says nothing of the endpoint.
+_OWN = 0.5
+# So many gaps of no length, while the loop was later than the mean gap, are chunks that waited for the client together.
+_COALESCED = 0.01
 
 
 def check(tally: Tally, cpu: float) -> dict[str, Any]:
@@ -44,3 +53,36 @@ def check(tally: Tally, cpu: float) -> dict[str, Any]:
         "start_lateness_p99_s": lateness,
         "cpu": cpu,
     }
+
+
+def distorted(tally: Tally, name: str, column: str | float, value: float) -> bool:
+    """Whether a number of a client that was the bottleneck is known to be the client's own, and not only suspect.
+
+    Args:
+        tally: what was counted.
+        name: of the series.
+        column: a share for a percentile, or `mean` or `max`.
+        value: what was counted for that, in seconds.
+    """
+    lag = tally.series["lag"]
+    if name == "itl":
+        # Late reads make some gaps vanish and others longer; their mean stays.
+        return column != "mean" and _coalesced(tally)
+    own = _column(lag, column)
+    if name == "latency_from_schedule":
+        own += _column(tally.series["start_lateness"], column)
+    elif name == "tpot":
+        own *= tally.series["tpot"].count / max(1, tally.series["itl"].count)
+    return own >= _OWN * value
+
+
+def _coalesced(tally: Tally) -> bool:
+    gaps, lag = tally.series["itl"], tally.series["lag"].quantile(0.99)
+    if not gaps.count or lag is None or lag < (gaps.mean or 0.0):
+        return False
+    return gaps.count - gaps.count_above(UNIT) >= _COALESCED * gaps.count
+
+
+def _column(series: Histogram, column: str | float) -> float:
+    found = series.quantile(column) if isinstance(column, float) else getattr(series, column)
+    return found or 0.0

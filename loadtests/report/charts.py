@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests.report import figures
 from aimon.loadtests.report.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
-from aimon.loadtests.report.words import length, plain
+from aimon.loadtests.report.words import length, plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,22 +48,23 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
         for one in found
         if one.number
     ]
-    values = {name: summary[name.lower()] for name in _SHARES}
+    values = {name: value for name in _SHARES if (value := summary[name.lower()]) is not None}
     parts += [frame.upright(value, f"c{k} d{k}") for k, value in enumerate(values.values())]
     for k, (name, value) in enumerate(values.items()):
         right = frame.across(value) > HALF * 0.72
         place = frame.across(value) + (-5 if right else 5)
         text = f"{name} {length(value)}"
         parts.append(frame.note(place, TOP + 9 + 13 * k, text, anchor="end" if right else "start", kind="halo"))
-    words = ", ".join(f"{name} {length(value)}" for name, value in values.items())
-    return figure(title, (), frame.drawing(title, f"{words}, of {total} values", parts), mark=mark)
+    words = ", ".join(f"{name} {shown(summary, name.lower(), length)}" for name in _SHARES)
+    open_ = f", and {summary['censored']:,} without an end" if summary.get("censored") else ""
+    return figure(title + open_, (), frame.drawing(title, f"{words}, of {total} values{open_}", parts), mark=mark)
 
 
 def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> str:
     """How the percentiles went over time."""
     points = figures.over_time(report, series, tuple(_SHARES.values()))
     lines = {name: figures.unbroken(points, k) for k, name in enumerate(_SHARES)}
-    top = max(value for stretches in lines.values() for stretch in stretches for _, value in stretch)
+    top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
     frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, length))
     parts = [frame.grid("", "")]
     parts += [frame.line(stretches, f"c{k} d{k}") for k, stretches in enumerate(lines.values())]

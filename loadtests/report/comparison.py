@@ -153,25 +153,25 @@ def _measured(base: Report, new: Report, tolerance: float, resamples: int, seed:
     rows = []
     for measure in MEASURES:
         one, other = before.values.get(measure.name), after.values.get(measure.name)
-        if one is None and other is None:
+        if (why := _lack(measure, base, new, before, after)) is None:
             continue
         if measure.name in intervals and one is not None and other is not None:
             rows.append(_judged(measure, one, other, intervals[measure.name], tolerance))
         else:
-            rows.append(_unjudged(measure, one, other, _lack(measure, base, new, before, after) or ""))
+            rows.append(_unjudged(measure, one, other, why))
     return rows
 
 
 def _lack(measure: Measure, base: Report, new: Report, before: Sample, after: Sample) -> str | None:
     """Why a measure can't be compared; empty if it can, None if neither run has it."""
     name = measure.name
-    if name not in before.values and name not in after.values:
+    if not any(name in known for found in (before, after) for known in (found.values, found.lacking)):
         return None
     for who, found in (("the base", before), ("the new run", after)):
-        if name not in found.values:
-            return f"not measured in {who}"
         if name in found.lacking:
             return f"{who}: {found.lacking[name]}"
+        if name not in found.values:
+            return f"not measured in {who}"
     if measure.kind == MONEY and base.cost and new.cost and base.cost.currency != new.cost.currency:
         return f"{base.cost.currency} and {new.cost.currency}"
     return ""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from aimon import __version__
 from aimon.loadtests.report.schema import FORMULA, VERSION
-from aimon.loadtests.selfcheck import check
+from aimon.loadtests.selfcheck import check, distorted
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.censoring import summary
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from aimon.loadtests.plan import Plan
     from aimon.loadtests.record import Run
-    from aimon.loadtests.statistics.histogram import Histogram
     from aimon.loadtests.statistics.tally import Tally
 
 TIMES = {
@@ -44,6 +43,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         model: its model; without it that of the plan's flags.
     """
     tally, elapsed, window = run.tally, run.elapsed, run.window
+    client = check(tally, run.cpu)
     config = {key: value for key, value in msgspec.to_builtins(plan).items() if key not in _NOT_TOLD}
     return {
         "version": VERSION,
@@ -66,7 +66,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
             "achieved": tally.served["sent"] / window if window > 0 else None,
             "schedule": _schedule(plan),
         },
-        **{key: _times(tally.series.get(name)) for key, name in TIMES.items()},
+        **{key: _times(tally, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
         "tokens": {
             "input": tally.counts["input_tokens"],
             "output": tally.counts["output_tokens"],
@@ -74,8 +74,8 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         },
         "cost": _cost(tally),
         "goodput": tally.served["good"] / window if window > 0 else None,
-        "slo": slo.judge(run.objectives, tally, window),
-        "client": check(tally, run.cpu),
+        "slo": slo.judge(run.objectives, tally, window, lost=run.lost, bottleneck=client["bottleneck"]),
+        "client": client,
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
         "limits": None if run.limits is None else asdict(run.limits),
         "workers": run.workers,
@@ -83,7 +83,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         "config": config,
         "seconds": [{"second": second, **counts} for second, counts in sorted(tally.seconds.items())],
         "blocks": run.blocks.dump(),
-        "distributions": _distributions(tally.series),
+        "distributions": _distributions(tally),
     }
 
 
@@ -107,8 +107,8 @@ def _schedule(plan: Plan) -> list[dict[str, float]]:
     return [point for point in points if point["at_s"] >= 0][1 if plan.warmup else 0 :]
 
 
-def _times(histogram: Histogram | None) -> dict[str, Any] | None:
-    return histogram.summary() if histogram is not None and histogram.count else None
+def _times(tally: Tally, name: str, lost: int, *, bottleneck: bool) -> dict[str, Any] | None:
+    return summary(tally.sample(name, lost=lost), partial(distorted, tally, name) if bottleneck else None)
 
 
 def _cost(tally: Tally) -> dict[str, Any] | None:
@@ -117,9 +117,9 @@ def _cost(tally: Tally) -> dict[str, Any] | None:
     return {"amount": tally.cost, "currency": tally.currency, "unpriced": tally.counts["unpriced"]}
 
 
-def _distributions(series: Mapping[str, Histogram]) -> dict[str, Any]:
+def _distributions(tally: Tally) -> dict[str, Any]:
     found = {}
-    for name, histogram in series.items():
+    for name, histogram in tally.series.items():
         if count := histogram.count:
             dumped = histogram.dump()
             found[name] = {
@@ -128,5 +128,6 @@ def _distributions(series: Mapping[str, Histogram]) -> dict[str, Any]:
                 "min_s": dumped["min"],
                 "max_s": dumped["max"],
                 "buckets": {str(i): number for i, number in dumped["buckets"].items()},
+                "censored": tally.sample(name).open.count,
             }
     return {"unit_s": UNIT, "gamma": (1 + ERROR) / (1 - ERROR), "formula": FORMULA, "series": found}

@@ -28,9 +28,12 @@ class Point(NamedTuple):
     values: tuple[float | None, ...]
 
 
-def quantile(buckets: Mapping[str, int], share: float, *, unit: float, gamma: float) -> float | None:
-    """The value of nearest rank, as Histogram.quantile reads it but for exact ends; None without values."""
-    total = sum(buckets.values())
+def quantile(buckets: Mapping[str, int], share: float, *, unit: float, gamma: float, censored: int = 0) -> float | None:
+    """The value of nearest rank, as Histogram.quantile reads it but for exact ends; None if it is not known.
+
+    The `censored` ones are taken to be beyond all values.
+    """
+    total = sum(buckets.values()) + censored
     rank = max(1, math.ceil(round(share * total, 9)))
     risen = 0
     for i in sorted(map(int, buckets)):
@@ -80,9 +83,10 @@ def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> l
     scale = {"unit": shapes["unit_s"], "gamma": shapes["gamma"]}
     points = []
     for block in report["blocks"]:
-        buckets = block["series"].get(series, {"buckets": {}})["buckets"]
+        found = block["series"].get(series, {"buckets": {}})
+        buckets, censored = found["buckets"], found.get("censored", 0)
         middle = block["start_s"] + block["seconds"] / 2
-        points.append(Point(middle, tuple(quantile(buckets, share, **scale) for share in shares)))
+        points.append(Point(middle, tuple(quantile(buckets, share, censored=censored, **scale) for share in shares)))
     return points
 
 

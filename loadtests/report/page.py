@@ -9,8 +9,8 @@ from aimon import quantities
 from aimon.loadtests.record import ABORTED, INTERRUPTED
 from aimon.loadtests.report import charts, figures
 from aimon.loadtests.report.style import CSS
-from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, verdict
-from aimon.loadtests.report.words import length, percent, plain
+from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
+from aimon.loadtests.report.words import judged, length, measured, percent, plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,8 +19,9 @@ MARK = '<span class="suspect">&#9888; suspect</span>'
 _SHAPES = (("latency", "latency_s"), ("ttft", "ttft_s"), ("itl", "itl_s"), ("tpot", "tpot_s"))
 _SHORT = {"latency_s": "Latency", "ttft_s": "TTFT", "itl_s": "Gaps between chunks (ITL)", "tpot_s": "TPOT"}
 _NOTES = """
-Times are those of successful calls alone; what failed is counted by its outcome. Percentiles come from histograms and
-are within 0.5 % of the exact ones.
+Times are those of calls that succeeded, and of those that ran out of time or were cut off, which count as longer than
+they had lasted; what failed otherwise is counted by its outcome alone. Percentiles come from histograms and are within
+0.5 % of the exact ones.
 
 Latency from schedule counts from when a call was due: it holds the wait that a user has when the line is long. Latency
 counts from when the call was made. Time to first token ends with the first visible text.
@@ -28,6 +29,11 @@ counts from when the call was made. Time to first token ends with the first visi
 Gaps between chunks are what arrives, and a chunk may carry several tokens. Time per output token is from the token
 count, and does not depend on how the provider cuts its chunks.
 """.strip().split("\n\n")
+_VERDICTS = {
+    "met": 'good">&#10003; met',
+    "missed": 'bad">&#10007; missed',
+    "not judged": 'warn">&#9888; not judged',
+}
 _CAPACITY = """A rate is held if 99 % of its calls succeed, its objectives are met and latency does not grow.
 The capacity lies between the highest rate that was held and the lowest that was not. Steps are listed as they were
 tried."""
@@ -160,13 +166,15 @@ def _tiles(report: dict[str, Any]) -> str:
         ),
     ]
     for key, title in (
-        ("latency_from_schedule_s" if rate["asked"] is not None else "latency_s", "Latency P95"),
-        ("ttft_s", "TTFT P95"),
-        ("tpot_s", "TPOT P95"),
+        ("latency_from_schedule_s" if rate["asked"] is not None else "latency_s", "Latency"),
+        ("ttft_s", "TTFT"),
+        ("tpot_s", "TPOT"),
     ):
         if (times := report[key]) is not None:
-            small = f"P50 {length(times['p50'])}, P99 {length(times['p99'])}"
-            tiles.append((title, length(times["p95"]), small, mark))
+            # Of few calls the median is the best that there is.
+            big, *others = ("p50", "p95", "p99") if "p95" in times.get("needs", {}) else ("p95", "p50", "p99")
+            small = ", ".join(f"{column.upper()} {shown(times, column, length)}" for column in others)
+            tiles.append((f"{title} {big.upper()}", shown(times, big, length), small, mark))
     if tokens["output_per_s"]:
         small = f"{tokens['input']:,} in, {tokens['output']:,} out"
         tiles.append(("Output tokens /s", plain(tokens["output_per_s"]), small, mark))
@@ -201,35 +209,24 @@ def _objectives(report: dict[str, Any]) -> str:
     rows = [
         (
             f"<code>{escape(row['expr'])}</code>",
-            escape(_measured(row["expr"], row["value"])) + " " + _mark(report),
-            '<span class="said good">&#10003; met</span>'
-            if row["met"]
-            else '<span class="said bad">&#10007; missed</span>',
+            escape(measured(row)) + " " + _mark(report),
+            f'<span class="said {_VERDICTS[judged(row)]}</span>' + escape(f" {row['why']}" if row.get("why") else ""),
         )
         for row in report["slo"]
     ]
     return section("Objectives", table(("objective", "measured", ""), rows, (1,)))
 
 
-def _measured(expr: str, value: float | None) -> str:
-    if value is None:
-        return "nothing"
-    if expr.endswith("%"):
-        return percent(value)
-    if expr.endswith(("/s", "/m")):
-        return f"{plain(value)}/s"
-    return length(value) if expr[-1].isalpha() else plain(value)
-
-
 def _times(report: dict[str, Any]) -> str:
     mark = _mark(report)
     rows = [
-        (f"{escape(title)} {mark}", *(escape(length(times[column])) for column in COLUMNS), f"{times['count']:,}")
+        (f"{escape(title)} {mark}", *(escape(shown(times, column, length)) for column in COLUMNS), values(times))
         for key, title in TITLES.items()
         if (times := report[key]) is not None
     ]
     header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
-    return section("Times of successful calls", table(header, rows, range(1, len(header)))) if rows else ""
+    notes = "".join(f'<p class="text">{escape(note)}</p>' for note in time_notes(report))
+    return section("Times", table(header, rows, range(1, len(header))), notes) if rows else ""
 
 
 def _capacity(report: dict[str, Any]) -> str:
@@ -280,8 +277,11 @@ def _over_time(report: dict[str, Any]) -> str:
     mark = _mark(report)
     drawn = [charts.throughput(report, mark)]
     shapes = report["distributions"]["series"]
-    for series, title in (("latency", "Latency over time"), ("ttft", "Time to first token over time")):
-        if series in shapes and len(report["blocks"]) > 1:
+    for series, key, title in (
+        ("latency", "latency_s", "Latency over time"),
+        ("ttft", "ttft_s", "Time to first token over time"),
+    ):
+        if series in shapes and len(report["blocks"]) > 1 and not _false(report, key):
             drawn.append(charts.percentiles(report, series, title, mark))
     if report["tokens"]["output"]:
         drawn.append(charts.tokens(report, mark))
@@ -289,12 +289,17 @@ def _over_time(report: dict[str, Any]) -> str:
     return section("Over time", f'<div class="charts">{"".join(drawn)}</div>')
 
 
+def _false(report: dict[str, Any], key: str) -> bool:
+    """Whether half of what was measured is known to be the client's own: a picture of it would be one of the client."""
+    return report[key] is not None and "p50" in report[key].get("not_measured", ())
+
+
 def _distributions(report: dict[str, Any]) -> str:
     shapes = report["distributions"]["series"]
     drawn = [
         charts.distribution(report, series, key, _SHORT[key], _mark(report))
         for series, key in _SHAPES
-        if series in shapes and report[key] is not None
+        if series in shapes and report[key] is not None and not _false(report, key)
     ]
     return section("Distributions", f'<div class="charts">{"".join(drawn)}</div>') if drawn else ""
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from aimon.loadtests.record import COMPLETE
 from aimon.loadtests.report.schema import Block, Series
+from aimon.loadtests.report.words import length
 from aimon.loadtests.statistics import bootstrap
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ FEWEST_BLOCKS = 10
 FEWEST_CALLS = 50
 # So many values must lie beyond a percentile for it to be more than the luck of a few calls.
 _BEYOND = 5
+
+# A bucket of months, in which no time is, and where what is shorter than that ends.
+_FARTHEST = "3000"
+_LONGEST = 1e6
 
 TIME, RATE, SHARE, MONEY = "time", "rate", "share", "money"
 
@@ -113,11 +118,26 @@ def _sample(report: Report, blocks: Sequence[Block], drawn: Resamples) -> Sample
         resampled = _rates(report, blocks, drawn.drawn) | _times(report, blocks, drawn.drawn)
         for measure in MEASURES:
             if (values := resampled.get(measure.name)) is not None:
+                if measure.kind == TIME and (why := _open(report, measure, float(values[0]))):
+                    found.lacking[measure.name] = why
+                    continue
                 found.values[measure.name] = float(values[0])
                 found.errors[measure.name] = drawn.errors(values if measure.kind == SHARE else values / values[0])
                 if why := _too_little(report, measure):
                     found.lacking[measure.name] = why
     return found
+
+
+def _open(report: Report, measure: Measure, value: float) -> str:
+    """Why a percentile is not known; empty if it is."""
+    times = getattr(report, f"{measure.series}_s")
+    column = f"p{measure.quantile * 100:.0f}"
+    if times is not None and column in times.not_measured:
+        return "not measured, the client was too late"
+    if value < _LONGEST:
+        return ""
+    least = None if times is None else times.at_least.get(column)
+    return "calls without an end leave it open" if least is None else f"> {length(least)}, since calls had no end"
 
 
 def _aligned(one: Sequence[Block], other: Sequence[Block]) -> tuple[list[Block], list[Block]]:
@@ -141,7 +161,8 @@ def _stretched(blocks: Sequence[Block], seconds: int, count: int) -> list[Block]
         into.cost += block.cost
         for name, series in block.series.items():
             buckets = Counter(into.series[name].buckets) if name in into.series else Counter()
-            into.series[name] = Series(buckets=buckets + Counter(series.buckets))
+            censored = series.censored + (into.series[name].censored if name in into.series else 0)
+            into.series[name] = Series(buckets=buckets + Counter(series.buckets), censored=censored)
     return found
 
 
@@ -171,7 +192,7 @@ def _filled(level: Floats) -> Floats:
 
 def _mean_bucket(block: Block) -> float:
     series = block.series.get("latency_from_schedule")
-    if series is None:
+    if series is None or not series.buckets:
         return float("nan")
     return sum(int(i) * count for i, count in series.buckets.items()) / sum(series.buckets.values())
 
@@ -208,7 +229,7 @@ def _times(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
         if series not in shapes.series:
             continue
         measures = [measure for measure in MEASURES if measure.series == series]
-        buckets = [block.series[series].buckets if series in block.series else {} for block in blocks]
+        buckets = [_with_open(block.series[series]) if series in block.series else {} for block in blocks]
         columns = bootstrap.quantiles(
             buckets,
             drawn,
@@ -218,3 +239,8 @@ def _times(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
         )
         found |= {measure.name: columns[:, k] for k, measure in enumerate(measures)}
     return found
+
+
+def _with_open(series: Series) -> dict[str, int]:
+    """The buckets, with the calls that had no end beyond all others."""
+    return {**series.buckets, _FARTHEST: series.censored} if series.censored else series.buckets

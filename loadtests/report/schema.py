@@ -63,16 +63,25 @@ class AskedAndAchieved(Struct, forbid_unknown_fields=True):
 
 
 class Times(Struct, forbid_unknown_fields=True):
-    """A kind of time over all successful calls, in seconds. Quantiles by nearest rank, within 0.5 %."""
+    """A kind of time, in seconds. Quantiles by nearest rank, over values and calls without an end.
 
-    mean: Seconds
-    p50: Seconds
-    p90: Seconds
-    p95: Seconds
-    p99: Seconds
-    p999: Seconds
-    max: Seconds
-    count: Count
+    Null is what is not known: a key of `at_least` says above what it lies, one of `needs` how many values it takes.
+    """
+
+    mean: Seconds | None
+    p50: Seconds | None
+    p90: Seconds | None
+    p95: Seconds | None
+    p99: Seconds | None
+    p999: Seconds | None
+    max: Seconds | None
+    count: Annotated[int, Meta(ge=0, description="Values: of successes, and of calls that ended while text came.")]
+    censored: Annotated[int, Meta(ge=0, description="Calls (of `itl_s`: gaps) that were given up before an end.")] = 0
+    at_least: Annotated[dict[str, Seconds], Meta(description="Lower bounds of what those leave open.")] = {}
+    needs: Annotated[dict[str, Count], Meta(description="Values that a percentile takes, where there are fewer.")] = {}
+    not_measured: Annotated[
+        list[str], Meta(description="What the self-check knows to be the client's own making; null for that.")
+    ] = []
 
 
 class Tokens(Struct, forbid_unknown_fields=True):
@@ -92,11 +101,14 @@ class Cost(Struct, forbid_unknown_fields=True):
 
 
 class Slo(Struct, forbid_unknown_fields=True):
-    """An objective; one of which nothing was measured is not met."""
+    """An objective; one that could not be judged is not met."""
 
     expr: str
-    value: float | None
+    value: Annotated[float | None, Meta(description="Null where it is not known; see `at_least`.")]
     met: bool
+    verdict: Literal["met", "missed", "not judged", ""] = ""
+    at_least: Annotated[float | None, Meta(description="Above what the value lies, where calls had no end.")] = None
+    why: Annotated[str | None, Meta(description="What there is to know about the verdict.")] = None
 
 
 class Client(Struct, forbid_unknown_fields=True):
@@ -163,6 +175,7 @@ class Series(Struct, forbid_unknown_fields=True):
     """A histogram of a stretch."""
 
     buckets: Buckets
+    censored: Annotated[int, Meta(ge=0, description="Calls that were given up before an end; in no bucket.")] = 0
 
 
 class Block(Struct, forbid_unknown_fields=True):
@@ -186,6 +199,7 @@ class Distribution(Struct, forbid_unknown_fields=True):
     min_s: float
     max_s: float
     buckets: Buckets
+    censored: Annotated[int, Meta(ge=0, description="Calls that were given up before an end; in no bucket.")] = 0
 
 
 class Distributions(Struct, forbid_unknown_fields=True):
@@ -198,7 +212,7 @@ class Distributions(Struct, forbid_unknown_fields=True):
 
 
 class Report(Struct, forbid_unknown_fields=True):
-    """A load test. Times are in seconds; what there was none of is null. Latencies are those of successes alone."""
+    """A load test. Times are in seconds; what there was none of, or is not known, is null."""
 
     version: Literal[1]
     aimon: Annotated[str, Meta(description="The version that wrote it.")]

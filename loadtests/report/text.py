@@ -7,6 +7,7 @@ from typing import Any
 
 from aimon import quantities
 from aimon.loadtests.record import COMPLETE
+from aimon.loadtests.report.words import judged, measured, shown
 
 TITLES = {
     "latency_s": "Latency",
@@ -35,9 +36,13 @@ def verdict(report: dict[str, Any]) -> str:
         return f"Capacity: {capacity['rate']:.4g} requests/s were held{upper}{note}"
     if (limits := report["limits"]) is not None:
         return _limits_verdict(limits)
-    missed = [row["expr"] for row in report["slo"] if not row["met"]]
-    if missed:
-        return f"Missed: {', '.join(missed)}"
+    rows = [(judged(row), row["expr"]) for row in report["slo"]]
+    missed = [expr for verdict, expr in rows if verdict == "missed"]
+    unknown = [expr for verdict, expr in rows if verdict == "not judged"]
+    if missed or unknown:
+        parts = [f"Missed: {', '.join(missed)}"] if missed else []
+        parts += [f"{'not' if missed else 'Not'} judged: {', '.join(unknown)}"] if unknown else []
+        return "; ".join(parts)
     return "All objectives met" if report["slo"] else "Complete; no objectives were given"
 
 
@@ -88,10 +93,15 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             + "; ".join(client["reasons"]),
         ),
     ]
-    objectives = [
-        (row["expr"], ("met" if row["met"] else "MISSED") + f", {number(row['value'])}") for row in report["slo"]
-    ]
+    objectives = [(row["expr"], objective(row)) for row in report["slo"]]
     return rows + objectives
+
+
+def objective(row: dict[str, Any]) -> str:
+    """What came of an objective: its verdict, the value and whatever there is to know about them."""
+    verdict = judged(row)
+    why = f" ({row['why']})" if row.get("why") else ""
+    return f"{verdict if verdict == 'met' else verdict.upper()}, {measured(row)}{why}"
 
 
 def time_rows(report: dict[str, Any]) -> list[list[str]]:
@@ -100,9 +110,38 @@ def time_rows(report: dict[str, Any]) -> list[list[str]]:
     rows = [["ms", *COLUMNS, "count"]]
     for key, title in TITLES.items():
         if (summary := report[key]) is not None:
-            times = (f"{summary[column] * 1e3:.1f}" for column in COLUMNS)
-            rows.append([title + mark, *times, str(summary["count"])])
+            times = (shown(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
+            rows.append([title + mark, *times, values(summary)])
     return rows
+
+
+def values(times: dict[str, Any]) -> str:
+    """How many values there are, and of how many, if calls were given up before an end."""
+    censored = times.get("censored", 0)
+    return f"{times['count']:,} of {times['count'] + censored:,}" if censored else f"{times['count']:,}"
+
+
+def time_notes(report: dict[str, Any]) -> list[str]:
+    """What is to be known of the table of times."""
+    found = [times for key in TITLES if (times := report[key]) is not None]
+    notes = []
+    if any(times.get("censored") for times in found):
+        notes.append(
+            "Calls that ran out of time or were cut off count as longer than they had lasted: "
+            "`>` is a percentile that they leave open."
+        )
+    if any(times.get("needs") for times in found):
+        notes.append("`needs`: fewer values than that, of which the percentile would just be the highest.")
+    if any(times.get("not_measured") for times in found):
+        notes.append("`not measured`: the client was so late that the number would tell of it alone.")
+    if (failed := _timeless(report)) and found:
+        notes.append(f"{failed:,} calls failed without a time: they are in none of these.")
+    return notes
+
+
+def _timeless(report: dict[str, Any]) -> int:
+    latency = report["latency_s"]
+    return int(report["requests"]["sent"] - (latency["count"] + latency.get("censored", 0) if latency else 0))
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -112,6 +151,8 @@ def markdown(report: dict[str, Any]) -> str:
         lines += [f"**{cell(doubt)}**", ""]
     lines += table([["", ""], *summary_rows(report)], numbers=False)
     lines += ["", *table(time_rows(report))]
+    if notes := time_notes(report):
+        lines += ["", *notes]
     if (capacity := report["capacity"]) is not None:
         lines += ["", "| asked/s | ok/s | held | why |", "| ---: | ---: | --- | --- |"]
         lines += [

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 _MINUTE, _HOUR = 60.0, 3600.0
+_SHARES = ("error_rate", "rate_limited", "availability")
 
 
 def length(seconds: float) -> str:
@@ -30,3 +36,33 @@ def percent(share: float) -> str:
     if 0.999 < share < 1:
         return "> 99.9 %"
     return f"{share * 100:.1f}".removesuffix(".0") + " %"
+
+
+def shown(times: Mapping[str, Any], column: str, write: Callable[[float], str]) -> str:
+    """A column of Times: a number, `> 3 s`, how many values it needs, or that it was not measured."""
+    if (value := times[column]) is not None:
+        return write(value)
+    if column in times.get("not_measured", ()):
+        return "not measured"
+    if (least := times.get("needs", {}).get(column)) is not None:
+        return f"needs {least:,}"
+    least = times.get("at_least", {}).get(column)
+    return "-" if least is None else f"> {write(least)}"
+
+
+def measured(row: Mapping[str, Any]) -> str:
+    """The value of an objective, in its unit."""
+    value, expr = row["value"], row["expr"]
+    if value is None:
+        least = row.get("at_least")
+        return "not measured" if least is None else f"> {length(least)}"
+    if expr.startswith(_SHARES):
+        return percent(value)
+    if expr.endswith(("/s", "/m")):
+        return f"{plain(value)}/s"
+    return length(value) if expr[-1].isalpha() else plain(value)
+
+
+def judged(row: Mapping[str, Any]) -> str:
+    """The verdict on an objective: met, missed or not judged."""
+    return row.get("verdict") or ("met" if row["met"] else "missed")

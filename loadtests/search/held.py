@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.loadtests.report.words import measured
 from aimon.loadtests.search.capacity import Refusal, Step
 from aimon.loadtests.search.limits import let_through
 from aimon.loadtests.search.seen import Seen
@@ -76,14 +77,14 @@ def judge(
         worst = ", ".join(f"{name} {count}" for name, count in unserved.items())
         why.append(f"{tally.ok} of {offered} calls were served ({worst})")
         limit = next(iter(unserved))
-    missed = [row for row in slo.judge(objectives, tally, elapsed) if not row["met"]]
-    why += [f"{row['expr']} was {_measured(row['value'])}" for row in missed]
+    missed = [row for row in slo.judge(objectives, tally, seconds) if not row["met"]]
+    why += [f"{row['expr']} was {measured(row)}" for row in missed]
     if found.growing:
         why.append(f"latency grew by {found.slope:.3g} s each second")
     limit = limit or (GROWTH if found.growing else missed[0]["expr"] if missed else "")
     passed = None if "429" not in unserved else let_through(_calls(points, refused))
     client = check(tally, cpu)
-    from_schedule = tally.series["latency_from_schedule"]
+    from_schedule = tally.sample("latency_from_schedule")
     return Step(
         schedule.rate(0.0),
         # Where nothing piles up, as many end in a second as start; where a queue grows, what is served is only known
@@ -93,15 +94,11 @@ def judge(
         trend=found,
         why="; ".join(why),
         limited=bool(client["bottleneck"]) and cpu > _BUSY,
-        latency_p50_s=from_schedule.quantile(0.5),
-        latency_p95_s=from_schedule.quantile(0.95),
+        latency_p50_s=from_schedule.known(0.5),
+        latency_p95_s=from_schedule.known(0.95),
         limit=limit,
         refusal=None if passed is None else Refusal(passed.per_s, passed.per_s / passed.count),
     )
-
-
-def _measured(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.4g}"
 
 
 def _calls(points: Sequence[Point], refused: Sequence[Seen]) -> list[Seen]:

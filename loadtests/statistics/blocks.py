@@ -26,12 +26,14 @@ class Block:
         output_tokens: of all of them.
         cost: of those whose cost is known.
         series: for each of SERIES, how many values were in which bucket of a Histogram.
+        censored: for each of SERIES, how many calls were given up before an end.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     output_tokens: int = 0
     cost: float = 0.0
     series: dict[str, Counter[int]] = field(default_factory=lambda: {name: Counter() for name in SERIES})
+    censored: Counter[str] = field(default_factory=Counter)
 
     def add(self, tally: Tally) -> None:
         """Adds the calls of a tally."""
@@ -40,6 +42,8 @@ class Block:
         self.cost += tally.cost
         for name, buckets in self.series.items():
             buckets.update(tally.series[name].dump()["buckets"])
+            if (found := tally.open.get(name)) is not None:
+                self.censored[name] += found.count
 
     def merge(self, other: Block) -> None:
         """Adds the calls of another block."""
@@ -48,9 +52,10 @@ class Block:
         self.cost += other.cost
         for name, buckets in self.series.items():
             buckets.update(other.series[name])
+        self.censored.update(other.censored)
 
     def dump(self) -> dict[str, Any]:
-        """As JSON values; series without values are left out."""
+        """As JSON values; series of which nothing is known are left out."""
         return {
             "sent": self.outcomes.total(),
             "ok": self.outcomes["ok"],
@@ -58,9 +63,9 @@ class Block:
             "output_tokens": self.output_tokens,
             "cost": self.cost,
             "series": {
-                name: {"buckets": {str(i): buckets[i] for i in sorted(buckets)}}
+                name: {"buckets": {str(i): buckets[i] for i in sorted(buckets)}, "censored": self.censored[name]}
                 for name, buckets in self.series.items()
-                if buckets
+                if buckets or self.censored[name]
             },
         }
 

@@ -97,7 +97,11 @@ class Histogram:
         if not count:
             return None
         # Without the rounding errors of 0.95 * 20, which is a rank of 19 and not of 20.
-        rank = max(1, math.ceil(round(share * count, 9)))
+        return self.at_rank(max(1, math.ceil(round(share * count, 9))))
+
+    def at_rank(self, rank: int) -> float:
+        """The value of a rank, from 1 to `count`, within ERROR."""
+        self._fold()
         i = int(np.searchsorted(np.cumsum(self._counts), rank))
         return float(min(max(_value(i), self._min), self._max))
 

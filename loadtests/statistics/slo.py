@@ -1,25 +1,31 @@
-"""Objectives of a load test (`aimon.objectives`), judged on what was counted."""
+"""Objectives of a load test (`aimon.objectives`), judged on what was counted.
+
+One that could not be judged was not met: the run fails, and says why.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.objectives import Objective, parse
+from aimon.loadtests.selfcheck import distorted
+from aimon.loadtests.statistics.censoring import agree, needs
+from aimon.objectives import MET, MISSED, NOT_JUDGED, Objective, parse
 from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aimon.loadtests.statistics.censoring import Sample
     from aimon.loadtests.statistics.tally import Tally
     from aimon.result import Result
 
-__all__ = ["Objective", "good", "judge", "parse", "value"]
+__all__ = ["MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "needs", "parse", "value"]
+
+_NOTHING = "nothing was measured"
 
 
 def value(objective: Objective, tally: Tally, window: float) -> float | None:
-    """What was measured of it, in a load window of so many seconds; None where nothing was."""
-    if objective.quantile is not None:
-        return tally.series[objective.measure].quantile(objective.quantile)
+    """A rate or a share that was measured, in a load window of so many seconds; None where nothing was."""
     if objective.measure in _RATES:
         # In a closed loop all that the window saw may be calls which began in the warm-up.
         return tally.served[_RATES[objective.measure]] / window if tally.served["sent"] and window > 0 else None
@@ -28,13 +34,75 @@ def value(objective: Objective, tally: Tally, window: float) -> float | None:
     return _SHARES[objective.measure](tally)
 
 
-def judge(objectives: Sequence[Objective], tally: Tally, window: float) -> list[dict[str, Any]]:
-    """`{expr, value, met}` of each, in a load window of so many seconds."""
-    values = [value(objective, tally, window) for objective in objectives]
-    return [
-        {"expr": objective.text, "value": found, "met": objective.met(found)}
-        for objective, found in zip(objectives, values, strict=True)
-    ]
+def judge(
+    objectives: Sequence[Objective], tally: Tally, window: float, *, lost: int = 0, bottleneck: bool = False
+) -> list[dict[str, Any]]:
+    """`{expr, value, met, verdict, at_least, why}` of each, in a load window of so many seconds.
+
+    The value of an objective on a time is the percentile that the report shows; where calls without an end leave it
+    open, it is None, and `at_least` is the bound. The verdict is on all calls (`censoring`), and on those that were
+    `lost`. Numbers that a client which was the `bottleneck` has made are no verdict on the endpoint.
+    """
+    rows = [_judge(objective, tally, window, lost) for objective in objectives]
+    for objective, row in zip(objectives, rows, strict=True):
+        if bottleneck and objective.quantile is not None:
+            _doubt(row, objective, tally)
+    return rows
+
+
+def _doubt(row: dict[str, Any], objective: Objective, tally: Tally) -> None:
+    """Takes a verdict back that only the client's own lag has made."""
+    assert objective.quantile is not None  # noqa: S101 - asked before
+    if row["value"] is None or not distorted(tally, objective.measure, objective.quantile, row["value"]):
+        return
+    row["value"] = None
+    # Lag only adds to all times but gaps: what is met with it is met without.
+    if row["verdict"] == MISSED or objective.measure == "itl":
+        row |= {"met": False, "verdict": NOT_JUDGED}
+    row["why"] = "not measured: the client's own lag is too large a part of it"
+
+
+def _judge(objective: Objective, tally: Tally, window: float, lost: int) -> dict[str, Any]:
+    if objective.quantile is not None:
+        found, least, verdict, why = _on_time(objective, objective.quantile, tally.sample(objective.measure, lost=lost))
+    else:
+        found = value(objective, tally, window)
+        least, why = None, "" if found is not None else _NOTHING
+        verdict = NOT_JUDGED if found is None else MET if objective.met(found) else MISSED
+    return {
+        "expr": objective.text,
+        "value": found,
+        "met": verdict == MET,
+        "verdict": verdict,
+        "at_least": least,
+        "why": why or None,
+    }
+
+
+def _on_time(objective: Objective, share: float, sample: Sample) -> tuple[float | None, float | None, str, str]:
+    verdict = sample.verdict(objective)
+    why = []
+    if verdict == NOT_JUDGED:
+        why.append(_undecided(sample))
+    if not sample.count:
+        return None, None, verdict, "; ".join(why)
+    low, high = sample.quantile(share)
+    if verdict == MISSED and sample.open.late.count and not agree(low, high):
+        why.append(f"{sample.open.late.count} ran out of time")
+    if verdict != NOT_JUDGED and sample.count < (least := needs(share)):
+        why.append(f"{_name(share)} needs {least} values, and there are {sample.count}: the highest was judged")
+    known = agree(low, high)
+    return high if known else None, None if known else low, verdict, "; ".join(why)
+
+
+def _undecided(sample: Sample) -> str:
+    unknown = sample.open.unknown + sample.missing + sample.open.cut.count
+    total = sample.count + sample.open.unknown + sample.missing
+    return f"{unknown} of {total} failed without such a time, and could change it" if total else _NOTHING
+
+
+def _name(share: float) -> str:
+    return f"P{share * 100:.6g}"
 
 
 def good(objectives: Sequence[Objective]) -> Callable[[Result], bool]:
@@ -48,11 +116,6 @@ def good(objectives: Sequence[Objective]) -> Callable[[Result], bool]:
         return all((found := of(result)) is None or objective.met(found) for objective, of in timed)
 
     return check
-
-
-def needs(quantile: float) -> int:
-    """How many values a percentile takes; with fewer it would just be the highest of them."""
-    return round(1 / (1 - quantile)) if quantile < 1 else 1
 
 
 def _mean_gap(result: Result) -> float | None:

@@ -1,7 +1,7 @@
 """Everything that a load test counts of its calls, as one record that merges and travels between processes.
 
-Latencies are those of successes alone: a refusal that comes back in a millisecond must not flatter a percentile,
-nor a deadline spoil it. What failed is counted by its outcome.
+A refusal that comes back in a millisecond must not flatter a percentile, nor a deadline that ended the slow calls: so
+what failed is counted by its outcome, and by what is known of the time it would have taken (`censoring`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
+from aimon.loadtests.statistics.censoring import Open, Sample, failed
 from aimon.loadtests.statistics.histogram import Histogram
 from aimon.outcome import Outcome
 from aimon.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
@@ -29,8 +30,9 @@ class Tally:
 
     Attributes:
         outcomes: how many calls had which outcome; their sum is what was sent.
-        series: a histogram of seconds for each of SERIES. Those of the calls hold successes; `lag` and
-            `start_lateness` are the client's own and hold all calls.
+        series: a histogram of seconds for each of SERIES. Those of the calls hold what was measured: of successes,
+            and of the calls that ended while text came; `lag` and `start_lateness` are the client's own.
+        open: by series, the calls of which that time is not known, or only how long it was at least.
         counts: tokens, calls that met every objective on one call (`good`), arrivals that could not start
             (`not_started`), and successes whose cost is not known (`unpriced`).
         cost: of all calls whose cost is known, in `currency`.
@@ -43,6 +45,7 @@ class Tally:
     def __init__(self, good: Callable[[Result], bool] = lambda _: True) -> None:
         self.outcomes: Counter[str] = Counter()
         self.series = {name: Histogram() for name in SERIES}
+        self.open: dict[str, Open] = {}
         self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
         self.served = dict.fromkeys(_SERVED, 0.0)
         self.last_due = 0.0
@@ -94,6 +97,8 @@ class Tally:
             counts["unpriced"] += result.cost is None
             counts["good"] += self._good(result)
             self._time(result, gaps)
+        else:
+            self._time_failed(result, gaps)
         self.serve(result, share)
 
     def serve(self, result: Result, share: float) -> None:
@@ -117,11 +122,40 @@ class Tally:
             series["ttft"].record(result.first_token)
         if (tpot := result.tpot) is not None:
             series["tpot"].record(tpot)
+        self._gaps(result, gaps)
+
+    def _time_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
+        known = failed(result)
+        for name, value in known.values.items():
+            self.series[name].record(value)
+        for name, bound in known.bounds.items():
+            self._open(name).add(bound, late=known.late)
+        if known.bounds["itl"] is not None:
+            self._gaps(result, gaps)
+
+    def _gaps(self, result: Result, gaps: Iterable[float] | None) -> None:
+        series = self.series["itl"]
         if gaps is not None:
-            series["itl"].record_all(gaps)
+            series.record_all(gaps)
         elif (arrivals := result.arrivals) is not None:
             middles = {_middle(i): count for i, count in arrivals.buckets.items()}
-            series["itl"].record_many(middles, total=arrivals.sum, largest=arrivals.max)
+            series.record_many(middles, total=arrivals.sum, largest=arrivals.max)
+
+    def sample(self, name: str, *, lost: int = 0) -> Sample:
+        """All that is known of one kind of time.
+
+        Arrivals that could not start, and the `lost` calls nobody can tell of, are of unknown time.
+        """
+        values, found = self.series[name], self.open.get(name, Open())
+        if self.ok and not values.count:
+            # Answers that have no such time, as those that don't stream: it is no part of the others either.
+            return Sample(values, Open())
+        unknown, missing = found.unknown, self.counts["not_started"] + lost
+        if name == "itl":
+            # A call without gaps weighs as much as one that has some.
+            each = -(-values.count // max(1, self.series["ttft"].count))
+            unknown, missing = unknown * each, missing * each
+        return Sample(values, Open(found.late, found.cut, unknown), missing)
 
     def merge(self, other: Tally) -> None:
         """Adds another's calls.
@@ -140,6 +174,8 @@ class Tally:
         self.last_due = max(self.last_due, other.last_due)
         for name, histogram in other.series.items():
             self.series[name].merge(histogram)
+        for name, found in other.open.items():
+            self._open(name).merge(found)
         for second, counts in other.seconds.items():
             own = self._second(second)
             for name, count in counts.items():
@@ -150,6 +186,7 @@ class Tally:
         return {
             "outcomes": dict(self.outcomes),
             "series": {name: histogram.dump() for name, histogram in self.series.items()},
+            "open": {name: found.dump() for name, found in self.open.items()},
             "counts": dict(self.counts),
             "served": self.served,
             "last_due": self.last_due,
@@ -167,9 +204,15 @@ class Tally:
         tally.served.update(dumped["served"])
         tally.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
         tally.last_due = dumped["last_due"]
+        tally.open = {name: Open.load(found) for name, found in dumped["open"].items()}
         tally.cost, tally.currency = dumped["cost"], dumped["currency"]
         tally.seconds = {int(second): dict(counts) for second, counts in dumped["seconds"].items()}
         return tally
+
+    def _open(self, name: str) -> Open:
+        if (found := self.open.get(name)) is None:
+            found = self.open[name] = Open()
+        return found
 
     def _second(self, offset: float) -> dict[str, int]:
         second = max(0, int(offset))

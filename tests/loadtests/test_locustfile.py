@@ -103,7 +103,7 @@ def test_locust_and_aimon_count_the_same(run_aimon: Command, processes: int) -> 
     assert [row["met"] for row in chat["slo"]] == [True, True]
     assert [row["met"] for row in found["summaries"]["slo"]] == [True, False]
     assert run.returncode == 1
-    assert "summaries: missed error_rate<1%" in said
+    assert "summaries: Missed: error_rate<1%" in said
 
 
 def test_a_test_that_is_interrupted_leaves_a_report(run_aimon: Command) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimon.cli.loadwords import percentile
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.orders import Order, Report
 from aimon.loadtests.outlook import WINDOW, Outlook
@@ -22,10 +23,19 @@ BOTH = frozenset({"a", "b"})
 PLAN = Plan(endpoint="e", rate=10.0, duration=60.0, warmup=5.0)
 
 
-def told(started: int, *, in_flight: int = 0, latency: float = 1.0, failed: bool = False, cpu: float = 0.1) -> Report:
-    """A worker's report of one call, when so many have been started in all."""
+def told(
+    started: int,
+    *,
+    in_flight: int = 0,
+    latency: float = 1.0,
+    outcome: Outcome = Outcome.OK,
+    cpu: float = 0.1,
+    calls: int = 1,
+) -> Report:
+    """A worker's report of so many calls, when so many have been started in all."""
     tally = Tally()
-    tally.observe(a_result(Outcome.SERVER_ERROR if failed else Outcome.OK, end=latency), 0.0)
+    for _ in range(calls):
+        tally.observe(a_result(outcome, end=latency), 0.0)
     return Report(number=1, serial=1, done=False, tally=tally, started=started, in_flight=in_flight, cpu=cpu, wall=1.0)
 
 
@@ -76,7 +86,7 @@ def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
 def test_now_is_a_window_and_overall_is_not() -> None:
     """A slow beginning is no longer seen in the percentiles of now."""
     outlook, run = begun()
-    slow, quick = told(1, latency=9.0), told(2, latency=1.0)
+    slow, quick = told(100, latency=9.0, calls=100), told(200, latency=1.0, calls=100)
     outlook.take("a", slow)
     run.tally.merge(slow.tally)
     assert look(outlook, run, 1.0).now["latency"].p50 == pytest.approx(9.0, rel=0.005)
@@ -85,17 +95,31 @@ def test_now_is_a_window_and_overall_is_not() -> None:
     seen = look(outlook, run, 1.0 + WINDOW)
     assert seen.now["latency"].p50 == pytest.approx(1.0, rel=0.005)
     assert seen.overall["latency"].p99 == pytest.approx(9.0, rel=0.005)
-    assert (seen.overall["latency"].count, seen.sent, seen.ok) == (2, 2, 2)
+    assert (seen.overall["latency"].count, seen.sent, seen.ok) == (200, 200, 200)
 
 
 def test_failures_are_in_no_percentile() -> None:
     """They are counted by their outcome."""
     outlook, run = begun()
-    failed = told(1, failed=True)
+    failed = told(1, outcome=Outcome.SERVER_ERROR)
     outlook.take("a", failed)
     run.tally.merge(failed.tally)
     seen = look(outlook, run, 1.0)
     assert (seen.now["latency"].p50, seen.outcomes, seen.ok) == (None, {"server_error": 1}, 0)
+
+
+def test_calls_that_timed_out_are_in_every_percentile() -> None:
+    """As longer than they had lasted, now and in all; a percentile of too few says how many it takes."""
+    outlook, run = begun()
+    for report in (told(20, calls=20), told(40, latency=3.0, outcome=Outcome.TIMEOUT_TOTAL, calls=20)):
+        outlook.take("a", report)
+        run.tally.merge(report.tally)
+    seen = look(outlook, run, 1.0)
+    for times in (seen.now["latency"], seen.overall["latency"]):
+        assert (times.p50, times.p95, times.p99) == (pytest.approx(1.0, rel=0.005), None, None)
+        assert (times.at_least["p95"], times.needs["p99"]) == (pytest.approx(3.0, rel=0.005), 100)
+    words = [percentile(seen.overall["latency"], name) for name in ("p50", "p95", "p99")]
+    assert words == ["1.00 s", "> 3.00 s", "n<100"]
 
 
 def test_what_was_under_way_at_a_lost_worker_is_not() -> None:
@@ -112,7 +136,7 @@ def test_another_rate_begins_anew() -> None:
     outlook.take("a", told(100, latency=9.0))
     look(outlook, run, 1.0)
     outlook.begin(Order(number=2, run_offset=1.0, schedule=Schedule((Phase(5.0, 20.0),))))
-    outlook.take("a", told(2, latency=1.0))
+    outlook.take("a", told(2, latency=1.0, calls=100))
     seen = look(outlook, run, 2.0)
     assert (seen.asked, seen.achieved) == (20.0, 2.0)
     assert seen.now["latency"].p99 == pytest.approx(1.0, rel=0.005)

@@ -68,17 +68,17 @@ def test_what_is_wrong_is_said(text: str, message: str) -> None:
 
 
 def test_failures_are_not_mixed_into_latencies() -> None:
-    """A quick refusal and a hung call change the error rate, and no percentile."""
+    """A quick refusal is in the error rate and in no percentile; a hung call is in both."""
     counted = tally(result(end=2.0), result(Outcome.RATE_LIMITED, 0.001), result(Outcome.TIMEOUT_TOTAL, 60.0))
     assert counted.series["latency"].summary()["count"] == 1
     assert counted.series["latency"].max == 2.0
     (p99, errors, limited) = slo.judge(
         [slo.parse(t) for t in ("p99<3s", "error_rate<50%", "rate_limited<50%")], counted, 1
     )
-    assert p99["met"]
-    assert p99["value"] == pytest.approx(2.0, rel=0.005)
-    assert errors == {"expr": "error_rate<50%", "value": pytest.approx(2 / 3), "met": False}
-    assert limited == {"expr": "rate_limited<50%", "value": pytest.approx(1 / 3), "met": True}
+    assert (p99["verdict"], p99["met"], p99["value"]) == ("missed", False, None)
+    assert p99["at_least"] == pytest.approx(60.0, rel=0.005)
+    assert (errors["verdict"], errors["met"], errors["value"]) == ("missed", False, pytest.approx(2 / 3))
+    assert (limited["verdict"], limited["met"], limited["value"]) == ("met", True, pytest.approx(1 / 3))
 
 
 def test_a_late_start_counts() -> None:
@@ -102,10 +102,11 @@ def test_goodput_counts_calls_that_met_every_objective() -> None:
 
 
 def test_what_was_not_measured_is_not_met() -> None:
-    """No call, no percentile, no SLO met."""
-    assert [row["met"] for row in slo.judge([slo.parse("p99<1s"), slo.parse("error_rate<1%")], tally(), 1.0)] == [
-        False,
-        False,
+    """No call, no percentile, no SLO met, and none missed."""
+    rows = slo.judge([slo.parse("p99<1s"), slo.parse("error_rate<1%")], tally(), 1.0)
+    assert [(row["verdict"], row["met"], row["why"]) for row in rows] == [
+        ("not judged", False, "nothing was measured"),
+        ("not judged", False, "nothing was measured"),
     ]
 
 
