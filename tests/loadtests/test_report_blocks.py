@@ -10,7 +10,7 @@ import pytest
 from aimon.loadtests.statistics.blocks import MOST, SERIES, Blocks
 from aimon.loadtests.statistics.tally import Tally
 from aimon.outcome import Outcome
-from aimon.result import Arrivals, Result, Usage
+from aimon.result import Arrivals, Pace, Result, Usage
 
 
 def tally(*latencies: float, failed: int = 0) -> Tally:
@@ -30,6 +30,7 @@ def tally(*latencies: float, failed: int = 0) -> Tally:
                 outcome=Outcome.OK if k < len(latencies) else Outcome.OVERLOADED,
                 arrivals=Arrivals.of([latency / 2]),
                 usage=Usage(5, 2),
+                pace=Pace(latency / 2, 1.0),
                 cost=0.01,
                 currency="CNY",
             ),
