@@ -45,7 +45,7 @@ def say_too_much() -> None:
         much = Usage(input=10**400, output=1)
         return msgspec.structs.replace(result, usage=much) if next(numbers) % 3 == 0 else result
 
-    PriceBook.cost = cost  # type: ignore[method-assign]
+    PriceBook.cost = cost  # type: ignore[assignment,method-assign]
 
 
 def main(base_url: str, stage: str) -> None:

@@ -21,7 +21,7 @@ from aimon.config.endpoint import Canary, Endpoint
 from aimon.metrics import Identity
 from aimon.outcome import Outcome
 from aimon.pricing import PriceBook
-from aimon.probes import probe, shape, state
+from aimon.probes import gauges, probe, shape, state, transport
 from aimon.probes.history import History
 from aimon.probes.recorder import Recorder
 from aimon.result import Usage
@@ -90,7 +90,7 @@ def says(**fields: Any) -> Inject:
 
 def not_probed(patch: pytest.MonkeyPatch) -> None:
     """The call itself can't be made."""
-    original = probe.perform
+    original = transport.perform
 
     async def perform(call: Any, *arguments: Any, **options: Any) -> Result:
         if call.target.endpoint == BAD:
@@ -173,14 +173,14 @@ def test_once(
 
 def test_published(selection: Selection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gauges that can't be made are missing, and nobody else's are."""
-    original = state.endpoint_gauges
+    original = gauges.endpoint_gauges
 
-    def gauges(watched: Any, *arguments: Any, **more: Any) -> Any:
+    def made(watched: Any, *arguments: Any, **more: Any) -> Any:
         if watched.identity.endpoint == BAD:
             raise OverflowError
         return original(watched, *arguments, **more)
 
-    monkeypatch.setattr(state, "endpoint_gauges", gauges)
+    monkeypatch.setattr(state, "endpoint_gauges", made)
     sink = recorder(selection, tmp_path)
     once.run_once(selection, sink, options(tmp_path, as_json=True))
     text = (tmp_path / "aimon.prom").read_text()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -80,7 +80,8 @@ def test_a_check_that_breaks_is_a_prober_error() -> None:
 @pytest.mark.parametrize("field", ["input", "output", "cached_input", "reasoning", "cost"])
 def test_no_number_lets_a_counter_fall(field: str, number: float) -> None:
     """What can't be added is refused before anything of the call is counted."""
-    result = a_result(cost=number) if field == "cost" else a_result(usage=Usage(**{field: number}))
+    said: dict[str, Any] = {field: number}
+    result = a_result(**said) if field == "cost" else a_result(usage=Usage(**said))
     totals = Totals()
     totals.observe(a_result())
     before = totals.copy()
