@@ -1,19 +1,19 @@
 """No secret gets out, and no text from outside breaks a log line.
 
-Known secrets are replaced in every form in which they come back (as they are, escaped, URL-quoted, inside
-base64); what looks like a key is replaced too, since providers echo other people's and half-masked keys. Text is
-redacted before it is cut: a key that has lost its end to a limit would not be recognised any more.
+Known secrets are replaced in whatever way they are written, whole or in part (`aimon.disguises`); what looks like a key
+is replaced too, since providers echo other people's and half-masked keys. Text is redacted before it is cut: a key that
+has lost its end to a limit would not be recognised any more.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
+from aimon.disguises import PREFIXES, known
 from aimon.secret import Secret
 
 if TYPE_CHECKING:
@@ -26,12 +26,11 @@ MIN_SECRET_CHARS = 6
 
 A local server whose key is "x" must not turn every x of every message into asterisks.
 """
-CUT_SECRET_CHARS = 8
-"""This many leading characters of a known secret are enough to recognise one that was cut."""
 LINE_CHARS = 300
+# A text that has something to hide after so many passes was made to have it, and is hidden as a whole.
+_PASSES = 6
 
 _TERMINAL_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
-_REST_OF_TOKEN = re.compile(r"[\w*.…•-]*")
 
 
 class Redactor:
@@ -41,27 +40,26 @@ class Redactor:
     its children: `handler.addFilter(redactor)`.
     """
 
-    __slots__ = ("_forms", "_heads")
+    __slots__ = ("_forms", "_known")
 
     def __init__(self, secrets: Iterable[Secret | str] = ()) -> None:
         values = [secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets]
         forms = {form for value in values for form in _forms(value.strip())}
         # The longest first: a secret that begins with another one must not leave its end behind.
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
-        # The head of a URL ("https://") would be the head of every other URL.
-        self._heads = frozenset(
-            form[:CUT_SECRET_CHARS] for form in forms if len(form) > CUT_SECRET_CHARS and "://" not in form
-        )
+        self._known = known(tuple(value.strip() for value in values if len(value.strip()) >= MIN_SECRET_CHARS))
 
     def __repr__(self) -> str:
         return "Redactor()"
 
     def text(self, text: str) -> str:
         """The text without secrets. Redacting it again changes nothing."""
-        while (redacted := self._pass(text)) != text:
+        for _ in range(_PASSES):
+            if (redacted := self._pass(text)) == text:
+                return text
             # A replacement can put together what stood apart.
             text = redacted
-        return text
+        return MASK
 
     def line(self, text: str, limit: int = LINE_CHARS) -> str:
         """The text without secrets, on one line of at most `limit` characters."""
@@ -90,9 +88,8 @@ class Redactor:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
-        for head in self._heads:
-            if head in text:
-                text = _replace_cut(text, head)
+        if spans := self._known.spans(text):
+            text = _masked(text, spans)
         if not _hints_at_a_secret(text.lower()):
             return text  # as almost every answer
         for shape in _SHAPES:
@@ -121,53 +118,29 @@ def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
 
 
-def _replace_cut(text: str, head: str) -> str:
-    """Replaces each word from `head` on: a known secret that has lost its end, or that its echo half masks."""
+def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     parts: list[str] = []
-    end = 0
-    while (start := text.find(head, end)) >= 0:
-        parts += text[end:start], MASK
-        rest = _REST_OF_TOKEN.match(text, start + len(head))
-        end = rest.end() if rest else start + len(head)
-    return "".join((*parts, text[end:]))
+    done = 0
+    for start, end in spans:
+        parts += text[done:start], MASK
+        done = end
+    return "".join((*parts, text[done:]))
 
 
 @lru_cache(maxsize=256)
 def _forms(secret: str) -> frozenset[str]:
-    """The ways in which a secret is written."""
+    """The ways in which a secret is written as a whole, which also hide one that is too plain to have telling parts."""
     if len(secret) < MIN_SECRET_CHARS:
         return frozenset()
     raw = secret.encode("utf-8", "surrogatepass")
-    quoted = {quote(raw, safe=""), quote(raw), quote_plus(raw)}
     forms = {
         secret,
-        *quoted,
-        *(re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in quoted),
+        quote(raw, safe=""),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
-        json.dumps(secret)[1:-1].replace("/", "\\/"),
         repr(secret)[1:-1],
-        secret.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;"),
-        *_base64_forms(raw),
     }
     return frozenset(form for form in forms if len(form) >= MIN_SECRET_CHARS)
-
-
-def _base64_forms(raw: bytes) -> set[str]:
-    """What base64 makes of the secret wherever it stands in what is encoded, as in `Basic base64(user:secret)`.
-
-    Base64 turns three bytes into four characters, so there are three ways to meet a secret; the characters at
-    its edges depend on its neighbours and are left out.
-    """
-    forms = set()
-    for offset in range(3):
-        encoded = base64.b64encode(bytes(offset) + raw).decode()
-        first = (0, 2, 3)[offset]
-        whole = (offset + len(raw)) // 3 * 4
-        middle = encoded[first:whole]
-        if len(middle) >= CUT_SECRET_CHARS:
-            forms |= {middle, middle.replace("+", "-").replace("/", "_")}
-    return forms
 
 
 class _Shape(NamedTuple):
@@ -182,17 +155,12 @@ def _keep_quotes(match: re.Match[str]) -> str:
     return f"{match['name']}{match['between']}{quoted}{MASK}{quoted}"
 
 
-_KEY_PREFIXES = (
-    *("sk-", "rk-", "csk-", "AIza", "gsk_", "xai-", "r8_"),
-    *("hf_", "fw_", "nvapi-", "pplx-", "tgp_v1_", "ghp_"),
-)
-
 _SHAPES = (
     # A vendor's key, whole or half-masked ("sk-abc…xyz", "sk-ab****yz"). It has a digit or a gap, or it is
     # long: "task-force" and "sk-learn" are words.
     _Shape(
         re.compile(
-            rf"(?<![A-Za-z0-9])(?:{'|'.join(_KEY_PREFIXES)})"
+            rf"(?<![A-Za-z0-9])(?:{'|'.join(PREFIXES)})"
             r"(?=[\w*•-]{0,80}(?:[0-9*•…]|\.\.)|[\w-]{24})(?:[\w*•…-]|\.{2,}){4,}"
         ),
         MASK,
@@ -230,7 +198,7 @@ _SHAPES = (
 
 # Cheaper than the patterns: a text without any of these, in lower case, matches none of them.
 _HINTS = (
-    *(prefix.lower() for prefix in _KEY_PREFIXES),
+    *(prefix.lower() for prefix in PREFIXES),
     *("eyj", "bearer", "basic", "authorization", "key", "token", "secret", "passw", "sig=", "signature=", "://"),
 )
 
