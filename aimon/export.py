@@ -7,11 +7,10 @@ where the Pushgateway and node_exporter say `le="1"`, so one metric would have t
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from aimon import files
 from aimon.containment import apart
 from aimon.families import FAMILIES, Family, family
 from aimon.metrics import Gauges, Totals
@@ -72,19 +71,7 @@ def textfile(path: Path, totals: Totals | None, gauges: Gauges | None = None) ->
     if path.suffix != ".prom":
         raise ValueError(f"{path}: node_exporter reads only files that end in .prom: write {path.stem}.prom")
     body, _ = render(totals, gauges)
-    # In the same folder, since a rename is atomic only within a file system; hidden, and not ending in .prom.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(0o644)
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):  # the first error is the one to report
-            draft.unlink(missing_ok=True)
-        raise
+    files.write(path, body, mode=files.EVERYBODY)
 
 
 def push_bodies(totals: Totals | None, gauges: Gauges | None, *, job: str, region: str) -> dict[Grouping, bytes]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, ElementTree, SubElement
 
+from aimon import files
 from aimon.cli.advice import advice, reason
 from aimon.outcome import Fault, Outcome
 
@@ -49,12 +50,9 @@ def write(path: Path, results: Sequence[Result]) -> None:
         if result.outcome is not Outcome.OK:
             verdict = SubElement(case, _element(result), message=_text(reason(result)), type=result.outcome.value)
             verdict.text = advice(result)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        ElementTree(suite).write(draft, encoding="utf-8", xml_declaration=True)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    written = BytesIO()
+    ElementTree(suite).write(written, encoding="utf-8", xml_declaration=True)
+    files.write(path, written.getvalue(), mode=files.EVERYBODY)
 
 
 def _text(said: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.loadread import amount, rate, rate_of, seconds_of
+from aimon.cli.modes import out_mode
 from aimon.loadtests.job import ALONE, MASTER, PORT, WORKER, Job
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def manner(options: Mapping[str, Any], flags: Flags) -> dict[str, Any]:
         "push": options["push"],
         "out": _text(options["out"]),
         "results": options["results"],
+        "out_mode": out_mode(options["out_mode"]),
         "as_json": options["as_json"],
         "seed": options["seed"],
     }
@@ -148,6 +150,7 @@ def serve(options: Mapping[str, Any]) -> int:
             host=host,
             port=options["master_port"] or PORT,
             out=_text(options["out"]),
+            out_mode=out_mode(options["out_mode"]),
         )
     )
 

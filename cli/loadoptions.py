@@ -66,6 +66,9 @@ TokenFile = Annotated[
 ]
 NoAuth = Annotated[bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")]
 Out = Annotated[Path | None, typer.Option(help="Write report.html, .json and .md to this folder.")]
+OutMode = Annotated[
+    str | None, typer.Option(metavar="MODE", help="Who may read its files, such as 640; 600, you alone, by default.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the report that --out holds.")]
 Results = Annotated[bool, typer.Option("--results", help="Write every call to results.jsonl.gz in --out, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="report.json on stdout.")]

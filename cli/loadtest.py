@@ -49,6 +49,7 @@ def loadtest(  # one for each option
     listen_token_file: o.TokenFile = None,
     no_auth: o.NoAuth = False,
     out: o.Out = None,
+    out_mode: o.OutMode = None,
     overwrite: o.Overwrite = False,
     results: o.Results = False,
     as_json: o.AsJson = False,
@@ -90,9 +91,9 @@ def _run(options: Mapping[str, Any]) -> int:
     from aimon.cli import loadforecast, loadjob, loadout  # noqa: PLC0415  # start-up
     from aimon.cli.loadplan import make_plan  # noqa: PLC0415
 
-    for name in ("results", "overwrite"):
+    for name in ("results", "overwrite", "out_mode"):
         if options[name] and options["out"] is None:
-            raise Stop(USAGE, f"--{name}: say where: add --out DIR")
+            raise Stop(USAGE, f"--{name.replace('_', '-')}: say where: add --out DIR")
     flags = Flags(**{field: options[field] for field in _FILELESS})
     written, endpoint = loadjob.written(options["name"], options["config"], flags)
     selection = _one(select([endpoint] if endpoint else [], options["config"], flags))

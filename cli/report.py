@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimon import files
 from aimon.cli.console import write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
+from aimon.cli.modes import out_mode
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.comparison import Comparison
@@ -25,6 +27,9 @@ def report(
     tolerance: Annotated[str, typer.Option(help="With --compare: the smallest change that matters.")] = "5%",
     layout: Annotated[str, typer.Option("--format", help="md, json or html.")] = "md",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file, and not to stdout.")] = None,
+    mode: Annotated[
+        str | None, typer.Option("--out-mode", metavar="MODE", help="Who may read it, such as 640; 600 by default.")
+    ] = None,
 ) -> int:
     """Show reports of load tests, or what differs between them beyond doubt.
 
@@ -33,7 +38,7 @@ def report(
     """
     if layout not in FORMATS:
         raise Stop(USAGE, f"--format {layout}: there are {', '.join(FORMATS)}")
-    smallest = _share(tolerance)
+    smallest, readers = _share(tolerance), out_mode(mode)
     if compare and len(runs) < 2:
         raise Stop(USAGE, f"--compare needs two runs or more: aimon report --compare {runs[0]} NEW")
     if layout == "html" and not compare and len(runs) > 1:
@@ -41,10 +46,10 @@ def report(
     _check_installed()
     reports = _read(runs)
     if not compare:
-        _give(_shown(reports, layout), out)
+        _give(_shown(reports, layout), out, readers)
         return GOOD
     found = _compared(reports, runs, smallest)
-    _give(_told(found, layout), out)
+    _give(_told(found, layout), out, readers)
     return FAILED if any(comparison.verdict == "worse" for comparison in found) else GOOD
 
 
@@ -108,11 +113,11 @@ def _told(found: list[Comparison], layout: str) -> str:
     return "\n".join(comparison_text.markdown(each) for each in found)
 
 
-def _give(text: str, out: Path | None) -> None:
+def _give(text: str, out: Path | None, mode: int) -> None:
     if out is None:
         write_data(text)
         return
     try:
-        out.write_text(text, encoding="utf-8")
+        files.write(out, text.encode(), mode=mode)
     except OSError as error:
         raise Stop(UNABLE, f"--out {out}: {error.strerror or error}: choose a file that can be written") from error

@@ -61,7 +61,7 @@ def conduct(job: Job) -> int:
 
 def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel | None) -> Run:
     """All of it in this process."""
-    log = ResultLog(Path(plan.out) / NAME) if plan.results and plan.out is not None else None
+    log = ResultLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
     try:
         worker = Alone(Worker(plan, endpoint, prices, log=log))
         session = Session(plan, worker, None if channel is None else channel.send)

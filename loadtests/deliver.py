@@ -30,7 +30,7 @@ def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
     # Files first: whoever started this may be gone, and with it the other end of stdout.
     if plan.out is not None:
         try:
-            for path in report.save(built, Path(plan.out)):
+            for path in report.save(built, Path(plan.out), mode=plan.out_mode):
                 say(f"written: {path}")
         except OSError as error:
             say(f"aimon loadtest: {error}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from aimon.files import OWNER_ALONE
 from aimon.loadtests.plan import Plan  # noqa: TC001 - msgspec reads the annotations
 
 ALONE, MASTER, WORKER = "alone", "master", "worker"
@@ -39,7 +40,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         port: of the master; 0 lets it choose.
         processes: workers that the master starts itself.
         expect: workers that it waits for before it begins, at most `patience` seconds.
-        out: the folder of a worker's own files.
+        out: the folder of a worker's own files, and their `out_mode`.
         parent: the process with which the worker ends, which started it. A worker that has none is on a machine of its
             own: it takes endpoint, address, key, files and folders from here, and only the load from its master.
         progress: the file descriptor that takes Progress lines.
@@ -59,5 +60,6 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     expect: int = 1
     patience: float = 60.0
     out: str | None = None
+    out_mode: int = OWNER_ALONE
     parent: int | None = None
     progress: int | None = None

@@ -73,5 +73,6 @@ def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
         endpoint=job.endpoint or (None if job.flags else plan.endpoint),
         workload=workload,
         out=job.out,
+        out_mode=job.out_mode,
         push=None,
     )

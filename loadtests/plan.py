@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from aimon.files import OWNER_ALONE
 from aimon.loadtests import profiles
 from aimon.loadtests.engine.schedule import POISSON, Schedule
 from aimon.loadtests.workload.spec import Workload
@@ -19,6 +20,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         retry_after: how often a call that was told when to come back is made again.
         metered: whether cumulative metrics are kept, for a Pushgateway or a scrape.
         results: whether every Result is written to a file in `out`.
+        out_mode: of the files there.
     """
 
     endpoint: str | None
@@ -42,6 +44,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     push: str | None = None
     out: str | None = None
     results: bool = False
+    out_mode: int = OWNER_ALONE
     as_json: bool = False
     seed: int = 0
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 from gevent.threadpool import ThreadPool
+
+from aimon.files import OWNER_ALONE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,13 +26,16 @@ class ResultLog:
 
     Args:
         path: of the file, which is replaced.
+        mode: who may read it.
 
     Raises:
         OSError: it can't be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, mode: int = OWNER_ALONE) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "wb", opener=partial(os.open, mode=OWNER_ALONE)) as file:
+            os.fchmod(file.fileno(), mode)
         # Fast rather than small: a tenth of the level that gzip takes by itself, for a third more bytes.
         self._file = gzip.open(path, "wb", compresslevel=1)  # noqa: SIM115 - closed by close
         self._pool = ThreadPool(1)

@@ -118,7 +118,7 @@ class Service:
             plan, endpoint, prices, folder = own(self._job, welcome.plan)
             self._plan, self._folder = plan, folder
             if plan.results and folder is not None:
-                self._log = ResultLog(folder / f"worker-{welcome.index + 1}-{NAME}")
+                self._log = ResultLog(folder / f"worker-{welcome.index + 1}-{NAME}", mode=plan.out_mode)
             self._worker = Worker(plan, endpoint, prices, index=welcome.index, workers=welcome.workers, log=self._log)
         except (ConfigError, OSError, ValueError) as error:
             self._send(messages.Ready(problem=str(error)))
@@ -196,7 +196,7 @@ class Service:
         own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
         if self._folder is not None:
             built = report.build(own_run, plan, self._endpoint, model=self._model)
-            for path in report.save(built, self._folder / f"worker-{self._index + 1}"):
+            for path in report.save(built, self._folder / f"worker-{self._index + 1}", mode=plan.out_mode):
                 say(f"written: {path}")
         self._finish()
         return UNABLE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -44,3 +45,14 @@ def reported(process: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
     out, said = process.communicate(timeout=120)
     report: dict[str, Any] = json.loads(out)
     return report, said
+
+
+def port_of(master: subprocess.Popen[str]) -> str:
+    """Where a master listens, once it says so."""
+    assert master.stderr is not None
+    said = ""
+    for line in master.stderr:
+        if found := re.search(r"waiting for \d+ workers on \S+:(\d+)$", line.strip()):
+            return found[1]
+        said += line
+    raise AssertionError(f"it never waited for workers: {said}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimon.files import OWNER_ALONE, write
 from aimon.loadtests.report import page
 from aimon.loadtests.report.text import markdown
 
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def save(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Writes report.json, report.md and report.html.
+def save(report: dict[str, Any], folder: Path, *, mode: int = OWNER_ALONE) -> list[Path]:
+    """Writes report.json, report.md and report.html, each whole or not at all, with that mode.
 
     Raises:
         OSError: the folder can't be made or written to.
@@ -23,7 +24,7 @@ def save(report: dict[str, Any], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = {"report.json": json(report), "report.md": markdown(report), "report.html": page.render(report)}
     for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        write(folder / name, text.encode(), mode=mode)
     return [folder / name for name in files]
 
 

@@ -47,10 +47,23 @@ def test_a_load_test_runs_nothing_of_the_current_folder(run_aimon: Command, impo
     with SimulatorProcess(Profile(ttft=0.0, key="sk-in-the-environment")) as sim:
         run_aimon.env["SIM_KEY"] = "sk-in-the-environment"
         where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--api-key-env", "SIM_KEY"]
-        load = ["--concurrency", "2", "--requests", "8", "--processes", processes, "--out", "out", "--results"]
+        load = [
+            "--concurrency",
+            "2",
+            "--requests",
+            "8",
+            "--processes",
+            processes,
+            "--out",
+            "out",
+            "--results",
+            "--out-mode",
+            "640",
+        ]
         done = run_aimon("loadtest", *where, *load)
     assert not imported.exists(), imported.read_text()
     assert done.returncode == 0, done.stderr
+    assert {path.stat().st_mode & 0o777 for path in (run_aimon.cwd / "out").glob("*")} == {0o640}
 
 
 def test_probes_run_nothing_of_the_current_folder(run_aimon: Command, imported: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from aimon.simulator.process import SimulatorProcess
 from aimon.simulator.profile import Profile
-from fleet_command import SOON, reported, start, until, where
+from fleet_command import SOON, port_of, reported, start, until, where
 
 if TYPE_CHECKING:
     import subprocess
@@ -80,11 +80,9 @@ def test_a_master_and_two_workers(run_aimon: Command) -> None:
         run_aimon.env["SIM_KEY"] = "sk-of-the-workers-0123456789"
         arguments = ["--master", "--bind-port", "0", "--expect-workers", "2", "--rate", "40/s", "--duration", "3s"]
         master = stack.enter_context(start(run_aimon, "local", *arguments, "--json"))
-        assert master.stderr is not None
-        port = re.search(r"waiting for 2 workers on 127\.0\.0\.1:(\d+)", master.stderr.readline())
-        assert port is not None
+        port = port_of(master)
         workers = [
-            stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1], "-c", "aimon.yaml"))
+            stack.enter_context(start(run_aimon, "--worker", "--master-port", port, "-c", "aimon.yaml"))
             for _ in range(2)
         ]
         report, said = reported(master)
@@ -210,12 +208,10 @@ def test_a_worker_that_joins_gets_a_share(run_aimon: Command) -> None:
     with SimulatorProcess(Profile(ttft=0.05)) as sim, ExitStack() as stack:
         arguments = ["--master", "--bind-port", "0", "--rate", "40/s", "--arrivals", "constant", "--duration", "8s"]
         master = stack.enter_context(start(run_aimon, *where(sim), *arguments, "--json"))
-        assert master.stderr is not None
-        port = re.search(r":(\d+)$", master.stderr.readline().strip())
-        assert port is not None
-        stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1], *where(sim)))
+        port = port_of(master)
+        stack.enter_context(start(run_aimon, "--worker", "--master-port", port, *where(sim)))
         until(lambda: sim.truth(limit=0).requests > 40)
-        second = stack.enter_context(start(run_aimon, "--worker", "--master-port", port[1], *where(sim)))
+        second = stack.enter_context(start(run_aimon, "--worker", "--master-port", port, *where(sim)))
         report, said = reported(master)
         assert second.wait(SOON) == 0
         assert counts(sim) == {"ok": 321}
@@ -258,10 +254,8 @@ def test_a_worker_that_cannot_follow_the_plan_says_why(run_aimon: Command, tmp_p
     other = tmp_path / "other.yaml"
     other.write_text("endpoints: [{name: elsewhere, preset: ollama, model: m}]\n")
     with start(run_aimon, "local", "--rate", "1/s", "--master", "--bind-port", "0") as master:
-        assert master.stderr is not None
-        port = re.search(r":(\d+)$", master.stderr.readline().strip())
-        assert port is not None
-        worker = run_aimon("loadtest", "--worker", "--master-port", port[1], "-c", str(other))
+        port = port_of(master)
+        worker = run_aimon("loadtest", "--worker", "--master-port", port, "-c", str(other))
         _, said = master.communicate(timeout=SOON)
     assert (master.returncode, worker.returncode) == (3, 0)
     assert re.search(r"worker 1 \(.+\): .*no endpoint 'local'", said), said

@@ -21,10 +21,9 @@ from aimon.loadtests.orders import Report, pack, unpack
 from aimon.loadtests.statistics.tally import Tally
 from aimon.simulator.process import SimulatorProcess
 from aimon.simulator.profile import Profile
-from fleet_command import reported, start, until, where
+from fleet_command import port_of, reported, start, until, where
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -92,15 +91,6 @@ def peer(kind: int, address: str, identity: bytes = b"w") -> Iterator[Any]:
         yield socket
     finally:
         context.destroy(linger=0)
-
-
-def port_of(master: subprocess.Popen[str]) -> str:
-    """Where a master listens."""
-    assert master.stderr is not None
-    line = master.stderr.readline()
-    found = re.search(r"workers on .*:(\d+)$", line.strip())
-    assert found is not None, line + master.stderr.read()
-    return found[1]
 
 
 @pytest.mark.parametrize("frames", MALFORMED.values(), ids=MALFORMED)
