@@ -126,6 +126,7 @@ class Price:
         )
 
 
+ESTIMATED = "tokens estimated from the text"
 _SPEC_KEYS = ("input", "output", "cached_input", "reasoning", "per_request", "currency", "per")
 
 
@@ -227,12 +228,14 @@ class PriceBook:
     def cost(self, result: Result) -> Result:
         """The Result with `cost`, `currency` and `price_source`; the same one where the cost is not known.
 
+        Where the provider did not report the tokens, an estimate of them is priced, and `price_source` says so.
         Where all that lacks is a rate, the cost stays None and `price_source` says which.
         """
-        if result.usage.input is None:
+        usage = result.usage if result.estimated is None else result.estimated
+        if usage.input is None:
             return result
         price = self.price(result.provider, result.model, result.endpoint, result.started_at, result.response_model)
-        amount = None if price is None else cost(result.usage, price)
+        amount = None if price is None else cost(usage, price)
         if price is None or amount is None:
             return result
         rate = self._fx.get(price.currency)
@@ -242,6 +245,8 @@ class PriceBook:
         source = price.source
         if price.currency != self.currency:
             source = f"{source}, 1 {price.currency} = {rate:g} {self.currency}"
+        if result.estimated is not None:
+            source = f"{source}, {ESTIMATED}"
         return msgspec.structs.replace(result, cost=amount * rate, currency=self.currency, price_source=source)
 
     def _configured(self, provider: str, model: str) -> Price | None:

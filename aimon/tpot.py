@@ -70,6 +70,9 @@ def pace(
         return Pace(unknown=NO_USAGE)
     if thoughts.mixed:
         return Pace(unknown=MIXED)
+    if not (thoughts.chunks or usage.reasoning or tool_until) and 1 < usage.output <= _ONE_EACH * (len(gaps) + 1):
+        # Nearly all streams: they must not pay for the others.
+        return _evenly(gaps, usage.output, exact=True)
     sizes = [len(text.encode(errors="replace")) for text in texts]
     tokens, why, exact = _visible(usage, len(gaps) + 1, sum(sizes), thoughts, tool=tool_until is not None)
     if why:
@@ -78,7 +81,9 @@ def pace(
         # A tool call's tokens have no text to share by: the first arrival holds as many as its own text would take.
         first = sum(sizes[: _first_arrival(gaps)]) // _BYTES_PER_TOKEN
         return _checked(tool_until, tokens - max(1, first), 0.0, estimated=True)
-    return _spread(sizes, gaps, tokens, exact=exact)
+    if tokens <= _ONE_EACH * (len(gaps) + 1):
+        return _evenly(gaps, tokens, exact=exact)
+    return _spread(sizes, gaps, tokens)
 
 
 def _visible(usage: Usage, chunks: int, size: int, thoughts: Thoughts, *, tool: bool) -> tuple[float, str | None, bool]:
@@ -106,14 +111,17 @@ def _visible(usage: Usage, chunks: int, size: int, thoughts: Thoughts, *, tool: 
     return written * size / (size + thoughts.size), None, False
 
 
-def _spread(sizes: Sequence[int], gaps: Sequence[float], tokens: float, *, exact: bool) -> Pace:
-    """The tokens that came after the first arrival, and how long they took."""
+def _evenly(gaps: Sequence[float], tokens: float, *, exact: bool) -> Pace:
+    """With one token in each chunk."""
+    return _checked(sum(gaps), tokens - _first_arrival(gaps), tokens, estimated=not exact)
+
+
+def _spread(sizes: Sequence[int], gaps: Sequence[float], tokens: float) -> Pace:
+    """With several tokens in each chunk, by their share of the text."""
     first = _first_arrival(gaps)
     if first > len(gaps):
         return Pace(unknown=AT_ONCE)
     seconds, chunks = sum(gaps), len(gaps) + 1
-    if tokens <= chunks * _ONE_EACH:
-        return _checked(seconds, tokens - first, tokens, estimated=not exact)
     # A long text is not kept to its end.
     scale = tokens / (sum(sizes) * chunks / len(sizes))
     after = tokens - max(float(first), scale * sum(sizes[:first]))

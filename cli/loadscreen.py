@@ -138,7 +138,8 @@ class Picture:
 
     def _spending(self) -> list[Text]:
         moment = self._moment
-        parts = [Text.assemble((rate(moment.tokens_per_s), "bold"), " out")]
+        flow = "-" if moment.tokens_per_s is None else rate(moment.tokens_per_s)
+        parts = [Text.assemble("about " if moment.tokens_estimated else "", (flow, "bold"), " out")]
         if moment.cost is not None:
             parts.append(Text.assemble("cost ", (money(moment.cost, moment.currency), "bold")))
             limit = self._subject.max_cost

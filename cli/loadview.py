@@ -86,7 +86,7 @@ def line(subject: Subject, moment: Progress) -> str:
         parts.append(f"users {moment.users}")
     parts += [f"in flight {moment.in_flight}", *_calls(moment), *_times(moment.now)]
     if moment.tokens_per_s:
-        parts.append(f"tokens {rate(moment.tokens_per_s)}")
+        parts.append(f"tokens {'about ' if moment.tokens_estimated else ''}{rate(moment.tokens_per_s)}")
     parts += _worth(moment)
     if moment.client.get("bottleneck"):
         parts.append("THE CLIENT IS THE BOTTLENECK")

@@ -54,7 +54,7 @@ class Guard:
         if result.outcome in FATAL or result.fault is Fault.NETWORK:
             return describe(result)
         if self.budget is not None and result.outcome is Outcome.OK and result.cost is None:
-            return "a limit of cost was given, but the cost of a call is not known: give the endpoint prices"
+            return f"a limit of cost was given, but the cost of a call is not known: {_why_unpriced(result)}"
         return None
 
     def told(self, result: Result, *, in_flight: int) -> str | None:
@@ -91,6 +91,12 @@ class Guard:
         self._broken += result.outcome in _BROKEN
         others, lasted = self._failed - self._broken, ended - self._failing_since
         return others >= _STORM or (self._failed >= _STORM and lasted >= _RESTART)
+
+
+def _why_unpriced(result: Result) -> str:
+    if result.usage.input is None and result.estimated is None:
+        return "the endpoint does not report usage, and its answer has no text to estimate it from"
+    return result.price_source or "give the endpoint prices"
 
 
 def describe(result: Result) -> str:

@@ -113,7 +113,8 @@ class Outlook:
             outcomes=dict(run.tally.outcomes.most_common()),
             now=_times(recent, bottleneck=client["bottleneck"]),
             overall=_times(run.tally, bottleneck=whole),
-            tokens_per_s=recent.counts["output_tokens"] / seconds,
+            tokens_per_s=_tokens(recent, seconds),
+            tokens_estimated=recent.usage.estimated,
             cost=None if run.tally.currency is None else run.tally.cost,
             currency=run.tally.currency,
             client=client,
@@ -141,6 +142,12 @@ class Outlook:
     def _asked(self, now: float) -> float | None:
         schedule = self._order.schedule
         return None if schedule is None else schedule.rate(now - self._order.run_offset)
+
+
+def _tokens(recent: Tally, seconds: float) -> float | None:
+    """Of calls that have ended, whenever they began; None where nothing is known of them."""
+    amounts = recent.usage.amounts
+    return amounts["all_output"] / seconds if amounts["output_calls"] + amounts["estimated_calls"] else None
 
 
 def _times(tally: Tally, *, bottleneck: bool) -> dict[str, Times]:

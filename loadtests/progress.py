@@ -34,7 +34,8 @@ class Progress(msgspec.Struct, kw_only=True):
         sent: calls that have ended and were counted, by `outcomes`; `ok` of them succeeded.
         now: times of the calls that ended in the last seconds, by series (latency, latency_from_schedule, ttft,
             itl, tpot); `overall` holds those of the whole run.
-        tokens_per_s: output tokens over the last seconds.
+        tokens_per_s: output tokens over the last seconds; None where nothing is known of them.
+        tokens_estimated: some of them by the text, since the provider reported none.
         cost: so far, in `currency`; None where no price is known.
         client: the self-check, as in report.json.
         workers: processes that are under load.
@@ -56,11 +57,12 @@ class Progress(msgspec.Struct, kw_only=True):
     outcomes: dict[str, int]
     now: dict[str, Times]
     overall: dict[str, Times]
-    tokens_per_s: float
+    tokens_per_s: float | None
     cost: float | None
     currency: str | None
     client: dict[str, Any]
     workers: int
+    tokens_estimated: bool = False
     slo: list[dict[str, Any]] = []
     notes: list[str] = []
     totals: dict[str, Any] | None = None

@@ -327,7 +327,8 @@ class Worker:
         if self._order.keep == POINTS and result.outcome is Outcome.OK:
             self._points.append(Point(since, result.latency_from_schedule))
         else:
-            tokens = (result.usage.input or 0) + (result.usage.output or 0)
+            read, written = result.usage.input, result.usage.output
+            tokens = None if read is None or written is None else read + written
             self._seen.append(Seen(since, result.outcome, tokens, result.limits, result.retry_after))
 
     def _count_passed_over(self) -> None:

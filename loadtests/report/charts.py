@@ -87,7 +87,8 @@ def throughput(report: dict[str, Any], mark: str) -> str:
 def tokens(report: dict[str, Any], mark: str) -> str:
     """Output tokens per second: of calls, when they ended."""
     lines = {"tokens": figures.unbroken(figures.per_second(report, ("output_tokens",)), 0)}
-    return _rates(report, "Output tokens per second", lines, {"tokens": "c4"}, mark, full=False)
+    title = "Output tokens per second" + (", some estimated" if report["tokens"]["estimated"] else "")
+    return _rates(report, title, lines, {"tokens": "c4"}, mark, full=False)
 
 
 def _rates(

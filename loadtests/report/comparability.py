@@ -42,6 +42,10 @@ def _trust(report: Report, name: str) -> Iterator[str]:
         yield f"{name}: the client was the bottleneck ({'; '.join(report.client.reasons)})"
     if report.ended.lost:
         yield f"{name}: what came of {report.ended.lost} calls is not known"
+    if report.tokens.without_usage:
+        yield f"{name}: {report.tokens.without_usage} calls had no usage: their tokens are not compared"
+    if report.cost is not None and report.cost.estimated:
+        yield f"{name}: the cost of {report.cost.estimated} calls is from estimated tokens"
     if report.cost is not None and report.cost.unpriced:
         yield f"{name}: the cost of {report.cost.unpriced} calls is not known"
 

@@ -67,11 +67,8 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
             "schedule": _schedule(plan),
         },
         **{key: _times(tally, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
-        "tokens": {
-            "input": tally.counts["input_tokens"],
-            "output": tally.counts["output_tokens"],
-            "output_per_s": tally.served["output_tokens"] / window if window > 0 else None,
-        },
+        "tpot": tally.pace.summary(),
+        "tokens": tally.usage.summary(window),
         "cost": _cost(tally),
         "goodput": tally.served["good"] / window if window > 0 else None,
         "slo": slo.judge(run.objectives, tally, window, lost=run.lost, bottleneck=client["bottleneck"]),
@@ -114,7 +111,13 @@ def _times(tally: Tally, name: str, lost: int, *, bottleneck: bool) -> dict[str,
 def _cost(tally: Tally) -> dict[str, Any] | None:
     if tally.currency is None:
         return None
-    return {"amount": tally.cost, "currency": tally.currency, "unpriced": tally.counts["unpriced"]}
+    estimated = round(tally.usage.amounts["priced_by_estimate"])
+    return {
+        "amount": tally.cost,
+        "currency": tally.currency,
+        "unpriced": tally.counts["unpriced"],
+        "estimated": estimated,
+    }
 
 
 def _distributions(tally: Tally) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
 from aimon.loadtests.record import ABORTED, INTERRUPTED
-from aimon.loadtests.report import charts, figures
+from aimon.loadtests.report import charts, figures, tokens
 from aimon.loadtests.report.style import CSS
 from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
 from aimon.loadtests.report.words import judged, length, measured, percent, plain, shown
@@ -152,7 +152,7 @@ def _kind(report: dict[str, Any]) -> str:
 
 
 def _tiles(report: dict[str, Any]) -> str:
-    requests, rate, tokens = report["requests"], report["rate"], report["tokens"]
+    requests, rate = report["requests"], report["rate"]
     mark = _mark(report)
     sent, failed = requests["sent"], requests["sent"] - requests["ok"]
     tiles = [
@@ -175,12 +175,15 @@ def _tiles(report: dict[str, Any]) -> str:
             big, *others = ("p50", "p95", "p99") if "p95" in times.get("needs", {}) else ("p95", "p50", "p99")
             small = ", ".join(f"{column.upper()} {shown(times, column, length)}" for column in others)
             tiles.append((f"{title} {big.upper()}", shown(times, big, length), small, mark))
-    if tokens["output_per_s"]:
-        small = f"{tokens['input']:,} in, {tokens['output']:,} out"
-        tiles.append(("Output tokens /s", plain(tokens["output_per_s"]), small, mark))
+    if (flow := tokens.rate(report)) is not None:
+        tiles.append(("Output tokens /s", *flow, mark))
+    elif report["tokens"]["without_usage"]:
+        tiles.append(("Output tokens /s", "-", tokens.counted(report), ""))
     if report["cost"] is not None:
         money = report["cost"]
         each = f"{quantities.price_tag(money['amount'] / sent * 1000, None)} for 1,000 calls" if sent else ""
+        if money["estimated"]:
+            each += f", {tokens.calls(money['estimated'])} by estimated tokens"
         tiles.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
 
@@ -220,7 +223,11 @@ def _objectives(report: dict[str, Any]) -> str:
 def _times(report: dict[str, Any]) -> str:
     mark = _mark(report)
     rows = [
-        (f"{escape(title)} {mark}", *(escape(shown(times, column, length)) for column in COLUMNS), values(times))
+        (
+            f"{escape(tokens.titled(key, title, report))} {mark}",
+            *(escape(shown(times, column, length)) for column in COLUMNS),
+            values(times),
+        )
         for key, title in TITLES.items()
         if (times := report[key]) is not None
     ]
@@ -283,7 +290,7 @@ def _over_time(report: dict[str, Any]) -> str:
     ):
         if series in shapes and len(report["blocks"]) > 1 and not _false(report, key):
             drawn.append(charts.percentiles(report, series, title, mark))
-    if report["tokens"]["output"]:
+    if report["tokens"]["output"] or report["tokens"]["estimated"]:
         drawn.append(charts.tokens(report, mark))
     drawn.append(charts.failures(report))
     return section("Over time", f'<div class="charts">{"".join(drawn)}</div>')

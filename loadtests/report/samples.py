@@ -206,7 +206,9 @@ def _rates(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
     rate = _started(report, blocks, drawn, sent / achieved) if report.rate.asked is None else np.array([achieved])
     good = (drawn @ np.array([block.ok for block in blocks], np.float64)) / ended
     tokens = (drawn @ np.array([block.output_tokens for block in blocks], np.float64)) / ended
-    found = {"ok_per_s": rate * good, "error_rate": 1 - good, "output_tokens_per_s": rate * tokens}
+    found = {"ok_per_s": rate * good, "error_rate": 1 - good}
+    if report.tokens.output_per_s is not None or not report.tokens.without_usage:
+        found["output_tokens_per_s"] = rate * tokens
     if report.cost is not None:
         found["cost_per_1000"] = 1000 * (drawn @ np.array([block.cost for block in blocks])) / ended
     return {name: values for name, values in found.items() if name == "error_rate" or values[0] > 0}

@@ -84,12 +84,34 @@ class Times(Struct, forbid_unknown_fields=True):
     ] = []
 
 
-class Tokens(Struct, forbid_unknown_fields=True):
-    """Of all calls, as the provider reported them or as they were estimated."""
+class EstimatedTokens(Struct, forbid_unknown_fields=True):
+    """All tokens, with estimates from the text (a token is four bytes) of the calls whose provider reported none."""
 
+    calls: Annotated[int, Meta(ge=0, description="Of which the tokens are estimated.")]
     input: Count
     output: Count
     output_per_s: float | None
+
+
+class Tokens(Struct, forbid_unknown_fields=True):
+    """Of all calls, as the provider reported them; null where it reported none."""
+
+    input: Count | None
+    output: Count | None
+    output_per_s: Annotated[float | None, Meta(description="Null, too, where any call had no usage.")]
+    without_usage: Annotated[
+        int, Meta(ge=0, description="Calls that succeeded or had text, and whose output tokens were not reported.")
+    ] = 0
+    estimated: Annotated[EstimatedTokens | None, Meta(description="Null where nothing had to be estimated.")] = None
+
+
+class Tpot(Struct, forbid_unknown_fields=True):
+    """Of how many successes the time per output token is known, and how. Empty counts: nothing was streamed."""
+
+    told: Annotated[int, Meta(ge=0, description="By the provider's counts alone.")]
+    estimated: Annotated[int, Meta(ge=0, description="With tokens shared out by the text that arrived.")]
+    unknown: Annotated[dict[str, Count], Meta(description="Of how many it is not known, by the reason.")]
+    tokens_per_chunk: Annotated[float | None, Meta(description="Visible ones, in the mean: what a gap stands for.")]
 
 
 class Cost(Struct, forbid_unknown_fields=True):
@@ -98,6 +120,7 @@ class Cost(Struct, forbid_unknown_fields=True):
     amount: float
     currency: str
     unpriced: Annotated[int, Meta(ge=0, description="Successes whose cost is not known.")]
+    estimated: Annotated[int, Meta(ge=0, description="Calls in it whose tokens are estimated.")] = 0
 
 
 class Slo(Struct, forbid_unknown_fields=True):
@@ -241,6 +264,7 @@ class Report(Struct, forbid_unknown_fields=True):
         Times | None,
         Meta(description="Time per visible token after the first, from the token count: how chunks are cut is no part"),
     ]
+    tpot: Tpot
     tokens: Tokens
     cost: Cost | None
     goodput: Annotated[float | None, Meta(description="Calls per second that met every objective on times.")]

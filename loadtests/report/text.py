@@ -7,6 +7,7 @@ from typing import Any
 
 from aimon import quantities
 from aimon.loadtests.record import COMPLETE
+from aimon.loadtests.report import tokens
 from aimon.loadtests.report.words import judged, measured, shown
 
 TITLES = {
@@ -68,7 +69,7 @@ def doubts(report: dict[str, Any]) -> list[str]:
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """(what, value) of the numbers that are no times."""
-    requests, rate, tokens = report["requests"], report["rate"], report["tokens"]
+    requests, rate = report["requests"], report["rate"]
     failures = {name: count for name, count in requests["by_outcome"].items() if name != "ok"}
     client = report["client"]
     mark = _SUSPECT if client["bottleneck"] else ""
@@ -84,7 +85,7 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             f"{number(rate['achieved'])}/s" + ("" if rate["asked"] is None else f" of {number(rate['asked'])}/s"),
         ),
         ("Goodput" + mark, f"{number(report['goodput'])}/s"),
-        ("Tokens" + mark, f"{tokens['input']} in, {tokens['output']} out, {number(tokens['output_per_s'])}/s out"),
+        ("Tokens" + mark, tokens.counted(report)),
         ("Cost", cost(report)),
         (
             "Client",
@@ -111,7 +112,7 @@ def time_rows(report: dict[str, Any]) -> list[list[str]]:
     for key, title in TITLES.items():
         if (summary := report[key]) is not None:
             times = (shown(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
-            rows.append([title + mark, *times, values(summary)])
+            rows.append([tokens.titled(key, title, report) + mark, *times, values(summary)])
     return rows
 
 
@@ -134,6 +135,7 @@ def time_notes(report: dict[str, Any]) -> list[str]:
         notes.append("`needs`: fewer values than that, of which the percentile would just be the highest.")
     if any(times.get("not_measured") for times in found):
         notes.append("`not measured`: the client was so late that the number would tell of it alone.")
+    notes += tokens.untimed(report)
     if (failed := _timeless(report)) and found:
         notes.append(f"{failed:,} calls failed without a time: they are in none of these.")
     return notes
@@ -194,4 +196,5 @@ def cost(report: dict[str, Any]) -> str:
     if found is None:
         return "not known"
     missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
-    return quantities.price_tag(found["amount"], found["currency"]) + missing
+    guessed = f", {tokens.calls(found['estimated'])} by estimated tokens" if found["estimated"] else ""
+    return quantities.price_tag(found["amount"], found["currency"]) + guessed + missing

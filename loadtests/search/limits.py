@@ -36,12 +36,12 @@ class Found:
 
     Attributes:
         per_s: successes per second.
-        tokens_per_min: their input and output tokens per minute.
+        tokens_per_min: their input and output tokens per minute; None where any was not reported.
         count: how many successes that is from.
     """
 
     per_s: float
-    tokens_per_min: float
+    tokens_per_min: float | None
     count: int
 
 
@@ -71,8 +71,9 @@ def let_through(calls: Sequence[Seen]) -> Found | None:
     passed = [call for call in ordered if first < call.at < last and call.outcome is Outcome.OK]
     if len(passed) < _FEWEST:
         return None
-    tokens = sum(call.tokens for call in passed)
-    return Found(len(passed) / (last - first), 60 * tokens / (last - first), len(passed))
+    tokens = [call.tokens for call in passed if call.tokens is not None]
+    per_minute = 60 * sum(tokens) / (last - first) if len(tokens) == len(passed) else None
+    return Found(len(passed) / (last - first), per_minute, len(passed))
 
 
 def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generator[float, Sequence[Seen], None]:

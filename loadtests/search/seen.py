@@ -11,11 +11,14 @@ from aimon.result import Limits  # noqa: TC001
 
 
 class Seen(msgspec.Struct, frozen=True, array_like=True):
-    """As much of a call as a search for limits needs; `at` is when it was due, in seconds."""
+    """As much of a call as a search for limits needs; `at` is when it was due, in seconds.
+
+    `tokens` of input and output are None where the provider did not report them.
+    """
 
     at: float
     outcome: Outcome
-    tokens: int
+    tokens: int | None
     limits: Limits | None
     retry_after: float | None
 

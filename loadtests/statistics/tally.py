@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aimon.loadtests.statistics.censoring import Open, Sample, failed
 from aimon.loadtests.statistics.histogram import Histogram
+from aimon.loadtests.statistics.pace import PaceCounts
+from aimon.loadtests.statistics.usage import UsageCounts, written
 from aimon.outcome import Outcome
 from aimon.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 SERIES = ("latency", "latency_from_schedule", "first_reasoning", "ttft", "itl", "tpot", "lag", "start_lateness")
 _SECOND = ("sent", "ended", "ok", "output_tokens")
-_SERVED = ("sent", "ok", "good", "output_tokens")
-_COUNTS = ("input_tokens", "output_tokens", "good", "not_started", "unpriced")
+_SERVED = ("sent", "ok", "good")
+_COUNTS = ("output_tokens", "good", "not_started", "unpriced")
 
 
 class Tally:
@@ -33,11 +35,13 @@ class Tally:
         series: a histogram of seconds for each of SERIES. Those of the calls hold what was measured: of successes,
             and of the calls that ended while text came; `lag` and `start_lateness` are the client's own.
         open: by series, the calls of which that time is not known, or only how long it was at least.
-        counts: tokens, calls that met every objective on one call (`good`), arrivals that could not start
-            (`not_started`), and successes whose cost is not known (`unpriced`).
+        counts: output tokens (reported or estimated), calls that met every objective on one call (`good`), arrivals
+            that could not start (`not_started`), and successes whose cost is not known (`unpriced`).
         cost: of all calls whose cost is known, in `currency`.
-        served: what the window saw of `sent`, `ok`, `good` calls and `output_tokens`. Throughput and goodput divide it
-            by the window's length; see `observe` for what a call counts in it.
+        served: what the window saw of `sent`, `ok` and `good` calls. Throughput and goodput divide it by the window's
+            length; see `observe` for what a call counts in it.
+        usage: tokens, and how much is known of them.
+        pace: how many calls have no time per output token, by the reason, and what chunks held.
         last_due: when the last call was due, in seconds since the run began.
         seconds: by second of the run: calls sent, ended and ok, and output tokens.
     """
@@ -48,6 +52,8 @@ class Tally:
         self.open: dict[str, Open] = {}
         self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
         self.served = dict.fromkeys(_SERVED, 0.0)
+        self.usage = UsageCounts()
+        self.pace = PaceCounts()
         self.last_due = 0.0
         self.cost = 0.0
         self.currency: str | None = None
@@ -76,12 +82,12 @@ class Tally:
                 `result.arrivals`, whose buckets make a gap's quantile good to 2.2 %.
         """
         self.outcomes[result.outcome.value] += 1
-        series, counts, usage = self.series, self.counts, result.usage
+        series, counts = self.series, self.counts
         series["start_lateness"].record(max(0.0, -result.scheduled))
         if result.self_lag is not None:
             series["lag"].record(max(0.0, result.self_lag))
-        tokens = usage.output or 0
-        counts["input_tokens"] += usage.input or 0
+        tokens = written(result)
+        self.usage.observe(result)
         counts["output_tokens"] += tokens
         if result.cost is not None:
             self.cost += result.cost
@@ -107,7 +113,7 @@ class Tally:
             return
         served = self.served
         served["sent"] += share
-        served["output_tokens"] += share * (result.usage.output or 0)
+        self.usage.serve(result, share)
         if result.outcome is Outcome.OK:
             served["ok"] += share
             served["good"] += share * self._good(result)
@@ -122,6 +128,9 @@ class Tally:
             series["ttft"].record(result.first_token)
         if (tpot := result.tpot) is not None:
             series["tpot"].record(tpot)
+        elif result.first_token is not None:
+            self._open("tpot").add(None, late=False)
+        self.pace.observe(result)
         self._gaps(result, gaps)
 
     def _time_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
@@ -171,6 +180,8 @@ class Tally:
         self.counts.update(other.counts)
         for name, amount in other.served.items():
             self.served[name] += amount
+        self.usage.merge(other.usage.amounts)
+        self.pace.merge(other.pace.dump())
         self.last_due = max(self.last_due, other.last_due)
         for name, histogram in other.series.items():
             self.series[name].merge(histogram)
@@ -189,6 +200,8 @@ class Tally:
             "open": {name: found.dump() for name, found in self.open.items()},
             "counts": dict(self.counts),
             "served": self.served,
+            "usage": self.usage.amounts,
+            "pace": self.pace.dump(),
             "last_due": self.last_due,
             "cost": self.cost,
             "currency": self.currency,
@@ -203,6 +216,8 @@ class Tally:
         tally.counts.update(dumped["counts"])
         tally.served.update(dumped["served"])
         tally.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
+        tally.usage.merge(dumped["usage"])
+        tally.pace.merge(dumped["pace"])
         tally.last_due = dumped["last_due"]
         tally.open = {name: Open.load(found) for name, found in dumped["open"].items()}
         tally.cost, tally.currency = dumped["cost"], dumped["currency"]

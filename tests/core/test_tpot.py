@@ -101,6 +101,7 @@ def test_it_is_what_the_model_took(case: str) -> None:
     """10 ms, whatever server, count and chunks make of it; and never less."""
     model, usage, off = KNOWN[case]
     found = model.answer(usage).tpot
+    assert found is not None
     assert found == pytest.approx(TRUTH, rel=off)
     assert found >= TRUTH * 0.999
 

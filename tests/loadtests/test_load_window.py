@@ -41,7 +41,7 @@ def call(at: float, latency: float) -> Result:
 def rates(tally: Tally) -> dict[str, float | None]:
     """Throughput and goodput as objectives see them, and tokens per second."""
     found = {name: slo.value(slo.parse(f"{name}>1/s"), tally, WINDOW) for name in ("rate", "goodput")}
-    return found | {"tokens": tally.served["output_tokens"] / WINDOW}
+    return found | {"tokens": tally.usage.per_second(WINDOW)}
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
@@ -95,7 +95,8 @@ def test_shares_travel_and_merge() -> None:
     one.observe(call(0, 1), 1000.0, share=0.25)
     other.serve(call(-1, 2), 0.5)
     one.merge(Tally.load(json.loads(json.dumps(other.dump()))))
-    assert one.served == {"sent": 0.75, "ok": 0.75, "good": 0.75, "output_tokens": 75.0}
+    assert one.served == {"sent": 0.75, "ok": 0.75, "good": 0.75}
+    assert one.usage.summary(1.0)["output_per_s"] == 75.0
     assert one.sent == 1
 
 

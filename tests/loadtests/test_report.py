@@ -35,8 +35,8 @@ def test_numbers_are_what_was_counted() -> None:
     assert built["duration_s"] == pytest.approx(2.3)
     assert built["window_s"] == 2.0
     assert built["goodput"] == pytest.approx(9 / 2.0)
-    assert built["tokens"] == {"input": 90, "output": 36, "output_per_s": pytest.approx(36 / 2.0)}
-    assert built["cost"] == {"amount": 2.5, "currency": "CNY", "unpriced": 0}
+    assert built["tokens"] == {"input": 90, "output": 36, "output_per_s": 18.0, "without_usage": 0, "estimated": None}
+    assert built["cost"] == {"amount": 2.5, "currency": "CNY", "unpriced": 0, "estimated": 0}
     assert built["ttft_s"]["p50"] == pytest.approx(0.2, rel=0.005)
     assert built["tpot_s"]["mean"] == pytest.approx(0.1)
     assert built["itl_s"]["count"] == 27

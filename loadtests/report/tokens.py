@@ -1,0 +1,65 @@
+"""What a report says of tokens and of the time for each: what is known, what is estimated, and of how many calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aimon.loadtests.report.words import plain
+
+# Shown as 1.1.
+_SEVERAL = 1.05
+
+
+def counted(report: dict[str, Any]) -> str:
+    """Tokens in and out, and out per second, in one line."""
+    tokens = report["tokens"]
+    found, guess, without = _amounts(tokens), tokens["estimated"], tokens["without_usage"]
+    if without:
+        found = f"{found} reported, {calls(without)} without usage" if found else f"not reported by {calls(without)}"
+    if guess is not None:
+        found += f"; about {_amounts(guess)} by the text (estimated)"
+    return found or "none reported"
+
+
+def _amounts(tokens: dict[str, Any]) -> str:
+    known = [
+        f"{tokens[name]:,} {word}" for name, word in (("input", "in"), ("output", "out")) if tokens[name] is not None
+    ]
+    if tokens["output_per_s"] is not None:
+        known.append(f"{plain(tokens['output_per_s'])}/s out")
+    return ", ".join(known)
+
+
+def rate(report: dict[str, Any]) -> tuple[str, str] | None:
+    """Output tokens per second, and what is to be said of it; None where nothing is known."""
+    tokens = report["tokens"]
+    if tokens["output_per_s"] is not None:
+        return plain(tokens["output_per_s"]), _amounts(tokens | {"output_per_s": None})
+    guess = tokens["estimated"]
+    if guess is None or guess["output_per_s"] is None:
+        return None
+    said = f"estimated: {calls(tokens['without_usage'])} without usage"
+    return f"≈ {plain(guess['output_per_s'])}", said
+
+
+def titled(key: str, title: str, report: dict[str, Any]) -> str:
+    """The title of a kind of time; that of gaps says what a chunk holds, where that is more than a token."""
+    held = report["tpot"]["tokens_per_chunk"]
+    if key != "itl_s" or held is None or held < _SEVERAL:
+        return title
+    return f"{title} of {held:.1f} tokens"
+
+
+def untimed(report: dict[str, Any]) -> list[str]:
+    """Why there is no time per output token, or not of all successes; none is the rule."""
+    pace = report["tpot"]
+    unknown = pace["unknown"]
+    if set(unknown) <= {"not streamed"}:
+        return []
+    reasons = ", ".join(f"{why} ({count:,})" for why, count in unknown.items())
+    return [f"No time per output token of {calls(sum(unknown.values()))}: {reasons}"]
+
+
+def calls(count: int) -> str:
+    """So many of them."""
+    return f"{count:,} call" + ("" if count == 1 else "s")

@@ -1,0 +1,72 @@
+"""Of how many successes the time per output token is known, why not of the others, and what their chunks held."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.result import Result
+
+
+class PaceCounts:
+    """Counts of successes.
+
+    Attributes:
+        told: from a token for each chunk, or the provider's counts alone; `estimated`: shared out by the text.
+        unknown: the others, by the reason.
+        tokens: visible ones of the calls of which they are known, in so many `chunks`.
+    """
+
+    def __init__(self) -> None:
+        self.told = self.estimated = self.chunks = 0
+        self.tokens = 0.0
+        self.unknown: Counter[str] = Counter()
+
+    @property
+    def tokens_per_chunk(self) -> float | None:
+        """In the mean; None where it is not known."""
+        return self.tokens / self.chunks if self.chunks else None
+
+    def observe(self, result: Result) -> None:
+        """Counts a success."""
+        pace = result.pace
+        if pace is None:
+            return
+        if pace.unknown is not None:
+            self.unknown[pace.unknown] += 1
+            return
+        self.estimated += pace.estimated
+        self.told += not pace.estimated
+        if pace.visible:
+            self.tokens += pace.visible
+            self.chunks += result.chunks
+
+    def merge(self, other: Mapping[str, Any]) -> None:
+        """Adds what another dumped."""
+        self.told += other["told"]
+        self.estimated += other["estimated"]
+        self.chunks += other["chunks"]
+        self.tokens += other["tokens"]
+        self.unknown.update(other["unknown"])
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "told": self.told,
+            "estimated": self.estimated,
+            "chunks": self.chunks,
+            "tokens": self.tokens,
+            "unknown": dict(self.unknown),
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """As in report.json."""
+        return {
+            "told": self.told,
+            "estimated": self.estimated,
+            "unknown": dict(self.unknown.most_common()),
+            "tokens_per_chunk": self.tokens_per_chunk,
+        }
