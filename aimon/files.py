@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +48,46 @@ def write(path: Path, content: bytes, *, mode: int = OWNER_ALONE) -> None:
             with contextlib.suppress(OSError):  # the first error is the one to report
                 os.unlink(draft)  # noqa: PTH108 - likewise
         raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Writes all of it: a disk that is nearly full takes a part, and says so only the next time.
+
+    Raises:
+        OSError: not all could be written.
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def reserve(folder: Path, size: int) -> IO[bytes]:
+    """Takes room on the folder's disk, by a file without a name; closing it leaves the room for what must be written.
+
+    A disk with little room keeps half of what there is; one that can't be asked to keeps none.
+
+    Args:
+        folder: on the disk; made if it is not there.
+        size: bytes.
+
+    Raises:
+        OSError: the folder can't be made or written to; `filename` is its path.
+    """
+    from tempfile import TemporaryFile  # noqa: PLC0415 - as above
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        room = os.statvfs(folder)
+        file = TemporaryFile(dir=folder)  # noqa: SIM115 - whoever asked for it closes it
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from error
+    with contextlib.suppress(OSError):
+        os.posix_fallocate(file.fileno(), 0, max(1, min(size, room.f_bavail * room.f_frsize // 2)))
+    return file
+
+
+def problem(error: OSError, path: Path | None = None) -> str:
+    """What went wrong with a file, in words that begin with its name; the error's own name wins."""
+    name = path if error.filename is None else error.filename
+    words = error.strerror or str(error)
+    return words if name is None else f"{os.fsdecode(name)}: {words}"

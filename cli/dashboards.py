@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aimon import files
 from aimon.cli.console import note
 from aimon.cli.exits import UNABLE, USAGE, Stop
 
@@ -29,10 +30,12 @@ def export(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in dashboards.items():
-            (folder / name).write_text(text, encoding="utf-8")
+            files.write(folder / name, text.encode(), mode=files.EVERYBODY)
             print(folder / name)
     except OSError as error:
-        raise Stop(UNABLE, f"{folder}: {error.strerror or error}: choose a folder that can be written") from error
+        if error.filename is None:  # it is stdout that can't be written
+            raise
+        raise Stop(UNABLE, f"{files.problem(error)}: choose a folder that can be written") from error
 
 
 @app.command()

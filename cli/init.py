@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aimon import files
 from aimon.cli.console import note
 from aimon.cli.exits import UNABLE, USAGE, Stop
 
@@ -21,13 +22,19 @@ def init(
     from aimon.config.template import detected  # noqa: PLC0415
 
     try:
-        # "x" refuses a file that is there, even one that has just been made.
-        with output.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(example())
+        if not force:
+            # Refuses a file that is there, even one that has just been made.
+            output.open("x").close()
+        try:
+            files.write(output, example().encode(), mode=files.EVERYBODY)
+        except OSError:
+            if not force:
+                output.unlink()
+            raise
     except FileExistsError:
         raise Stop(USAGE, f"{output} is there already: choose another --output, or overwrite it with --force") from None
     except OSError as error:
-        raise Stop(UNABLE, f"{output}: {error.strerror or error}") from error
+        raise Stop(UNABLE, files.problem(error)) from error
     found = [f"{name} (${providers.get(name).key_env})" for name in detected()]
     print(f"wrote {output}")
     if found:

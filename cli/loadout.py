@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from itertools import count
 from typing import TYPE_CHECKING
@@ -36,9 +35,7 @@ def prepare(folder: Path | None, *, overwrite: bool) -> None:
             file.write(b"\0" * 4096)
             file.flush()
     except OSError as error:
-        raise Stop(
-            USAGE, f"--out {folder}: {os.strerror(error.errno or 0).lower()}: name one that can be written"
-        ) from error
+        raise Stop(USAGE, f"--out {folder}: {error.strerror}: name a folder that can be written") from error
 
 
 def _other_run(folder: Path) -> str | None:

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from aimon import __version__, families
+from aimon import __version__, families, files
 from aimon.cli import console
 from aimon.cli.exits import FAILED, GOOD, INTERRUPTED, UNABLE
 from aimon.containment import contained
@@ -154,7 +154,7 @@ def write_junit(results: Sequence[Result], options: Options) -> None:
     try:
         junit.write(options.junit, results)
     except OSError as error:
-        raise PublishError(f"the JUnit file is not written: {options.junit}: {error.strerror or error}") from error
+        raise PublishError(f"the JUnit file is not written: {files.problem(error)}") from error
 
 
 def _in_order(results: Sequence[Result], endpoints: Sequence[Endpoint]) -> list[Result]:

@@ -120,4 +120,4 @@ def _give(text: str, out: Path | None, mode: int) -> None:
     try:
         files.write(out, text.encode(), mode=mode)
     except OSError as error:
-        raise Stop(UNABLE, f"--out {out}: {error.strerror or error}: choose a file that can be written") from error
+        raise Stop(UNABLE, f"--out {files.problem(error, out)}: choose a file that can be written") from error

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gevent
 
-from aimon import config
+from aimon import config, files
 from aimon.loadtests import deliver
 from aimon.loadtests.channel import Channel
 from aimon.loadtests.console import say
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from aimon.pricing import PriceBook
 
 _LOOK = 0.5
+_REPORT_BYTES = 8 << 20
 
 
 def conduct(job: Job) -> int:
@@ -50,10 +51,14 @@ def conduct(job: Job) -> int:
     with ExitStack() as stack:
         channel = None if job.progress is None else stack.enter_context(Channel(job.progress))
         try:
-            run = (
-                _direct(job, plan, endpoint, channel) if job.role == MASTER else _alone(plan, endpoint, prices, channel)
-            )
-        except (OSError, ValueError, RuntimeError) as error:
+            # What is logged meanwhile may fill the disk, and the report is worth more.
+            with nullcontext() if plan.out is None else files.reserve(Path(plan.out), _REPORT_BYTES):
+                alone = job.role != MASTER
+                run = _alone(plan, endpoint, prices, channel) if alone else _direct(job, plan, endpoint, channel)
+        except OSError as error:
+            say(f"aimon loadtest: {files.problem(error)}")
+            return deliver.UNABLE
+        except (ValueError, RuntimeError) as error:
             say(f"aimon loadtest: {error}")
             return deliver.UNABLE
         return deliver.deliver(run, plan, endpoint, channel)
@@ -62,6 +67,7 @@ def conduct(job: Job) -> int:
 def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel | None) -> Run:
     """All of it in this process."""
     log = ResultLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
+    session = None
     try:
         worker = Alone(Worker(plan, endpoint, prices, log=log))
         session = Session(plan, worker, None if channel is None else channel.send)
@@ -71,8 +77,9 @@ def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel |
             finally:
                 worker.close()
     finally:
-        if log is not None:
-            log.close()
+        problem = None if log is None else log.close()
+        if problem is not None and session is not None:
+            session.run.unwritten.append(problem)
 
 
 def _direct(job: Job, plan: Plan, endpoint: Endpoint, channel: Channel | None) -> Run:
@@ -89,9 +96,11 @@ def _direct(job: Job, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
     with _attentive(session), Processes(job.processes, fleet.port, plan.config, token) as processes:
         try:
             fleet.gather(job.patience, processes.gone)
-            return session.perform()
+            run = session.perform()
         finally:
             fleet.close()
+    run.unwritten += processes.problems
+    return run
 
 
 @contextmanager

@@ -29,12 +29,14 @@ def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
     code = exit_code(built)
     # Files first: whoever started this may be gone, and with it the other end of stdout.
     if plan.out is not None:
-        try:
-            for path in report.save(built, Path(plan.out), mode=plan.out_mode):
-                say(f"written: {path}")
-        except OSError as error:
-            say(f"aimon loadtest: {error}")
-            code = code if code == INTERRUPTED_CODE else UNABLE
+        written, problems = report.save(built, Path(plan.out), mode=plan.out_mode)
+        for path in written:
+            say(f"written: {path}")
+        run.unwritten += problems
+    for problem in run.unwritten:
+        say(f"aimon loadtest: {problem}")
+    if run.unwritten and code != INTERRUPTED_CODE:
+        code = UNABLE
     if channel is not None:
         channel.finish(Found(report=built, totals=run.totals))
     with suppress(OSError):

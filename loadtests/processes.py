@@ -12,6 +12,7 @@ import msgspec
 from aimon.loadtests.job import WORKER, Job, spawn
 
 _GRACE, _PATIENCE = 2.0, 15.0
+_UNABLE = 3  # what a worker ends with that could not write
 
 
 class Processes:
@@ -22,12 +23,16 @@ class Processes:
         port: of their master, on this machine.
         config: the configuration file that they read.
         token: of the master.
+
+    Attributes:
+        problems: after the block, what some of them could not do, for people; they have said more on stderr.
     """
 
     def __init__(self, count: int, port: int, config: str | None, token: str | None) -> None:
         self._count = count
         self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, parent=os.getpid(), token=token))
         self._children: list[subprocess.Popen[bytes]] = []
+        self.problems: list[str] = []
 
     def __enter__(self) -> Self:
         try:
@@ -64,3 +69,5 @@ class Processes:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+        if unable := sum(child.returncode == _UNABLE for child in self._children):
+            self.problems.append(f"{unable} of {self._count} workers could not write all of their results")

@@ -20,10 +20,11 @@ COMPLETE, INTERRUPTED, ABORTED = "complete", "interrupted", "aborted"
 class Run:
     """What came of a run.
 
-    `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had ended.
-    `workers` is the most there were at a time, `cpu` the share of a core that the busiest of them used. The
+    `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had
+    ended. `workers` is the most there were at a time, `cpu` the share of a core that the busiest of them used. The
     `uncounted` calls were the first one and the warm-up; the `lost` ones nobody can tell of, since their worker is
-    gone. `notes` say what happened to workers, `totals` are the metrics of all calls, where they were wanted.
+    gone. `notes` say what happened to workers, `unwritten` what of its results could not be written, `totals` are
+    the metrics of all calls, where they were wanted.
     """
 
     tally: Tally
@@ -37,6 +38,7 @@ class Run:
     lost: int = 0
     workers: int = 1
     notes: list[str] = field(default_factory=list)
+    unwritten: list[str] = field(default_factory=list)
     blocks: Blocks = field(default_factory=Blocks)
     totals: dict[str, Any] | None = None
     capacity: Capacity | None = None

@@ -16,7 +16,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 
-from aimon import __version__
+from aimon import __version__, files
 from aimon.config import ConfigError
 from aimon.loadtests import messages, report
 from aimon.loadtests.console import say
@@ -120,7 +120,10 @@ class Service:
             if plan.results and folder is not None:
                 self._log = ResultLog(folder / f"worker-{welcome.index + 1}-{NAME}", mode=plan.out_mode)
             self._worker = Worker(plan, endpoint, prices, index=welcome.index, workers=welcome.workers, log=self._log)
-        except (ConfigError, OSError, ValueError) as error:
+        except OSError as error:
+            self._send(messages.Ready(problem=files.problem(error)))
+            return
+        except (ConfigError, ValueError) as error:
             self._send(messages.Ready(problem=str(error)))
             return
         self._endpoint, self._model = endpoint.name, endpoint.target.model
@@ -196,21 +199,20 @@ class Service:
         own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
         if self._folder is not None:
             built = report.build(own_run, plan, self._endpoint, model=self._model)
-            for path in report.save(built, self._folder / f"worker-{self._index + 1}", mode=plan.out_mode):
-                say(f"written: {path}")
+            folder = self._folder / f"worker-{self._index + 1}"
+            written, problems = report.save(built, folder, mode=plan.out_mode)
+            for line in [f"written: {path}" for path in written] + [f"aimon loadtest: {each}" for each in problems]:
+                say(line)
         self._finish()
         return UNABLE
 
     def _finish(self) -> int:
         if self._worker is not None:
             self._worker.close()
-        if self._log is not None:
-            try:
-                self._log.close()
-            except OSError as error:
-                say(f"aimon loadtest: the results of worker {self._index + 1}: {error}")
-                return UNABLE
-        return GOOD
+        problem = None if self._log is None else self._log.close()
+        if problem is not None:
+            say(f"aimon loadtest: {problem}")
+        return GOOD if problem is None else UNABLE
 
 
 def _bereft(job: Job) -> bool:

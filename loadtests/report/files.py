@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.files import OWNER_ALONE, write
+from aimon import files
 from aimon.loadtests.report import page
 from aimon.loadtests.report.text import markdown
 
@@ -15,17 +15,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def save(report: dict[str, Any], folder: Path, *, mode: int = OWNER_ALONE) -> list[Path]:
-    """Writes report.json, report.md and report.html, each whole or not at all, with that mode.
+def save(report: dict[str, Any], folder: Path, *, mode: int = files.OWNER_ALONE) -> tuple[list[Path], list[str]]:
+    """Writes report.json, report.md and report.html with that mode, each whole or not at all, as many as can be.
 
-    Raises:
-        OSError: the folder can't be made or written to.
+    Returns:
+        Those that were written, and what is wrong with the others, for people.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {"report.json": json(report), "report.md": markdown(report), "report.html": page.render(report)}
-    for name, text in files.items():
-        write(folder / name, text.encode(), mode=mode)
-    return [folder / name for name in files]
+    written, problems = [], []
+    makers = {"report.json": json, "report.md": markdown, "report.html": page.render}
+    for name, make in makers.items():
+        path = folder / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.write(path, make(report).encode(), mode=mode)
+        except OSError as error:
+            problems.append(files.problem(error, path))
+        else:
+            written.append(path)
+    return written, problems
 
 
 def json(report: dict[str, Any]) -> str:

@@ -62,11 +62,11 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     assert refusal(file, overwrite=True) == f"--out {file}: is a file: name a folder"
-    assert refusal(file / "run") == f"--out {file / 'run'}: not a directory: name one that can be written"
+    assert refusal(file / "run") == f"--out {file / 'run'}: Not a directory: name a folder that can be written"
 
 
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
     """Known by trying, since who runs this may be root."""
-    assert "name one that can be written" in refusal(tmp_path / "x" / ("n" * 300))
+    assert "name a folder that can be written" in refusal(tmp_path / "x" / ("n" * 300))
     if os.access("/proc/self", os.F_OK):
         assert "/proc/self/run" in refusal(type(tmp_path)("/proc/self/run"))

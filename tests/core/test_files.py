@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING
 
@@ -94,3 +96,48 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
     files.write(pipe, b"x")
     reader.join(10)
     assert (read, pipe.is_fifo()) == ([b"x"], True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("/dev/full", "No space left on device"),
+        ("file/below", "Not a directory"),
+        ("absent/below", "No such file or directory"),
+        ("folder", "Is a directory"),
+    ],
+)
+def test_errors_name_the_file(tmp_path: Path, name: str, words: str) -> None:
+    """Whichever of the steps fails."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=words) as error:
+        files.write(tmp_path / name, b"x")
+    assert files.problem(error.value) == f"{tmp_path / name}: {words}"
+
+
+def test_what_does_not_fit_leaves_what_was_there(tmp_path: Path) -> None:
+    """And no draft beside it: here the limit of a file's size is reached on the way."""
+    path = tmp_path / "report.json"
+    path.write_bytes(b"baseline")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"report\.json") as error:
+            files.write(path, b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error.value.errno == errno.EFBIG
+    assert path.read_bytes() == b"baseline"
+    assert [each.name for each in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_room_is_reserved(tmp_path: Path) -> None:
+    """On the disk of a folder that is made, in a file that nobody sees, until it is closed."""
+    with files.reserve(tmp_path / "a" / "b", 1 << 20) as reserved:
+        assert os.fstat(reserved.fileno()).st_blocks * 512 >= 1 << 20
+        assert [*(tmp_path / "a" / "b").iterdir()] == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory") as error:
+        files.reserve(tmp_path / "file" / "below", 1)
+    assert files.problem(error.value) == f"{tmp_path / 'file' / 'below'}: Not a directory"

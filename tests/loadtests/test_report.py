@@ -159,7 +159,9 @@ def test_what_a_provider_says_is_never_markup(profile: str, tmp_path: Path) -> N
 def test_a_run_without_calls_has_a_report(tmp_path: Path) -> None:
     """Empty, and not an error."""
     built = report.build(Run(Tally()), plan(slo=[]), "e")
-    assert [path.name for path in report.save(built, tmp_path)] == ["report.json", "report.md", "report.html"]
+    written, problems = report.save(built, tmp_path)
+    assert [path.name for path in written] == ["report.json", "report.md", "report.html"]
+    assert problems == []
 
 
 def test_every_line_of_a_chart_has_words(tmp_path: Path) -> None:

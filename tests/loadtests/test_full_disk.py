@@ -1,0 +1,144 @@
+"""A disk that fills during a load test: the report survives, and every message names the file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import resource
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimon.loadtests.results import ResultLog
+from aimon.outcome import Outcome
+from aimon.result import Result
+from aimon.simulator.process import SimulatorProcess
+from aimon.simulator.profile import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from command import Command
+
+
+@contextmanager
+def small_disk(path: Path, size: str) -> Iterator[Path]:
+    """A file system of its own, which is full before long."""
+    path.mkdir()
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        yield path
+    finally:
+        subprocess.run(["/bin/umount", "-l", path], check=False)
+
+
+def result(number: int) -> Result:
+    """A call whose line compresses badly, so that little fills a disk."""
+    return Result(
+        endpoint="e",
+        provider="p",
+        model="m",
+        operation="chat",
+        started_at=float(number),
+        end=0.1,
+        outcome=Outcome.SERVER_ERROR,
+        error=os.urandom(400).hex(),
+    )
+
+
+def held(path: Path) -> list[float]:
+    """The calls that a log holds; it must be whole."""
+    return [json.loads(line)["started_at"] for line in gzip.decompress(path.read_bytes()).splitlines()]
+
+
+def test_a_log_that_fills_the_disk_stays_whole(tmp_path: Path) -> None:
+    """It ends whole, holds the first calls, and says how many."""
+    with small_disk(tmp_path / "disk", "6m") as disk:
+        log = ResultLog(disk / "run" / "results.jsonl.gz")
+        for number in range(20_000):
+            log.add(result(number))
+        said = log.close()
+        kept = held(disk / "run" / "results.jsonl.gz")
+        assert said == (f"{disk}/run/results.jsonl.gz: No space left on device: it holds {len(kept):,} of 20,000 calls")
+        assert kept == list(range(len(kept)))
+        assert 1000 < len(kept) < 15_000
+
+
+def test_a_log_that_may_not_grow(tmp_path: Path) -> None:
+    """The same where the limit is one of the file's size, however small."""
+    path = tmp_path / "results.jsonl.gz"
+    log = ResultLog(path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        for number in range(500):
+            log.add(result(number))
+        said = log.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert said == f"{path}: File too large: it holds 0 of 500 calls"
+    assert path.read_bytes() == b""
+
+
+def test_a_log_without_trouble(tmp_path: Path) -> None:
+    """Holds every call, in many blocks."""
+    log = ResultLog(tmp_path / "results.jsonl.gz")
+    for number in range(2000):
+        log.add(result(number))
+    assert log.close() is None
+    assert held(tmp_path / "results.jsonl.gz") == list(range(2000))
+
+
+def where(sim: SimulatorProcess) -> list[str]:
+    """The options that name the simulator."""
+    return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_report_survives_a_full_disk(run_aimon: Command, tmp_path: Path, processes: str) -> None:
+    """The log of calls is on the same one: exit code 3, the file is named, all files of the report are there."""
+    with small_disk(tmp_path / "disk", "2m") as disk, SimulatorProcess(Profile(ttft=0.001)) as sim:
+        (disk / "ballast").write_bytes(b"x" * ((2 << 20) - (300 << 10)))
+        arguments = ["--concurrency", "8", "--requests", "2500", "--results", "--out", str(disk / "run")]
+        (disk / "run").mkdir()
+        done = run_aimon("loadtest", *where(sim), *arguments, "--processes", processes, "--json")
+        assert done.returncode == 3, done.stderr
+        assert "results.jsonl.gz: No space left on device: it holds " in done.stderr
+        assert "Errno" not in done.stderr
+        report = json.loads(done.stdout)
+        assert report["requests"]["ok"] == 2500
+        assert json.loads((disk / "run" / "report.json").read_text()) == report
+        assert (disk / "run" / "report.html").read_text().endswith("</html>\n")
+
+
+@pytest.mark.e2e
+def test_a_report_that_can_not_be_written_is_on_stdout(run_aimon: Command, tmp_path: Path) -> None:
+    """And each of its files is named."""
+    out = tmp_path / "run"
+    program = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)); "
+        "sys.argv = ['aimon', *sys.argv[1:]]; from aimon.cli.main import run; run()"
+    )
+    with SimulatorProcess(Profile(ttft=0.001)) as sim:
+        done = subprocess.run(
+            [sys.executable, "-c", program, "loadtest", *where(sim), "--profile", "smoke", "--out", str(out)],
+            env=run_aimon.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3, done.stderr
+    assert f"aimon loadtest: {out}/report.html: File too large" in done.stderr
+    assert "Errno" not in done.stderr
+    assert "| Requests | 5 sent, 5 ok" in done.stdout
+    assert [path.name for path in Path(out).iterdir() if path.name.startswith(".")] == []
