@@ -98,7 +98,7 @@ def counted(*calls: Any) -> Tally:
     return tally
 
 
-def judged(tally: Tally, *texts: str) -> list[tuple[str, float | None, float | None]]:
+def judged(tally: Tally, *texts: str) -> list[tuple[Any, ...]]:
     """Verdict, value and bound of each objective."""
     return [
         (row["verdict"], row["value"], row["at_least"]) for row in slo.judge([slo.parse(t) for t in texts], tally, 10.0)
@@ -155,7 +155,8 @@ def test_text_that_came_before_the_end_tells_the_time_to_it() -> None:
     tally = Tally()
     tally.observe(late, 1000.0, gaps=[0.1, 0.4])
     ttft, gaps = tally.sample("ttft"), tally.sample("itl")
-    assert (ttft.values.quantile(0.5), ttft.open.count) == (pytest.approx(0.5, rel=0.005), 0)
+    assert ttft.values.quantile(0.5) == pytest.approx(0.5, rel=0.005)
+    assert ttft.open.count == 0
     assert (gaps.values.count, gaps.open.late.max, tally.sample("tpot").open.unknown) == (2, 2.0, 1)
     assert tally.sample("latency").open.late.max == 3.0
 

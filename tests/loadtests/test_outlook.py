@@ -116,8 +116,9 @@ def test_calls_that_timed_out_are_in_every_percentile() -> None:
         run.tally.merge(report.tally)
     seen = look(outlook, run, 1.0)
     for times in (seen.now["latency"], seen.overall["latency"]):
-        assert (times.p50, times.p95, times.p99) == (pytest.approx(1.0, rel=0.005), None, None)
-        assert (times.at_least["p95"], times.needs["p99"]) == (pytest.approx(3.0, rel=0.005), 100)
+        assert times.p50 == pytest.approx(1.0, rel=0.005)
+        assert (times.p95, times.p99, times.needs["p99"]) == (None, None, 100)
+        assert times.at_least["p95"] == pytest.approx(3.0, rel=0.005)
     words = [percentile(seen.overall["latency"], name) for name in ("p50", "p95", "p99")]
     assert words == ["1.00 s", "> 3.00 s", "n<100"]
 
