@@ -38,8 +38,7 @@ def result(at: float, latency: float, outcome: Outcome = Outcome.OK, **more: Any
         started_at=1000.0 + at,
         end=latency,
         outcome=outcome,
-        self_lag=0.0005,
-        **{"cost": 0.25, "currency": "CNY", **(streamed if outcome is Outcome.OK else {}), **more},
+        **{"self_lag": 0.0005, "cost": 0.25, "currency": "CNY", **(streamed if outcome is Outcome.OK else {}), **more},
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aimon.loadtests.report import figures
 from aimon.loadtests.report.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
 from aimon.loadtests.report.words import length, plain, shown
+from aimon.loadtests.statistics.censoring import needs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
     """How often each duration was, on a logarithmic axis, with the percentiles."""
     summary = report[key]
     found, outside = figures.bins(report, series)
-    total = summary["count"]
+    total = summary["count"] + summary.get("censored", 0)
     x = logarithmic(found[0].low, found[-1].high, length)
     # With room above for the percentiles' names.
     y = linear(0.0, 1.2 * max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
@@ -57,19 +58,27 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
         parts.append(frame.note(place, TOP + 9 + 13 * k, text, anchor="end" if right else "start", kind="halo"))
     words = ", ".join(f"{name} {shown(summary, name.lower(), length)}" for name in _SHARES)
     open_ = f", and {summary['censored']:,} without an end" if summary.get("censored") else ""
-    return figure(title + open_, (), frame.drawing(title, f"{words}, of {total} values{open_}", parts), mark=mark)
+    return figure(
+        title + open_, (), frame.drawing(title, f"{words}, of {summary['count']} values{open_}", parts), mark=mark
+    )
 
 
 def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> str:
-    """How the percentiles went over time."""
+    """How the percentiles went over time; a line has gaps where calls without an end leave them open."""
     points = figures.over_time(report, series, tuple(_SHARES.values()))
-    lines = {name: figures.unbroken(points, k) for k, name in enumerate(_SHARES)}
+    typical = figures.typical_count(report, series)
+    # What a stretch has too few calls for is no percentile, and no line.
+    lines = {
+        name: figures.unbroken(points, k) if typical >= needs(share) else []
+        for k, (name, share) in enumerate(_SHARES.items())
+    }
     top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
     frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, length))
     parts = [frame.grid("", "")]
     parts += [frame.line(stretches, f"c{k} d{k}") for k, stretches in enumerate(lines.values())]
     words = ", ".join(f"{name} {_from_to(stretches)}" for name, stretches in lines.items())
-    legend = [(f"c{k} d{k}", name) for k, name in enumerate(lines)]
+    few = {name: f": {typical} calls a stretch" for name, share in _SHARES.items() if typical < needs(share)}
+    legend = [(f"c{k} d{k}", name + few.get(name, "")) for k, name in enumerate(lines)]
     return figure(title, legend, frame.drawing(title, words, parts), mark=mark)
 
 

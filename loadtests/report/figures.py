@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import accumulate
+from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> l
         middle = block["start_s"] + block["seconds"] / 2
         points.append(Point(middle, tuple(quantile(buckets, share, censored=censored, **scale) for share in shares)))
     return points
+
+
+def typical_count(report: dict[str, Any], series: str) -> int:
+    """How many calls of a series the middle one of the blocks has, of those with any."""
+    found = [block["series"][series] for block in report["blocks"] if series in block["series"]]
+    return int(median([sum(each["buckets"].values()) + each.get("censored", 0) for each in found] or [0]))
 
 
 def per_second(report: dict[str, Any], names: Sequence[str]) -> list[Point]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from aimon.loadtests.report.words import judged, length, measured, percent, plai
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_CODE = re.compile("`([^`]+)`")
 MARK = '<span class="suspect">&#9888; suspect</span>'
 _SHAPES = (("latency", "latency_s"), ("ttft", "ttft_s"), ("itl", "itl_s"), ("tpot", "tpot_s"))
 _SHORT = {"latency_s": "Latency", "ttft_s": "TTFT", "itl_s": "Gaps between chunks (ITL)", "tpot_s": "TPOT"}
@@ -232,8 +234,13 @@ def _times(report: dict[str, Any]) -> str:
         if (times := report[key]) is not None
     ]
     header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
-    notes = "".join(f'<p class="text">{escape(note)}</p>' for note in time_notes(report))
+    notes = "".join(f'<p class="text">{_coded(note)}</p>' for note in time_notes(report))
     return section("Times", table(header, rows, range(1, len(header))), notes) if rows else ""
+
+
+def _coded(text: str) -> str:
+    """A text of Markdown, whose code is the only markup that it has."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _capacity(report: dict[str, Any]) -> str:

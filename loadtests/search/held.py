@@ -77,13 +77,14 @@ def judge(
         worst = ", ".join(f"{name} {count}" for name, count in unserved.items())
         why.append(f"{tally.ok} of {offered} calls were served ({worst})")
         limit = next(iter(unserved))
-    missed = [row for row in slo.judge(objectives, tally, seconds) if not row["met"]]
-    why += [f"{row['expr']} was {measured(row)}" for row in missed]
+    client = check(tally, cpu)
+    judged = slo.judge(objectives, tally, seconds, bottleneck=client["bottleneck"])
+    missed = [row for row in judged if not row["met"]]
+    why += [f"{row['expr']} was {measured(row)}" + (f" ({row['why']})" if row["why"] else "") for row in missed]
     if found.growing:
         why.append(f"latency grew by {found.slope:.3g} s each second")
     limit = limit or (GROWTH if found.growing else missed[0]["expr"] if missed else "")
     passed = None if "429" not in unserved else let_through(_calls(points, refused))
-    client = check(tally, cpu)
     from_schedule = tally.sample("latency_from_schedule")
     return Step(
         schedule.rate(0.0),
@@ -93,7 +94,7 @@ def judge(
         met=not missed and not unserved,
         trend=found,
         why="; ".join(why),
-        limited=bool(client["bottleneck"]) and cpu > _BUSY,
+        limited=client["bottleneck"] and (cpu > _BUSY or any(row["why"] == slo.LAGGED for row in missed)),
         latency_p50_s=from_schedule.known(0.5),
         latency_p95_s=from_schedule.known(0.95),
         limit=limit,

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.tally import Tally
     from aimon.result import Result
 
-__all__ = ["MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "needs", "parse", "value"]
+__all__ = ["LAGGED", "MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "needs", "parse", "value"]
 
+LAGGED = "the client's own lag is too large a part of it"
 _NOTHING = "nothing was measured"
 
 
@@ -59,7 +60,7 @@ def _doubt(row: dict[str, Any], objective: Objective, tally: Tally) -> None:
     # Lag only adds to all times but gaps: what is met with it is met without.
     if row["verdict"] == MISSED or objective.measure == "itl":
         row |= {"met": False, "verdict": NOT_JUDGED}
-    row["why"] = "not measured: the client's own lag is too large a part of it"
+    row["why"] = LAGGED
 
 
 def _judge(objective: Objective, tally: Tally, window: float, lost: int) -> dict[str, Any]:

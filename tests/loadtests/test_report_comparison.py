@@ -11,11 +11,12 @@ import pytest
 from aimon.loadtests import report
 from aimon.loadtests.record import ABORTED, INTERRUPTED
 from aimon.loadtests.report import comparison_page, comparison_text
-from aimon.loadtests.report.comparison import Comparison, compare
+from aimon.loadtests.report.comparison import Comparison, Verdict, compare
 from aimon.loadtests.report.schema import RatePoint, Report
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits
-from report_cases import few, noisy, plan, quick
+from aimon.outcome import Outcome
+from report_cases import few, noisy, plan, quick, result, run
 
 TRIALS = 200
 pair = partial(compare, names=("A", "B"))
@@ -229,3 +230,21 @@ def test_the_page_shows_every_row_and_every_reservation() -> None:
     assert text.count("<svg ") == 1
     assert "<script" not in text
     assert "&#10007; worse" in text
+
+
+def test_calls_that_timed_out_are_compared_with_no_survivors() -> None:
+    """One in five of the new run gave up after 9 s: its median is compared, and its P95 is not known, not better."""
+    calls = [
+        result(k / 20, 9.0, Outcome.TIMEOUT_TTFT) if k % 5 == 0 else result(k / 20, 0.5 + k % 7 / 50)
+        for k in range(1200)
+    ]
+    late = msgspec.convert(report.build(run(calls, 60.0), plan(duration=60.0), "e"), Report)
+    calls = [result(k / 20, 0.5 + k % 7 / 50 + (k % 5 == 0)) for k in range(1200)]
+    base = msgspec.convert(report.build(run(calls, 60.0), plan(duration=60.0), "e"), Report)
+    rows = {row.name: row for row in compare(base, late, names=("a", "b"), resamples=500).rows}
+    for series in ("ttft", "latency_from_schedule"):
+        row = rows[f"{series}_p95_s"]
+        assert (row.verdict, row.new, row.change) == (Verdict.LITTLE, None, None)
+        assert row.why == "the new run: > 9 s, since calls had no end"
+        assert rows[f"{series}_p50_s"].new is not None
+    assert rows["error_rate"].verdict is Verdict.WORSE
