@@ -11,11 +11,11 @@ https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 from __future__ import annotations
 
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from aimon.containment import describe
 from aimon.dashboards.robots import RefusedError, RobotError
+from aimon.http_server import Handler, Server
 from aimon.redact import bounded
 
 if TYPE_CHECKING:
@@ -72,27 +72,27 @@ def _details(annotations: dict[str, str]) -> list[str]:
     return ["", *(f"{label}{annotations[name]}" for name, label in labels.items() if annotations.get(name))]
 
 
-def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) -> ThreadingHTTPServer:
+def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) -> Server:
     """An HTTP server that takes notifications at `/alerts`; `report` is told what went wrong.
 
     Raises:
         OSError: it cannot listen there.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 30  # seconds for a request to arrive
+    class Notifications(Handler):
+        def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+            path = self.path_asked_for()
+            self._answer(400 if path is None else 200 if path == "/-/healthy" else 404)
 
-        def do_GET(self) -> None:
-            self._answer(200 if self.path == "/-/healthy" else 404)
-
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802  # likewise
             length = self.headers.get("Content-Length", "")
             digits = length.isascii() and length.isdigit() and len(length) < 10
             if self.path != "/alerts" or not digits or int(length) > _LARGEST_REQUEST:
                 self._answer(404 if self.path != "/alerts" else 413)
                 return
+            body = self.read(int(length))
             try:
-                robot.send(*message(json.loads(self.rfile.read(int(length)))))
+                robot.send(*message(json.loads(body)))
             except (ValueError, RecursionError) as error:
                 report(str(error))
                 self._answer(400)
@@ -113,7 +113,4 @@ def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) ->
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-            """Says nothing of requests: what matters is reported."""
-
-    return ThreadingHTTPServer((host, port), Handler)
+    return Server(host, port, Notifications)

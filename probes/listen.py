@@ -10,12 +10,12 @@ import ipaddress
 import logging
 import socket
 import traceback
-from hmac import compare_digest
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
+
+from aimon.http_server import Handler, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Page = tuple[HTTPStatus, bytes, str]
 
 HEALTH = "/-/healthy"
-_SLOW_CLIENT = 10.0  # seconds
 _SHORTEST_TOKEN = 16
 _PLAIN = "text/plain; charset=utf-8"
 _LOG = logging.getLogger(__name__)
@@ -51,11 +50,7 @@ class Listener:
     """
 
     def __init__(self, host: str, port: int, pages: dict[str, Callable[[], Page]], *, token: str | None = None) -> None:
-        expected = None if token is None else f"Bearer {token}".encode()
-        handler = type("_Handler", (_Pages,), {"pages": pages, "expected": expected})
-        kind = _IPv6Server if ":" in host else ThreadingHTTPServer
-        self._server = kind((host, port), handler)
-        self._server.daemon_threads = True
+        self._server = Server(host, port, type("_Handler", (_Pages,), {"pages": pages, "token": token}))
         self._thread = Thread(target=self._server.serve_forever, name="aimon-listen", daemon=True)
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self._server.server_address[1]}"
@@ -120,23 +115,18 @@ def why_not(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or type(error).__name__)
 
 
-class _IPv6Server(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
-
-
-class _Pages(BaseHTTPRequestHandler):
+class _Pages(Handler):
     pages: dict[str, Callable[[], Page]]
-    expected: bytes | None
-    server_version = "aimon"
-    sys_version = ""
-    timeout = _SLOW_CLIENT
+    token: str | None
 
-    def do_GET(self) -> None:  # the name that http.server calls
+    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
         """Answers a GET or HEAD."""
-        path = urlsplit(self.path).path
-        make = self.pages.get(path)
-        allowed = path == HEALTH or self._is_known()
-        if not allowed:
+        path = self.path_asked_for()
+        make = None if path is None else self.pages.get(path)
+        allowed = path == HEALTH or self.knows(self.token)
+        if path is None:
+            status, body, kind = HTTPStatus.BAD_REQUEST, b"that is no address of a page\n", _PLAIN
+        elif not allowed:
             status, body, kind = HTTPStatus.UNAUTHORIZED, b"this page asks for a bearer token\n", _PLAIN
         elif make is None:
             known = ", ".join(self.pages)
@@ -156,14 +146,7 @@ class _Pages(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    def _is_known(self) -> bool:
-        sent = self.headers.get("Authorization", "").encode(errors="replace")
-        return self.expected is None or compare_digest(sent, self.expected)
-
     do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # inherited name
-        """A scrape every few seconds is not news."""
 
 
 def _apology(path: str, error: Exception) -> bytes:

@@ -1,0 +1,185 @@
+"""The HTTP server behind every address that aimon listens on: bounded in connections and time, whatever clients do.
+
+A thread a connection, as http.server has it. Without a bound, clients that say nothing hold a thread each; with a
+bound alone they would keep the scraper out. So a request has a time in which to arrive whole, however it drips, and
+when all places are taken, the one that has kept the server waiting longest makes room.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from hmac import compare_digest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+MOST_CONNECTIONS = 64
+PATIENCE = 10.0  # seconds for a request to arrive, and for an answer to be taken
+_LOG = logging.getLogger(__name__)
+_BUSY = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+_OUT_OF_DESCRIPTORS = 0.1
+
+
+class Server(ThreadingHTTPServer):
+    """Serves each connection in a thread of its own, `MOST_CONNECTIONS` at a time.
+
+    Args:
+        host: address to listen on, of either family.
+        port: 0 takes a free one.
+        handler: what answers.
+
+    Raises:
+        OSError: the address can't be had.
+    """
+
+    daemon_threads = True
+    request_queue_size = 2 * MOST_CONNECTIONS
+
+    def __init__(self, host: str, port: int, handler: type[Handler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._lock = Lock()
+        # Connections in the order of their arrival; true once the request is there and is being answered.
+        self._connections: dict[socket.socket, bool] = {}
+        super().__init__((host, port), handler)
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accepts a connection; without a descriptor for it, not in a busy loop."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_OUT_OF_DESCRIPTORS)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers a connection if there is room or somebody to make it."""
+        with self._lock:
+            room = len(self._connections) < MOST_CONNECTIONS or self._dismiss()
+            if room:
+                self._connections[request] = False
+        if room:
+            super().process_request(request, client_address)
+            return
+        with suppress(OSError):
+            request.settimeout(0.1)
+            request.sendall(_BUSY)
+        self.shutdown_request(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Ends a connection."""
+        with self._lock:
+            self._connections.pop(request, None)
+        super().shutdown_request(request)
+
+    def heard(self, request: socket.socket) -> None:
+        """The request of that connection has arrived: it no longer keeps the server waiting."""
+        with self._lock:
+            if request in self._connections:
+                self._connections[request] = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's names
+        """Says what went wrong in a line; clients that leave are no news. The error's text may hold a key."""
+        error = sys.exception()
+        if error is None or isinstance(error, OSError):
+            return
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _LOG.error("aimon: this is a bug in aimon: %s in %s:%s", type(error).__name__, place.name, place.lineno)
+
+    def _dismiss(self) -> bool:
+        """Lets the connection go that has waited longest without a whole request, if there is one."""
+        for connection, is_heard in self._connections.items():
+            if not is_heard:
+                del self._connections[connection]
+                with suppress(OSError):
+                    # Its thread reads the end, and closes it.
+                    connection.shutdown(socket.SHUT_RDWR)
+                return True
+        return False
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request, which must arrive within `PATIENCE` seconds, and so must the answer be taken."""
+
+    server: Server
+    server_version = "aimon"
+    sys_version = ""
+    timeout = PATIENCE
+
+    def setup(self) -> None:
+        """Reads with one deadline for all of the request, where http.server has one for each read."""
+        super().setup()
+        self.rfile = io.BufferedReader(_Deadline(self.connection, time.monotonic() + PATIENCE))
+
+    def path_asked_for(self) -> str | None:
+        """The path of the request, without its query; None if the address is none."""
+        self._arrived()
+        try:
+            return urlsplit(self.path).path
+        except ValueError:
+            return None
+
+    def read(self, length: int) -> bytes:
+        """The body, or as much of it as came.
+
+        Raises:
+            OSError: it did not come in time.
+        """
+        body = self.rfile.read(length)
+        self._arrived()
+        return body
+
+    def knows(self, token: str | None) -> bool:
+        """Whether the client may see what only those may who send that token; the scheme's case does not matter.
+
+        https://www.rfc-editor.org/rfc/rfc9110#section-11.1
+        """
+        if token is None:
+            return True
+        scheme, _, credentials = self.headers.get("Authorization", "").partition(" ")
+        sent = credentials.strip().encode(errors="replace")
+        return scheme.lower() == "bearer" and compare_digest(sent, token.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
+        """A request every few seconds is not news."""
+
+    def _arrived(self) -> None:
+        self.server.heard(self.connection)
+        # The answer has a time of its own; sendall's is one for all of it.
+        self.connection.settimeout(PATIENCE)
+
+
+class _Deadline(io.RawIOBase):
+    """What arrives at a socket until a moment of the monotonic clock, after which reading times out."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection, self._deadline = connection, deadline
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Reads what there is.
+
+        Raises:
+            TimeoutError: the deadline has passed.
+        """
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the request took too long")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
