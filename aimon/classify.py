@@ -8,6 +8,8 @@ one a dialect. Where one code stands for several things, a phrase of the vendor'
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from aimon.outcome import Outcome
@@ -15,17 +17,29 @@ from aimon.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+# No vendor's code is longer; what is, is a text.
+MAX_NAME = 128
+
 _STATUS: Final[Mapping[int, Outcome]] = {
     401: Outcome.UNAUTHORIZED,
     402: Outcome.QUOTA_EXHAUSTED,
     403: Outcome.FORBIDDEN,
     404: Outcome.MODEL_NOT_FOUND,
-    # The server (or a model behind it) ran out of time or broke: nothing the caller could mend.
+    # The server (or what is behind it) ran out of time, is locked or broke: nothing the caller could mend, and client
+    # libraries try again.
     408: Outcome.SERVER_ERROR,
+    409: Outcome.SERVER_ERROR,  # OpenAI, Gemini: another request held what this one needed
+    421: Outcome.SERVER_ERROR,  # a proxy took the request to the wrong server
+    423: Outcome.SERVER_ERROR,
     424: Outcome.SERVER_ERROR,  # Bedrock ModelError, Groq's MCP failures: what it depends on failed
+    425: Outcome.SERVER_ERROR,
     429: Outcome.RATE_LIMITED,
+    444: Outcome.SERVER_ERROR,  # nginx, which does not answer
+    449: Outcome.SERVER_ERROR,  # "retry with"
     451: Outcome.FORBIDDEN,
+    460: Outcome.SERVER_ERROR,  # AWS's load balancer
     498: Outcome.OVERLOADED,  # Groq: no capacity in the flex tier
+    499: Outcome.SERVER_ERROR,  # a gateway on the way gave up; Gemini: the operation was cancelled
     503: Outcome.OVERLOADED,
     529: Outcome.OVERLOADED,  # Anthropic
 }
@@ -168,6 +182,32 @@ MINIMAX: Final[Mapping[int, Outcome]] = {
     2056: Outcome.QUOTA_EXHAUSTED,
 }
 
+# Baidu's error_code, whose numbers mean other things elsewhere, too.
+BAIDU: Final[Mapping[int, Outcome]] = {
+    1: Outcome.SERVER_ERROR,
+    2: Outcome.SERVER_ERROR,
+    3: Outcome.MODEL_NOT_FOUND,
+    4: Outcome.RATE_LIMITED,
+    6: Outcome.FORBIDDEN,
+    13: Outcome.UNAUTHORIZED,
+    14: Outcome.UNAUTHORIZED,
+    15: Outcome.RATE_LIMITED,
+    17: Outcome.QUOTA_EXHAUSTED,
+    18: Outcome.RATE_LIMITED,
+    19: Outcome.QUOTA_EXHAUSTED,
+    100: Outcome.BAD_REQUEST,
+    110: Outcome.UNAUTHORIZED,
+    111: Outcome.UNAUTHORIZED,
+    336000: Outcome.SERVER_ERROR,
+    336001: Outcome.BAD_REQUEST,
+    336002: Outcome.BAD_REQUEST,
+    336003: Outcome.BAD_REQUEST,
+    336100: Outcome.OVERLOADED,
+    336103: Outcome.BAD_REQUEST,
+    336501: Outcome.RATE_LIMITED,
+    336502: Outcome.RATE_LIMITED,
+}
+
 _MONEY = ("credit", "billing", "spend", "balance")
 
 # code → (phrases of the message, in lower case; what the code then means). Looked at before CODES.
@@ -216,19 +256,50 @@ def code(names: Iterable[str], message: str = "", *, quota_is_rate: bool = False
         None where no name is known.
     """
     # Words before numbers: Mistral's 1300 is a rate limit and says so in its type, Zhipu's has no type.
-    keys = sorted((name.lower() for name in names), key=str.isdigit)
+    names = sorted(names, key=str.isdigit)
+    keys = [name.lower() for name in names]
     said = message.lower()
-    for key in keys:
+    for name, key in zip(names, keys, strict=True):
         for phrases, outcome in _PHRASES.get(key, ()):
             if any(phrase in said for phrase in phrases):
                 return outcome
         if quota_is_rate and key == "insufficient_quota":
             return Outcome.RATE_LIMITED
-        # Codes such as Throttling.RateQuota are kinds of the one before the dot.
-        known = CODES.get(key) or CODES.get(key.partition(".")[0])
-        if known is not None:
+        if (known := _known(name)) is not None:
             return known
     return next((status(int(key)) for key in keys if repeats_status(key)), None)
+
+
+# Too little to tell a code by, where other words stand before them: `invalid_tokens`, `api_key_not_found`.
+_NOT_ALONE: Final = frozenset(("tokens", "requests", "internal", "notfound", "notfounderror"))
+_JOINED: Final[Mapping[str, Outcome]] = {
+    joined: outcome
+    for name, outcome in CODES.items()
+    if not (joined := name.replace("_", "").replace(".", "")).isdigit() and joined not in _NOT_ALONE
+}
+_CODE_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_ENVELOPES: Final = ("error", "exception", "code")
+
+
+@lru_cache(maxsize=1024)
+def _known(name: str) -> Outcome | None:
+    """What a code means: as it stands, as a kind of the one before its dot, or behind words of the vendor's own.
+
+    `Throttling.RateQuota` is a kind of throttling; `server_is_overloaded`, `upstream-rate-limit-exceeded` and
+    `ModelOverloadedError` are `overloaded` and `rate_limit_exceeded` with something before or after them.
+    """
+    key = name.lower()
+    found = CODES.get(key) or CODES.get(key.partition(".")[0])
+    if found is not None:
+        return found
+    words = [word.lower() for word in _CODE_WORD.findall(name[:MAX_NAME])]
+    for end in (len(words), len(words) - 1):
+        if end < len(words) and words[-1:] and words[-1] not in _ENVELOPES:
+            break
+        for begin in range(end):
+            if (found := _JOINED.get("".join(words[begin:end]))) is not None:
+                return found
+    return None
 
 
 def repeats_status(name: str) -> bool:

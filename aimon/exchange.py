@@ -19,27 +19,31 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon import classify, limits, tokens, tpot
+from aimon import classify, finishes, limits, provided, tokens, tpot, verdict
+from aimon.body import UNREADABLE, Body, MalformedError
 from aimon.checks import Answer
 from aimon.containment import contained
-from aimon.frame import TextStream
-from aimon.inflate import InflateError, inflater
+from aimon.dialects import errors, usage
+from aimon.dialects.reader import reader
+from aimon.inflate import GZIP, InflateError, inflater
 from aimon.outcome import Outcome
-from aimon.redact import Redactor, bounded
+from aimon.redact import Redactor
 from aimon.result import Arrivals, Connection, Pace, Result, Usage
-from aimon.sse import EventTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from aimon.call import Call
     from aimon.dialects import Delta, Dialect, ProviderError
+    from aimon.frame import TextStream
 
 MAX_ANSWER_BYTES = 16 << 20
 MAX_ERROR_BYTES = 64 << 10
-MAX_TEXT_CHARS = 64 << 10
+MAX_TEXT_CHARS = provided.MAX_TEXT
+_TOO_LARGE = f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB"
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
+_NO_USAGE = Usage()
 _NO_HEADERS: dict[str, str] = {}
 
 
@@ -52,11 +56,11 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answered", "_body", "_bytes", "_clean_end", "_connected_at", "_delta_model", "_dialect", "_done",
-        "_end", "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at",
-        "_inflate", "_last_token", "_provider_error", "_redactor", "_refusal", "_response_id", "_started_at",
-        "_status", "_stream", "_streaming", "_text", "_text_chars", "_thoughts", "_usage", "_written_at", "call",
-        "chunks", "complete", "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
+        "_answered", "_body", "_bytes", "_connected_at", "_counts", "_delta_model", "_dialect", "_done", "_end",
+        "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at", "_heard", "_inflate",
+        "_last_token", "_provider_error", "_redactor", "_refusal", "_response_id", "_started_at", "_status", "_stream",
+        "_streaming", "_text", "_text_chars", "_thoughts", "_usage", "_written_at", "call", "chunks", "complete",
+        "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -87,24 +91,25 @@ class Exchange:
         self._first_reasoning: float | None = None
         self._first_token: float | None = None
         self._last_token: float | None = None
-        self._written_at: float | None = None  # when the model said that it had finished
-        self._thoughts = tpot.Thoughts()
         self._end: float | None = None
         self._status: int | None = None
         self._headers: Mapping[str, str] = _NO_HEADERS
         self._streaming = call.stream and dialect.streams
         self._inflate: Callable[[bytes], bytes] | None = None
         self._stream: TextStream | None = None
-        self._body = bytearray()
+        self._body = Body(reader(dialect), streamed=self._streaming)
         self._bytes = 0
         self._text: list[str] = []
         self._text_chars = 0
-        self._usage = Usage()
+        self._counts: dict[str, int] = {}
+        self._heard = False
+        self._thoughts = tpot.Thoughts()
+        self._usage = _NO_USAGE
+        self._written_at: float | None = None  # when the model said that it had finished
         self._finish: str | None = None
         self._refusal = ""
         self._done = False
         self._answered = False
-        self._clean_end = False
         self._delta_model: str | None = None
         self._response_id: str | None = None
         self._provider_error: ProviderError | None = None
@@ -121,46 +126,34 @@ class Exchange:
         self._status = status
         self._headers = headers
         self._headers_at = t
-        if headers.get("content-encoding", "identity") != "identity":
-            try:
-                self._inflate = inflater(headers["content-encoding"])
-            except InflateError as error:
-                self._stop(Outcome.MALFORMED, str(error), t)
-        if not 200 <= status < 300:
-            return
-        content_type = headers.get("content-type", "")
-        if "html" in content_type:
-            self._stop(Outcome.MALFORMED, f"an HTML page instead of an answer ({content_type})", t)
-        elif self._streaming and "json" not in content_type:
-            self._stream = TextStream(self._dialect.read)
+        if (encoding := headers.get("content-encoding")) is not None:
+            self._inflate = inflater(encoding)
 
     def feed(self, chunk: bytes, t: float) -> None:
         """The next bytes of the body, which arrived at `t`."""
         if self.complete:
             return
-        if self._inflate is not None:
-            try:
-                chunk = self._inflate(chunk)
-            except InflateError as error:
-                self._stop(Outcome.MALFORMED, str(error), t)
-                return
-        self._bytes += len(chunk)
-        stream = self._stream
-        if stream is None:
-            self._feed_body(chunk, t)
-            return
-        if self._bytes > MAX_ANSWER_BYTES:
-            self._stop(Outcome.MALFORMED, f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB", t)
-            return
-        if self._bytes <= 512:
-            self._body += chunk  # the beginning, to show what came if it is no event stream
         try:
+            if self._inflate is not None:
+                chunk = self._inflate(chunk)
+            self._bytes += len(chunk)
+            stream = self._stream
+            if stream is None:
+                chunk = self._gather(chunk, t)
+                if (stream := self._body.stream) is None:
+                    return
+                self._stream = stream
+            if self._bytes > MAX_ANSWER_BYTES:
+                self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+                return
             for said in stream.feed(chunk):
                 if isinstance(said, list):
                     self._show(said, t)
                 else:
                     self._take(said, t)
-        except (msgspec.MsgspecError, UnicodeDecodeError, EventTooLargeError, RecursionError) as error:
+        except InflateError as error:
+            self._stop(Outcome.MALFORMED, str(error), t)
+        except UNREADABLE as error:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
     def close(self, t: float) -> None:
@@ -168,15 +161,28 @@ class Exchange:
         if self._end is not None:
             return
         self._end = t
-        self._clean_end = True
         self.complete = True
-        if self._succeeded() and self._stream is None:
-            self._read_body(t)
+        if not self._succeeded():
+            return
+        body = self._body
+        try:
+            if body.stream is not None:
+                for delta in body.end():
+                    self._take(delta, t)
+            elif body.kind is not None or not self._streaming:
+                self._take(body.whole(), t)
+                # A body that arrives at once has no first token: its time would be the E2E under another name.
+                self._first_token = self._last_token = self._first_reasoning = None
+        except MalformedError as error:
+            self._failure = (Outcome.MALFORMED, str(error))
 
     def fail(self, outcome: Outcome, error: str, t: float) -> None:
         """The transport could not go on: a network fault, a limit passed, the connection closed too early."""
-        if self._end is None:
-            self._stop(outcome, error, t)
+        if self._end is not None:
+            return
+        if self._succeeded():
+            self._provider_error = self._body.last_words()
+        self._stop(outcome, error, t)
 
     def deadline(self) -> tuple[float, Outcome]:
         """The next limit that applies: when (monotonic), and the outcome if nothing happens until then."""
@@ -213,20 +219,24 @@ class Exchange:
             self._text_chars += len(texts[0]) if count == 1 else sum(map(len, texts))
 
     def _take(self, delta: Delta, t: float) -> None:
-        if delta.text:
-            self._show([delta.text], t)
-        elif delta.reasoning and self._first_reasoning is None:
-            self._first_reasoning = t
-        if delta.reasoning:
+        self._heard = True
+        # The last event of some streams repeats all that came.
+        if delta.reasoning and not (self._first_token is not None and (delta.done or delta.whole)):
             after = self._first_token is not None and not delta.text
             self._thoughts = self._thoughts.more(delta.reasoning, after_text=after)
-        if delta.refusal:
+        if delta.text:
+            self._show([delta.text], t)
+        elif delta.whole and self._first_token is None:
+            self._show([delta.whole], t)
+        elif delta.reasoning and self._first_reasoning is None:
+            self._first_reasoning = t
+        if delta.refusal and not (delta.done and self._refusal):
             self._refusal = (self._refusal + delta.refusal)[:MAX_TEXT_CHARS]
-        if delta.finish is not None:
+        if delta.finish is not None and finishes.is_one(delta.finish):
             self._finish = delta.finish
             self._written_at = t
-        if delta.usage is not None:
-            self._usage = _merge(self._usage, delta.usage)
+        if delta.usage:
+            usage.gather(self._counts, delta.usage)
         if delta.model is not None:
             self._delta_model = delta.model
         if delta.response_id is not None:
@@ -240,23 +250,22 @@ class Exchange:
             self._done = True
             self._finish_at(t)
 
-    def _feed_body(self, chunk: bytes, t: float) -> None:
+    def _gather(self, chunk: bytes, t: float) -> bytes:
+        """Keeps what comes of a body that is no stream, or not one yet; what is to be read of it if it is."""
+        body = self._body
+        if self._inflate is None and (bytes(body.data[:1]) + chunk[:2]).startswith(GZIP):  # without a header for it
+            self._inflate = inflater("gzip")
+            chunk, body.data[:] = bytes(body.data) + chunk, b""
+            chunk = self._inflate(chunk) if self._inflate is not None else chunk
         if not self._succeeded():
-            self._body += chunk[: MAX_ERROR_BYTES - len(self._body)]
-        elif self._bytes > MAX_ANSWER_BYTES:
-            self._stop(Outcome.MALFORMED, f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB", t)
-        else:
-            self._body += chunk
-
-    def _read_body(self, t: float) -> None:
-        try:
-            delta = self._dialect.read_body(bytes(self._body))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            self._failure = (Outcome.MALFORMED, f"a body that can't be read: {error}")
-            return
-        self._take(delta, t)
-        # A body that arrives at once has no first token: its time would be the E2E under another name.
-        self._first_token = self._last_token = self._first_reasoning = None
+            body.data += chunk[: MAX_ERROR_BYTES - len(body.data)]
+            return b""
+        beginning = body.add(chunk)
+        if len(body.data) > MAX_ANSWER_BYTES:
+            self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+        elif body.is_page:
+            self._stop(Outcome.MALFORMED, body.page(), t)
+        return beginning
 
     def _succeeded(self) -> bool:
         return self._status is not None and 200 <= self._status < 300
@@ -298,7 +307,9 @@ class Exchange:
         return contained("judged", bare, self._judged, redactor=self._secrets())
 
     def _judged(self, bare: Result) -> Result:
-        text = "".join(self._text)
+        text = provided.paired("".join(self._text))[:MAX_TEXT_CHARS]
+        if self._counts:
+            self._usage = self._settle_usage()
         outcome, error, code, answer_ok = self._judge(text)
         started = self.started
         measured, retry_after = limits.read(self._headers, self._started_at + bare.end)
@@ -317,11 +328,11 @@ class Exchange:
             last_token=None if self._last_token is None else self._last_token - started,
             outcome=outcome,
             status_code=self._status,
-            error=error,
-            error_code=None if code is None else self._say(code),
-            finish_reason=self._foreign(self._finish, self._dialect.finishes),
+            error=None if error is None else self._secrets().line(error),
+            error_code=None if code is None else provided.name(code, self._secrets()),
+            finish_reason=self._foreign(self._finish, finishes.FINISHES),
             request_id=self._request_id(),
-            text=self._secrets().text(text) if text else None,
+            text=provided.text(text, self._secrets()) if text else None,
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
@@ -344,85 +355,79 @@ class Exchange:
         prompts = (message.content for message in self.call.messages)
         return tokens.estimate(self._usage, prompts, self._text, self.chunks, self._thoughts.size)
 
-    def _judge(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:
-        """Outcome, error, provider's code, and whether the checks passed. What is known first wins."""
+    def _judge(self, text: str) -> verdict.Verdict:
+        """What is known first wins."""
         if self._status == 407:  # no endpoint says so (RFC 9110 §15.5.8)
-            return Outcome.CONNECT, "through a proxy on the way: it wants a user and password: 407", None, None
+            return verdict.Verdict(Outcome.CONNECT, "through a proxy on the way: it wants a user and password: 407")
         if self._status is not None and not self._succeeded():
-            said = self._dialect.read_error(self._status, bytes(self._body), self.call.target.quirks)
+            said = errors.read_error(self._status, bytes(self._body.data), self.call.target.quirks)
             self._provider_error = said
-            outcome = said.outcome or classify.status(self._status)
-            return outcome, self._say(said.message), said.code, None
+            return verdict.Verdict(said.outcome or classify.status(self._status), said.message, said.code)
         if self._provider_error is not None:
             said = self._provider_error
-            return said.outcome or Outcome.STREAM_ERROR, self._say(said.message), said.code, None
+            return verdict.Verdict(said.outcome or Outcome.STREAM_ERROR, said.message, said.code)
         if self._failure is not None:
-            outcome, error = self._failure
-            return outcome, self._say(error), None, None
+            return verdict.Verdict(*self._failure)
         if (cut := self._truncation()) is not None:
-            return *cut, None, None
-        return self._judge_answer(text)
-
-    def _truncation(self) -> tuple[Outcome, str] | None:
-        """Whether a stream that ended cleanly for HTTP ended too early for its dialect."""
-        if self._stream is None or self._done or (self._dialect.finish_ends and self._finish is not None):
-            return None
-        if self._bytes and not self.chunks and self._first_reasoning is None and b"data:" not in self._body:
-            start = bytes(self._body[:80]).decode(errors="replace")
-            return Outcome.MALFORMED, self._say(f"not an event stream: {start!r}")
-        return Outcome.STREAM_TRUNCATED, f"the stream ended after {self.chunks} chunks without its terminal event"
-
-    def _judge_answer(self, text: str) -> tuple[Outcome, str | None, str | None, bool | None]:
-        if self._refusal:
-            return Outcome.REFUSAL, self._say(f"refused: {self._refusal}"), None, None
-        finish = self._dialect.finishes.get(self._finish or "", Outcome.OK)
-        if finish not in (Outcome.OK, Outcome.MAX_TOKENS_HIT):
-            return finish, self._say(f"finish reason {self._finish}"), None, None
-        cut = finish is Outcome.MAX_TOKENS_HIT
-        if not text.strip() and not self._answered:
-            if cut:
-                return Outcome.MAX_TOKENS_HIT, "max_tokens was used up before any visible text", None, None
-            return Outcome.EMPTY_ANSWER, "the answer is empty", None, None
-        if not self.call.checks:
-            return Outcome.OK, None, None, None
+            return cut
+        assert self._end is not None  # noqa: S101 - result() has checked it
         answer = Answer(
             text=text,
-            latency=self._end - self.started,  # type: ignore[operator]  # result() has checked it
+            latency=self._end - self.started,
             ttft=None if self._first_token is None else self._first_token - self.started,
             output_tokens=self._usage.output,
         )
-        for check in self.call.checks:
-            if (reason := check(answer)) is not None:
-                wrong = Outcome.MAX_TOKENS_HIT if cut else Outcome.ANSWER_MISMATCH
-                return wrong, self._say(reason), None, False
-        return Outcome.OK, None, None, True
+        return verdict.of_answer(
+            answer,
+            self.call.checks,
+            finish=self._finish,
+            refusal=self._refusal,
+            answered=self._answered,
+            reasoned=self._thoughts.chunks > 0,
+        )
+
+    def _truncation(self) -> verdict.Verdict | None:
+        """Whether a stream that ended cleanly for HTTP ended too early for its dialect."""
+        body, stream = self._body, self._stream
+        if stream is None and (body.kind is not None or not self._streaming):
+            return None
+        whole = self._finish is not None and (self._done or (self._dialect.finish_ends and body.cut is None))
+        if whole and self._streaming:
+            return None
+        if stream is not None and not self._streaming:
+            return verdict.Verdict(Outcome.MALFORMED, "an event stream, though none was asked for")
+        return verdict.truncated(
+            self.chunks,
+            finish=self._finish,
+            done=self._done,
+            heard=self._heard or self.chunks > 0,
+            came=self._bytes > 0,
+            stray=None if stream is None else stream.stray,
+            cut=body.cut,
+        )
+
+    def _settle_usage(self) -> Usage:
+        reasoned = self._thoughts.chunks > 0
+        return usage.settle(
+            self._counts,
+            wrote=reasoned or self._text_chars > 0 or bool(self._refusal),
+            characters=self._text_chars,
+            reasoned=reasoned or self.call.reasoning not in (None, "off"),
+            max_tokens=self.call.max_tokens,
+        )
 
     def _request_id(self) -> str | None:
         for name in _REQUEST_ID_HEADERS:
             if (value := self._headers.get(name)) is not None:
-                return bounded(self._secrets().text(value), 128)
+                return provided.name(value, self._secrets())
         return self._foreign(self._response_id)
 
     def _foreign(self, value: str | None, known: Container[str] = ()) -> str | None:
         """What the provider chose to say, without secrets: a debugging gateway may repeat the key anywhere."""
-        return value if value is None or value in known else self._secrets().text(value)
+        return value if value is None or value in known else provided.name(value, self._secrets())
 
     def _secrets(self) -> Redactor:
         if self._redactor is None:
             key = self.call.target.api_key
             self._redactor = Redactor([key] if key else [])
         return self._redactor
-
-    def _say(self, message: str) -> str:
-        return self._secrets().line(message)
-
-
-def _merge(known: Usage, new: Usage) -> Usage:
-    """Field by field, what `new` knows over what was known: Anthropic splits usage over two events."""
-    return Usage(
-        known.input if new.input is None else new.input,
-        known.output if new.output is None else new.output,
-        known.cached_input if new.cached_input is None else new.cached_input,
-        known.reasoning if new.reasoning is None else new.reasoning,
-        new.source,
-    )

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon.dialects import NOTHING, Delta
-from aimon.sse import EventStream
+from aimon.dialects import NOTHING, Delta, errors
+from aimon.dialects.reader import error_in
+from aimon.sse import EventStream, Odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ _PROOF = "aimon"
 _PROVEN = Delta(_PROOF)
 # A stream has one frame, from its first text or its second on, or it has none.
 _MAX_TRIES = 2
+_MAX_STRAY = 400
 
 
 class Frame:
@@ -72,12 +74,17 @@ class TextStream:
     """The events of one stream as what they say, with the shortest way for its text.
 
     Args:
-        read: of the dialect. It hands the text of a chunk on as it is, so that what holds for one word holds for all.
+        read: of the reader of a dialect. It hands the text of a chunk on as it is, so that what holds for one word
+            holds for all.
+
+    Attributes:
+        stray: the first line that is no field of an event stream, nor an error.
     """
 
-    __slots__ = ("_events", "_frame", "_read", "_tries")
+    __slots__ = ("_events", "_frame", "_read", "_tries", "stray")
 
     def __init__(self, read: Callable[[bytes], Delta]) -> None:
+        self.stray: bytes | None = None
         self._read = read
         self._events = EventStream()
         self._frame: Frame | None = None
@@ -96,11 +103,33 @@ class TextStream:
                 return chain((texts,), self._each(rest)) if rest else (texts,)
         return self._learning(chunk) if self._tries < _MAX_TRIES else self._each(chunk)
 
+    @property
+    def tail(self) -> bytes:
+        """What came since the last empty line."""
+        return self._events.tail
+
+    def end(self) -> Iterator[Delta]:
+        """What the stream ended with, where it ended before the empty line that ends an event; raises as `feed`."""
+        return self._said(self._events.end())
+
     def _each(self, chunk: bytes) -> Iterator[Delta]:
-        for data in self._events.feed(chunk):
+        return self._said(self._events.feed(chunk))
+
+    def _said(self, events: Iterable[bytes | Odd]) -> Iterator[Delta]:
+        for data in events:
+            if isinstance(data, Odd):
+                yield from self._odd(data)
             # Without data it says nothing in any dialect; some proxies keep alive with it.
-            if data and (delta := self._read(data)) is not NOTHING:
+            elif data and (delta := self._read(data)) is not NOTHING:
                 yield delta
+
+    def _odd(self, odd: Odd) -> Iterator[Delta]:
+        if odd.error:
+            yield Delta(error=errors.told(odd.text))
+        elif (error := error_in(odd.text.strip())) is not None:
+            yield Delta(error=error)
+        elif self.stray is None:
+            self.stray = odd.text[:_MAX_STRAY]
 
     def _learning(self, chunk: bytes) -> Iterator[list[str] | Delta]:
         """Event by event, until one is found from which a frame can be learned, and with that frame from there on."""
@@ -111,6 +140,9 @@ class TextStream:
                 break
             event, chunk = chunk[:end], chunk[end:]
             for data in self._events.feed(event):
+                if isinstance(data, Odd):
+                    yield from self._odd(data)
+                    continue
                 if not data or (delta := self._read(data)) is NOTHING:
                     continue
                 yield delta

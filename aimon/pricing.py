@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from aimon.result import Result, Usage
 
@@ -145,17 +145,26 @@ def _currency(key: str, value: object) -> str:
 def cost(usage: Usage, price: Price) -> float | None:
     """What a call with that usage costs, in the currency of the price.
 
-    None where the usage is not known, has tokens without a price, or contradicts itself (more cached input
-    than input). An answer without output tokens (embeddings) need not report them.
+    None where the usage is not known, has tokens without a price, contradicts itself (more cached input than
+    input), or lacks an implausible count that the price would ask for. An answer without output tokens (embeddings)
+    need not report them.
     """
     priced, tokens = price.output is not None, usage.output
     if usage.input is None or (priced and tokens is None) or (tokens and not priced):
+        return None
+    if usage.implausible and _asks_for(price, usage.implausible):
         return None
     if usage.input > price.linear_up_to and price.calculate is not None:
         return price.calculate(usage)
     prompt = _part(usage.input, price.input, usage.cached_input, price.cached_input)
     answer = _part(tokens or 0, price.output, usage.reasoning, price.reasoning)
     return None if prompt is None or answer is None else prompt + answer + price.per_request
+
+
+def _asks_for(price: Price, counts: Iterable[str]) -> bool:
+    """Whether a price depends on one of these counts."""
+    special = {"cached_input": price.cached_input, "reasoning": price.reasoning}
+    return price.calculate is not None or any(name not in special or special[name] is not None for name in counts)
 
 
 def _part(tokens: int, rate: float | None, special: int | None, special_rate: float | None) -> float | None:

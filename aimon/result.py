@@ -32,13 +32,18 @@ class Source(StrEnum):
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Token counts of one call. `reasoning` is part of `output`, `cached_input` is part of `input`."""
+    """Token counts of one call. `reasoning` is part of `output`, `cached_input` is part of `input`.
+
+    `implausible` names the counts that the provider reported and that can't be right (`dialects.usage`): they are
+    None, and nothing is added up from them.
+    """
 
     input: int | None = None
     output: int | None = None
     cached_input: int | None = None
     reasoning: int | None = None
     source: str = "none"  # reported (by the provider), estimated (by us: only in Result.estimated), none
+    implausible: tuple[str, ...] | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, gc=False):

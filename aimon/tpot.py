@@ -32,6 +32,7 @@ _PARTIAL = 0.75
 NOT_STREAMED = "not streamed"
 NO_TEXT = "no visible text"
 NO_USAGE = "the server does not say how many tokens it wrote"
+IMPLAUSIBLE = "the server's count of tokens can't be right"
 AT_ONCE = "the text arrived at once"
 MIXED = "reasoning between pieces of the text"
 HIDDEN = "more tokens than the text can hold: hidden reasoning that is not counted apart"
@@ -66,6 +67,8 @@ def pace(
     """
     if not texts:
         return Pace(unknown=NO_TEXT)
+    if usage.implausible and not {"output", "reasoning"}.isdisjoint(usage.implausible):
+        return Pace(unknown=IMPLAUSIBLE)
     if usage.output is None:
         return Pace(unknown=NO_USAGE)
     if thoughts.mixed:

@@ -34,6 +34,7 @@ def as_object(result: Result) -> dict[str, Any]:
             "cached_input": usage.cached_input,
             "reasoning": usage.reasoning,
             "source": usage.source,
+            "implausible": list(usage.implausible or ()),
         },
         "cost": result.cost,
         "currency": result.currency,

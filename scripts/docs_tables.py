@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimon import classify, dialects, families, providers
+from aimon import classify, dialects, families, finishes, providers
 from aimon.config import model, structure
 from aimon.dialects import reasoning
 from aimon.outcome import FAULTS as WHOSE
@@ -79,14 +79,11 @@ def outcomes_markdown() -> str:
 
 
 def finishes_markdown() -> str:
-    """What each dialect's finish reasons mean."""
-    rows = []
-    for name in dialects.NAMES:
-        means: dict[Outcome, list[str]] = {}
-        for reason, outcome in dialects.get(name).finishes.items():
-            means.setdefault(outcome, []).append(code(reason))
-        rows += [(name, code(outcome), ", ".join(reasons)) for outcome, reasons in means.items()]
-    return table(("dialect", "outcome", "finish reasons"), rows)
+    """What finish reasons mean."""
+    rows: dict[str, list[str]] = {}
+    for reason, outcome in finishes.FINISHES.items():
+        rows.setdefault(outcome, []).append(code(reason))
+    return table(("outcome", "finish reasons"), ((code(outcome), ", ".join(said)) for outcome, said in rows.items()))
 
 
 def reasoning_markdown() -> str:

@@ -1,24 +1,24 @@
 """The wire languages of AI APIs, as a table of pure functions.
 
-A dialect is one file: `encode(call)` writes the request, `read(data)` reads one SSE event, `read_body(body)` a
-whole unstreamed answer, `read_error(status, body)` what a failed one says. None of them does I/O or keeps state.
-What can't be read raises msgspec.DecodeError, UnicodeDecodeError (text that is not UTF-8) or RecursionError.
+A dialect is one file: `encode(call)` writes the request, `read(event)` reads one event of a stream, `read_body(body)`
+a whole unstreamed answer. None of them does I/O, keeps state, or sees bytes: both are read from structs (`event`,
+`body`) that the `Reader` has decoded, and everything that dialects have in common is its business: the terminal mark
+`[DONE]`, errors in whatever shape, fields that do not fit, counts of tokens in odd places.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from aimon.call import Call, Quirks, Request
+    from aimon.call import Call, Request
     from aimon.outcome import Outcome
-    from aimon.result import Usage
 
 
 class ProviderError(msgspec.Struct, frozen=True, gc=False):
@@ -36,44 +36,49 @@ class ProviderError(msgspec.Struct, frozen=True, gc=False):
 class Delta(msgspec.Struct, frozen=True, gc=False):
     """What one event (or one whole body) adds to the answer.
 
-    `usage` replaces the fields it knows and leaves the rest. `done` marks the dialect's terminal event.
+    `whole` is the text of the whole answer, as some events repeat it: it counts where no text came before.
+    `usage` is an object of counts as it came (`dialects.usage`). `done` marks the dialect's terminal event.
     `answered` says that a payload which is not text (vectors, a list of models, a tool call) is the answer.
     `refusal` is text in which the model declines; it is no visible text, and no later finish reason undoes it.
+    `strange` says that the dialect does not know this event, or that it is about an error: the reader looks for one.
     """
 
     text: str = ""
+    whole: str = ""
     reasoning: str = ""
     refusal: str = ""
     finish: str | None = None
-    usage: Usage | None = None
+    usage: Any = None
     error: ProviderError | None = None
     done: bool = False
     answered: bool = False
     model: str | None = None
     response_id: str | None = None
+    strange: bool = False
 
 
 NOTHING = Delta()
+STRANGE = Delta(strange=True)
 DONE = Delta(done=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """One wire language.
 
-    `finishes` maps the provider's finish reasons to what they mean for the outcome: `ok` (a natural end),
-    `max_tokens_hit`, `content_filtered`, `refusal`, `stream_error`; an unknown reason counts as natural.
-    `finish_ends` says that a finish reason followed by a clean end of the stream is a whole answer even
-    without the terminal event.
+    `event` and `body` are the structs of which `read` and `read_body` take the answer, and `answer` names what a
+    whole one has. `finish_ends` says that a finish reason followed by a clean end of the stream is a whole answer
+    even without the terminal event.
     """
 
     name: str
     operation: str
     encode: Callable[[Call], Request]
-    read: Callable[[bytes], Delta]
-    read_body: Callable[[bytes], Delta]
-    read_error: Callable[[int, bytes, Quirks], ProviderError]
-    finishes: Mapping[str, Outcome]
+    event: Any
+    read: Callable[[Any], Delta]
+    body: Any
+    read_body: Callable[[Any], Delta]
+    answer: str
     finish_ends: bool = False
     streams: bool = True
 

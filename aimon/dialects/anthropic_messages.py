@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.dialects import DONE, NOTHING, Delta, Dialect, errors, reasoning, request
-from aimon.outcome import Outcome
-from aimon.result import Usage
+from aimon.dialects import DONE, NOTHING, STRANGE, Delta, Dialect, reasoning, request
 
 if TYPE_CHECKING:
     from aimon.call import Call, Request
@@ -29,24 +27,12 @@ class _Block(msgspec.Struct, gc=False):
     stop_reason: str | None = None
 
 
-class _OutputDetails(msgspec.Struct, gc=False):
-    thinking_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
 class _Message(msgspec.Struct, gc=False):
     id: str | None = None
     model: str | None = None
     content: list[_Block] | None = None
     stop_reason: str | None = None
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -54,11 +40,9 @@ class _Event(msgspec.Struct, gc=False):
     delta: _Block | None = None
     content_block: _Block | None = None
     message: _Message | None = None
-    usage: _Usage | None = None
+    usage: Any = None
+    error: Any = None
 
-
-_decode_event = msgspec.json.Decoder(_Event).decode
-_decode_message = msgspec.json.Decoder(_Message).decode
 
 _ANSWERED = Delta(answered=True)
 
@@ -85,13 +69,8 @@ def encode(call: Call) -> Request:
     return request.post(call, "/messages", body | extra, headers={"anthropic-version": VERSION})
 
 
-def read(data: bytes) -> Delta:
-    """One event of a stream; types it does not know are nothing.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    event = _decode_event(data)
+def read(event: _Event) -> Delta:
+    """One event of a stream; types it does not know are nothing."""
     kind = event.type
     if kind == "content_block_delta" and event.delta is not None:
         return _added(event.delta)
@@ -100,13 +79,10 @@ def read(data: bytes) -> Delta:
     if kind == "message_start" and event.message is not None:
         return _started(event.message)
     if kind == "message_delta":
-        finish = event.delta.stop_reason if event.delta is not None else None
-        return Delta(finish=finish, usage=None if event.usage is None else _usage(event.usage))
+        return Delta(finish=event.delta.stop_reason if event.delta is not None else None, usage=event.usage)
     if kind == "message_stop":
         return DONE
-    if kind == "error":
-        return Delta(error=errors.told(data))
-    return NOTHING
+    return STRANGE if not kind or kind == "error" or event.error else NOTHING
 
 
 def _added(block: _Block) -> Delta:
@@ -118,45 +94,29 @@ def _added(block: _Block) -> Delta:
 
 
 def _started(message: _Message) -> Delta:
-    # The output tokens of message_start are a placeholder (1 or so) that message_delta corrects.
-    usage = None if message.usage is None else _usage(message.usage)
-    if usage is not None:
-        usage = msgspec.structs.replace(usage, output=None)
-    return Delta(usage=usage, model=message.model or None, response_id=message.id or None)
+    usage = message.usage
+    if isinstance(usage, dict):
+        # The output tokens of message_start are a placeholder (1 or so) that message_delta corrects.
+        usage = {name: count for name, count in usage.items() if name != "output_tokens"}
+    whole = _delta(message).text
+    return Delta(whole=whole, usage=usage, model=message.model or None, response_id=message.id or None)
 
 
-def read_body(body: bytes) -> Delta:
-    """A whole message.
+def read_body(message: _Message) -> Delta:
+    """A whole message."""
+    return STRANGE if message.content is None else _delta(message)
 
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    message = _decode_message(body)
-    if message.content is None:
-        return Delta(error=errors.expected(body, "content"))
+
+def _delta(message: _Message) -> Delta:
+    blocks = message.content or []
     return Delta(
-        text="".join(block.text or "" for block in message.content),
-        reasoning="".join(block.thinking or "" for block in message.content),
+        text="".join(block.text or "" for block in blocks),
+        reasoning="".join(block.thinking or "" for block in blocks),
         finish=message.stop_reason,
-        usage=None if message.usage is None else _usage(message.usage),
-        done=True,
-        answered=any(block.type.endswith("tool_use") for block in message.content),
+        usage=message.usage,
+        answered=any(block.type.endswith("tool_use") for block in blocks),
         model=message.model or None,
         response_id=message.id or None,
-    )
-
-
-def _usage(usage: _Usage) -> Usage:
-    """Counts that are known; compatible servers send zeros for those they will know later."""
-    cached = usage.cache_read_input_tokens
-    read = (usage.input_tokens or 0) + (cached or 0) + (usage.cache_creation_input_tokens or 0)
-    details = usage.output_tokens_details
-    return Usage(
-        read or None,
-        usage.output_tokens,
-        cached if read else None,
-        None if details is None else details.thinking_tokens,
-        "reported",
     )
 
 
@@ -164,19 +124,9 @@ DIALECT = Dialect(
     name="anthropic-messages",
     operation="messages",
     encode=encode,
+    event=_Event,
     read=read,
+    body=_Message,
     read_body=read_body,
-    read_error=errors.read_error,
-    finishes={
-        "end_turn": Outcome.OK,
-        "stop_sequence": Outcome.OK,
-        "tool_use": Outcome.OK,
-        "pause_turn": Outcome.OK,
-        "max_tokens": Outcome.MAX_TOKENS_HIT,
-        "model_context_window_exceeded": Outcome.MAX_TOKENS_HIT,
-        "refusal": Outcome.REFUSAL,
-        # Bedrock's
-        "content_filtered": Outcome.CONTENT_FILTERED,
-        "guardrail_intervened": Outcome.CONTENT_FILTERED,
-    },
+    answer="content",
 )

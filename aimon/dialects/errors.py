@@ -2,7 +2,7 @@
 
 One reader serves all dialects: gateways answer in shapes that are not their dialect's, and most shapes are an
 `error` object with a message and a code under one of a few names. The shapes it knows are the rows of
-tests/dialects/errors.toml.
+tests/dialects/errors.toml and tests/dialects/test_error_shapes.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import classify
-from aimon.dialects import ProviderError
+from aimon.dialects import ProviderError, tolerant
 from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -24,9 +24,25 @@ if TYPE_CHECKING:
 # Long enough that what is cut here lies beyond what anybody is shown: keys are redacted after this, and the half of a
 # key would no longer be recognised as one.
 MAX_MESSAGE = 2_000
-MAX_CODE = 128
+MAX_CODE = classify.MAX_NAME
+# Errors inside errors, and lists of them: as deep as gateways behind gateways go.
+_MAX_DEPTH = 6
 
 _TITLE = re.compile(rb"<title[^>]*>([^<]*)", re.IGNORECASE)
+_XML_CODE = re.compile(rb"<Code>([^<]{1,128})</Code>", re.IGNORECASE)
+_XML_MESSAGE = re.compile(rb"<Message>([^<]+)</Message>", re.IGNORECASE)
+
+_MESSAGES = (
+    "message", "Message", "msg", "error_msg", "errorMessage", "error_message", "errmsg", "errMsg", "err_msg",
+    "status_msg", "detail", "title", "reason", "error_description", "description",
+)  # fmt: skip
+_CODES = ("code", "status", "type", "__type", "error_code", "errorCode", "err_code", "errcode", "error_type",
+          "statusCode")  # fmt: skip
+# An object with one of these that is a text is an error by itself.
+_FLAT = ("message", "Message", "msg", "error_msg", "errorMessage", "error_message", "errmsg", "errMsg", "err_msg",
+         "detail", "title", "__type")  # fmt: skip
+# Codes with which a server says that all is well, or that it only shows a sign of life.
+_FINE = frozenset(("0", "00000", "200", "201", "ok", "success", "succeeded", "ping", "heartbeat", "keepalive", "info"))
 
 
 def read_error(status: int, body: bytes, quirks: Quirks) -> ProviderError:
@@ -34,15 +50,29 @@ def read_error(status: int, body: bytes, quirks: Quirks) -> ProviderError:
 
     `outcome` is None where neither the code nor the type is known and the HTTP status has to decide.
     """
-    try:
-        error = find(msgspec.json.decode(body), quota_is_rate=quirks.insufficient_quota_is_rate)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        error = None  # not JSON, or not readable as such: the excerpt shows what it is
+    error = None
+    for text in _documents(body):
+        try:
+            error = find(tolerant.decode(text), quota_is_rate=quirks.insufficient_quota_is_rate)
+        except (ValueError, RecursionError):
+            continue  # not JSON, or not readable as such: the excerpt shows what it is
+        if error is not None:
+            break
     if error is None:
-        error = ProviderError(_excerpt(body) or f"HTTP {status} without a message")
+        error = _xml(body) or ProviderError(excerpt(body) or f"HTTP {status} without a message")
     if status == 402:  # is about money, whatever the code: Gemini says RESOURCE_EXHAUSTED there too
         return msgspec.structs.replace(error, outcome=Outcome.QUOTA_EXHAUSTED)
     return error
+
+
+def _documents(body: bytes) -> Iterator[bytes]:
+    """The body, and what in it may be JSON where it is an event stream or has words around it."""
+    yield body
+    if b"data:" in body:
+        yield from (line.partition(b":")[2] for line in body.splitlines() if line.startswith((b"data:", b"error:")))
+    begin, end = body.find(b"{"), body.rfind(b"}")
+    if 0 < begin < end:
+        yield body[begin : end + 1]
 
 
 def in_answer(document: Any) -> ProviderError | None:
@@ -56,83 +86,111 @@ def in_answer(document: Any) -> ProviderError | None:
     return error
 
 
-def told(data: bytes) -> ProviderError:
-    """The error in an event or answer that is known to be about one.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON.
-    """
-    return in_answer(msgspec.json.decode(data)) or ProviderError("an error that does not say what it is")
-
-
-def expected(data: bytes, what: str) -> ProviderError:
-    """The error in a whole answer that lacks what an answer has.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or there is no error in it either.
-    """
-    error = in_answer(msgspec.json.decode(data))
-    if error is None:
-        raise msgspec.ValidationError(f"an answer without {what}")
-    return error
+def told(text: bytes) -> ProviderError:
+    """The error of an event that is named one, whether it holds JSON or a sentence."""
+    try:
+        document = tolerant.decode(text)
+    except (ValueError, RecursionError):
+        document = excerpt(text)
+    said = in_answer(document) or in_answer({"error": document})
+    return said or ProviderError("an error that does not say what it is")
 
 
 def find(document: Any, *, quota_is_rate: bool) -> ProviderError | None:
     """The error in a decoded document; None if it holds none."""
-    if isinstance(document, list):  # Gemini wraps the errors of streams in a list
-        document = document[0] if document else None
+    document = _unwrapped(document)
     if isinstance(document, str) and document:  # SiliconFlow's 401
-        return ProviderError(_bounded(document))
+        return ProviderError(bounded(document))
     if not isinstance(document, dict):
         return None
-    if (error := _minimax(document)) is not None:
+    if (error := _numbered(document)) is not None:
         return error
     inner = _inner(document)
     if inner is None:
         return None
     message = _message(inner) or _message(document)
+    deeper = _quoted(message)
     # A code of three digits repeats the HTTP status, and so says less than anything else.
-    names = sorted(dict.fromkeys((*_names(inner), *_names(document))), key=classify.repeats_status)
+    names = (*_names(inner), *_names(document), *(_names(deeper) if deeper else ()))
+    names = tuple(sorted(dict.fromkeys(name[:MAX_CODE] for name in names), key=classify.repeats_status))
+    if deeper:
+        message = _message(deeper) or message
     if not names and not message:
         return None
     return ProviderError(
-        message=_bounded(message or names[0]),
-        code=names[0][:MAX_CODE] if names else None,
+        message=bounded(message or names[0]),
+        code=names[0] if names else None,
         outcome=classify.code(names, message, quota_is_rate=quota_is_rate),
         retry_after=_retry_after(inner),
     )
 
 
-def _inner(document: dict[str, Any]) -> dict[str, Any] | None:
+def _unwrapped(document: Any) -> Any:
+    """Gemini wraps the errors of streams in a list."""
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(document, list):
+            break
+        document = next((item for item in document if item), None)
+    return document
+
+
+def _inner(document: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
     """The object that describes the error."""
-    error = document.get("error")
-    if isinstance(error, dict):
-        return error
-    if isinstance(error, str) and error:
-        # Ollama and TGI have the message there, xAI with the code beside it.
-        return {"message": error, "type": document.get("error_type")}
-    detail = document.get("detail")
+    if depth > _MAX_DEPTH:
+        return None
+    for key in ("error", "errors", "Error"):  # Cloudflare has a list of them
+        error = _unwrapped(document.get(key))
+        if isinstance(error, dict) and error:
+            return _inner(error, depth + 1) or error
+        if isinstance(error, str) and error:
+            # Ollama and TGI have the message there, xAI with the code beside it, Spring with the words of the status.
+            said = _message(document) if key == "error" else ""
+            return {"message": said or error, "code": error if said else None, "type": document.get("error_type")}
+        if error and _message(document):  # a flag, or a number
+            return document
+    response = document.get("response")
+    if isinstance(response, dict) and isinstance(response.get("error"), dict):  # OpenAI's response.failed
+        return _inner(response, depth + 1)
+    detail = _unwrapped(document.get("detail"))
     if isinstance(detail, dict):  # FastAPI around something of the above
-        return _inner(detail) or detail
-    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-        return {"message": f"{detail[0].get('msg')} at {detail[0].get('loc')}"}
-    flat = ("message", "Message", "detail", "__type")
-    if document.get("object") == "error" or any(isinstance(document.get(key), str) for key in flat):
+        if "loc" in detail:
+            return {"message": f"{detail.get('msg')} at {detail.get('loc')}"}
+        return _inner(detail, depth + 1) or detail
+    if document.get("object") == "error" or document.get("success") is False:
         return document
+    return document if any(isinstance(document.get(key), str) for key in _FLAT) and not _fine(document) else None
+
+
+def _fine(document: dict[str, Any]) -> bool:
+    """Whether an object that has a message says that all is well."""
+    said = [str(document[key]).casefold() for key in _CODES if isinstance(document.get(key), (str, int))]
+    return bool(said) and all(word in _FINE for word in said)
+
+
+def _numbered(document: dict[str, Any]) -> ProviderError | None:
+    """Errors by number: MiniMax's, in a field that successes carry too, and Baidu's."""
+    base = document.get("base_resp")
+    if isinstance(base, dict):
+        number, message = base.get("status_code"), base.get("status_msg")
+        if isinstance(number, int) and number != 0:
+            said = message if isinstance(message, str) and message else f"status_code {number}"
+            return ProviderError(bounded(said), str(number)[:MAX_CODE], classify.MINIMAX.get(number))
+    number, message = document.get("error_code"), document.get("error_msg")
+    if isinstance(number, int) and number != 0 and isinstance(message, str):
+        return ProviderError(bounded(message), str(number)[:MAX_CODE], classify.BAIDU.get(number))
     return None
 
 
-def _minimax(document: dict[str, Any]) -> ProviderError | None:
-    """MiniMax reports errors under status 200, in a field that successes carry too."""
-    base = document.get("base_resp")
-    if not isinstance(base, dict):
+def _quoted(message: str) -> dict[str, Any] | None:
+    """The error that a gateway has put into its own message as JSON."""
+    begin, end = message.find("{"), message.rfind("}")
+    if not 0 <= begin < end:
         return None
-    number = base.get("status_code")
-    if not isinstance(number, int) or number == 0:
+    try:
+        document = tolerant.decode(message[begin : end + 1].encode(errors="replace"))
+    except (ValueError, RecursionError):
         return None
-    message = base.get("status_msg")
-    said = message if isinstance(message, str) and message else f"status_code {number}"
-    return ProviderError(_bounded(said), str(number), classify.MINIMAX.get(number))
+    return _inner(document) if isinstance(document, dict) else None
 
 
 def _names(error: dict[str, Any]) -> Iterator[str]:
@@ -144,7 +202,7 @@ def _names(error: dict[str, Any]) -> Iterator[str]:
         for detail in details:
             if isinstance(detail, dict):
                 yield from _strings(detail, "reason")
-    yield from _strings(error, "code", "status", "type", "__type")
+    yield from _strings(error, *_CODES)
     inner = error.get("innererror")
     if isinstance(inner, dict):  # Azure
         yield from _strings(inner, "code")
@@ -153,7 +211,9 @@ def _names(error: dict[str, Any]) -> Iterator[str]:
 def _strings(source: dict[str, Any], *keys: str) -> Iterator[str]:
     for key in keys:
         value = source.get(key)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < abs(value) < 10**18:
             value = str(value)
         # `"type": "error"` names the envelope, not the error.
         if isinstance(value, str) and value and value != "error":
@@ -161,11 +221,11 @@ def _strings(source: dict[str, Any], *keys: str) -> Iterator[str]:
 
 
 def _message(error: dict[str, Any]) -> str:
-    for key in ("message", "Message", "detail"):
+    for key in _MESSAGES:
         value = error.get(key)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, dict) and (inner := _inner(value)) is not None:  # Mistral's 422
+        if isinstance(value, dict) and (inner := _inner(value)) is not None and inner is not error:  # Mistral's 422
             return _message(inner)
     return ""
 
@@ -182,11 +242,22 @@ def _retry_after(error: dict[str, Any]) -> float | None:
     return None
 
 
-def _excerpt(body: bytes) -> str:
+def _xml(body: bytes) -> ProviderError | None:
+    """The errors of object stores and older clouds, in front of some gateways."""
+    code, message = _XML_CODE.search(body), _XML_MESSAGE.search(body)
+    if code is None:
+        return None
+    name = code[1].decode(errors="replace").strip()
+    said = message[1].decode(errors="replace") if message else name
+    return ProviderError(bounded(said), name, classify.code([name], said))
+
+
+def excerpt(body: bytes) -> str:
     """What to show of a body that is not JSON: the title of a page, or the beginning of a text."""
     title = _TITLE.search(body)
-    return _bounded((title[1] if title else body[:MAX_MESSAGE]).decode(errors="replace"))
+    return bounded((title[1] if title else body[:MAX_MESSAGE]).decode(errors="replace"))
 
 
-def _bounded(message: str) -> str:
+def bounded(message: str) -> str:
+    """A provider's message on one line, as much of it as anybody may be shown."""
     return " ".join(message[:MAX_MESSAGE].split())

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.dialects import DONE, NOTHING, Delta, Dialect, ProviderError, errors, reasoning, request
-from aimon.outcome import Outcome
-from aimon.result import Usage
+from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, reasoning, request
 
 if TYPE_CHECKING:
     from aimon.call import Call, Request
@@ -37,7 +35,7 @@ class _Message(msgspec.Struct, gc=False):
     reasoning: str | None = None  # OpenRouter, Groq, newer vLLM
     reasoning_details: list[_Part] | None = None
     refusal: str | None = None
-    tool_calls: list[Any] | None = None
+    tool_calls: Any = None
     function_call: Any = None
 
 
@@ -46,36 +44,17 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Message | None = None
     finish_reason: str | None = None
     error: Any = None  # OpenRouter: what happened to the provider behind it
-
-
-class _Details(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-    prompt_cache_hit_tokens: int | None = None  # DeepSeek
-    cached_tokens: int | None = None  # Moonshot
+    usage: Any = None  # Moonshot
 
 
 class _Chunk(msgspec.Struct, gc=False):
     """A chunk of a stream or a whole completion: they differ in `delta` and `message` alone."""
 
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: Any = None
     id: str | None = None
     model: str | None = None
-
-
-_decode = msgspec.json.Decoder(_Chunk).decode
-_EMPTY = _Message()
-_NO_DETAILS = _Details()
 
 
 def encode(call: Call) -> Request:
@@ -96,15 +75,8 @@ def encode(call: Call) -> Request:
     return request.post(call, "/chat/completions", body)
 
 
-def read(data: bytes) -> Delta:
-    """One event of a stream.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    if data.startswith(b"[") and data.strip() == b"[DONE]":
-        return DONE
-    chunk = _decode(data)
+def read(chunk: _Chunk) -> Delta:
+    """One event of a stream."""
     # Nearly every chunk of every stream, so it comes first and does no more than it must.
     if chunk.choices and chunk.usage is None and chunk.error is None:
         choice = chunk.choices[0]
@@ -112,44 +84,37 @@ def read(data: bytes) -> Delta:
             content = choice.delta.content
             if content and content.__class__ is str:
                 return Delta(content)
-    return _delta(chunk, data)
+    return _delta(chunk)
 
 
-def read_body(body: bytes) -> Delta:
-    """A whole completion.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    delta = _delta(_decode(body), body)
-    if delta is NOTHING:
-        delta = Delta(error=errors.expected(body, "choices"))
-    return msgspec.structs.replace(delta, done=True)
+def read_body(completion: _Chunk) -> Delta:
+    """A whole completion."""
+    delta = _delta(completion)
+    return msgspec.structs.replace(delta, text=delta.text or delta.whole, whole="")
 
 
-def _delta(chunk: _Chunk, data: bytes) -> Delta:
+def _delta(chunk: _Chunk) -> Delta:
     """Anything but plain text: beginnings, reasoning, tool calls, refusals, ends, usage and errors."""
-    usage = None if chunk.usage is None else _usage(chunk.usage)
     if chunk.error or not chunk.choices:
-        error = None
-        if chunk.error:
-            error = errors.told(data)
-        elif chunk.choices is None:  # as in the errors that are not under `error`: DashScope, MiniMax, vLLM
-            error = errors.in_answer(msgspec.json.decode(data))
-        if error is None and usage is None:
-            return NOTHING
-        return Delta(usage=usage, error=error, model=chunk.model or None, response_id=chunk.id or None)
+        strange = bool(chunk.error) or chunk.choices is None  # as in DashScope's, MiniMax's and vLLM's errors
+        if chunk.usage is None:
+            return STRANGE if strange else NOTHING
+        return Delta(usage=chunk.usage, model=chunk.model or None, response_id=chunk.id or None, strange=strange)
     choice = chunk.choices[0]
-    message = choice.delta or choice.message or _EMPTY
-    text, thought = _content(message)
+    delta, message = choice.delta, choice.message
+    text, thought = ("", "") if delta is None else _content(delta)
+    # In a stream it repeats what the deltas said, or is all that comes.
+    whole, whole_thought = ("", "") if message is None else _content(message)
+    said = [each for each in (delta, message) if each is not None]
     return Delta(
         text=text,
-        reasoning=thought,
-        refusal=message.refusal or "",
+        whole=whole,
+        reasoning=thought or whole_thought,
+        refusal=next((each.refusal for each in said if each.refusal), ""),
         finish=choice.finish_reason or None,
-        usage=usage,
+        usage=chunk.usage or choice.usage,
         error=_choice_error(choice),
-        answered=bool(message.tool_calls or message.function_call),
+        answered=any(each.tool_calls or each.function_call for each in said),
         model=chunk.model or None,
         response_id=chunk.id or None,
     )
@@ -180,46 +145,15 @@ def _choice_error(choice: _Choice) -> ProviderError | None:
     return said or ProviderError("the answer ended with an error that is not told", "error")
 
 
-def _usage(usage: _Usage) -> Usage:
-    prompt = usage.prompt_tokens
-    completion = usage.completion_tokens
-    prompt_details = usage.prompt_tokens_details or _NO_DETAILS
-    thought = (usage.completion_tokens_details or _NO_DETAILS).reasoning_tokens
-    if prompt is not None and completion is not None and usage.total_tokens is not None:
-        # xAI and Gemini count reasoning in the total but beside the completion; it is output all the same.
-        beside = usage.total_tokens - prompt - completion
-        if beside > 0:
-            completion += beside
-            thought = max(thought or 0, beside)
-    cached = prompt_details.cached_tokens
-    if cached is None:
-        cached = usage.prompt_cache_hit_tokens
-    if cached is None:
-        cached = usage.cached_tokens
-    return Usage(prompt, completion, cached, thought, "reported")
-
-
 DIALECT = Dialect(
     name="openai-chat",
     operation="chat",
     encode=encode,
+    event=_Chunk,
     read=read,
+    body=_Chunk,
     read_body=read_body,
-    read_error=errors.read_error,
-    finishes={
-        "stop": Outcome.OK,
-        "tool_calls": Outcome.OK,
-        "function_call": Outcome.OK,
-        "length": Outcome.MAX_TOKENS_HIT,
-        "model_length": Outcome.MAX_TOKENS_HIT,  # Mistral
-        "model_context_window_exceeded": Outcome.MAX_TOKENS_HIT,  # Zhipu
-        "content_filter": Outcome.CONTENT_FILTERED,
-        "sensitive": Outcome.CONTENT_FILTERED,  # Zhipu
-        "insufficient_system_resource": Outcome.OVERLOADED,  # DeepSeek
-        "network_error": Outcome.STREAM_ERROR,  # Zhipu
-        "abort": Outcome.STREAM_ERROR,  # vLLM, SGLang
-        "error": Outcome.STREAM_ERROR,  # OpenRouter, Mistral
-    },
+    answer="choices",
     # Some servers close the stream after the last chunk and never send [DONE].
     finish_ends=True,
 )

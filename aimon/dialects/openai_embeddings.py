@@ -6,12 +6,11 @@ import base64
 import binascii
 import math
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.dialects import Delta, Dialect, errors, request
-from aimon.result import Usage
+from aimon.dialects import STRANGE, Delta, Dialect, request
 
 if TYPE_CHECKING:
     from aimon.call import Call, Request
@@ -21,17 +20,10 @@ class _Vector(msgspec.Struct, gc=False):
     embedding: list[float] | str
 
 
-class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: int | None = None
-
-
 class _Body(msgspec.Struct, gc=False):
     data: list[_Vector] | None = None
     model: str | None = None
-    usage: _Usage | None = None
-
-
-_decode = msgspec.json.Decoder(_Body).decode
+    usage: Any = None
 
 
 def encode(call: Call) -> Request:
@@ -44,18 +36,14 @@ def encode(call: Call) -> Request:
     return request.post(call, "/embeddings", body, stream=False)
 
 
-def read_body(body: bytes) -> Delta:
-    """A whole answer; it counts as answered if every vector has numbers in it and all of them are finite.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    answer = _decode(body)
+def read_body(answer: _Body) -> Delta:
+    """A whole answer; it counts as answered if every vector has numbers in it and all of them are finite."""
     if answer.data is None:
-        return Delta(error=errors.expected(body, "data"))
+        return STRANGE
+    usage = answer.usage
     return Delta(
-        usage=None if answer.usage is None else Usage(answer.usage.prompt_tokens, 0, source="reported"),
-        done=True,
+        # Some report no output, which is none.
+        usage={"completion_tokens": 0, **usage} if isinstance(usage, dict) else usage,
         answered=bool(answer.data) and all(_whole(vector.embedding) for vector in answer.data),
         model=answer.model,
     )
@@ -75,9 +63,10 @@ DIALECT = Dialect(
     name="openai-embeddings",
     operation="embeddings",
     encode=encode,
+    event=_Body,
     read=read_body,
+    body=_Body,
     read_body=read_body,
-    read_error=errors.read_error,
-    finishes={},
+    answer="data",
     streams=False,
 )

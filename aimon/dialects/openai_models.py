@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon.dialects import Delta, Dialect, errors, request
+from aimon.dialects import STRANGE, Delta, Dialect, request
 
 if TYPE_CHECKING:
     from aimon.call import Call, Request
@@ -20,35 +20,27 @@ class _Page(msgspec.Struct, gc=False):
     data: list[_Model] | None = None
 
 
-# Together sends the bare list.
-_decode = msgspec.json.Decoder(_Page | list[_Model]).decode
-
-
 def encode(call: Call) -> Request:
     """The request; neither the model nor the messages are part of it."""
     return request.get(call, "/models")
 
 
-def read_body(body: bytes) -> Delta:
-    """The ids, one a line, as the text, so that a check can look for a model.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    page = _decode(body)
+def read_body(page: _Page | list[_Model]) -> Delta:
+    """The ids, one a line, as the text, so that a check can look for a model."""
     models = page if isinstance(page, list) else page.data
     if models is None:
-        return Delta(error=errors.expected(body, "data"))
-    return Delta("\n".join(model.id for model in models), done=True, answered=bool(models))
+        return STRANGE
+    return Delta("\n".join(model.id for model in models), answered=bool(models))
 
 
 DIALECT = Dialect(
     name="openai-models",
     operation="models",
     encode=encode,
+    event=_Page | list[_Model],  # Together sends the bare list
     read=read_body,
+    body=_Page | list[_Model],
     read_body=read_body,
-    read_error=errors.read_error,
-    finishes={},
+    answer="data",
     streams=False,
 )

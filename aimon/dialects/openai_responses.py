@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.dialects import NOTHING, Delta, Dialect, ProviderError, errors, reasoning, request
-from aimon.outcome import Outcome
-from aimon.result import Usage
+from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, reasoning, request
 
 if TYPE_CHECKING:
     from aimon.call import Call, Request
@@ -29,18 +27,6 @@ class _Item(msgspec.Struct, gc=False):
     summary: list[_Content] | None = None
 
 
-class _Details(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
-
-
 class _Incomplete(msgspec.Struct, gc=False):
     reason: str | None = None
 
@@ -52,19 +38,17 @@ class _Response(msgspec.Struct, gc=False):
     error: Any = None
     incomplete_details: _Incomplete | None = None
     output: list[_Item] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
     delta: Any = None
+    text: str | None = None
     item: _Item | None = None
     response: _Response | None = None
     error: Any = None
 
-
-_decode_event = msgspec.json.Decoder(_Event).decode
-_decode_response = msgspec.json.Decoder(_Response).decode
 
 _ANSWERED = Delta(answered=True)
 
@@ -83,15 +67,8 @@ def encode(call: Call) -> Request:
     return request.post(call, "/responses", body | reasoning.fields(call))
 
 
-def read(data: bytes) -> Delta:
-    """One event of a stream; types it does not know are nothing.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    if data.strip() == b"[DONE]":  # some servers add it; the response has ended by then
-        return NOTHING
-    event = _decode_event(data)
+def read(event: _Event) -> Delta:
+    """One event of a stream; types it does not know are nothing."""
     kind = event.type
     if kind == "response.output_text.delta":
         return Delta(event.delta) if isinstance(event.delta, str) and event.delta else NOTHING
@@ -99,12 +76,14 @@ def read(data: bytes) -> Delta:
         return _PIECES[kind](event.delta) if isinstance(event.delta, str) and event.delta else NOTHING
     if kind == "response.created" and event.response is not None:
         return Delta(model=event.response.model or None, response_id=event.response.id or None)
+    if kind == "response.output_text.done":
+        return Delta(whole=event.text) if event.text else NOTHING
     if kind == "response.output_item.added" and event.item is not None and event.item.type.endswith("_call"):
         return _ANSWERED
     if kind in _ENDS and event.response is not None:
-        return _ended(event.response)
-    if kind == "error" or event.error:
-        return Delta(error=errors.told(data))
+        return _ended(event.response, kind)
+    if not kind or event.error or kind in _ERRORS:
+        return STRANGE
     return NOTHING
 
 
@@ -116,43 +95,37 @@ _PIECES = {
 }
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_ERRORS = frozenset({"error", "response.error", *_ENDS})
 
 
-def read_body(body: bytes) -> Delta:
-    """A whole response.
-
-    Raises:
-        msgspec.DecodeError: it is not JSON, or not of this dialect.
-    """
-    response = _decode_response(body)
+def read_body(response: _Response) -> Delta:
+    """A whole response."""
     if response.output is None and response.status is None:
-        return Delta(error=errors.expected(body, "output"))
-    ended = _ended(response)
+        return STRANGE
+    delta = _ended(response)
+    return msgspec.structs.replace(delta, text=delta.whole, whole="")
+
+
+def _ended(response: _Response, kind: str = "") -> Delta:
+    """What the last event says: how it ended, what it took, and all of the answer again."""
+    finish = response.status or kind.rpartition(".")[2] or None
+    if finish == "incomplete" and response.incomplete_details is not None:
+        finish = response.incomplete_details.reason or finish
+    error = None
+    if finish == "failed" or response.error:
+        error = errors.in_answer({"error": response.error}) or ProviderError("the response failed without saying why")
     items = response.output or []
     pieces = [piece for item in items if item.type == "message" for piece in item.content or ()]
     thoughts = [
         piece for item in items if item.type == "reasoning" for piece in (*(item.summary or ()), *(item.content or ()))
     ]
-    return msgspec.structs.replace(
-        ended,
-        text="".join(piece.text or "" for piece in pieces),
+    return Delta(
+        whole="".join(piece.text or "" for piece in pieces),
         refusal="".join(piece.refusal or "" for piece in pieces),
         reasoning="".join(piece.text or "" for piece in thoughts),
         answered=any(item.type.endswith("_call") for item in items),
-    )
-
-
-def _ended(response: _Response) -> Delta:
-    """What the last event says: how it ended and what it took."""
-    finish = response.status
-    if finish == "incomplete" and response.incomplete_details is not None:
-        finish = response.incomplete_details.reason or finish
-    error = None
-    if finish == "failed":
-        error = errors.in_answer({"error": response.error}) or ProviderError("the response failed without saying why")
-    return Delta(
         finish=finish,
-        usage=None if response.usage is None else _usage(response.usage),
+        usage=response.usage,
         error=error,
         done=True,
         model=response.model or None,
@@ -160,31 +133,13 @@ def _ended(response: _Response) -> Delta:
     )
 
 
-def _usage(usage: _Usage) -> Usage:
-    return Usage(
-        usage.input_tokens,
-        usage.output_tokens,
-        (usage.input_tokens_details or _Details()).cached_tokens,
-        (usage.output_tokens_details or _Details()).reasoning_tokens,
-        "reported",
-    )
-
-
 DIALECT = Dialect(
     name="openai-responses",
     operation="responses",
     encode=encode,
+    event=_Event,
     read=read,
+    body=_Response,
     read_body=read_body,
-    read_error=errors.read_error,
-    finishes={
-        "completed": Outcome.OK,
-        "max_output_tokens": Outcome.MAX_TOKENS_HIT,
-        "content_filter": Outcome.CONTENT_FILTERED,
-        "incomplete": Outcome.STREAM_ERROR,
-        "cancelled": Outcome.STREAM_ERROR,
-        # A whole response that is not one yet: somebody asked for it to be made in the background.
-        "in_progress": Outcome.STREAM_ERROR,
-        "queued": Outcome.STREAM_ERROR,
-    },
+    answer="output",
 )

@@ -43,7 +43,7 @@ ANSWERED = {
     "try again later. The provider is out of capacity: see its status page; nothing to change here.",
     "server_error": "server_error latency T (provider) HTTP 500 from 127.0.0.1: The server had an error while "
     "processing your request. The provider failed: see its status page, and give it the request id REQ.",
-    "html": "malformed latency T (provider) 127.0.0.1: an HTML page instead of an answer (text/html; charset=utf-8). "
+    "html": "malformed latency T (provider) 127.0.0.1: an HTML page instead of an answer: Sign in. "
     "That is not this API's language: check base_url and dialect, and for a proxy's error page.",
     "cut": "stream_truncated latency T ttft T (provider) 127.0.0.1: the connection was closed before the answer was "
     "complete. The provider or a proxy on the way cut the stream: compare with a direct connection.",

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from aimon import dialects
 from aimon.dialects import NOTHING, Delta
+from aimon.dialects.reader import reader
 from aimon.frame import TextStream, learn
 from aimon.sse import EventStream
 
-CHAT = dialects.get("openai-chat").read
-MESSAGES = dialects.get("anthropic-messages").read
+CHAT = reader(dialects.get("openai-chat")).event
+MESSAGES = reader(dialects.get("anthropic-messages")).event
 
 
 def chunk(text: str, **other: object) -> bytes:
@@ -43,7 +44,7 @@ def read(stream: TextStream, *pieces: bytes) -> list[str | Delta]:
 
 def plainly(whole: bytes) -> list[str | Delta]:
     """The same without frames."""
-    deltas = [CHAT(data) for data in EventStream().feed(whole) if data]
+    deltas = [CHAT(data) for data in EventStream().feed(whole) if isinstance(data, bytes) and data]
     return [delta.text if delta == Delta(delta.text) else delta for delta in deltas if delta is not NOTHING]
 
 

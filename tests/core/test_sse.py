@@ -6,11 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.sse import MAX_EVENT_BYTES, EventStream, EventTooLargeError
+from aimon.sse import MAX_EVENT_BYTES, EventStream, EventTooLargeError, Odd
 
 
 def decode(*chunks: bytes) -> list[bytes]:
-    """All events of a stream that arrives in these chunks."""
+    """All events of a stream that arrives in these chunks, without what else stands between them."""
+    return [event for event in everything(*chunks) if isinstance(event, bytes)]
+
+
+def everything(*chunks: bytes) -> list[bytes | Odd]:
+    """All events of a stream that arrives in these chunks, and what is none."""
     stream = EventStream()
     return [event for chunk in chunks for event in stream.feed(chunk)]
 

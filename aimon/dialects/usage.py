@@ -1,0 +1,180 @@
+"""Token counts: what providers tell in many places and under many names, and what of it can be believed.
+
+Counts come whole, cumulative, or split over events, and zeros stand for "not known yet"; so they are gathered field
+by field (`gather`), and only added up and judged when the answer is whole (`settle`). One rule for all dialects, since
+gateways mix their vendors' names.
+
+Not believed, and named in `Usage.implausible` with null for their value: what is no count (negative, a fraction, a
+boolean, more than MAX_COUNT), more cached than input, more reasoning than output, no output beside an answer, no
+input at all, and more output than max_tokens and the text that came allow for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon.result import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# No model reads or writes as much in one call; a count above it is damage.
+MAX_COUNT: Final = 100_000_000
+# Output is implausible beyond this many times max_tokens, plus a few tokens for each character that came, plus
+# what may have been thought unseen. Wide on purpose: it is there for damage, not for servers that overrun a little.
+_OVERRUN: Final = 16
+_TOKENS_PER_CHARACTER: Final = 4
+_UNSEEN: Final = 2_048
+_THOUGHT: Final = 131_072
+
+# A count that was said and cannot be one.
+_NO_COUNT: Final = -1
+
+# What is meant → the names it has. `fresh` is input beside which what came from a cache, or went into one, is counted
+# by Anthropic; `answer` is output beside which Gemini counts thoughts.
+_NAMES: Final[Mapping[str, str]] = {
+    name: meant
+    for meant, names in {
+        "prompt": "prompt_tokens promptTokenCount prompt_token_count prompt_eval_count inputTokenCount",
+        "fresh": "input_tokens inputTokens",
+        "output": "completion_tokens output_tokens outputTokens outputTokenCount eval_count",
+        "answer": "candidatesTokenCount candidates_token_count",
+        "thoughts": "thoughtsTokenCount thoughts_token_count",
+        "tools": "toolUsePromptTokenCount tool_use_prompt_token_count",
+        "total": "total_tokens totalTokenCount totalTokens total_token_count",
+        "cached": "cached_tokens prompt_cache_hit_tokens cachedContentTokenCount cached_content_token_count",
+        "cache_read": "cache_read_input_tokens cacheReadInputTokens cacheReadInputTokenCount",
+        "cache_write": "cache_creation_input_tokens cacheWriteInputTokens cacheWriteInputTokenCount",
+        "reasoning": "reasoning_tokens thinking_tokens",
+    }.items()
+    for name in names.split()
+}
+# Objects in which the last few of them stand.
+_DETAILS: Final = frozenset(
+    ("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details")
+)
+_IN_DETAILS: Final = ("cached_tokens", "reasoning_tokens", "thinking_tokens")
+_DIGITS = re.compile(r"\s*\+?(\d{1,15})(?:\.0*)?\s*")
+
+# Where an event may have an object of counts: `usage`, `usageMetadata`, `x_groq`'s; Bedrock's invocation metrics.
+_IN_EVENT = re.compile(rb'sage\w*"\s*:\s*\{\s*"')
+_KEY = re.compile(r".*(?:[uU]sage\w*|nMetrics)")
+_MAX_DEPTH = 5
+
+
+def gather(known: dict[str, int], said: Any) -> None:
+    """Adds what an object of counts says to what is known: a real count stays until another real one comes.
+
+    Args:
+        known: counts by their meaning; -1 for what was said and is none.
+        said: decoded JSON. Anything but an object says nothing.
+    """
+    if said.__class__ is not dict:
+        return
+    for name, value in said.items():
+        if (meant := _NAMES.get(name)) is not None:
+            if value.__class__ is int and 0 < value <= MAX_COUNT:  # as nearly all
+                known[meant] = value
+            elif value is not None:
+                count = _count(value)
+                if count > 0 or known.get(meant, _NO_COUNT) < 0:
+                    known[meant] = count
+        elif name in _DETAILS and value.__class__ is dict:
+            gather(known, {key: value[key] for key in _IN_DETAILS if key in value})
+
+
+def may_be_in(event: bytes) -> bool:
+    """Whether an event has an object of counts anywhere, without decoding it."""
+    return _IN_EVENT.search(event) is not None or b"nMetrics" in event
+
+
+def within(document: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Every object of counts in a decoded event, wherever a vendor has put it."""
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(document, dict):
+        for key, value in document.items():
+            if isinstance(value, dict) and _KEY.fullmatch(key) and any(map(_counts, value)):
+                yield value
+            elif isinstance(value, (dict, list)):
+                yield from within(value, depth + 1)
+    elif isinstance(document, list):
+        for item in document[:8]:
+            yield from within(item, depth + 1)
+
+
+def _counts(name: str) -> bool:
+    return name in _NAMES
+
+
+def _count(value: object) -> int:
+    """The count that a JSON value is, whole floats and digits in quotes included; -1 if it is none."""
+    if value.__class__ is int:
+        return value if 0 <= value <= MAX_COUNT else _NO_COUNT
+    if isinstance(value, float):
+        return int(value) if 0 <= value <= MAX_COUNT and value.is_integer() else _NO_COUNT
+    if isinstance(value, str) and (match := _DIGITS.fullmatch(value)):
+        return _count(int(match[1]))
+    return _NO_COUNT
+
+
+def settle(said: Mapping[str, int], *, wrote: bool, characters: int, reasoned: bool, max_tokens: int) -> Usage:
+    """What the counts of a whole answer come to: merged first, added then, and each believed or named.
+
+    Args:
+        said: what `gather` made of all of its events.
+        wrote: the model wrote anything: text, reasoning, a refusal.
+        characters: of visible text.
+        reasoned: reasoning came, or was asked for.
+        max_tokens: of the call.
+    """
+    read = _input(said)
+    written, thought = _output(said)
+    unseen = _THOUGHT if reasoned or (thought or 0) > 0 else _UNSEEN
+    most = min(MAX_COUNT, _OVERRUN * max_tokens + _TOKENS_PER_CHARACTER * characters + unseen)
+    if written is not None and written > most and 0 <= (plain := said.get("output", _NO_COUNT)) <= most:
+        written, thought = plain, said.get("reasoning")  # it was the total that can't be
+    if written == 0 and wrote:
+        written = _NO_COUNT
+    cached = said.get("cached", said.get("cache_read"))
+    counts = {"input": (read, MAX_COUNT), "output": (written, most)}
+    if cached is not None:
+        counts["cached_input"] = (cached, MAX_COUNT if read is None else read)
+    if thought is not None:
+        counts["reasoning"] = (thought, MAX_COUNT if written is None or written < 0 else written)
+    implausible = tuple(
+        name for name, (count, limit) in counts.items() if count is not None and not 0 <= count <= limit
+    )
+    if implausible:
+        believed = {name: None if name in implausible else count for name, (count, _) in counts.items()}
+        return Usage(**believed, source="reported", implausible=implausible)
+    return Usage(read, written, cached, thought, "reported")
+
+
+def _input(said: Mapping[str, int]) -> int | None:
+    """Everything that the model read; -1 where that is none, as every prompt has a token."""
+    prompt, fresh = said.get("prompt"), said.get("fresh")
+    if fresh is not None and not (prompt and prompt > 0):
+        parts = (fresh, said.get("cache_read", 0), said.get("cache_write", 0))
+    elif prompt is not None:
+        parts = (prompt, said.get("tools", 0), 0)
+    else:
+        return None
+    return _NO_COUNT if min(parts) < 0 or not any(parts) else sum(parts)
+
+
+def _output(said: Mapping[str, int]) -> tuple[int | None, int | None]:
+    """Everything that the model wrote, and how much of it was reasoning."""
+    answer, thoughts = said.get("answer"), said.get("thoughts")
+    if answer is not None or thoughts is not None:  # Gemini, side by side
+        parts = (answer or 0, thoughts or 0)
+        return (_NO_COUNT if min(parts) < 0 else sum(parts)), thoughts
+    output, thought = said.get("output"), said.get("reasoning")
+    prompt, total = said.get("prompt"), said.get("total")
+    if output is not None and prompt is not None and total is not None and min(output, prompt, total) >= 0:
+        # xAI and Gemini count reasoning in the total but beside the completion; it is output all the same.
+        beside = total - prompt - output
+        if beside > 0:
+            return output + beside, max(thought or 0, beside)
+    return output, thought
