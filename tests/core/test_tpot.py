@@ -115,7 +115,7 @@ UNKNOWN = {
     "a usage without output": (Model().text(*[1] * 40).answer({}), tpot.NO_USAGE),
     "nothing but a tool": (Model().tool(1, 1, 1).answer(told(3)), None),
     "hidden reasoning, not counted apart": (Model().hidden(500).text(*[1] * 10).answer(told(510)), tpot.HIDDEN),
-    "more reasoning than output": (Model().text(*[1] * 10).answer(told(10, 20)), tpot.CONTRADICTION),
+    "more reasoning than output": (Model().text(*[1] * 10).answer(told(10, 20)), tpot.IMPLAUSIBLE),
     "thoughts within the text": (Model().text(1, 1).think(30).text(1, 1).answer(told(34)), tpot.MIXED),
     "thoughts and a tool": (Model().think(30).text(1, 1).tool(30).answer(told(62)), tpot.TOOL),
 }
