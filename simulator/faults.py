@@ -152,7 +152,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "endless": _stream("never stops generating", "timeout_total"),
     "framing": _stream("sends the right events in an odd but legal `style`", "ok", "style"),
-    "no_final_newline": _stream("leaves out the last line breaks: the standard drops that event, clients read it", "ok"),
+    "no_final_newline": _stream("leaves out the last line breaks, which ends the last event for clients", "ok"),
 }  # fmt: skip
 
 FRAMING_STYLES = (
