@@ -49,6 +49,7 @@ class _Loop:
         self._recorder = recorder
         self._options = options
         self._lost = False  # a Result that is not in the state is in no later push either
+        self._trouble = ""
         self._published = True
         self._mute = False
         self._interrupted = False
@@ -69,6 +70,7 @@ class _Loop:
                 stack.enter_context(self._listener(*self._options.listen))
             publisher = asyncio.create_task(self._publish_as_it_goes())
             await self._scheduler.run()
+            await self._record_the_rest()
             self._closing.set()
             self._fresh.set()
             await publisher
@@ -93,13 +95,32 @@ class _Loop:
             # In a thread: a synced write takes milliseconds, which other probes would see as latency.
             results = await asyncio.to_thread(self._recorder.record, results)
         except PublishError as error:
-            self._lost = True
-            console.note(f"aimon: {error}")
+            self._lost |= not self._recorder.state.waiting
+            self._tell_of_history(str(error))
+        else:
+            self._tell_of_history("")
         self._fresh.set()
         # Shown afterwards: what was paid for is kept, whatever becomes of stdout.
         for counted in results:
             if not self._mute:
                 self._try_to_say(counted)
+
+    def _tell_of_history(self, trouble: str) -> None:
+        """Says once that results are not recorded, and once that they are again."""
+        if trouble == self._trouble:
+            return
+        waiting = "; they wait for the next time" if self._recorder.state.waiting else ""
+        console.note(f"aimon: {trouble}{waiting}" if trouble else "aimon: results are recorded again")
+        self._trouble = trouble
+
+    async def _record_the_rest(self) -> None:
+        if not self._recorder.state.waiting:
+            return
+        with contextlib.suppress(PublishError):
+            await asyncio.to_thread(self._recorder.record, [])
+        if left := self._recorder.state.waiting:
+            self._lost = True
+            console.note(f"aimon: {left} results are not recorded: {self._recorder.state.problem}")
 
     def _try_to_say(self, result: Result) -> None:
         try:

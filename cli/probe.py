@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aimon.cli import listening
+from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.select import Flags, select
 
 if TYPE_CHECKING:
     from aimon.cli.select import Selection
+    from aimon.probes.history import History
     from aimon.probes.recorder import Recorder
     from aimon.pushgateway import Gateway
 
@@ -28,6 +30,7 @@ class Options:
     textfile: Path | None
     state: str
     history: Path | None
+    set_aside_damaged: bool
     concurrency: int
     every: float | None
     listen: tuple[str, int] | None
@@ -43,6 +46,9 @@ def probe(
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML for a CI system.")] = None,
     state: Annotated[str, typer.Option(help="Where totals live between runs: sqlite, gateway or none.")] = "sqlite",
     history: Annotated[Path | None, typer.Option(help="The history's file, for sqlite.")] = None,
+    set_aside_damaged: Annotated[
+        bool, typer.Option("--set-aside-damaged", help="Rename a damaged history, and begin a new one.")
+    ] = False,
     every: Annotated[str | None, typer.Option(help="Probe again and again, such as 30s, until stopped.")] = None,
     listen: Annotated[str | None, typer.Option(help="With --every: serve /metrics on HOST:PORT.")] = None,
     listen_token_file: Annotated[
@@ -71,6 +77,7 @@ def probe(
         textfile=textfile,
         state=state,
         history=history,
+        set_aside_damaged=set_aside_damaged,
         concurrency=concurrency,
         every=None if every is None else _seconds(every),
         listen=None if listen is None else _address(listen, every=every, public=no_auth or token is not None),
@@ -94,8 +101,8 @@ def probe(
 
 
 def _recorder(selection: Selection, options: Options) -> Recorder:
-    """Opens everything that Results go to, so that what can't be opened is known before a call is paid for."""
-    from aimon.probes.database import HistoryError  # noqa: PLC0415  # start-up
+    """Opens everything that Results go to. A history that can't be opened is said, and probing goes on without."""
+    from aimon.probes.history import History  # noqa: PLC0415  # start-up
     from aimon.probes.recorder import Recorder  # noqa: PLC0415
     from aimon.probes.state import open_state  # noqa: PLC0415
 
@@ -108,13 +115,17 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
         raise Stop(USAGE, f"--textfile {options.textfile}: node_exporter reads only files that end in .prom")
     gateway = None if options.push is None else _gateway(options.push)
     try:
-        state = open_state(options.state, selection.watched(), path=options.history, gateway=gateway)
+        state = open_state(
+            options.state,
+            selection.watched(),
+            path=options.history,
+            gateway=gateway,
+            opened=_renewed if options.set_aside_damaged else History,
+        )
     except ValueError as error:
         raise Stop(USAGE, f"--state: {error}") from error
-    except HistoryError as error:
-        from aimon.cli.exits import UNABLE  # noqa: PLC0415
-
-        raise Stop(UNABLE, str(error)) from error
+    if state.problem is not None:
+        note(f"aimon: no history, and so no totals or windows: {state.problem}")
     return Recorder(
         state,
         selection.prices,
@@ -125,6 +136,12 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
         options.textfile,
         selection.redactor(),
     )
+
+
+def _renewed(path: Path) -> History:
+    from aimon.probes.damage import open_or_renew  # noqa: PLC0415  # rare
+
+    return open_or_renew(path, lambda said: note(f"aimon: {said}"))
 
 
 def _gateway(url: str) -> Gateway:

@@ -47,7 +47,11 @@ def status(
             raise Stop(USAGE, f"--window {name}: write one of {', '.join(WINDOW_NAMES)}")
     configured = None if config is None else _configured(config)
     path = default_path() if history is None else history
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise Stop(UNABLE, f"{path}: {error.strerror}: name another file with --history") from error
+    if not there:
         others = "" if history else "; what cron probes is in the history of its user (root's: sudo aimon status)"
         raise Stop(USAGE, f"nothing was probed yet (there is no {path}): run aimon probe first{others}")
     found = _found(path, names or configured or [], wanted, last, known=configured is None)
@@ -70,13 +74,16 @@ def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, 
     from aimon.probes.standing import standings  # noqa: PLC0415
 
     try:
-        with History(path) as opened:
+        with History(path, read_only=True) as opened:
             if not (probed := {identity.endpoint for identity in opened.identities()}):
                 raise Stop(USAGE, f"nothing was probed yet ({path} is empty): run aimon probe first")
             chosen = names if known else [name for name in names if name in probed]
             if names and not chosen:
                 return []
-            return standings(opened, chosen, windows, last=last, now=time.time())
+            found = standings(opened, chosen, windows, last=last, now=time.time())
+            if opened.unreadable:
+                note(f"{path}: rows that can't be read, and are left out: {opened.unreadable}")
+            return found
     except HistoryError as error:
         raise Stop(UNABLE, str(error)) from error
     except KeyError as error:

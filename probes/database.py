@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
+from aimon.probes import reading
+from aimon.probes.locking import LockFileError as _LockFileError
 from aimon.probes.locking import LockTimeoutError, exclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _BUSY_TIMEOUT = 30.0  # seconds; a transaction here takes milliseconds, so only many writers at once wait
 
@@ -93,6 +95,10 @@ def default_path(environ: Mapping[str, str] | None = None) -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "aimon" / "history.db"
 
 
+class DamagedError(HistoryError):
+    """The file is there and is no history that can be read; see `aimon.probes.damage`."""
+
+
 class UnstorableError(HistoryError):
     """What was to be written can't be stored; the file is well, and takes other things."""
 
@@ -104,14 +110,24 @@ _OF_VALUES = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.IntegrityError,
 class Database:
     """One open file. Safe to use from several threads, and from several processes at once."""
 
-    def __init__(self, path: Path) -> None:
+    _copy: AbstractContextManager[object] = nullcontext()
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Opens the file; makes it, readable by its owner only, if there is none.
+
+        Args:
+            path: the file.
+            read_only: whether it is only to be read: nothing is made or changed, and no right to write is needed.
 
         Raises:
             HistoryError: it cannot be opened, is no history, or was written by a newer aimon.
         """
         self.path = path
         self._lock = RLock()
+        if read_only:
+            self._connection, self._copy = reading.connect(path, _BUSY_TIMEOUT, self._explained)
+            self._prepare(self._check_readable)
+            return
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite would create it with the umask's mode; its -wal and -shm files take over this one.
@@ -125,19 +141,11 @@ class Database:
             )
         except sqlite3.Error as error:
             raise self._explained(error) from error
-        try:
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._migrate()
-        except sqlite3.Error as error:
-            self.close()
-            raise self._explained(error) from error
-        except HistoryError:
-            self.close()
-            raise
+        self._prepare(self._migrate)
 
     def close(self) -> None:
         """Closes the file."""
-        with self._lock:
+        with self._lock, self._copy:
             self._connection.close()
 
     def __enter__(self) -> Self:
@@ -192,13 +200,60 @@ class Database:
                 yield
         except LockTimeoutError as error:
             raise HistoryError(f"{error}: is another aimon hanging in a push?") from error
+        except _LockFileError as error:
+            raise HistoryError(f"{self._lock_file}: {error}: {_ELSEWHERE}") from error
+
+    def check(self) -> None:
+        """Reads the whole file.
+
+        Raises:
+            DamagedError: something in it is damaged.
+            HistoryError: it cannot be read.
+        """
+        [(found,), *_] = self.query("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise DamagedError(f"{self.path}: {_DAMAGED} ({found})")
 
     @property
     def _lock_file(self) -> Path:
         return self.path.with_name(f"{self.path.name}.lock")
 
+    def _prepare(self, check: Callable[[], None]) -> None:
+        try:
+            # A row that holds no text must not keep the others from being read.
+            self._connection.text_factory = lambda content: content.decode("utf-8", "replace")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            check()
+        except sqlite3.Error as error:
+            self.close()
+            raise self._explained(error) from error
+        except HistoryError:
+            self.close()
+            raise
+
+    def _check_readable(self) -> None:
+        version = self._version()
+        self._check_version(version)
+        self._check_tables(version)
+
+    def _check_version(self, version: int) -> None:
+        if version > len(_MIGRATIONS):
+            raise HistoryError(
+                f"{self.path}: written by a newer aimon (schema {version}, this one knows "
+                f"{len(_MIGRATIONS)}): upgrade, or {_ELSEWHERE}"
+            )
+
+    def _check_tables(self, version: int) -> None:
+        """Tells a history from the database of something else, and from one that has lost a part."""
+        tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and (version < 0 or not tables & _TABLES):
+            raise HistoryError(f"{self.path}: a database of something else, no history of aimon: {_ELSEWHERE}")
+        if version > 0 and (lost := sorted(_TABLES - tables)):
+            raise DamagedError(f"{self.path}: {_DAMAGED} (it has no table {lost[0]})")
+
     def _migrate(self) -> None:
         version = self._version()
+        self._check_tables(version)
         if version == len(_MIGRATIONS):
             return
         # Two processes that make the same file would collide in the switch to WAL, which does not wait.
@@ -206,11 +261,7 @@ class Database:
             self._connection.execute("PRAGMA journal_mode = WAL")
             with self.transaction() as connection:
                 version = self._version()
-                if version > len(_MIGRATIONS):
-                    raise HistoryError(
-                        f"{self.path}: written by a newer aimon (schema {version}, this one knows "
-                        f"{len(_MIGRATIONS)}): upgrade, or {_ELSEWHERE}"
-                    )
+                self._check_version(version)
                 _run(connection, (sql for step in _MIGRATIONS[version:] for sql in step))
                 connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
 
@@ -224,19 +275,30 @@ class Database:
         name = getattr(error, "sqlite_errorname", "")
         for prefix, advice in _ADVICE.items():
             if name.startswith(prefix):
-                return HistoryError(f"{self.path}: {advice} ({error})")
+                kind = DamagedError if prefix in _DAMAGE else HistoryError
+                return kind(f"{self.path}: {advice} ({error})")
         return HistoryError(f"{self.path}: {error}")
 
 
 _ELSEWHERE = "name another file with --history, or a folder of your own in AIMON_STATE_DIR"
+# What every version has had.
+_TABLES = {"endpoints", "records", "results", "totals", "spending", "windows", "pushed_groups"}
+_DAMAGED = (
+    "damaged: aimon probe --set-aside-damaged keeps it aside and begins a new one; "
+    "`sqlite3 FILE .recover` may save its data"
+)
+_DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
 _ADVICE = {
     "SQLITE_BUSY": f"other processes kept it locked for {_BUSY_TIMEOUT:g} s",
-    "SQLITE_NOTADB": "not a history of aimon: name another file with --history, or move it away and a new one is begun",
-    "SQLITE_CORRUPT": "damaged: move it away, and a new one is begun; `sqlite3 FILE .recover` may save its data",
+    "SQLITE_NOTADB": "not a history of aimon: name another file with --history; if it was one, aimon probe "
+    "--set-aside-damaged keeps it aside and begins a new one",
+    "SQLITE_CORRUPT": _DAMAGED,
     "SQLITE_FULL": "no space left on its disk",
     "SQLITE_READONLY": f"cannot be written: {_ELSEWHERE}",
     "SQLITE_CANTOPEN": f"cannot be opened: {_ELSEWHERE}",
-    "SQLITE_IOERR": "its disk fails",
+    "SQLITE_IOERR": "its disk fails or is full",
+    "SQLITE_PERM": f"cannot be used: {_ELSEWHERE}",
+    "SQLITE_AUTH": f"cannot be used: {_ELSEWHERE}",
 }
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # A stamp this far ahead is a clock that was set back since; a step of less is what NTP does.
 AHEAD = 60.0
+_OUTCOMES = frozenset(outcome.value for outcome in Outcome)
 _NOT_MADE = tuple(outcome.value for outcome in Outcome if outcome.fault is Fault.PROBER)
 
 
@@ -52,15 +53,24 @@ class Last(NamedTuple):
 
 
 class History:
-    """All that was probed, in one SQLite file."""
+    """All that was probed, in one SQLite file.
 
-    def __init__(self, path: Path | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    Attributes:
+        unreadable: rows met so far that hold no result, and were left out.
+    """
+
+    def __init__(
+        self, path: Path | None = None, *, clock: Callable[[], float] = time.time, read_only: bool = False
+    ) -> None:
         """Opens the history at `path` (default: `default_path()`); `clock` tells unix time.
+
+        With `read_only` nothing is made or changed, and the right to write is not needed.
 
         Raises:
             HistoryError: it cannot be opened.
         """
-        self.database = Database(default_path() if path is None else path)
+        self.database = Database(default_path() if path is None else path, read_only=read_only)
+        self.unreadable = 0
         self._shape = Totals()
         self._clock = clock
 
@@ -141,7 +151,7 @@ class History:
         rows = self.database.query(
             f"SELECT {', '.join(IDENTITY)} FROM endpoints ORDER BY last_run_at DESC"  # noqa: S608 - constants
         )
-        return [Identity(*row) for row in rows]
+        return [Identity(*row) for row in rows if all(isinstance(value, str) for value in row)]
 
     def recent(self, identity: Identity, count: int) -> list[Result]:
         """The `count` results of an endpoint that were recorded last and are kept in full, in that order."""
@@ -150,7 +160,7 @@ class History:
             "WHERE endpoint_id = ? ORDER BY record_id DESC LIMIT ?",
             (self._id(identity), count),
         )
-        return [_result(identity, record) for (record,) in reversed(rows)]
+        return [found for (record,) in reversed(rows) if (found := self._result(identity, record)) is not None]
 
     def samples(self, identity: Identity, since: float, until: float = math.inf) -> list[Sample]:
         """What statistics need of an endpoint's results that started from `since` to `until` (unix time), in order."""
@@ -159,7 +169,7 @@ class History:
             "WHERE endpoint_id = ? AND started_at BETWEEN ? AND ? ORDER BY started_at",
             (self._id(identity), since, until),
         )
-        return list(map(Sample._make, rows))
+        return self._samples(rows)
 
     def latest(self, identity: Identity, count: int) -> list[Sample]:
         """The `count` results of an endpoint that were recorded last, however old, in that order."""
@@ -168,7 +178,7 @@ class History:
             "WHERE endpoint_id = ? ORDER BY record_id DESC LIMIT ?",
             (self._id(identity), count),
         )
-        return list(map(Sample._make, reversed(rows)))
+        return self._samples(reversed(rows))
 
     def ahead(self, identity: Identity, now: float) -> int:
         """How many results of an endpoint are recorded in the future: the clock was ahead then, or is behind now."""
@@ -192,7 +202,8 @@ class History:
             "WHERE endpoint_id = ? AND outcome NOT IN (?, ?) ORDER BY record_id DESC LIMIT 1",
             (endpoint_id, *_NOT_MADE),
         )
-        return Last(run_at, success_at, _result(identity, records[0][0]) if records else None)
+        probe = self._result(identity, records[0][0]) if records else None
+        return Last(_number(run_at), _number(success_at), probe)
 
     def spent_today(self, endpoint: str, currency: str, now: float | None = None) -> float:
         """What an endpoint's probes have cost since 00:00 UTC."""
@@ -200,7 +211,25 @@ class History:
             "SELECT amount FROM spending WHERE (endpoint, day, currency) = (?, ?, ?)",
             (endpoint, day(self._clock() if now is None else now), currency),
         )
-        return float(rows[0][0]) if rows else 0.0
+        return (_number(rows[0][0]) or 0.0) if rows else 0.0
+
+    def _samples(self, rows: Iterable[tuple[Any, ...]]) -> list[Sample]:
+        samples = []
+        for row in rows:
+            sample = Sample._make(row)
+            if sample.outcome in _OUTCOMES and _is_time(sample):
+                samples.append(sample)
+            else:
+                self.unreadable += 1
+        return samples
+
+    def _result(self, identity: Identity, record: str) -> Result | None:
+        try:
+            # Not strict: JSON has turned the bucket numbers into strings.
+            return msgspec.convert({**json.loads(record), **identity.labels}, Result, strict=False)
+        except (ValueError, TypeError, RecursionError):
+            self.unreadable += 1
+            return None
 
     def _id(self, identity: Identity) -> int | None:
         rows = self.database.query(
@@ -262,9 +291,17 @@ def _without_none(value: Any) -> Any:
     return value
 
 
-def _result(identity: Identity, record: str) -> Result:
-    # Not strict: JSON has turned the bucket numbers into strings.
-    return msgspec.convert({**json.loads(record), **identity.labels}, Result, strict=False)
+def _is_time(sample: Sample) -> bool:
+    return (
+        _number(sample.started_at) is not None
+        and _number(sample.latency) is not None
+        and (sample.ttft is None or _number(sample.ttft) is not None)
+    )
+
+
+def _number(value: object) -> float | None:
+    """What is a number in the file; SQLite stores anything anywhere."""
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _totals_rows(totals: Totals, ids: dict[Identity, int]) -> Iterator[tuple[int, str, str, str, float]]:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _POLL = 0.02
 
 
+class LockFileError(Exception):
+    """The lock's file can't be opened; the message says why."""
+
+
 class LockTimeoutError(Exception):
     """Another process kept the lock for too long."""
 
@@ -25,9 +29,12 @@ def exclusive(path: Path, timeout: float) -> Iterator[None]:
 
     Raises:
         LockTimeoutError: another holder did not let go within `timeout` seconds.
-        OSError: the file cannot be opened.
+        LockFileError: the file cannot be opened.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LockFileError(error.strerror) from error
     try:
         deadline = time.monotonic() + timeout
         while not _taken(handle):

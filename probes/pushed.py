@@ -44,16 +44,22 @@ def forget(database: Database, gateway: str, owner: str, groups: Iterable[Groupi
 def remembered(database: Database, gateway: str, owner: str) -> set[Grouping]:
     """The groups that the owner pushes."""
     rows = database.query("SELECT grouping FROM pushed_groups WHERE (gateway, owner) = (?, ?)", (gateway, owner))
-    return {_grouping(text) for (text,) in rows}
+    return {group for (text,) in rows if (group := _grouping(text)) is not None}
 
 
 def stale(database: Database, gateway: str, owner: str, current: Collection[Grouping]) -> Stale:
     """What this owner pushed and has no more."""
     rows = database.query("SELECT grouping, owner FROM pushed_groups WHERE gateway = ?", (gateway,))
-    others = {_grouping(text) for text, who in rows if who != owner}
-    dropped = [group for text, who in rows if who == owner and (group := _grouping(text)) not in current]
+    groups = [(group, who) for text, who in rows if (group := _grouping(text)) is not None]
+    others = {group for group, who in groups if who != owner}
+    dropped = [group for group, who in groups if who == owner and group not in current]
     return Stale(dropped, [group for group in dropped if group not in others])
 
 
-def _grouping(text: str) -> Grouping:
-    return tuple((name, value) for name, value in json.loads(text))
+def _grouping(text: str) -> Grouping | None:
+    """The group that a row names; None if it names none."""
+    try:
+        group = tuple((name, value) for name, value in json.loads(text))
+    except (ValueError, TypeError):
+        return None
+    return group if all(isinstance(part, str) for pair in group for part in pair) else None

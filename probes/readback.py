@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimon import pushgateway
+from aimon import families, pushgateway
 from aimon.families import find
 from aimon.metrics import Histogram, Identity, Totals
+from aimon.probes.history import Last
 from aimon.redact import bounded
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class Held:
 
     totals: Totals = field(default_factory=Totals)
     gauges: dict[Identity, dict[str, float]] = field(default_factory=dict)
+
+    def last(self, identity: Identity) -> Last:
+        """When the endpoint last ran and succeeded."""
+        held = self.gauges.get(identity, {})
+        return Last(held.get(families.PROBE_LAST_RUN), held.get(families.PROBE_LAST_SUCCESS) or None)
 
 
 def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> Held:

@@ -88,6 +88,7 @@ class Recorder:
             PublishError: at least one of them failed.
         """
         failures = []
+        known = self.state.problem
         if self.textfile is not None:
             try:
                 publish.write_textfile(self.state, self.textfile, extra)
@@ -106,5 +107,7 @@ class Recorder:
                 failures.append(f"the push failed{later}: {error}")
             except Exception as error:  # noqa: BLE001 - a fault of aimon's own, which must not end a loop
                 failures.append(f"the push failed: {describe(error, self.redactor)}")
+        if self.state.problem not in (None, known):
+            failures.append(f"the history is left out: {self.state.problem}")
         if failures:
             raise PublishError("\n".join(failures))

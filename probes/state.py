@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from aimon import families
 from aimon.containment import apart
 from aimon.metrics import Gauges, Identity, Totals
-from aimon.probes.database import HistoryError
+from aimon.probes.database import HistoryError, default_path
 from aimon.probes.gauges import believed, endpoint_gauges, last_of
 from aimon.probes.history import History, Last
 from aimon.probes.retention import day
@@ -48,11 +48,20 @@ class State(Protocol):
     """What a run needs to know of the runs before it.
 
     `cumulative` says whether totals outlive the process; if not, they may be scraped and must not be pushed.
-    `database` is where else something durable can be kept, if anywhere.
+    `database` is where else something durable can be kept, if anywhere. `problem` says why the durable state can't be
+    used, and `waiting` how many results wait for it to be usable.
     """
 
     cumulative: bool
-    database: Database | None
+
+    @property
+    def database(self) -> Database | None: ...  # noqa: D102 - above
+
+    @property
+    def problem(self) -> str | None: ...  # noqa: D102 - above
+
+    @property
+    def waiting(self) -> int: ...  # noqa: D102 - above
 
     def record(self, results: Sequence[Result]) -> None:
         """Counts results, durably where the state is durable."""
@@ -74,9 +83,11 @@ class State(Protocol):
 
 
 class SqliteState:
-    """Totals in the history on disk."""
+    """Totals in the history on disk. See `aimon.probes.guarded` for what is done while it can't be used."""
 
     cumulative = True
+    problem: str | None = None
+    waiting = 0
 
     def __init__(self, watched: Sequence[Watched], history: History) -> None:
         self._watched = watched
@@ -130,6 +141,8 @@ class MemoryState:
 
     cumulative = False
     database: Database | None = None
+    problem: str | None = None
+    waiting = 0
 
     def __init__(self, watched: Sequence[Watched], *, clock: Callable[[], float] = time.time) -> None:
         self._watched = watched
@@ -251,21 +264,23 @@ class GatewayState(MemoryState):
         return Last(success_at=believed(held, self._clock()))
 
 
-def _sqlite(watched: Sequence[Watched], path: Path | None, gateway: Gateway | None) -> State:  # noqa: ARG001 - table
-    return SqliteState(watched, History(path))
+def _sqlite(watched: Sequence[Watched], opened: Callable[[], History], gateway: Gateway | None) -> State:
+    from aimon.probes.guarded import GuardedState  # noqa: PLC0415 - which is made of the states here
+
+    return GuardedState(watched, opened, gateway)
 
 
-def _gateway(watched: Sequence[Watched], path: Path | None, gateway: Gateway | None) -> State:  # noqa: ARG001 - table
+def _gateway(watched: Sequence[Watched], _: Callable[[], History], gateway: Gateway | None) -> State:
     if gateway is None:
         raise ValueError("--state gateway keeps totals in a Pushgateway: give its address with --push URL")
     return GatewayState(watched, gateway)
 
 
-def _none(watched: Sequence[Watched], path: Path | None, gateway: Gateway | None) -> State:  # noqa: ARG001 - table
+def _none(watched: Sequence[Watched], _: Callable[[], History], __: Gateway | None) -> State:
     return MemoryState(watched)
 
 
-STATES: dict[str, Callable[[Sequence[Watched], Path | None, Gateway | None], State]] = {
+STATES: dict[str, Callable[[Sequence[Watched], Callable[[], History], Gateway | None], State]] = {
     "sqlite": _sqlite,
     "gateway": _gateway,
     "none": _none,
@@ -273,7 +288,12 @@ STATES: dict[str, Callable[[Sequence[Watched], Path | None, Gateway | None], Sta
 
 
 def open_state(
-    kind: str, watched: Sequence[Watched], *, path: Path | None = None, gateway: Gateway | None = None
+    kind: str,
+    watched: Sequence[Watched],
+    *,
+    path: Path | None = None,
+    gateway: Gateway | None = None,
+    opened: Callable[[Path], History] = History,
 ) -> State:
     """The state of that kind, for these endpoints (all that are configured, probed in this run or not).
 
@@ -282,11 +302,11 @@ def open_state(
         watched: the endpoints.
         path: the history's file, for `sqlite`; default: where histories are.
         gateway: the Pushgateway, for `gateway`.
+        opened: opens the history; one that it can't open is the state's `problem`.
 
     Raises:
-        HistoryError: the history cannot be opened.
         ValueError: there is no such kind, or the gateway is missing.
     """
     if kind not in STATES:
         raise ValueError(f"no state {kind!r}: write one of {', '.join(STATES)}")
-    return STATES[kind](watched, path, gateway)
+    return STATES[kind](watched, lambda: opened(default_path() if path is None else path), gateway)

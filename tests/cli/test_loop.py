@@ -49,7 +49,7 @@ def test_a_lost_result_decides_the_exit_code(failures: int, code: int, capsys: p
     state = FullDisk(failures)
     options = Options(
         as_json=True, junit=None, push=None, textfile=None, state="none", history=None, concurrency=1, every=0.05,
-        listen=None,
+        listen=None, set_aside_damaged=False,
     )  # fmt: skip
 
     async def main() -> int:

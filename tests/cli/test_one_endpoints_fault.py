@@ -119,7 +119,7 @@ def options(tmp_path: Path, *, as_json: bool, every: float | None = None) -> Opt
     """What the command line would say."""
     return Options(
         as_json=as_json, junit=None, push=None, textfile=tmp_path / "aimon.prom", state="sqlite", history=None,
-        concurrency=9, every=every, listen=None,
+        concurrency=9, every=every, listen=None, set_aside_damaged=False,
     )  # fmt: skip
 
 

@@ -127,10 +127,11 @@ def test_state_in_the_gateway_needs_no_disk(
     nowhere = "/proc/no-such-folder"
     env = dict.fromkeys(("HOME", "AIMON_STATE_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR"), nowhere)
     how = ("probe", "--push", pushgateway.url)
-    refused = run_aimon(*how, env=env)
-    assert (refused.returncode, refused.stdout) == (3, "")
-    assert f"{nowhere}/history.db: " in refused.stderr
-    assert simulator.truth().requests == 0
+    blind = run_aimon(*how, env=env)
+    assert (blind.returncode, blind.stdout.startswith("qwen ok ")) == (3, True)
+    assert f"{nowhere}/history.db: " in blind.stderr
+    assert [sample.value for sample in pushgateway.samples("ai_probe_success")] == [1]
+    assert pushgateway.samples("ai_api_requests_total") == []
     for _ in range(3):
         done = run_aimon(*how, "--state", "gateway", env=env)
         assert (done.returncode, done.stderr) == (0, "")

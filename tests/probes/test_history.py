@@ -212,7 +212,7 @@ def test_a_damaged_file_is_said_to_be_damaged(path: Path) -> None:
     path.write_bytes(content)
     with (
         History(path) as history,
-        pytest.raises(HistoryError, match=r"history\.db: damaged: move it away.*\.recover"),
+        pytest.raises(HistoryError, match=r"history\.db: damaged: aimon probe --set-aside-damaged.*\.recover"),
     ):
         history.append([a_result()])
 
