@@ -1,4 +1,4 @@
-"""Get Debian's Prometheus, Pushgateway and Alertmanager for the tests, where they are missing.
+"""Get Debian's Prometheus, Pushgateway, Alertmanager and faketime for the tests, where they are missing.
 
 As root, or with sudo that asks nothing, it installs the packages. Otherwise it unpacks what works unpacked
 into `.services/bin`. Where neither works (no apt, no network) it says so and succeeds: the tests that need
@@ -19,8 +19,9 @@ PACKAGES = {
     "prometheus": ("prometheus", "promtool"),
     "prometheus-pushgateway": ("prometheus-pushgateway",),
     "prometheus-alertmanager": ("prometheus-alertmanager", "amtool"),
+    "faketime": ("faketime",),
 }
-# Alertmanager reads its default template from /usr/share, and so works only installed.
+# Alertmanager reads its default template from /usr/share, faketime its library from /usr/lib: both work only installed.
 WORK_UNPACKED = {"prometheus", "prometheus-pushgateway"}
 
 
@@ -69,7 +70,7 @@ def install(packages: list[str], as_root: list[str]) -> None:
     run([*as_root, *quietly, *packages])
     if Path("/run/systemd/system").exists():
         # The tests start their own; nobody asked for these to listen on all addresses.
-        run([*as_root, "systemctl", "disable", "--now", *packages])
+        run([*as_root, "systemctl", "disable", "--now", *(name for name in packages if name != "faketime")])
 
 
 def unpack(packages: list[str]) -> None:

@@ -25,6 +25,7 @@ PACKAGE_OF = {
     "prometheus-pushgateway": "prometheus-pushgateway",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
+    "faketime": "faketime",
 }
 MISSED = pytest.StashKey[Counter[str]]()
 
