@@ -192,9 +192,21 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.end - self.scheduled
 
     @property
+    def set_up(self) -> float:
+        """Seconds that its new connection took to be there; 0 on one that was kept."""
+        if self.connection is None or not self.connection.cold:
+            return 0.0
+        return max((mark for mark in (self.dns, self.connect, self.tls) if mark is not None), default=0.0)
+
+    @property
     def ttft(self) -> float | None:
         """Seconds to the first visible text."""
         return self.first_token
+
+    @property
+    def ttft_connected(self) -> float | None:
+        """Seconds from when there was a connection to the first visible text: what load tests report as TTFT."""
+        return None if self.first_token is None else self.first_token - self.set_up
 
     @property
     def tpot(self) -> float | None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 MAX_IN_FLIGHT = 20_000
 # Users who start together march in step for ever; over a tenth of a second they do not.
 _LEAST_RAMP, _MOST_RAMP = 0.1, 5.0
+# Each begins with a new connection, which takes the client some work: spread, they don't wait for each other. But the
+# ramp must not take up much of the run.
+_EACH_DIAL, _RAMP_SHARE = 0.002, 0.1
 # A refusal to connect takes no time: without a pause a stream would do nothing but knock.
 _PAUSE = 0.1
 
@@ -233,7 +236,9 @@ class Worker:
         """As many new users as are wanted; those too many leave by themselves."""
         if (lacking := self._wanted_users - self._busy_users) > 0:
             self._busy_users += lacking
-            ramp = min(max(self._order.counts_from, _LEAST_RAMP), _MOST_RAMP)
+            order = self._order
+            dialling = min(lacking * _EACH_DIAL, _MOST_RAMP, _RAMP_SHARE * (order.lasts or inf))
+            ramp = min(max(order.counts_from, _LEAST_RAMP, dialling), _MOST_RAMP)
             users = ClosedLoop(self._turn, lacking, ramp=ramp)
             users.start()
             self._users.append(users)
@@ -285,8 +290,7 @@ class Worker:
         result = contained("counted", contained("priced", result, self._prices.cost), self._meter)
         if since < self._order.counts_from:
             self._uncounted += 1
-            if not self._order.is_open:
-                self._tally.serve(result, self._share(result))
+            self._tally.serve(result, self._began, 0.0 if self._order.is_open else self._share(result))
         else:
             tallied = contained("counted", result, self._tally_one)
             if tallied is not result:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import __version__
+from aimon.loadtests.report import steady
 from aimon.loadtests.report.schema import FORMULA, VERSION
 from aimon.loadtests.selfcheck import check, distorted
 from aimon.loadtests.statistics import slo
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TIMES = {
     "latency_s": "latency",
     "latency_from_schedule_s": "latency_from_schedule",
+    "connection_s": "set_up",
     "ttft_s": "ttft",
     "ttft_reasoning_s": "first_reasoning",
     "itl_s": "itl",
@@ -78,6 +80,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         "workers": run.workers,
         "notes": list(run.notes),
         "config": config,
+        "steady": steady.part(run, plan),
         "seconds": [{"second": second, **counts} for second, counts in sorted(tally.seconds.items())],
         "blocks": run.blocks.dump(),
         "distributions": _distributions(tally),

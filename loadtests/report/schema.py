@@ -184,6 +184,27 @@ class Limits(Struct, forbid_unknown_fields=True):
     evidence: dict[str, Any]
 
 
+class SteadyTimes(Struct, forbid_unknown_fields=True):
+    """Of the calls that ended in the steady part, in seconds; null where there are too few for it."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    count: Count
+
+
+class Steady(Struct, forbid_unknown_fields=True):
+    """The part of the load window in which concurrency was level; null where there was none."""
+
+    why: Annotated[str | None, Meta(description="There is no such part, or no times of it.")]
+    start_s: Count | None
+    seconds: Count | None
+    in_flight: Annotated[float | None, Meta(description="Calls under way, in the mean.")]
+    ok_per_s: Annotated[float | None, Meta(description="Successes, each counted by the part of its time in it.")]
+    output_tokens_per_s: Annotated[float | None, Meta(description="Null, too, where any call had no usage.")]
+    times: Annotated[dict[str, SteadyTimes], Meta(description="By the name that a kind of time has in this file.")]
+
+
 class Second(Struct, forbid_unknown_fields=True):
     """What happened in one second; 0 is the first that counts."""
 
@@ -254,8 +275,15 @@ class Report(Struct, forbid_unknown_fields=True):
     latency_from_schedule_s: Annotated[
         Times | None, Meta(description="From when a call was due to its end: what a user sees who waits in line.")
     ]
-    ttft_s: Annotated[Times | None, Meta(description="From the start of a call to its first visible text.")]
-    ttft_reasoning_s: Annotated[Times | None, Meta(description="From the start of a call to its first reasoning.")]
+    connection_s: Annotated[
+        Times | None,
+        Meta(description="Name, TCP and TLS of new connections: part of latency, and not of TTFT."),
+    ]
+    ttft_s: Annotated[
+        Times | None,
+        Meta(description="From the start of a call, or from when its new connection was set up, to its text."),
+    ]
+    ttft_reasoning_s: Annotated[Times | None, Meta(description="From the same moment to the first reasoning.")]
     itl_s: Annotated[
         Times | None,
         Meta(description="Gaps between chunks as they arrive; a chunk may carry several tokens."),
@@ -275,6 +303,7 @@ class Report(Struct, forbid_unknown_fields=True):
     workers: Annotated[int, Meta(ge=0, description="The most processes that were under load at a time.")]
     notes: Annotated[list[str], Meta(description="What happened on the way, such as the loss of a worker.")]
     config: Annotated[dict[str, Any], Meta(description="What was asked for.")]
+    steady: Steady
     seconds: list[Second]
     blocks: Annotated[list[Block], Meta(max_length=64)]
     distributions: Distributions

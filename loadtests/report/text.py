@@ -7,12 +7,13 @@ from typing import Any
 
 from aimon import quantities
 from aimon.loadtests.record import COMPLETE
-from aimon.loadtests.report import tokens
+from aimon.loadtests.report import steady, tokens
 from aimon.loadtests.report.words import judged, measured, shown
 
 TITLES = {
     "latency_s": "Latency",
     "latency_from_schedule_s": "Latency from schedule",
+    "connection_s": "Set-up of new connections",
     "ttft_s": "Time to first token",
     "ttft_reasoning_s": "Time to first reasoning",
     "itl_s": "Gap between chunks",
@@ -86,6 +87,7 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("Goodput" + mark, f"{number(report['goodput'])}/s"),
         ("Tokens" + mark, tokens.counted(report)),
+        ("Steady part" + mark, steady.words(report["steady"])),
         ("Cost", cost(report)),
         (
             "Client",

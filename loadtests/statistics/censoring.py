@@ -87,8 +87,9 @@ def failed(result: Result) -> Failed:
     late = result.outcome in LATE
     if not late and (result.outcome not in _CUT or result.request_sent is None):
         return Failed({}, dict.fromkeys(("latency", "latency_from_schedule", "ttft", "itl", "tpot")), late=False)
+    set_up = result.set_up
     known = {"ttft": result.first_token, "first_reasoning": result.first_reasoning}
-    values = {name: value for name, value in known.items() if value is not None}
+    values = {name: max(0.0, value - set_up) for name, value in known.items() if value is not None}
     bounds = {
         "latency": result.end,
         "latency_from_schedule": result.latency_from_schedule,
@@ -98,7 +99,7 @@ def failed(result: Result) -> Failed:
         "tpot": None,
     }
     if result.first_token is None:
-        bounds |= {name: result.end for name in known if name not in values}
+        bounds |= {name: max(0.0, result.end - set_up) for name in known if name not in values}
     return Failed(values, bounds, late)
 
 

@@ -132,7 +132,7 @@ def _availability(tally: Tally) -> float | None:
 _OF_RESULT: dict[str, Callable[[Result], float | None]] = {
     "latency": lambda result: result.latency,
     "latency_from_schedule": lambda result: result.latency_from_schedule,
-    "ttft": lambda result: result.ttft,
+    "ttft": lambda result: result.ttft_connected,
     "tpot": lambda result: result.tpot,
     "itl": _mean_gap,
 }

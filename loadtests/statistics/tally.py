@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 from aimon.loadtests.statistics.censoring import Open, Sample, failed
+from aimon.loadtests.statistics.flow import Flow
 from aimon.loadtests.statistics.histogram import Histogram
 from aimon.loadtests.statistics.pace import PaceCounts
 from aimon.loadtests.statistics.usage import UsageCounts, written
@@ -21,7 +22,17 @@ if TYPE_CHECKING:
 
     from aimon.result import Result
 
-SERIES = ("latency", "latency_from_schedule", "first_reasoning", "ttft", "itl", "tpot", "lag", "start_lateness")
+SERIES = (
+    "latency",
+    "latency_from_schedule",
+    "first_reasoning",
+    "ttft",
+    "itl",
+    "tpot",
+    "set_up",
+    "lag",
+    "start_lateness",
+)
 _SECOND = ("sent", "ended", "ok", "output_tokens")
 _SERVED = ("sent", "ok", "good")
 _COUNTS = ("output_tokens", "good", "not_started", "unpriced")
@@ -41,6 +52,7 @@ class Tally:
         served: what the window saw of `sent`, `ok` and `good` calls. Throughput and goodput divide it by the window's
             length; see `observe` for what a call counts in it.
         usage: tokens, and how much is known of them.
+        flow: concurrency and throughput of each second.
         pace: how many calls have no time per output token, by the reason, and what chunks held.
         last_due: when the last call was due, in seconds since the run began.
         seconds: by second of the run: calls sent, ended and ok, and output tokens.
@@ -54,6 +66,7 @@ class Tally:
         self.served = dict.fromkeys(_SERVED, 0.0)
         self.usage = UsageCounts()
         self.pace = PaceCounts()
+        self.flow = Flow()
         self.last_due = 0.0
         self.cost = 0.0
         self.currency: str | None = None
@@ -92,6 +105,8 @@ class Tally:
         if result.cost is not None:
             self.cost += result.cost
             self.currency = result.currency
+        if set_up := result.set_up:
+            series["set_up"].record(set_up)
         offset = result.started_at - began
         self.last_due = max(self.last_due, offset + result.scheduled)
         self._second(offset)["sent"] += 1
@@ -105,16 +120,18 @@ class Tally:
             self._time(result, gaps)
         else:
             self._time_failed(result, gaps)
-        self.serve(result, share)
+        self.serve(result, began, share)
 
-    def serve(self, result: Result, share: float) -> None:
-        """Adds to the window's throughput alone: the share that it saw of a call which began in the warm-up."""
+    def serve(self, result: Result, began: float, share: float) -> None:
+        """Adds to concurrency and throughput alone what the run saw of a call, as of one that began in the warm-up."""
+        offset, ok = result.started_at - began, result.outcome is Outcome.OK
+        self.flow.add(offset, offset + result.end, float(ok), written(result))
         if share <= 0:
             return
         served = self.served
         served["sent"] += share
         self.usage.serve(result, share)
-        if result.outcome is Outcome.OK:
+        if ok:
             served["ok"] += share
             served["good"] += share * self._good(result)
 
@@ -123,9 +140,9 @@ class Tally:
         series["latency"].record(result.end)
         series["latency_from_schedule"].record(result.latency_from_schedule)
         if result.first_reasoning is not None:
-            series["first_reasoning"].record(result.first_reasoning)
-        if result.first_token is not None:
-            series["ttft"].record(result.first_token)
+            series["first_reasoning"].record(max(0.0, result.first_reasoning - result.set_up))
+        if (ttft := result.ttft_connected) is not None:
+            series["ttft"].record(max(0.0, ttft))
         if (tpot := result.tpot) is not None:
             series["tpot"].record(tpot)
         elif result.first_token is not None:
@@ -182,6 +199,7 @@ class Tally:
             self.served[name] += amount
         self.usage.merge(other.usage.amounts)
         self.pace.merge(other.pace.dump())
+        self.flow.merge(other.flow.seconds)
         self.last_due = max(self.last_due, other.last_due)
         for name, histogram in other.series.items():
             self.series[name].merge(histogram)
@@ -202,6 +220,7 @@ class Tally:
             "served": self.served,
             "usage": self.usage.amounts,
             "pace": self.pace.dump(),
+            "flow": self.flow.seconds,
             "last_due": self.last_due,
             "cost": self.cost,
             "currency": self.currency,
@@ -218,6 +237,7 @@ class Tally:
         tally.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
         tally.usage.merge(dumped["usage"])
         tally.pace.merge(dumped["pace"])
+        tally.flow.merge({int(second): row for second, row in dumped["flow"].items()})
         tally.last_due = dumped["last_due"]
         tally.open = {name: Open.load(found) for name, found in dumped["open"].items()}
         tally.cost, tally.currency = dumped["cost"], dumped["currency"]

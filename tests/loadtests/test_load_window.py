@@ -57,7 +57,7 @@ def test_a_closed_loop_serves_streams_by_latency(ratio: float, warmup: float, sp
             latency = mean * random_.uniform(1 - spread, 1 + spread)
             part = share_within(at, at + latency, 0.0, WINDOW)
             if at < 0:
-                tally.serve(call(at, latency), part)
+                tally.serve(call(at, latency), 1000.0, part)
             else:
                 tally.observe(call(at, latency), 1000.0, share=part)
             at += latency
@@ -93,7 +93,7 @@ def test_shares_travel_and_merge() -> None:
     """Workers' windows add up."""
     one, other = Tally(), Tally()
     one.observe(call(0, 1), 1000.0, share=0.25)
-    other.serve(call(-1, 2), 0.5)
+    other.serve(call(-1, 2), 1000.0, 0.5)
     one.merge(Tally.load(json.loads(json.dumps(other.dump()))))
     assert one.served == {"sent": 0.75, "ok": 0.75, "good": 0.75}
     assert one.usage.summary(1.0)["output_per_s"] == 75.0

@@ -1,0 +1,96 @@
+"""The part of a run in which concurrency was level: its throughput and its percentiles."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from aimon.loadtests.profiles import SEARCHES
+from aimon.loadtests.report.figures import quantile
+from aimon.loadtests.statistics import flow
+from aimon.loadtests.statistics.censoring import needs
+from aimon.loadtests.statistics.histogram import ERROR, UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aimon.loadtests.plan import Plan
+    from aimon.loadtests.record import Run
+
+_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_GAMMA = (1 + ERROR) / (1 - ERROR)
+_FAILED = "calls failed in it, so that the times of the others would flatter"
+
+
+def part(run: Run, plan: Plan) -> dict[str, Any]:
+    """As in report.json; all but `why` is None where there was no such part."""
+    found: flow.Level | None = None
+    why: str | None = None
+    if plan.profile in SEARCHES:
+        why = "the rate changes from step to step"
+    elif len({phase.rate(at) for phase in _counted(plan) for at in (0.0, phase.duration)}) > 1:
+        why = "the profile changes the rate"
+    else:
+        found = flow.level([run.tally.flow.row(second)[0] for second in range(int(run.window))])
+        why = "concurrency was not level for long enough" if found is None else None
+    if found is None:
+        empty = dict.fromkeys(("start_s", "seconds", "in_flight", "ok_per_s", "output_tokens_per_s"))
+        return {"why": why, **empty, "times": {}}
+    rows = [run.tally.flow.row(second) for second in range(found.start, found.end)]
+    times, why = _times(run.blocks.dump(), found)
+    seconds = found.end - found.start
+    return {
+        "why": why,
+        "start_s": found.start,
+        "seconds": seconds,
+        "in_flight": found.in_flight,
+        "ok_per_s": sum(row[1] for row in rows) / seconds,
+        "output_tokens_per_s": None if run.tally.usage.amounts["without"] else sum(row[2] for row in rows) / seconds,
+        "times": times,
+    }
+
+
+def _counted(plan: Plan) -> Sequence[Any]:
+    schedule = plan.schedule
+    return () if schedule is None else schedule.phases[1 if plan.warmup else 0 :]
+
+
+def _times(blocks: Sequence[Mapping[str, Any]], found: flow.Level) -> tuple[dict[str, Any], str | None]:
+    """Percentiles of the calls that ended in it, in seconds, and why there are none."""
+    inside = [
+        block
+        for block in blocks
+        if block["start_s"] >= found.start and block["start_s"] + block["seconds"] <= found.end
+    ]
+    if any(block["sent"] != block["ok"] for block in inside):
+        return {}, _FAILED
+    times = {}
+    for name in ("latency", "latency_from_schedule", "ttft", "tpot", "itl"):
+        buckets: Counter[str] = Counter()
+        for block in inside:
+            buckets.update(block["series"].get(name, {"buckets": {}})["buckets"])
+        if count := sum(buckets.values()):
+            times[f"{name}_s"] = {
+                label: quantile(buckets, share, unit=UNIT, gamma=_GAMMA) if count >= needs(share) else None
+                for label, share in _SHARES.items()
+            } | {"count": count}
+    return times, None
+
+
+def words(steady: dict[str, Any]) -> str:
+    """In one line."""
+    if steady["start_s"] is None:
+        return f"none: {steady['why']}"
+    end = steady["start_s"] + steady["seconds"]
+    tokens = steady["output_tokens_per_s"]
+    said = [
+        f"from {steady['start_s']} to {end} s: {steady['in_flight']:.4g} in flight, {steady['ok_per_s']:.4g}/s ok",
+        *([] if tokens is None else [f"{tokens:.4g} tokens/s out"]),
+    ]
+    for key, name in (("latency_s", "latency"), ("ttft_s", "TTFT")):
+        if key in steady["times"]:
+            times = steady["times"][key]
+            known = [f"{label} {times[label] * 1e3:.1f}" for label in _SHARES if times[label] is not None]
+            if known:
+                said.append(f"{name} {', '.join(known)} ms")
+    return ", ".join(said) + (f" ({steady['why']})" if steady["why"] else "")

@@ -1,0 +1,86 @@
+"""Concurrency and throughput of each second of a run, and the part of it in which concurrency was level. Pure.
+
+A call counts in the seconds in which it was under way, by the part of its time that lies in each: so the successes of a
+stretch are known however long calls are, and calls that begin or end together make no peaks.
+"""
+
+from __future__ import annotations
+
+from math import floor, sqrt
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# A level part is at least so long, in seconds and as a share of the window.
+LEAST_SECONDS, LEAST_SHARE = 3, 0.25
+# Concurrency is level within a tenth, or within what the chance of random arrivals makes of it.
+_WITHIN, _CHANCE = 0.1, 2.5
+
+
+class Flow:
+    """What was going on in each second.
+
+    Attributes:
+        seconds: by second of the run, the mean number of calls under way, and the successes and output tokens that came
+            of it.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[int, list[float]] = {}
+
+    def add(self, began: float, ended: float, ok: float, tokens: float) -> None:
+        """Adds a call that was under way between two moments, in seconds since counting began; earlier is left out."""
+        lasted = ended - began
+        for second in range(max(0, floor(began)), floor(ended) + 1):
+            inside = min(ended, second + 1) - max(began, second)
+            part = inside / lasted if lasted > 0 else 1.0
+            row = self.seconds.setdefault(second, [0.0, 0.0, 0.0])
+            row[0] += inside
+            row[1] += part * ok
+            row[2] += part * tokens
+
+    def merge(self, seconds: Mapping[int, Sequence[float]]) -> None:
+        """Adds another's seconds."""
+        for second, amounts in seconds.items():
+            row = self.seconds.setdefault(second, [0.0, 0.0, 0.0])
+            for k, amount in enumerate(amounts):
+                row[k] += amount
+
+    def row(self, second: int) -> Sequence[float]:
+        """Concurrency, successes and tokens of one second."""
+        return self.seconds.get(second, (0.0, 0.0, 0.0))
+
+
+class Level(NamedTuple):
+    """From one second up to another, and the mean number of calls under way."""
+
+    start: int
+    end: int
+    in_flight: float
+
+
+def level(in_flight: Sequence[float]) -> Level | None:
+    """The longest stretch up to the end in which concurrency was level; None if it was not for long enough.
+
+    Args:
+        in_flight: of each second of the load window.
+    """
+    count = len(in_flight)
+    least = max(LEAST_SECONDS, round(LEAST_SHARE * count))
+    if count < least:
+        return None
+    usual = median(in_flight[-max(LEAST_SECONDS, count // 4) :])
+    off = max(_WITHIN * usual, _CHANCE * sqrt(usual)) if usual > 0 else 0.0
+    start = count
+    while start and abs(in_flight[start - 1] - usual) <= off:
+        start -= 1
+    stretch = in_flight[start:]
+    if not usual or len(stretch) < least:
+        return None
+    half = len(stretch) // 2
+    before, after = sum(stretch[:half]) / half, sum(stretch[half:]) / (len(stretch) - half)
+    if abs(after - before) > max(_WITHIN * usual, _CHANCE * sqrt(usual / half)):
+        return None  # it went on rising or falling
+    return Level(start, count, sum(stretch) / len(stretch))
