@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LEAST_SECONDS, LEAST_SHARE = 3, 0.25
 # Concurrency is level within a tenth, or within what the chance of random arrivals makes of it.
 _WITHIN, _CHANCE = 0.1, 2.5
+# Of few calls chance makes much; but a second with hardly any is part of no level.
+_MOST = 0.75
 
 
 class Flow:
@@ -72,7 +74,7 @@ def level(in_flight: Sequence[float]) -> Level | None:
     if count < least:
         return None
     usual = median(in_flight[-max(LEAST_SECONDS, count // 4) :])
-    off = max(_WITHIN * usual, _CHANCE * sqrt(usual)) if usual > 0 else 0.0
+    off = max(_WITHIN * usual, min(_CHANCE * sqrt(usual), _MOST * usual))
     start = count
     while start and abs(in_flight[start - 1] - usual) <= off:
         start -= 1
