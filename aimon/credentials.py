@@ -65,7 +65,7 @@ def check_plain(value: str, source: str) -> None:
     found = next((char for char in value if char != "\t" and unicodedata.category(char) in {"Cc", "Cf"}), None)
     if found is not None:
         what = "a line break" if found in "\r\n" else f"the invisible character U+{ord(found):04X}"
-        raise ValueError(f"{source} holds {what}: write it again, on one line")
+        raise ValueError(f"{source} holds {what}: write it again, by hand and on one line")
 
 
 def key(value: str, source: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aimon.cli.console import write_data
+from aimon.cli.console import note, write_data
 from aimon.cli.exits import USAGE, Stop
 
 if TYPE_CHECKING:
@@ -22,13 +22,16 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Confi
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Report everything that is wrong, with file, line and column: keys that are not set included."""
-    from aimon.config import ConfigError, find, resolve  # noqa: PLC0415  # start-up
+    from aimon.config import ConfigError, find, passed_over, resolve  # noqa: PLC0415  # start-up
+    from aimon.trust import ignored_stores  # noqa: PLC0415
 
     loaded = _load(config)
     try:
         endpoints = resolve(loaded)
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from error
+    for said in (*passed_over(config), *ignored_stores()):
+        note(said)
     probes = sum(len(endpoint.canaries) for endpoint in endpoints)
     print(f"{find(config)}: all is well: endpoints: {len(endpoints)}, probes a round: {probes}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
 
 if TYPE_CHECKING:
@@ -75,14 +76,20 @@ def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bo
         Stop: the configuration is wrong, or there is none; with what to write instead.
     """
     from aimon import config  # noqa: PLC0415  # start-up
+    from aimon.trust import ignored_stores  # noqa: PLC0415
 
     if flags.given and names:
         raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")
     try:
         loaded = config.from_flags(**asdict(flags)) if flags.given else config.load(path)
         endpoints = config.resolve(loaded, names, lenient=lenient)
+        if not flags.given:
+            for said in config.passed_over(path):
+                note(said)
     except config.ConfigError as error:
         raise Stop(USAGE, str(error)) from error
+    for said in ignored_stores():
+        note(said)
     # A run of some endpoints must not take the others for removed.
     owner = None if flags.given else str(config.find(path))
     prices = config.price_book(loaded, endpoints)

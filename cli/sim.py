@@ -45,8 +45,7 @@ def sim(
         from aimon.simulator.profile import SettingError  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise Stop(UNABLE, f"the simulator needs {error.name}: pip install 'aimon[sim]'") from error
-    if key_env is not None and not os.environ.get(key_env):
-        raise Stop(USAGE, f"--key-env {key_env}: the variable is not set: export {key_env}=…")
+    key = None if key_env is None else _key(key_env)
     _check_files(certfile, keyfile)
     try:
         profile = profile_from_options(
@@ -60,7 +59,7 @@ def sim(
             rpm=rpm,
             tpm=tpm,
             vendor=vendor,
-            key=os.environ[key_env] if key_env else None,
+            key=key,
         )
         rules = [rule_from_text(text) for text in fault or ()]
         ready = partial(_ready, key_env=key_env, certfile=certfile)
@@ -97,3 +96,14 @@ def _ready(simulator: Simulator, key_env: str | None, certfile: Path | None) -> 
     key = f" --api-key-env {key_env}" if key_env else ""
     trust = f"SSL_CERT_FILE={certfile} " if certfile else ""
     note(f"try: {trust}aimon probe --dialect openai-chat --base-url {simulator.url}/v1 --model sim-1{key}")
+
+
+def _key(variable: str) -> str:
+    from aimon.credentials import key  # noqa: PLC0415  # start-up
+
+    if not os.environ.get(variable):
+        raise Stop(USAGE, f"--key-env {variable}: the variable is not set: export {variable}=…")
+    try:
+        return key(os.environ[variable], variable)
+    except ValueError as error:
+        raise Stop(USAGE, f"--key-env: {error}") from error

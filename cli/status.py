@@ -37,7 +37,7 @@ def status(
     the usual gap, or an endpoint of --config was never probed; 2 usage, or nothing was probed yet; 3 the history can't
     be read.
     """
-    from aimon.probes.database import default_path  # noqa: PLC0415  # start-up
+    from aimon.probes.database import HistoryError, default_path  # noqa: PLC0415  # start-up
 
     if config is not None and names:
         raise Stop(USAGE, "names and --config both choose endpoints: leave out one of them")
@@ -46,9 +46,11 @@ def status(
         if name not in WINDOW_NAMES:
             raise Stop(USAGE, f"--window {name}: write one of {', '.join(WINDOW_NAMES)}")
     configured = None if config is None else _configured(config)
-    path = default_path() if history is None else history
     try:
+        path = default_path() if history is None else history
         there = path.exists()
+    except HistoryError as error:
+        raise Stop(UNABLE, str(error)) from error
     except OSError as error:
         raise Stop(UNABLE, f"{path}: {error.strerror}: name another file with --history") from error
     if not there:

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
+from aimon import credentials
 from aimon.probes import reading
 from aimon.probes.locking import LockFileError as _LockFileError
 from aimon.probes.locking import LockTimeoutError, exclusive
@@ -85,14 +86,22 @@ def default_path(environ: Mapping[str, str] | None = None) -> Path:
 
     `$AIMON_STATE_DIR/history.db`; without that /var/lib/aimon for root and $XDG_STATE_HOME/aimon
     (~/.local/state/aimon) for everybody else.
+
+    Raises:
+        HistoryError: there is no such place.
     """
     environ = os.environ if environ is None else environ
-    if folder := environ.get("AIMON_STATE_DIR"):
-        return Path(folder) / "history.db"
-    if os.geteuid() == 0:
-        return Path("/var/lib/aimon/history.db")
-    state = environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "aimon" / "history.db"
+    try:
+        if folder := credentials.setting(environ, "AIMON_STATE_DIR"):
+            return Path(folder) / "history.db"
+        if os.geteuid() == 0:
+            return Path("/var/lib/aimon/history.db")
+        state = credentials.setting(environ, "XDG_STATE_HOME")
+        return (Path(state) if state else Path.home() / ".local" / "state") / "aimon" / "history.db"
+    except ValueError as error:
+        raise HistoryError(str(error)) from error
+    except RuntimeError as error:  # no HOME, and no entry in passwd
+        raise HistoryError("no home directory: set AIMON_STATE_DIR to a folder that keeps the history") from error
 
 
 class DamagedError(HistoryError):

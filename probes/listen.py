@@ -15,6 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+from aimon import credentials
 from aimon.http_server import Handler, Server
 
 if TYPE_CHECKING:
@@ -87,12 +88,12 @@ def read_token(path: Path) -> str:
     Raises:
         ValueError: the file can't be read, or holds something else.
     """
+    content = credentials.read(path, str(path))
     try:
-        token = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise ValueError(f"{path}: {why}") from error
-    if len(token) < _SHORTEST_TOKEN or not all("!" <= each <= "~" for each in token):
+        token = credentials.key(content, str(path))
+    except ValueError:
+        token = ""
+    if len(token) < _SHORTEST_TOKEN:
         raise ValueError(
             f"{path}: a token is one line of at least {_SHORTEST_TOKEN} letters and digits: "
             "write one with openssl rand -hex 32"

@@ -4,6 +4,7 @@ Exported lazily: a probe that runs needs neither YAML nor the model of the file.
 
     load(path)                      Config                validated; raises ConfigError with all problems at once
     find(path)                      Path | None           which file would be read
+    passed_over(path)               list[str]             which places `find` could not read, in words
     from_flags(preset=…, …)         Config                for a run without a file: one endpoint, made of flags
     resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
     price_book(config, endpoints)   PriceBook             what their calls cost, in the reporting currency
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from aimon.config.editors import schema
     from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags
-    from aimon.config.loader import find, load
+    from aimon.config.loader import find, load, passed_over
     from aimon.config.model import Config
     from aimon.config.problems import ConfigError
     from aimon.config.resolver import price_book, resolve
@@ -42,6 +43,7 @@ _HOME = {
     "from_flags": "flags",
     "load": "loader",
     "new_nonce": "endpoint",
+    "passed_over": "loader",
     "price_book": "resolver",
     "resolve": "resolver",
     "schema": "editors",
@@ -62,6 +64,7 @@ __all__ = [
     "from_flags",
     "load",
     "new_nonce",
+    "passed_over",
     "price_book",
     "resolve",
     "schema",

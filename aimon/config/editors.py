@@ -29,7 +29,9 @@ def schema() -> dict[str, Any]:
     to `aimon config check`.
     """
     sections = {section.__name__: _section(section) for section in _SECTIONS}
-    return {"$schema": DRAFT, **_section(model.Config), "title": "aimon.yaml", "$defs": sections}
+    # Where YAML's anchors live.
+    extensions: dict[str, Any] = {"patternProperties": {"^x-": {}}}
+    return {"$schema": DRAFT, **_section(model.Config), **extensions, "title": "aimon.yaml", "$defs": sections}
 
 
 def _section(section: type) -> dict[str, Any]:

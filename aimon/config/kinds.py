@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from aimon import families, objectives, quantities
 from aimon.config import variables
 from aimon.config.document import WrittenFloat, WrittenInt, unwritten
 from aimon.config.problems import is_keylike, kind_of, shown, suggestion
 from aimon.config.structure import Kind
+from aimon.network import proxy as network_proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,10 +109,11 @@ def proxy(value: object) -> str:
     url = template(value)
     if variables.names(url):
         return url
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("expected the URL of an HTTP proxy, such as http://proxy.example:3128")
-    if parts.password:
+    try:
+        parsed = network_proxy.parse(url, "proxy")
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("proxy: ")) from None
+    if parsed.password:
         raise ValueError("a password does not belong in this file: export the URL and write ${NAME}")
     return url
 
@@ -171,15 +172,6 @@ def body_fields(value: object) -> dict[str, Any]:
 
 # Long, with digits and letters: a token and not a host name.
 _TOKEN = re.compile(r"(?=[A-Za-z_-]{0,80}[0-9])(?=[0-9_-]{0,80}[A-Za-z])[A-Za-z0-9_-]{16,}")
-
-
-def _split(url: str) -> Any:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
 
 
 def _written(value: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from aimon.config import parser, references
+from aimon import credentials
+from aimon.config import lookalikes, parser, references
 from aimon.config.model import CONFIG, Config
 from aimon.config.problems import ConfigError, Problem, findings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from aimon.config.document import Document
 
 VARIABLE: Final = "AIMON_CONFIG"
+_ABSENT: Final = "is not there"
 PLACES: Final = (Path("aimon.yaml"), Path("/etc/aimon/aimon.yaml"))
 
 
@@ -25,10 +27,28 @@ def find(path: str | Path | None = None, environ: Mapping[str, str] = os.environ
 
     The first two are taken at their word; None means that there is none in the usual places.
     """
-    named = path or environ.get(VARIABLE)
+    named = path or credentials.setting(environ, VARIABLE)
     if named:
         return Path(named)
-    return next((place for place in PLACES if place.is_file()), None)
+    return next((place for place in PLACES if not _missing(place)), None)
+
+
+def passed_over(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """The usual places whose file can't be read, so that `find` goes on to the next one; a sentence each."""
+    if path or credentials.setting(environ, VARIABLE):
+        return []
+    return [f"{place} {why}: passed over" for place in PLACES if (why := _missing(place)) not in (None, _ABSENT)]
+
+
+def _missing(place: Path) -> str | None:
+    """Why a usual place is not taken; None for one that is."""
+    try:
+        with place.open("rb"):
+            return None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return _ABSENT
+    except OSError as error:
+        return f"can't be read ({error.strerror})"
 
 
 def load(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
@@ -45,10 +65,11 @@ def load(path: str | Path | None = None, environ: Mapping[str, str] = os.environ
     if found is None:
         raise ConfigError(
             [
+                *(Problem(reason) for reason in passed_over(path, environ)),
                 Problem(
                     f"no configuration: there is no {PLACES[0]} here, no {PLACES[1]}, and {VARIABLE} is not set; "
                     "`aimon init` writes one, --config names one, --preset and --model do without"
-                )
+                ),
             ]
         )
     return parse(_read(found), str(found))
@@ -64,7 +85,10 @@ def parse(text: str, file: str = "aimon.yaml") -> Config:
     Raises:
         ConfigError: something is wrong with it.
     """
-    return validate(parser.read(text, file))
+    try:
+        return validate(parser.read(text, file))
+    except ConfigError as error:
+        raise ConfigError(lookalikes.explained(error.problems, text)) from None
 
 
 def validate(written: Document) -> Config:
@@ -77,12 +101,19 @@ def validate(written: Document) -> Config:
         raise ConfigError([written.problem((), "the file is empty; `aimon init` writes one")])
     problems = [*written.problems, *references.problems(written)]
     try:
-        config: Config = CONFIG.read(written.data)
+        config: Config = CONFIG.read(_without_extensions(written.data))
     except ValueError as error:
         problems += [written.problem(f.path, f.message, at_key=f.at_key) for f in findings(error)]
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return replace(config, document=written)
+
+
+def _without_extensions(data: Any) -> Any:
+    """The data without the `x-…` keys at its top, where anchors live that the rest refers to."""
+    if not isinstance(data, dict):
+        return data
+    return {key: value for key, value in data.items() if not key.startswith("x-")}
 
 
 def _read(path: Path) -> str:

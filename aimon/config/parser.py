@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import yaml
 
+from aimon.config import lookalikes
 from aimon.config.document import Document, Spot, WrittenFloat, WrittenInt
 from aimon.config.problems import ConfigError, Problem, shown
 
@@ -137,6 +138,8 @@ class _Builder:
             return
         if event.tag not in (None, "!"):
             self._note(spot, f"tags are not supported: remove {shown(_tag(event))}")
+        if event.implicit[0] and (quote := lookalikes.quoted(event.value)) is not None:
+            self._note(spot, lookalikes.described(quote))
         # `implicit[0]` marks a plain scalar: anything quoted is text.
         value = _plain(event.value) if event.implicit[0] else event.value
         self._add(value, spot, 1, event)

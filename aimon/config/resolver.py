@@ -69,7 +69,7 @@ def resolve(
         if endpoint is not None:
             endpoints.append(endpoint)
     if problems or (missing and all(endpoint.unready for endpoint in endpoints)):
-        raise ConfigError(problems + missing)
+        raise ConfigError(dict.fromkeys(problems + missing))  # what a variable says is no endpoint's alone
     return tuple(endpoints)
 
 
@@ -131,6 +131,8 @@ def _endpoint(
         ip=written.ip or "any",
         http2=bool(written.http2),
     )
+    if target is not None and not written.proxy:
+        around.env_proxy(target.base_url)
     labels = around.texts(written.labels, "labels")
     asked = canaries.of(written, around)
     if target is None or around.problems:

@@ -14,6 +14,7 @@ from aimon import providers
 from aimon.config import currency, variables
 from aimon.config.problems import Finding, is_keylike, shown
 from aimon.dialects import reasoning
+from aimon.network.address import split
 from aimon.pricing import Price, PriceError
 
 if TYPE_CHECKING:
@@ -144,10 +145,7 @@ def target(
     Raises:
         ValueError: the base URL is missing or unusable; says what to write.
     """
-    try:
-        _ = urlsplit(base_url or "").port
-    except ValueError as error:
-        raise ValueError(f"not a URL: {error}") from None
+    split(base_url or "", "write https://host/v1, or what the provider's documentation says")
     return providers.target(
         written.preset,
         endpoint=written.name,

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from aimon import credentials
+from aimon import credentials, trust
 from aimon.config import rules, variables
+from aimon.config.problems import Problem
+from aimon.network import proxy
 from aimon.secret import Secret
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from aimon.config.document import Document
     from aimon.config.model import Endpoint
-    from aimon.config.problems import Path, Problem
+    from aimon.config.problems import Path
 
 # RFC 9110 §5.5, less obs-text.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
@@ -86,18 +87,35 @@ class Surroundings:
         if template is None:
             return None
         url = self.text(template, "proxy", secret=True)
-        if url and not _is_proxy(url):
-            self.complain(
-                f"{template} does not hold the URL of an HTTP proxy, such as http://proxy.example:3128", "proxy"
-            )
+        try:
+            if url:
+                proxy.parse(url, template)
+        except ValueError as error:
+            self.complain(str(error), "proxy")
         return url
 
     def ca_file(self, template: str | None) -> str | None:
         """The path of a certificate file that is there."""
         path = self.optional(template, "ca_file")
-        if path and not FilePath(path).is_file():
-            self.complain(f"there is no file {template}", "ca_file")
+        if not path:
+            return path
+        try:
+            if not FilePath(path).is_file():
+                self.complain(f"there is no file {template}", "ca_file")
+            else:
+                trust.check_ca_file(path)
+        except OSError as error:
+            self.complain(f"{template} can't be read: {error.strerror}", "ca_file")
+        except ValueError as error:
+            self.complain(f"{template} {error}", "ca_file")
         return path
+
+    def env_proxy(self, base_url: str) -> None:
+        """Checks what the environment says of a proxy for a URL."""
+        try:
+            proxy.find(base_url, None, self._environ)
+        except ValueError as error:
+            self.problems.append(Problem(str(error)))
 
     def api_key(self) -> Secret | None:
         """The key: from the variable or file that the endpoint names, or else from the preset's own variable."""
@@ -149,11 +167,3 @@ class Surroundings:
         self.complain(
             f"{name} is {state}, and endpoint '{self._endpoint.name}' needs it: export {name}=…{way_out}", *path
         )
-
-
-def _is_proxy(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

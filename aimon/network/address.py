@@ -64,8 +64,6 @@ def parse(text: str, wanted: str, *, query: bool = False) -> HttpAddress:
     if parts.fragment or (parts.query and not query):
         raise ValueError(f"more than an address: {wanted}, without ? or #")
     path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
-    if not path.isascii() or re.search(r"[\x00-\x20\x7f]", path):
-        raise ValueError(f"not an address (its path has characters that must be percent-encoded): {wanted}")
     return HttpAddress(
         parts.scheme,
         host,
@@ -81,7 +79,7 @@ def split(text: str, wanted: str) -> tuple[SplitResult, str, int | None]:
     """The parts of any URL, its host and its port.
 
     Raises:
-        ValueError: the host or the port can't be one.
+        ValueError: the host or the port can't be one, or the path can't be sent. The message does not repeat them.
     """
     text = text.strip().strip("\ufeff").strip()
     try:
@@ -97,6 +95,9 @@ def split(text: str, wanted: str) -> tuple[SplitResult, str, int | None]:
         if parts.hostname is None:
             return parts, "", None
         raise ValueError(f"not an address (its host can't be one): {wanted}")
+    path = parts.path + parts.query
+    if not path.isascii() or re.search(r"[\x00-\x20\x7f]", path):
+        raise ValueError(f"not an address (its path has characters that must be percent-encoded): {wanted}")
     return parts, match["host"].strip("[]"), port_number(match["port"], wanted)
 
 

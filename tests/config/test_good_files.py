@@ -16,6 +16,7 @@ from aimon.config.document import unwritten
 from aimon.outcome import Outcome
 from aimon.result import Result, Usage
 from aimon.secret import Secret
+from certificates import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,9 +61,8 @@ def test_echo_asks_for_a_fresh_nonce() -> None:
 @pytest.fixture
 def everything(tmp_path: Path) -> dict[str, Endpoint]:
     """The endpoints of the file that has every key."""
-    key, certificate = tmp_path / "key", tmp_path / "ca.pem"
+    key, certificate = tmp_path / "key", Authority(tmp_path).file
     key.write_text("sk-from-file\n")
-    certificate.touch()
     environ = {
         "CA_FILE": str(certificate),
         "GATEWAY": "gateway.example",
@@ -108,7 +108,7 @@ def test_what_an_endpoint_leaves_out_comes_from_the_defaults(everything: dict[st
     assert plain.budget == Budget(150 / 30 * 0.14, "USD")
     assert plain.slo == Slo(0.99)
     assert plain.labels == {"team": "search", "tier": "1"}
-    assert plain.transport.ca_file == str(tmp_path / "ca.pem")
+    assert plain.transport.ca_file == str(tmp_path / "authority.pem")
     assert (plain.transport.proxy, plain.transport.ip, plain.transport.http2) == (
         "http://proxy.example:3128",
         "4",

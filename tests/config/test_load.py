@@ -139,11 +139,12 @@ def test_key_files(content: bytes, reason: str, tmp_path: Path) -> None:
     ("keys", "environ", "message"),
     [
         ("base_url: '${URL}'", {"URL": "ftp://hunter2"}, "base_url: must start with http:// or https:// and name a "),
-        ("base_url: 'http://${H}/v1'", {"H": "[hunter2"}, "base_url: not a URL: "),
-        ("proxy: '${P}'", {"P": "socks5://hunter2"}, "proxy: ${P} does not hold the URL of an HTTP proxy"),
-        ("proxy: '${P}'", {"P": "http://[hunter2"}, "proxy: ${P} does not hold the URL of an HTTP proxy"),
+        ("base_url: 'http://${H}/v1'", {"H": "[hunter2"}, "base_url: not an address (its host"),
+        ("proxy: '${P}'", {"P": "socks4://hunter2"}, "proxy: ${P}: not the address of an HTTP or SOCKS5 proxy: write "),
+        ("proxy: '${P}'", {"P": "http://[hunter2"}, "proxy: ${P}: not an address (its host can't be one): write http"),
+        ("proxy: '${P}'", {"P": "http://u:hunter2@p:99999"}, "proxy: ${P}: not an address (its port is not a number"),
         ("api_key: '${K}'", {"K": "two hunter2"}, "api_key: K holds spaces, line breaks or other characters"),
-        ("headers: {X: '${H}'}", {"H": "two\nhunter2"}, "headers.X: H holds a line break: write it again, on one line"),
+        ("headers: {X: '${H}'}", {"H": "two\nhunter2"}, "headers.X: H holds a line break: write it again, by hand"),
         ("ca_file: '${C}'", {"C": "/no/hunter2"}, "ca_file: there is no file ${C}"),
     ],
 )

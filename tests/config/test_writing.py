@@ -12,6 +12,7 @@ from aimon.config import ConfigError, example, from_flags, load, loader, parser,
 from aimon.config.document import unwritten
 from aimon.config.template import MODELS, detected
 from aimon.pricing import LISTED_PROVIDERS, PriceBook
+from certificates import Authority
 
 GOOD = Path(__file__).parent / "good"
 EVERY_KEY = {row.key_env: "k" for row in providers.PRESETS.values() if row.key_env}
@@ -71,7 +72,7 @@ def test_show_is_a_file_that_means_the_same(file: Path, tmp_path: Path) -> None:
         "GATEWAY": "gateway.example",
         "PROXY": "http://proxy:1",
         "KEY_FILE": str(tmp_path / "key"),
-        "CA_FILE": str(tmp_path / "key"),
+        "CA_FILE": str(Authority(tmp_path).file),
     }
     config = load(file)
     again = loader.parse(show(config, environ))
