@@ -358,7 +358,9 @@ class Exchange:
     def _judge(self, text: str) -> verdict.Verdict:
         """What is known first wins."""
         if self._status == 407:  # no endpoint says so (RFC 9110 §15.5.8)
-            return verdict.Verdict(Outcome.CONNECT, "through a proxy on the way: it wants a user and password: 407")
+            return verdict.Verdict(
+                Outcome.CONNECT, "through a proxy on the way: it answers 407 and wants a user and password"
+            )
         if self._status is not None and not self._succeeded():
             said = errors.read_error(self._status, bytes(self._body.data), self.call.target.quirks)
             self._provider_error = said

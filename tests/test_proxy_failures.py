@@ -213,7 +213,7 @@ def test_a_relay_that_wants_a_password(call: Callable[[str, str], Result]) -> No
     with Peer(answering(refusal)) as proxy:
         result = call("http://api.example/v1", f"http://127.0.0.1:{proxy.port}")
     assert result.outcome is Outcome.CONNECT
-    assert result.error == "through a proxy on the way: it wants a user and password: 407"
+    assert result.error == "through a proxy on the way: it answers 407 and wants a user and password"
     assert advice.advice(result).startswith("Give the proxy's user and password")
 
 
