@@ -8,8 +8,41 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
+from aimon.cli.exits import UNABLE
+
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+def open_closed_streams() -> None:
+    """Opens those of stdin, stdout and stderr that are closed (`>&-`) on nothing.
+
+    Python has None in their place, which nothing can be written to; and the next file or connection that is opened
+    would get the number of one of them, with whatever is written there.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def finish(code: int) -> int:
+    """Writes what stdout still holds; returns the exit code.
+
+    A reader that has gone (`| head`) is no failure; a disk that is full is one.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute()
+    except OSError as error:
+        mute()
+        note(f"aimon: stdout can't be written: {error.strerror}")
+        return code or UNABLE
+    return code
 
 
 def take_any_text() -> None:

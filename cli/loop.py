@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from aimon import families
 from aimon.cli import console
-from aimon.cli.exits import GOOD, INTERRUPTED, UNABLE, Stop
+from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 from aimon.cli.once import announce, build_info, showable
 from aimon.probes import publish
 from aimon.probes.listen import HEALTH, Listener, why_not
@@ -52,6 +52,7 @@ class _Loop:
         self._trouble = ""
         self._published = True
         self._mute = False
+        self._unread = False  # the reader of stdout has gone
         self._interrupted = False
         self._fresh = asyncio.Event()
         self._closing = asyncio.Event()
@@ -74,8 +75,10 @@ class _Loop:
             self._closing.set()
             self._fresh.set()
             await publisher
-        if self._lost or self._mute or not self._published:
+        if self._lost or (self._mute and not self._unread) or not self._published:
             return UNABLE
+        if self._unread:
+            return READER_GONE
         return INTERRUPTED if self._interrupted else GOOD
 
     def _hang_up(self) -> None:
@@ -128,9 +131,11 @@ class _Loop:
         except OSError as error:
             self._mute = True
             console.mute()
-            console.note(f"aimon: stdout can't be written: {error.strerror}")
-            if isinstance(error, BrokenPipeError):
+            self._unread = isinstance(error, BrokenPipeError)
+            if self._unread:
                 self._scheduler.stop()  # as `aimon probe --every 30s | head` is meant
+            else:
+                console.note(f"aimon: stdout can't be written: {error.strerror}")
 
     def _say(self, result: Result) -> None:
         if self._options.as_json:

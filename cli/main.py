@@ -1,7 +1,8 @@
 """The entry point: every command, and what its end means to the shell.
 
 Exit codes: 0 good; 1 the thing measured failed; 2 usage or configuration; 3 aimon could not do its job;
-130 interrupted. Data goes to stdout, everything else to stderr.
+130 interrupted; 141 the reader of stdout went before the end (`| head`), as of any program. Data goes to stdout,
+everything else to stderr.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import sys
 import typer
 
 from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, report, rules, sim, status, version
-from aimon.cli.console import take_any_text
-from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
+from aimon.cli.console import finish, mute, note, open_closed_streams, take_any_text
+from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 
 app = typer.Typer(
     name="aimon",
@@ -42,8 +43,9 @@ app.command("version")(version.version)
 
 def run() -> None:
     """Runs the command line and exits."""
+    open_closed_streams()
     take_any_text()
-    sys.exit(_run())
+    sys.exit(finish(_run()))
 
 
 def _run() -> int:
@@ -51,20 +53,23 @@ def _run() -> int:
         return int(app(prog_name="aimon", standalone_mode=False) or 0)
     except Stop as stop:
         if stop.message:
-            print(stop.message, file=sys.stderr)
+            note(stop.message)
         return stop.code
     except typer.TyperException as error:
         message = error.format_message()
         # `aimon` alone is answered with the help itself.
         alone = message.startswith("Usage:")
-        print(message if alone else f"aimon: {message}\nTry: aimon --help", file=sys.stderr)
+        note(message if alone else f"aimon: {message}\nTry: aimon --help")
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone (`aimon … | head`): no more can be said to it, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNABLE
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not error.code:
+            return GOOD  # typer's, after it has completed a word for a shell
+        # The reader of our output has gone (`aimon … | head`), which typer turns into an exit with 1: no more can be
+        # said to it, not even at exit.
+        mute()
+        return READER_GONE
     except Exception as error:  # noqa: BLE001  # a traceback is no message for whoever runs a command
         return _bug(error)
 
@@ -76,9 +81,8 @@ def _bug(error: Exception) -> int:
     if os.environ.get("AIMON_DEBUG"):
         raise error
     said = Redactor(value for name, value in os.environ.items() if "KEY" in name or "TOKEN" in name).line(str(error))
-    print(
+    note(
         f"aimon: this is a bug in aimon: {type(error).__name__}: {said}\n"
-        "Set AIMON_DEBUG=1 for a traceback, and report it, please.",
-        file=sys.stderr,
+        "Set AIMON_DEBUG=1 for a traceback, and report it, please."
     )
     return UNABLE

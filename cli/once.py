@@ -54,6 +54,9 @@ def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
         unable = True
     try:
         show(results, options)
+    except BrokenPipeError:
+        # Its reader has what it wanted (`| head`); the rest is done all the same.
+        console.mute()
     except OSError as error:
         console.mute()
         console.note(f"aimon: stdout can't be written: {error.strerror}")
