@@ -121,7 +121,7 @@ class Body:
         Raises:
             MalformedError: nothing that could be read.
         """
-        data = bytes(self.data)
+        data = bytes(self.data).removeprefix(_BOM)
         if self.kind is Kind.PAGE:
             raise MalformedError(self.page())
         try:

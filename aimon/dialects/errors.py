@@ -28,6 +28,7 @@ MAX_CODE = classify.MAX_NAME
 # Errors inside errors, and lists of them: as deep as gateways behind gateways go.
 _MAX_DEPTH = 6
 
+_BOM = b"\xef\xbb\xbf"
 _TITLE = re.compile(rb"<title[^>]*>([^<]*)", re.IGNORECASE)
 _XML_CODE = re.compile(rb"<Code>([^<]{1,128})</Code>", re.IGNORECASE)
 _XML_MESSAGE = re.compile(rb"<Message>([^<]+)</Message>", re.IGNORECASE)
@@ -67,7 +68,7 @@ def read_error(status: int, body: bytes, quirks: Quirks) -> ProviderError:
 
 def _documents(body: bytes) -> Iterator[bytes]:
     """The body, and what in it may be JSON where it is an event stream or has words around it."""
-    yield body
+    yield body.removeprefix(_BOM)
     if b"data:" in body:
         yield from (line.partition(b":")[2] for line in body.splitlines() if line.startswith((b"data:", b"error:")))
     begin, end = body.find(b"{"), body.rfind(b"}")
@@ -158,10 +159,10 @@ def _inner(document: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
         return _inner(detail, depth + 1) or detail
     if document.get("object") == "error" or document.get("success") is False:
         return document
-    return document if any(isinstance(document.get(key), str) for key in _FLAT) and not _fine(document) else None
+    return document if any(isinstance(document.get(key), str) for key in _FLAT) and not is_fine(document) else None
 
 
-def _fine(document: dict[str, Any]) -> bool:
+def is_fine(document: dict[str, Any]) -> bool:
     """Whether an object that has a message says that all is well."""
     said = [str(document[key]).casefold() for key in _CODES if isinstance(document.get(key), (str, int))]
     return bool(said) and all(word in _FINE for word in said)

@@ -102,7 +102,7 @@ class Reader:
         try:
             delta: Delta = self._read(tolerant.fitted(document, self._dialect.event))
         except msgspec.ValidationError as fault:
-            return _error_instead(document, fault)
+            return NOTHING if errors.is_fine(document) else _error_instead(document, fault)
         return _known(_completed(delta, data, document))
 
     def _odd_body(self, data: bytes, fault: msgspec.DecodeError) -> Delta:
