@@ -61,7 +61,8 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
     """What the connection was.
 
     `cold`: made for this call. `stamped`: arrivals carry the kernel's time. `resent`: made because the server had
-    closed a kept one before it can have seen anything of the request, which was then sent again.
+    closed a kept one before it can have seen anything of the request, which was then sent again. `stale`: a kept one
+    that the server was just resetting, so that nobody can tell whether it saw the request; that was not sent again.
     """
 
     cold: bool = True
@@ -71,6 +72,7 @@ class Connection(msgspec.Struct, frozen=True, gc=False):
     address: str | None = None
     stamped: bool = False
     resent: bool = False
+    stale: bool = False
 
 
 GAP_BASE = 1e-6

@@ -43,6 +43,7 @@ def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any
         _check_loop(profile, options)
     _check_arrivals(options)
     _check_slo(options.get("slo", []))
+    _check_protocol(selection.endpoints[0])
     source = _open(selection.endpoints[0], workload)
     rate = options.get("rate")
     duration = options.pop("duration", None)
@@ -121,6 +122,15 @@ def _workload(given: dict[str, Any]) -> Workload:
     except ValueError as error:
         raise Stop(USAGE, str(error)) from error
     return workload
+
+
+def _check_protocol(endpoint: Endpoint) -> None:
+    if endpoint.transport.http2:
+        raise Stop(
+            USAGE,
+            f"endpoint {endpoint.name} has http2: true, and load tests speak HTTP/1.1: if the server speaks that, too, "
+            "make an endpoint without http2 for them; a server of HTTP/2 alone can be probed only",
+        )
 
 
 def _check_slo(texts: list[str]) -> None:

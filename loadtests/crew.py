@@ -16,9 +16,11 @@ class Crew(Protocol):
 
     Attributes:
         lead: seconds from giving an order to its start, in which it reaches everybody.
+        lost_calls: that were under way at workers which were lost, as far as those had told.
     """
 
     lead: float
+    lost_calls: int
 
     @property
     def workers(self) -> frozenset[str]:
@@ -50,6 +52,7 @@ class Alone:
     """The worker of this very process."""
 
     lead = 0.0
+    lost_calls = 0
     workers = frozenset({""})
 
     def __init__(self, worker: Worker) -> None:

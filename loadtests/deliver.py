@@ -12,7 +12,7 @@ import msgspec
 from aimon.loadtests import report
 from aimon.loadtests.console import say
 from aimon.loadtests.feed import Found
-from aimon.loadtests.record import ABORTED, COMPLETE, INTERRUPTED
+from aimon.loadtests.record import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
@@ -45,16 +45,18 @@ def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
         sys.stdout.flush()
     if built["client"]["bottleneck"]:
         say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
-    if code == FAILED:
+    if code == FAILED or built["ended"]["how"] == INCOMPLETE:
         say(f"aimon loadtest: {report.verdict(built)}")
     return code
 
 
 def exit_code(built: dict[str, Any]) -> int:
-    """0 good; 1 an objective was not met, nothing succeeded or the run was aborted; 130 interrupted."""
+    """0 good; 1 an objective was not met, nothing succeeded, it was aborted; 3 calls were lost; 130 interrupted."""
     ended = built["ended"]["how"]
     if ended == INTERRUPTED:
         return INTERRUPTED_CODE
+    if ended == INCOMPLETE:
+        return UNABLE
     missed = any(not row["met"] for row in built["slo"])
     if (capacity := built["capacity"]) is not None and ended == COMPLETE:
         # The search goes beyond the objectives on purpose.

@@ -58,6 +58,7 @@ class _Member:
         done: it has said that it is, of the part with this `serial`.
         quota: calls of a closed loop that it was given; `started` of them have begun.
         spent: in the whole run.
+        in_flight: its calls under way, when last heard of.
     """
 
     id: str
@@ -70,6 +71,7 @@ class _Member:
     quota: int = 0
     started: int = 0
     spent: float = 0.0
+    in_flight: int = 0
 
 
 class Fleet:
@@ -116,6 +118,7 @@ class Fleet:
         self._problem: str | None = None
         self._gone: Callable[[], set[int]] = set
         self._lost_spending = 0.0
+        self.lost_calls = 0
         self._order = Order(number=0)
         self._going_on = self._stopped = False
         self._epoch = 0.0
@@ -228,6 +231,7 @@ class Fleet:
         for member in lost:
             del self._members[member.id]
             self._lost_spending += member.spent
+            self.lost_calls += member.in_flight
             self._notes.append(f"{member.name} was lost, {len(self.workers)} left")
         if self._going_on and self.workers and (lost or came):
             if self._order.number and came:
@@ -334,7 +338,7 @@ class Fleet:
 
     def _on_report(self, member: _Member, report: Report) -> None:
         self._reports.append((member.name, report))
-        member.spent = report.spent
+        member.spent, member.in_flight = report.spent, report.in_flight
         if report.number == self._order.number:
             member.started = report.started
             if report.serial == member.serial:

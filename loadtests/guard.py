@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon import quantities
 from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Guard:
         self.spent = 0.0
         self.budget = budget
         self._storms = storms
-        self._calls = self._fatal = self._failed = self._broken = 0
+        self._paid = self._fatal = self._failed = self._broken = 0
         self._failing_since = 0.0
 
     def first(self, result: Result) -> str | None:
@@ -60,25 +61,37 @@ class Guard:
     def told(self, result: Result, *, in_flight: int) -> str | None:
         """Why to stop after this call; None goes on. Calls in flight are expected to cost what the others did."""
         outcome = result.outcome
-        self._calls += 1
-        self.spent += result.cost or 0.0
+        self._note(result)
+        if result.connection is not None and result.connection.stale:
+            return None
         self._fatal = self._fatal + 1 if outcome in FATAL else 0
         if self._fatal >= _FATAL_IN_A_ROW:
             return f"{self._fatal} calls in a row ended so: {describe(result)}"
         if self._is_storm(result) and self._storms:
             return f"{self._failed} calls in a row failed; the last: {describe(result)}"
-        if self.budget is not None and self.spent + in_flight * self.spent / self._calls >= self.budget:
-            return f"the limit of cost is reached: {self.spent:.6g} of {self.budget:.6g} spent"
+        if self.budget is not None and self.spent + in_flight * self._each >= self.budget:
+            return self._reached(self.budget)
         return None
 
     def denies(self, *, in_flight: int) -> str | None:
         """Why not to begin a call, if with those under way it would cost too much; None lets it begin."""
-        if self.budget is None or not self._calls:
+        if self.budget is None or self.spent + (in_flight + 1) * self._each <= self.budget * _ROUNDING:
             return None
-        expected = self.spent + (in_flight + 1) * self.spent / self._calls
-        if expected <= self.budget * _ROUNDING:
-            return None
-        return f"the limit of cost is reached: {self.spent:.6g} of {self.budget:.6g} spent"
+        return self._reached(self.budget)
+
+    @property
+    def _each(self) -> float:
+        """What a call under way is expected to cost: one that is refused costs nothing, but it may be served."""
+        return self.spent / self._paid if self._paid else 0.0
+
+    def _note(self, result: Result) -> None:
+        if result.cost:
+            self.spent += result.cost
+            self._paid += 1
+
+    def _reached(self, budget: float) -> str:
+        spent, most = (quantities.price_tag(amount, None) for amount in (self.spent, budget))
+        return f"the limit of cost is reached: {spent} of {most} spent"
 
     def _is_storm(self, result: Result) -> bool:
         if result.outcome in (Outcome.OK, Outcome.RATE_LIMITED):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.slo import Objective
     from aimon.loadtests.statistics.tally import Tally
 
-COMPLETE, INTERRUPTED, ABORTED = "complete", "interrupted", "aborted"
+COMPLETE, INCOMPLETE, INTERRUPTED, ABORTED = "complete", "incomplete", "interrupted", "aborted"
 
 
 @dataclass(slots=True)
@@ -33,6 +33,8 @@ class Run:
     elapsed: float = 0.0
     cpu: float = 0.0
     ended: str = COMPLETE
+    spent: float = 0.0
+    currency: str | None = None
     why: str = ""
     uncounted: int = 0
     lost: int = 0

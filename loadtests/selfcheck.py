@@ -44,6 +44,9 @@ def check(tally: Tally, cpu: float) -> dict[str, Any]:
         late = series.quantile(share)
         if late is not None and late > most:
             reasons.append(f"{what} {late * 1e3:.0f} ms late at the {name}")
+    # A connection that the server was resetting is nobody's overload.
+    if failed := tally.unmeasured - tally.counts["stale"]:
+        reasons.append(f"{failed} calls failed in the client itself")
     if missed := tally.counts["not_started"]:
         reasons.append(f"{missed} calls could not be started, since too many were under way")
     return {

@@ -11,7 +11,7 @@ from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
 from aimon.loadtests.labour import Labour
 from aimon.loadtests.orders import CALLS, POINTS, Order
 from aimon.loadtests.outlook import Outlook
-from aimon.loadtests.record import ABORTED, COMPLETE, Run
+from aimon.loadtests.record import ABORTED, COMPLETE, INCOMPLETE, Run
 from aimon.loadtests.search import capacity, held, limits
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.statistics import slo
@@ -56,6 +56,7 @@ class Session:
         self._orders = 0
         self._labour = Labour()
         self._totals: dict[str, dict[str, Any]] = {}
+        self._spent: dict[str, float] = {}
         # Of the order that is being carried out
         self._step = Tally(slo.good(self.objectives))
         self._points: list[Point] = []
@@ -70,6 +71,7 @@ class Session:
             return self.run
         first, why = self._crew.first()
         self.run.uncounted += 1
+        self.run.spent, self.run.currency = first.cost or 0.0, first.currency
         self.run.workers = len(self._crew.workers)
         if why is not None:
             self.stop(ABORTED, why)
@@ -125,10 +127,12 @@ class Session:
             self.run.window = self._replayed()
         elif plan.requests is None:
             self.run.window = plan.duration
-        if closed:
-            return
         expected = plan.requests if schedule is None else schedule.total
-        self.run.lost = max(0, (expected or 0) - self._accounted)
+        if expected is not None:
+            self._account_for(expected)
+        elif self._crew.lost_calls:
+            self.run.lost = self._crew.lost_calls
+            self.run.ended, self.run.why = INCOMPLETE, f"{self.run.lost:,} calls or more were lost with a worker"
 
     def _replayed(self) -> float:
         """The time that a trace's arrivals take: from the first to the last, and one mean gap after that."""
@@ -136,11 +140,16 @@ class Session:
         due, count = tally.last_due, tally.sent
         return due * count / (count - 1) if count > 1 else due
 
-    @property
-    def _accounted(self) -> int:
+    def _account_for(self, expected: int) -> None:
+        """Finds out how many calls nobody can tell of."""
         run = self.run
-        # The first call is not one of the schedule's.
-        return run.tally.sent + run.tally.counts["not_started"] + run.uncounted - 1
+        counts = run.tally.counts
+        # Of a closed loop the warm-up comes on top; the first call is nobody's.
+        warm = 0 if self._plan.schedule is None and self._plan.workload.trace is None else run.uncounted - 1
+        run.lost = max(0, expected - (run.tally.sent - counts["retried"] + counts["not_started"] + warm))
+        if run.lost:
+            run.ended = INCOMPLETE
+            run.why = f"{run.lost:,} of {expected:,} calls were lost with a worker"
 
     def _keep_to(self, schedule: Schedule, keep: str, give_up: Callable[[], bool] | None = None) -> None:
         self._carry_out(
@@ -200,6 +209,9 @@ class Session:
         run.cpu = self._labour.busiest
         run.blocks.add(max(0, int(monotonic() - self._counts_from)), report.tally)
         self._outlook.take(worker, report)
+        self._spent[worker] = report.spent
+        # Whoever made the first call has counted it, too, once there is a report of it.
+        run.spent = max(run.spent, sum(self._spent.values()))
         if report.totals is not None:
             self._totals[worker] = report.totals
         if report.problem is not None:

@@ -91,7 +91,7 @@ class Worker:
         self._epoch = self._began = 0.0
         self._stopped_at = inf
         self._problem: str | None = None
-        self._stopped = False
+        self._stopped = self._cutting = False
         self._started = self._passed_over = 0
         self._clock, self._cpu = monotonic(), time.process_time()
         self._renew()
@@ -146,6 +146,7 @@ class Worker:
     def stop(self, *, cut: bool = False, why: str = "the run was interrupted") -> None:
         """Starts no more calls; with `cut`, ends those under way, too, as prober errors that say why."""
         self._stopped, self._stopped_at = True, min(self._stopped_at, monotonic())
+        self._cutting |= cut
         self._wanted_users = 0
         if self._pace is not None:
             self._pace.stop()
@@ -263,7 +264,10 @@ class Worker:
         return True
 
     def _begin(self, due: float) -> None:
-        self._call(due, due - self._epoch)
+        if (why := self._guard.denies(in_flight=self.in_flight)) is not None:
+            self._end(why)
+        else:
+            self._call(due, due - self._epoch)
 
     def _call(self, scheduled: float | None, since: float) -> Result | None:
         """One call; None where it broke off by a fault of aimon's own, which ends the run."""
@@ -281,7 +285,7 @@ class Worker:
         else:
             for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
                 result = self._count(attempt, since)
-                self._tally.counts["retried"] += k > 0
+                self._tally.counts["retried"] += k > 0 and since >= self._order.counts_from
         with apart(result.endpoint, "used for the workload"):
             self._source.told(ask, result)
         return result
@@ -319,6 +323,9 @@ class Worker:
             self._totals.observe(result)
 
     def _tally_one(self, result: Result) -> None:
+        if self._cutting and result.outcome is Outcome.PROBER_ERROR:
+            self._tally.counts["interrupted"] += 1
+            return
         share = 1.0 if self._order.is_open else self._share(result)
         self._tally.observe(result, self._began, gaps=self._client.gaps, share=share)
 

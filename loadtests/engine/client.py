@@ -220,7 +220,7 @@ class Client:
             # The one used last: the others may grow old, and be closed, when fewer are needed.
             connection = idle.pop()
             if connection.open:
-                if monotonic() - connection.idle_since < self._keepalive:
+                if monotonic() - connection.idle_since < self._keepalive and connection.is_silent():
                     return connection
                 connection.close()
         return None

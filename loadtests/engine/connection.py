@@ -3,12 +3,6 @@
 The callback of one persistent `io` watcher reads, takes the kernel's stamp, decrypts, parses HTTP and feeds the
 Exchange; the greenlet that asked is switched to once, when all is over. What one read returned reaches the Exchange at
 once, however many HTTP chunks it held: it has one arrival time.
-
-A request on a kept connection can meet a server that is just closing it. Such a request is told apart
-(`UnheardError`) only where it is certain that the server's program cannot have seen it: the connection ended before
-any byte of an answer, and the peer's kernel, whose FIN acknowledges whatever it had received, acknowledged no byte
-of the request. Everything else that ends early is a failure of the call (RFC 9112, section 9.3.1, says why a POST
-must not be sent twice on a guess).
 """
 
 from __future__ import annotations
@@ -22,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade
 
 from aimon.loadtests.engine import tls
 from aimon.loadtests.engine.response import Response
-from aimon.loadtests.engine.tcp import acknowledged
+from aimon.loadtests.engine.tcp import End, is_silent, met_an_end
 from aimon.outcome import Outcome
 from aimon.result import Connection as Record
 from aimon.stamps import ANCILLARY_BYTES
@@ -46,7 +40,7 @@ _NEVER = float("inf")
 
 
 class UnheardError(Exception):
-    """The server closed a kept connection before it can have seen anything of the request."""
+    """The server closed a kept connection before it can have seen anything of the request; see `tcp.End`."""
 
 
 class Peer(NamedTuple):
@@ -75,9 +69,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_answered", "_caller", "_clock", "_earliest", "_exchange", "_head_bytes", "_hub", "_limit", "_peer", "_reader",
-        "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer", "_timer_at",
-        "_unheard", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
+        "_answered", "_caller", "_clock", "_earliest", "_end", "_exchange", "_head_bytes", "_hub", "_limit", "_peer",
+        "_reader", "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer",
+        "_timer_at", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
     )  # fmt: skip
 
     def __init__(
@@ -103,7 +97,8 @@ class Connection:
         self._response = Response()
         self._exchange: Exchange | None = None
         self._caller: greenlet | None = None
-        self._used = self._answered = self._unheard = False
+        self._used = self._answered = False
+        self._end = End.FAILED
         self._stamped = clock is not None
         self._head_bytes = 0
         self._limit = self._timer_at = _NEVER
@@ -124,7 +119,7 @@ class Connection:
         """
         self.lag = 0.0
         self._stamped = self._clock is not None
-        self._answered = self._unheard = False
+        self._answered, self._end = False, End.FAILED
         self._head_bytes = 0
         self._response.next()
         self._exchange = exchange
@@ -144,7 +139,7 @@ class Connection:
             raise
         finally:
             self._caller = None  # whom `_resume` must not wake any more
-        if self._unheard:
+        if self._end is End.UNHEARD:
             raise UnheardError
         self._used = True
         if self.released is None:
@@ -157,7 +152,13 @@ class Connection:
         """What the connection was for the call that has just ended."""
         address, tls_version, certificate_expiry = self._peer
         version = self._response.http_version
-        return Record(cold, version, tls_version, certificate_expiry, address, self._stamped, resent)
+        return Record(
+            cold, version, tls_version, certificate_expiry, address, self._stamped, resent, self._end is End.RACE
+        )
+
+    def is_silent(self) -> bool:
+        """Whether a kept connection is still open, also by what the loop has not come to yet."""
+        return is_silent(self._sock)
 
     def interrupt(self, why: str) -> None:
         """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""
@@ -293,20 +294,20 @@ class Connection:
             exchange.close(now)
         elif exchange.headed:
             exchange.fail(Outcome.STREAM_TRUNCATED, f"{how} before the answer was complete", now)
-        elif self._used and not self._answered and self._is_unheard(orderly=error is None):
-            self._unheard = True
         else:
-            exchange.fail(Outcome.CONNECT, f"{how} before any answer", now)
+            self._end_unanswered(exchange, now, how, reset=error is not None)
         self.close()
         if exchange is not None:
             self._finish()
 
-    def _is_unheard(self, *, orderly: bool) -> bool:
-        if self._sent == self._sent_before:
-            return True  # the kernel took no byte of it
-        # A reset acknowledges nothing, whatever the peer had read; only a FIN tells.
-        acked = acknowledged(self._sock) if orderly else None
-        return acked is not None and acked <= self._sent_before
+    def _end_unanswered(self, exchange: Exchange, now: float, how: str, *, reset: bool) -> None:
+        if self._used and not self._answered:
+            seconds = now - (exchange.request_sent or now)
+            self._end = met_an_end(self._sock, self._sent, self._sent_before, reset=reset, seconds=seconds)
+        if self._end is End.RACE:
+            exchange.fail(Outcome.PROBER_ERROR, "the request met a kept connection that the server was resetting", now)
+        elif self._end is not End.UNHEARD:
+            exchange.fail(Outcome.CONNECT, f"{how} before any answer", now)
 
     def _on_writable(self) -> None:
         exchange, unsent = self._exchange, self._unsent
@@ -327,8 +328,6 @@ class Connection:
         self._unsent = None
         self._writer.stop()
         exchange.request_sent = monotonic()
-
-    # Limits and the end
 
     def _arm(self) -> None:
         """Has the loop look at the limit when it is due.

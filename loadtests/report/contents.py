@@ -62,6 +62,9 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
             "ok": tally.ok,
             "by_outcome": dict(tally.outcomes.most_common()),
             "not_started": tally.counts["not_started"],
+            "interrupted": tally.counts["interrupted"],
+            "resent": tally.counts["resent"],
+            "stale": tally.counts["stale"],
         },
         "rate": {
             "asked": _asked(plan),
@@ -71,7 +74,7 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         **{key: _times(tally, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
         "tpot": tally.pace.summary(),
         "tokens": tally.usage.summary(window),
-        "cost": _cost(tally),
+        "cost": _cost(run),
         "goodput": tally.served["good"] / window if window > 0 else None,
         "slo": slo.judge(run.objectives, tally, window, lost=run.lost, bottleneck=client["bottleneck"]),
         "client": client,
@@ -111,13 +114,17 @@ def _times(tally: Tally, name: str, lost: int, *, bottleneck: bool) -> dict[str,
     return summary(tally.sample(name, lost=lost), partial(distorted, tally, name) if bottleneck else None)
 
 
-def _cost(tally: Tally) -> dict[str, Any] | None:
-    if tally.currency is None:
+def _cost(run: Run) -> dict[str, Any] | None:
+    tally = run.tally
+    currency = tally.currency or run.currency
+    if currency is None:
         return None
     estimated = round(tally.usage.amounts["priced_by_estimate"])
     return {
-        "amount": tally.cost,
-        "currency": tally.currency,
+        # Whoever makes a Run of calls alone, as Locust's report does, has nothing else to pay for.
+        "amount": max(run.spent, tally.cost),
+        "counted": tally.cost,
+        "currency": currency,
         "unpriced": tally.counts["unpriced"],
         "estimated": estimated,
     }

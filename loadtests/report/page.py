@@ -7,11 +7,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
-from aimon.loadtests.record import ABORTED, INTERRUPTED
+from aimon.loadtests.record import ABORTED, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.report import charts, figures, tokens
 from aimon.loadtests.report.style import CSS
 from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
 from aimon.loadtests.report.words import judged, length, measured, percent, plain, shown
+from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,7 +149,7 @@ def _kind(report: dict[str, Any]) -> str:
     missed = any(not row["met"] for row in report["slo"])
     if how == ABORTED or (found is not None and found["rate"] is None) or (found is None and missed):
         return "bad"
-    if how == INTERRUPTED:
+    if how in (INTERRUPTED, INCOMPLETE):
         return "warn"
     return "good" if report["slo"] or found is not None or report["limits"] is not None else "plain"
 
@@ -156,9 +157,16 @@ def _kind(report: dict[str, Any]) -> str:
 def _tiles(report: dict[str, Any]) -> str:
     requests, rate = report["requests"], report["rate"]
     mark = _mark(report)
-    sent, failed = requests["sent"], requests["sent"] - requests["ok"]
+    own = sum(count for name, count in requests["by_outcome"].items() if Outcome(name).fault is Fault.PROBER)
+    sent = requests["sent"] - own
+    failed = sent - requests["ok"]
     tiles = [
-        ("Calls", f"{sent:,}", f"{requests['ok']:,} ok, {failed:,} failed", ""),
+        (
+            "Calls",
+            f"{requests['sent']:,}",
+            f"{requests['ok']:,} ok, {failed:,} failed" + (f", {own:,} in the client itself" if own else ""),
+            "",
+        ),
         ("Error rate", percent(failed / sent) if sent else "-", _worst(requests["by_outcome"]), ""),
         (
             "Calls /s",
@@ -183,7 +191,8 @@ def _tiles(report: dict[str, Any]) -> str:
         tiles.append(("Output tokens /s", "-", tokens.counted(report), ""))
     if report["cost"] is not None:
         money = report["cost"]
-        each = f"{quantities.price_tag(money['amount'] / sent * 1000, None)} for 1,000 calls" if sent else ""
+        counted = money["amount"] if money.get("counted") is None else money["counted"]
+        each = f"{quantities.price_tag(counted / sent * 1000, None)} for 1,000 calls" if sent else ""
         if money["estimated"]:
             each += f", {tokens.calls(money['estimated'])} by estimated tokens"
         tiles.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))

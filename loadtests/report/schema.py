@@ -32,19 +32,29 @@ class ReportError(ValueError):
 class Ended(Struct, forbid_unknown_fields=True):
     """How the run ended, and which calls are in no other number."""
 
-    how: Literal["complete", "interrupted", "aborted"]
+    how: Literal["complete", "incomplete", "interrupted", "aborted"]
     why: Annotated[str | None, Meta(description="Null for `complete`.")]
     uncounted: Annotated[int, Meta(ge=0, description="The first call and those of the warm-up.")]
     lost: Annotated[int, Meta(ge=0, description="Calls of a worker that was lost: what came of them is not known.")]
 
 
 class Requests(Struct, forbid_unknown_fields=True):
-    """How many calls there were; `sent` is the sum of `by_outcome`."""
+    """How many calls there were; `sent` is the sum of `by_outcome`.
+
+    Those with `prober_error` say nothing of the endpoint, and are in no rate and no objective.
+    """
 
     sent: Count
     ok: Count
     by_outcome: dict[str, Count]
     not_started: Annotated[int, Meta(ge=0, description="Arrivals that could not start, since too many were under way.")]
+    interrupted: Annotated[
+        int, Meta(ge=0, description="Calls that the end of the run cut off: in no other number.")
+    ] = 0
+    resent: Annotated[int, Meta(ge=0, description="Sent again: a kept connection had been closed before.")] = 0
+    stale: Annotated[
+        int, Meta(ge=0, description="Of `prober_error`: met a kept connection that the server was resetting.")
+    ] = 0
 
 
 class RatePoint(Struct, forbid_unknown_fields=True):
@@ -115,12 +125,13 @@ class Tpot(Struct, forbid_unknown_fields=True):
 
 
 class Cost(Struct, forbid_unknown_fields=True):
-    """Of all calls whose cost is known."""
+    """Of all calls whose cost is known, with the first one and those of the warm-up, which are paid for, too."""
 
     amount: float
     currency: str
     unpriced: Annotated[int, Meta(ge=0, description="Successes whose cost is not known.")]
     estimated: Annotated[int, Meta(ge=0, description="Calls in it whose tokens are estimated.")] = 0
+    counted: Annotated[float | None, Meta(description="Of the calls that are counted.")] = None
 
 
 class Slo(Struct, forbid_unknown_fields=True):

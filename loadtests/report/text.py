@@ -65,6 +65,10 @@ def doubts(report: dict[str, Any]) -> list[str]:
         found.append(f"The client was the bottleneck, its numbers are suspect: {reasons}")
     if lost := report["ended"]["lost"]:
         found.append(f"What came of {lost} calls is not known: their worker was lost")
+    if stale := report["requests"].get("stale"):
+        found.append(
+            f"{stale} calls met a kept connection that the server was just resetting: they count as nobody's fault"
+        )
     return found
 
 
@@ -79,7 +83,7 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("Profile", report["profile"] + (f", {report['workers']} workers" if report["workers"] > 1 else "")),
         ("Started", started(report)),
         ("Duration", f"{report['duration_s']:.1f} s"),
-        ("Requests", f"{requests['sent']} sent, {requests['ok']} ok, {requests['not_started']} not started"),
+        ("Requests", _requests(requests)),
         ("Failures", ", ".join(f"{name} {count}" for name, count in failures.items()) or "none"),
         (
             "Rate" + mark,
@@ -98,6 +102,12 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     objectives = [(row["expr"], objective(row)) for row in report["slo"]]
     return rows + objectives
+
+
+def _requests(requests: dict[str, Any]) -> str:
+    said = f"{requests['sent']} sent, {requests['ok']} ok, {requests['not_started']} not started"
+    more = (("interrupted", "cut off by the end of the run"), ("resent", "sent again on a fresh connection"))
+    return said + "".join(f", {requests[name]} {words}" for name, words in more if requests.get(name))
 
 
 def objective(row: dict[str, Any]) -> str:
@@ -199,4 +209,12 @@ def cost(report: dict[str, Any]) -> str:
         return "not known"
     missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
     guessed = f", {tokens.calls(found['estimated'])} by estimated tokens" if found["estimated"] else ""
-    return quantities.price_tag(found["amount"], found["currency"]) + guessed + missing
+    return quantities.price_tag(found["amount"], found["currency"]) + _counted(found) + guessed + missing
+
+
+def _counted(found: dict[str, Any]) -> str:
+    """The part of a cost that is of the counted calls, where that is not all of it."""
+    counted = found.get("counted")
+    if counted is None or counted == found["amount"]:
+        return ""
+    return f" ({quantities.price_tag(counted, None)} of the counted calls, the rest first call and warm-up)"

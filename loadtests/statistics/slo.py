@@ -30,7 +30,7 @@ def value(objective: Objective, tally: Tally, window: float) -> float | None:
     if objective.measure in _RATES:
         # In a closed loop all that the window saw may be calls which began in the warm-up.
         return tally.served[_RATES[objective.measure]] / window if tally.served["sent"] and window > 0 else None
-    if not tally.sent:
+    if not tally.measured:
         return None
     return _SHARES[objective.measure](tally)
 
@@ -137,8 +137,8 @@ _OF_RESULT: dict[str, Callable[[Result], float | None]] = {
     "itl": _mean_gap,
 }
 _SHARES: dict[str, Callable[[Tally], float | None]] = {
-    "error_rate": lambda tally: 1 - tally.ok / tally.sent,
-    "rate_limited": lambda tally: tally.outcomes[Outcome.RATE_LIMITED] / tally.sent,
+    "error_rate": lambda tally: 1 - tally.ok / tally.measured,
+    "rate_limited": lambda tally: tally.outcomes[Outcome.RATE_LIMITED] / tally.measured,
     "availability": _availability,
 }
 _RATES = {"goodput": "good", "rate": "ok"}

@@ -14,7 +14,7 @@ from aimon.loadtests.statistics.flow import Flow
 from aimon.loadtests.statistics.histogram import Histogram
 from aimon.loadtests.statistics.pace import PaceCounts
 from aimon.loadtests.statistics.usage import UsageCounts, written
-from aimon.outcome import Outcome
+from aimon.outcome import Fault, Outcome
 from aimon.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
 
 if TYPE_CHECKING:
@@ -34,20 +34,24 @@ SERIES = (
     "start_lateness",
 )
 _SECOND = ("sent", "ended", "ok", "output_tokens")
+_OWN_FAULTS = tuple(outcome for outcome in Outcome if outcome.fault is Fault.PROBER)
 _SERVED = ("sent", "ok", "good")
-_COUNTS = ("output_tokens", "good", "not_started", "unpriced")
+_COUNTS = ("output_tokens", "good", "not_started", "unpriced", "interrupted", "resent", "stale")
 
 
 class Tally:
     """Counts of calls.
 
     Attributes:
-        outcomes: how many calls had which outcome; their sum is what was sent.
+        outcomes: how many calls had which outcome; their sum is what was sent. Those with a fault of the prober never
+            tested the endpoint, and are in no other number but `counts`.
         series: a histogram of seconds for each of SERIES. Those of the calls hold what was measured: of successes,
             and of the calls that ended while text came; `lag` and `start_lateness` are the client's own.
         open: by series, the calls of which that time is not known, or only how long it was at least.
         counts: output tokens (reported or estimated), calls that met every objective on one call (`good`), arrivals
-            that could not start (`not_started`), and successes whose cost is not known (`unpriced`).
+            that could not start (`not_started`), successes whose cost is not known (`unpriced`), calls that the end of
+            the run cut off (`interrupted`, in no outcome), requests that were sent again since a kept connection had
+            been closed before (`resent`), and those that met one which was just being reset (`stale`).
         cost: of all calls whose cost is known, in `currency`.
         served: what the window saw of `sent`, `ok` and `good` calls. Throughput and goodput divide it by the window's
             length; see `observe` for what a call counts in it.
@@ -83,6 +87,16 @@ class Tally:
         """Calls that succeeded."""
         return self.outcomes[Outcome.OK]
 
+    @property
+    def unmeasured(self) -> int:
+        """Calls that failed on this side: they say nothing of the endpoint."""
+        return sum(self.outcomes[outcome] for outcome in _OWN_FAULTS)
+
+    @property
+    def measured(self) -> int:
+        """Calls that tested the endpoint: what shares are taken of."""
+        return self.sent - self.unmeasured
+
     def observe(self, result: Result, began: float, *, gaps: Iterable[float] | None = None, share: float = 1.0) -> None:
         """Counts one call.
 
@@ -95,6 +109,11 @@ class Tally:
                 `result.arrivals`, whose buckets make a gap's quantile good to 2.2 %.
         """
         self.outcomes[result.outcome.value] += 1
+        if result.connection is not None:
+            self.counts["resent"] += result.connection.resent
+            self.counts["stale"] += result.connection.stale
+        if result.fault is Fault.PROBER:
+            return
         series, counts = self.series, self.counts
         series["start_lateness"].record(max(0.0, -result.scheduled))
         if result.self_lag is not None:
@@ -170,13 +189,13 @@ class Tally:
     def sample(self, name: str, *, lost: int = 0) -> Sample:
         """All that is known of one kind of time.
 
-        Arrivals that could not start, and the `lost` calls nobody can tell of, are of unknown time.
+        Arrivals that could not start, calls that failed on this side, and the `lost` ones are of unknown time.
         """
         values, found = self.series[name], self.open.get(name, Open())
         if self.ok and not values.count:
             # Answers that have no such time, as those that don't stream: it is no part of the others either.
             return Sample(values, Open())
-        unknown, missing = found.unknown, self.counts["not_started"] + lost
+        unknown, missing = found.unknown, self.counts["not_started"] + self.unmeasured + lost
         if name == "itl":
             # A call without gaps weighs as much as one that has some.
             each = -(-values.count // max(1, self.series["ttft"].count))

@@ -51,7 +51,8 @@ def test_two_processes_make_each_arrival_once(run_aimon: Command, arrivals: str)
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert counts(sim) == {"ok": 184}
-    assert report["requests"] == {"sent": 183, "ok": 183, "by_outcome": {"ok": 183}, "not_started": 0}
+    assert report["requests"]["by_outcome"] == {"ok": 183}
+    assert report["requests"]["not_started"] == report["requests"]["interrupted"] == 0
     assert (report["workers"], report["ended"]["lost"], report["ended"]["how"]) == (2, 0, "complete")
     assert report["rate"]["achieved"] == pytest.approx(61, rel=0.01)
     assert report["latency_s"]["count"] == report["ttft_s"]["count"] == 183
@@ -105,7 +106,10 @@ def test_a_worker_that_dies_is_reported_and_its_share_given_to_the_others(run_ai
             victim.kill()
             report, said = reported(run)
         served = counts(sim)
-    assert run.returncode == 0, said
+    # Aimon did not do all of its job, and says so.
+    assert run.returncode == 3, said
+    assert report["ended"]["how"] == "incomplete"
+    assert f"{report['ended']['lost']} of 480 calls were lost with a worker" in said
     assert [note for note in report["notes"] if "was lost, 2 left" in note] == report["notes"]
     assert "was lost, 2 left" in said
     requests, lost = report["requests"], report["ended"]["lost"]
@@ -184,8 +188,10 @@ def test_a_signal_ends_all_of_them(run_aimon: Command, number: signal.Signals) -
         served = sim.truth(wait=10, limit=0)
     assert run.returncode == 130, said
     assert report["ended"]["how"] == "interrupted"
-    assert report["requests"]["sent"] == sum(report["requests"]["by_outcome"].values()) == served.requests - 1
-    assert report["requests"]["by_outcome"]["prober_error"] <= 6
+    requests = report["requests"]
+    assert requests["sent"] == sum(requests["by_outcome"].values())
+    assert requests["sent"] + requests["interrupted"] == served.requests - 1
+    assert (requests["by_outcome"].get("prober_error"), requests["interrupted"] <= 6) == (None, True)
 
 
 def test_a_signal_as_the_load_begins_ends_it(run_aimon: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from aimon.cli import loadforecast
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.loadplan import make_plan
 from aimon.cli.select import Selection
-from aimon.config.endpoint import Canary, Endpoint
+from aimon.config.endpoint import Canary, Endpoint, Transport
 from aimon.loadtests.prediction import CALLS_PER_STREAM, Prediction, predict
 from aimon.pricing import Price, PriceBook
 from aimon.quantities import Amount
@@ -109,6 +110,14 @@ def test_what_has_no_answer_costs_none() -> None:
     found = bounds({"rate": 1.0, "duration": 10.0}, selection(price, dialect="openai-embeddings"))
     assert found.output_tokens == 0
     assert found.cost == pytest.approx(found.input_tokens * 2e-6)
+
+
+def test_http2_is_refused() -> None:
+    """Before the first call: load tests do not speak it."""
+    endpoint = replace(selection().endpoints[0], transport=Transport(http2=True))
+    with pytest.raises(Stop, match=r"endpoint local has http2: true, and load tests speak HTTP/1\.1") as stopped:
+        plan({"rate": 1.0}, replace(selection(), endpoints=(endpoint,)))
+    assert stopped.value.code == USAGE
 
 
 # What is asked

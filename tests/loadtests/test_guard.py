@@ -72,12 +72,12 @@ def test_cost_counts_what_is_under_way() -> None:
     """At 0.10 each with one more in flight, a limit of 0.50 is reached with the fourth."""
     said = after(Guard(0.5), *[Outcome.OK] * 4, cost=0.1)
     assert said[:3] == [None] * 3
-    assert said[3] == "the limit of cost is reached: 0.4 of 0.5 spent"
+    assert said[3] == "the limit of cost is reached: 0.40 of 0.50 spent"
 
 
 def test_a_limit_of_cost_needs_a_price() -> None:
     """Otherwise it could never be reached."""
-    assert "give the endpoint prices" in (Guard(1.0).first(result(Outcome.OK)) or "")
+    assert "does not report usage" in (Guard(1.0).first(result(Outcome.OK)) or "")
 
 
 def test_a_late_client_is_named() -> None:
@@ -114,5 +114,5 @@ def test_a_call_that_would_pass_the_limit_of_cost_is_not_begun() -> None:
     for _ in range(49):
         guard.told(result(Outcome.OK, cost=0.01), in_flight=0)
     assert guard.denies(in_flight=0) is None
-    assert guard.denies(in_flight=1) == "the limit of cost is reached: 0.49 of 0.5 spent"
+    assert guard.denies(in_flight=1) == "the limit of cost is reached: 0.49 of 0.50 spent"
     assert Guard().denies(in_flight=1000) is None

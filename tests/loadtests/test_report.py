@@ -30,13 +30,21 @@ STEPS = [
 def test_numbers_are_what_was_counted() -> None:
     """Rates, goodput and tokens over the seconds in which load was put on; the last call ended after them."""
     built = report.build(few(elapsed=2.5), plan(), "e")
-    assert built["requests"] == {"sent": 10, "ok": 9, "by_outcome": {"ok": 9, "rate_limited": 1}, "not_started": 0}
+    assert built["requests"] == {
+        "sent": 10,
+        "ok": 9,
+        "by_outcome": {"ok": 9, "rate_limited": 1},
+        "not_started": 0,
+        "interrupted": 0,
+        "resent": 0,
+        "stale": 0,
+    }
     assert built["rate"]["asked"] == built["rate"]["achieved"] == 5.0
     assert built["duration_s"] == pytest.approx(2.3)
     assert built["window_s"] == 2.0
     assert built["goodput"] == pytest.approx(9 / 2.0)
     assert built["tokens"] == {"input": 90, "output": 36, "output_per_s": 18.0, "without_usage": 0, "estimated": None}
-    assert built["cost"] == {"amount": 2.5, "currency": "CNY", "unpriced": 0, "estimated": 0}
+    assert built["cost"] == {"amount": 2.5, "currency": "CNY", "unpriced": 0, "estimated": 0, "counted": 2.5}
     assert built["ttft_s"]["p50"] == pytest.approx(0.2, rel=0.005)
     assert built["tpot_s"]["mean"] == pytest.approx(0.1)
     assert built["itl_s"]["count"] == 27

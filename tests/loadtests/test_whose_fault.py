@@ -1,0 +1,170 @@
+"""Whose fault it was: what failed on this side is no failure of the endpoint, and what was lost is said."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aimon.loadtests.deliver import UNABLE, exit_code
+from aimon.loadtests.guard import Guard
+from aimon.loadtests.plan import Plan
+from aimon.loadtests.record import INCOMPLETE, Run
+from aimon.loadtests.report import build, markdown
+from aimon.loadtests.selfcheck import check
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.tally import Tally
+from aimon.outcome import Fault, Outcome
+from aimon.result import Connection, Result
+from aimon.simulator.process import SimulatorProcess
+from aimon.simulator.profile import Profile
+
+if TYPE_CHECKING:
+    from command import Command
+
+
+def result(outcome: Outcome, **more: Any) -> Result:
+    """A call that took a tenth of a second."""
+    fields = {"endpoint": "e", "provider": "p", "model": "m", "operation": "chat", "started_at": 0.0, "end": 0.1}
+    return Result(**{**fields, **more}, outcome=outcome)
+
+
+def tallied(*results: Result) -> Tally:
+    """All of them, counted."""
+    tally = Tally()
+    for each in results:
+        tally.observe(each, 0.0)
+    return tally
+
+
+OURS = [outcome for outcome in Outcome if outcome.fault is Fault.PROBER]
+
+
+@pytest.mark.parametrize("outcome", OURS)
+def test_what_failed_on_this_side_is_in_no_objective(outcome: Outcome) -> None:
+    """8 calls were served, 2 refused, and 10 never tested the endpoint."""
+    refused = [result(Outcome.RATE_LIMITED)] * 2
+    tally = tallied(*[result(Outcome.OK)] * 8, *refused, *[result(outcome)] * 10)
+    texts = ["error_rate<25%", "rate_limited<25%", "availability>99%", "rate>0.5/s"]
+    values = [row["value"] for row in slo.judge([slo.parse(text) for text in texts], tally, 10.0)]
+    assert values == pytest.approx([0.2, 0.2, 1.0, 0.8])
+    assert (tally.sent, tally.measured, tally.served["sent"]) == (20, 10, 10)
+    assert tally.series["latency"].count == 8
+
+
+def test_nothing_but_own_failures_is_no_verdict() -> None:
+    """Not judged, and so not met."""
+    tally = tallied(*[result(Outcome.PROBER_ERROR)] * 3)
+    (row,) = slo.judge([slo.parse("error_rate<1%")], tally, 1.0)
+    assert (row["value"], row["verdict"]) == (None, "not judged")
+
+
+def test_own_failures_may_change_the_verdict_on_times() -> None:
+    """As arrivals that could not start."""
+    tally = tallied(*[result(Outcome.OK)] * 60, *[result(Outcome.PROBER_ERROR)] * 40)
+    (row,) = slo.judge([slo.parse("p90<1s")], tally, 1.0)
+    assert row["verdict"] == "not judged"
+
+
+def test_the_client_is_named() -> None:
+    """With how many; a connection that the server was resetting is nobody's overload, and ends no run."""
+    stale = result(Outcome.PROBER_ERROR, connection=Connection(cold=False, stale=True))
+    tally = tallied(*[result(Outcome.OK)] * 50, *[result(Outcome.PROBER_ERROR)] * 3, *[stale] * 7)
+    found = check(tally, 0.1)
+    assert (found["bottleneck"], found["reasons"]) == (True, ["3 calls failed in the client itself"])
+    assert check(tallied(*[stale] * 7), 0.1)["reasons"] == []
+    guard = Guard()
+    assert [guard.told(stale, in_flight=0) for _ in range(20)] == [None] * 20
+    assert tally.counts["stale"] == 7
+    report = build(Run(tally), Plan(endpoint="e", rate=1.0, duration=1.0), "e")
+    assert report["requests"]["stale"] == 7
+    assert "7 calls met a kept connection that the server was just resetting" in markdown(report)
+
+
+def test_what_was_lost_makes_a_run_incomplete() -> None:
+    """Exit code 3, whatever the objectives say."""
+    run = Run(tallied(result(Outcome.OK)), ended=INCOMPLETE, why="95 of 200 calls were lost with a worker", lost=95)
+    report = build(run, Plan(endpoint="e", rate=1.0, duration=1.0), "e")
+    assert exit_code(report) == UNABLE
+    assert "**INCOMPLETE, results are partial: 95 of 200 calls were lost with a worker**" in markdown(report)
+
+
+def where(sim: SimulatorProcess) -> list[str]:
+    """The options that name the simulator."""
+    return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+
+
+@pytest.mark.e2e
+def test_an_interrupted_run_judges_what_ended(run_aimon: Command) -> None:
+    """The calls that Ctrl-C cut are no errors: the objective on errors is met."""
+    with SimulatorProcess(Profile(ttft=0.3)) as sim:
+        command = [Path(sys.executable).with_name("aimon"), "loadtest", *where(sim), "--concurrency", "4", "--json"]
+        options = ["--duration", "1m", "--slo", "error_rate<1%"]
+        with subprocess.Popen(
+            [*command, *options], env=run_aimon.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as run:
+            assert run.stderr is not None
+            while "ok " not in run.stderr.readline():
+                pass
+            run.send_signal(signal.SIGINT)
+            out, _ = run.communicate(timeout=20)
+    report = json.loads(out)
+    assert run.returncode == 130
+    assert set(report["requests"]["by_outcome"]) == {"ok"}
+    assert 1 <= report["requests"]["interrupted"] <= 4
+    assert report["slo"][0]["met"]
+    assert not any("client itself" in reason for reason in report["client"]["reasons"])
+
+
+# Money
+
+
+def test_what_is_refused_does_not_make_calls_under_way_cheap() -> None:
+    """After one call at 0.10 and ninety-nine 429s, three under way may cost 0.30, and not 0.003."""
+    guard = Guard(0.35)
+    guard.told(result(Outcome.OK, cost=0.1), in_flight=0)
+    for _ in range(99):
+        assert guard.told(result(Outcome.RATE_LIMITED), in_flight=2) is None
+    assert guard.denies(in_flight=1) is None
+    assert guard.denies(in_flight=2) == "the limit of cost is reached: 0.10 of 0.35 spent"
+
+
+def configured(run_aimon: Command, sim: SimulatorProcess) -> None:
+    """Calls cost 0.01 each."""
+    (run_aimon.cwd / "aimon.yaml").write_text(
+        f"currency: USD\nendpoints: [{{name: e, dialect: openai-chat, base_url: '{sim.base_url()}', model: m, "
+        "prices: {input: 0, output: 0, per_request: 0.01}}]\n"
+    )
+
+
+@pytest.mark.e2e
+def test_all_money_spent_is_told(run_aimon: Command) -> None:
+    """The first call and the warm-up are paid for, too; the counted part stands beside."""
+    with SimulatorProcess(Profile(ttft=0.01)) as sim:
+        configured(run_aimon, sim)
+        done = run_aimon("loadtest", "e", "--rate", "20/s", "--warmup", "1s", "--duration", "1s", "--json")
+        served = sim.truth(wait=10, limit=0).requests
+    report = json.loads(done.stdout)
+    assert served == 41
+    assert report["cost"]["amount"] == pytest.approx(0.41)
+    assert report["cost"]["counted"] == pytest.approx(0.20)
+    assert "| Cost | 0.41 USD (0.20 of the counted calls, the rest first call and warm-up) |" in markdown(report)
+
+
+@pytest.mark.e2e
+def test_a_limit_of_cost_holds_for_what_is_under_way(run_aimon: Command) -> None:
+    """An open loop starts no call that could pass it, however long the answers take."""
+    with SimulatorProcess(Profile(ttft=1.0)) as sim:
+        configured(run_aimon, sim)
+        done = run_aimon("loadtest", "e", "--rate", "60/s", "--duration", "5s", "--max-cost", "0.30", "--json")
+        served = sim.truth(wait=10, limit=0).requests
+    report = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert "the limit of cost is reached" in report["ended"]["why"]
+    assert served == 30
+    assert report["cost"]["amount"] == pytest.approx(0.30)
