@@ -68,6 +68,13 @@ PROBER = [
     Case("AIProberStopped", "runs", {RUN: until(60), **INTERVAL}, False, CRITICAL),
 ]
 
+PROBER += [
+    Case("AIProberClockAhead", "eight hours", {RUN: lambda m: 60 * (m + 480)}, True, WARNING),
+    Case("AIProberClockAhead", "was set right", {RUN: lambda m: 60 * (m + (480 if m < 30 else 0))}, False, WARNING),
+    Case("AIProberClockAhead", "half a minute", {RUN: lambda m: 60 * m + 30}, False, WARNING),
+    Case("AIProberClockAhead", "behind", {RUN: lambda m: 60 * (m - 480)}, False, WARNING),
+]
+
 GONE = {"severity": "critical"}
 MISSING = [
     Case("AIProbesMissing", "probes", {RUN: until(90)}, False, GONE),

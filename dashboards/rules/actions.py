@@ -99,6 +99,11 @@ ACTIONS: Final[dict[str, Action]] = {
         "检查探测器（docker compose logs prober；kubectl get cronjobs,pods；cron 邮件）并启动。"
         "若全部端点都已停止，则是主机或 Pushgateway 的问题。",
     ),
+    "AIProberClockAhead": Action(
+        "Set the clock of the prober's machine (timedatectl; chronyc tracking), or Prometheus' if that one is behind. "
+        "The next probe puts the metrics right.",
+        "校正探测器主机的时钟（timedatectl；chronyc tracking），若 Prometheus 的时钟慢则校正它。下一次探测会修正指标。",
+    ),
     "AIProbesMissing": Action(
         "Start the prober; check its --push address, and that Prometheus scrapes the gateway with honor_labels: true.",
         "启动探测器；检查 --push 地址，并确认 Prometheus 以 honor_labels: true 抓取 Pushgateway。",

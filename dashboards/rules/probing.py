@@ -31,6 +31,7 @@ def alerts(limits: Thresholds) -> tuple[Alert, ...]:
         _certificate("AICertificateExpiringSoon", limits.certificate_days_critical, "critical"),
         *_budget(limits),
         _stopped(),
+        _ahead(),
         _missing(),
         *_pushing(),
         _watchdog(),
@@ -119,6 +120,25 @@ def _stopped() -> Alert:
             "{{ $labels.region }} 中 {{ $labels.endpoint }} 的探测器已停止，或推送未送达：仪表板上的数据已过时。",
         ),
         "1m",
+    )
+
+
+def _ahead() -> Alert:
+    # While it lasts, AIProberStopped can't fire: the last run is not old yet when it should be.
+    return Alert(
+        "AIProberClockAhead",
+        f"{PROBE_LAST_RUN} - time() > 60",
+        "warning",
+        Text(
+            "{{ $labels.endpoint }}: the prober's clock is {{ $value | humanizeDuration }} ahead",
+            "The last probe of {{ $labels.endpoint }} in {{ $labels.region }} is stamped in the future: a prober that "
+            "stops now is not missed until then.",
+        ),
+        Text(
+            "{{ $labels.endpoint }}: 探测器的时钟快了 {{ $value | humanizeDuration }}",
+            "{{ $labels.region }} 中 {{ $labels.endpoint }} 的最近一次探测时间在未来：在此之前探测器停止将不会被发现。",
+        ),
+        "2m",
     )
 
 

@@ -38,7 +38,7 @@ def probe(
 
     def run(*arguments: str, off: str = "", fault: str = "") -> int:
         provider.set_faults(*([fault] if fault else []))
-        clock = [require_binary("faketime"), "-f", off] if off else []
+        clock: list[str | Path] = [require_binary("faketime"), "-f", off] if off else []
         where = ("--dialect", "openai-chat", "--base-url", provider.base_url("sim"), "--model", "m")
         done = subprocess.run(
             [*clock, Path(sys.executable).with_name("aimon"), "probe", *where, *arguments],
