@@ -68,10 +68,19 @@ PROBER = [
     Case("AIProberStopped", "runs", {RUN: until(60), **INTERVAL}, False, CRITICAL),
 ]
 
+
+def _jumped(minute: float) -> float:
+    """The time, by a clock that is eight hours ahead from minute 30 on."""
+    return 60 * (minute + (480 if minute >= 30 else 0))
+
+
 PROBER += [
+    Case("AIProberClockAhead", "since a moment ago", {RUN: _jumped}, False, WARNING, 31),
+    Case("AIProberClockAhead", "for three minutes", {RUN: _jumped}, True, WARNING, 33),
+    Case("AIProberClockAhead", "under two minutes", {RUN: lambda m: 60 * m + 118}, True, WARNING),
     Case("AIProberClockAhead", "eight hours", {RUN: lambda m: 60 * (m + 480)}, True, WARNING),
     Case("AIProberClockAhead", "was set right", {RUN: lambda m: 60 * (m + (480 if m < 30 else 0))}, False, WARNING),
-    Case("AIProberClockAhead", "half a minute", {RUN: lambda m: 60 * m + 30}, False, WARNING),
+    Case("AIProberClockAhead", "under a minute", {RUN: lambda m: 60 * m + 50}, False, WARNING),
     Case("AIProberClockAhead", "behind", {RUN: lambda m: 60 * (m - 480)}, False, WARNING),
 ]
 
