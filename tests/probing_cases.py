@@ -77,7 +77,7 @@ def _jumped(minute: float) -> float:
 PROBER += [
     Case("AIProberClockAhead", "since a moment ago", {RUN: _jumped}, False, WARNING, 31),
     Case("AIProberClockAhead", "for three minutes", {RUN: _jumped}, True, WARNING, 33),
-    Case("AIProberClockAhead", "under two minutes", {RUN: lambda m: 60 * m + 118}, True, WARNING),
+    Case("AIProberClockAhead", "under two minutes", {RUN: lambda m: 60 * m + 118}, True, WARNING, steps=(60,)),
     Case("AIProberClockAhead", "eight hours", {RUN: lambda m: 60 * (m + 480)}, True, WARNING),
     Case("AIProberClockAhead", "was set right", {RUN: lambda m: 60 * (m + (480 if m < 30 else 0))}, False, WARNING),
     Case("AIProberClockAhead", "under a minute", {RUN: lambda m: 60 * m + 50}, False, WARNING),
