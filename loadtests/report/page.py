@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
 from aimon.loadtests.record import ABORTED, INCOMPLETE, INTERRUPTED
-from aimon.loadtests.report import charts, figures, tokens
+from aimon.loadtests.report import charts, figures, steady, tokens
 from aimon.loadtests.report.style import CSS
 from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
 from aimon.loadtests.report.words import judged, length, measured, percent, plain, shown
@@ -55,6 +55,7 @@ def render(report: dict[str, Any]) -> str:
             _tiles(report),
             _objectives(report),
             _times(report),
+            _steady(report),
             _capacity(report),
             _limits(report),
             _over_time(report),
@@ -250,6 +251,15 @@ def _times(report: dict[str, Any]) -> str:
 def _coded(text: str) -> str:
     """A text of Markdown, whose code is the only markup that it has."""
     return _CODE.sub(r"<code>\1</code>", escape(text))
+
+
+def _steady(report: dict[str, Any]) -> str:
+    found = report["steady"]
+    if found["start_s"] is None:
+        return ""
+    rows = [(escape(TITLES[key]), *map(escape, cells)) for key, *cells in steady.rows(found)]
+    drawn = table(("", *(share.upper() for share in steady.SHARES), "values"), rows, range(1, 5)) if rows else ""
+    return section("The part in which concurrency was level", drawn or " ", text=steady.words(found, times=False))
 
 
 def _capacity(report: dict[str, Any]) -> str:

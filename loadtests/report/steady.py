@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.report.figures import quantile
+from aimon.loadtests.report.words import length
 from aimon.loadtests.statistics import flow
 from aimon.loadtests.statistics.censoring import needs
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.plan import Plan
     from aimon.loadtests.record import Run
 
-_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _GAMMA = (1 + ERROR) / (1 - ERROR)
 _FAILED = "calls failed in it, so that the times of the others would flatter"
 
@@ -72,13 +73,13 @@ def _times(blocks: Sequence[Mapping[str, Any]], found: flow.Level) -> tuple[dict
         if count := sum(buckets.values()):
             times[f"{name}_s"] = {
                 label: quantile(buckets, share, unit=UNIT, gamma=_GAMMA) if count >= needs(share) else None
-                for label, share in _SHARES.items()
+                for label, share in SHARES.items()
             } | {"count": count}
     return times, None
 
 
-def words(steady: dict[str, Any]) -> str:
-    """In one line."""
+def words(steady: dict[str, Any], *, times: bool = True) -> str:
+    """In one line, with the times that matter most."""
     if steady["start_s"] is None:
         return f"none: {steady['why']}"
     end = steady["start_s"] + steady["seconds"]
@@ -87,10 +88,18 @@ def words(steady: dict[str, Any]) -> str:
         f"from {steady['start_s']} to {end} s: {steady['in_flight']:.4g} in flight, {steady['ok_per_s']:.4g}/s ok",
         *([] if tokens is None else [f"{tokens:.4g} tokens/s out"]),
     ]
-    for key, name in (("latency_s", "latency"), ("ttft_s", "TTFT")):
+    for key, name in (("latency_s", "latency"), ("ttft_s", "TTFT")) if times else ():
         if key in steady["times"]:
-            times = steady["times"][key]
-            known = [f"{label} {times[label] * 1e3:.1f}" for label in _SHARES if times[label] is not None]
+            found = steady["times"][key]
+            known = [f"{label} {found[label] * 1e3:.1f}" for label in SHARES if found[label] is not None]
             if known:
                 said.append(f"{name} {', '.join(known)} ms")
     return ", ".join(said) + (f" ({steady['why']})" if steady["why"] else "")
+
+
+def rows(steady: dict[str, Any]) -> list[tuple[str, ...]]:
+    """For each kind of time its key, its percentiles as people read them, and how many values they are of."""
+    return [
+        (key, *("-" if times[share] is None else length(times[share]) for share in SHARES), f"{times['count']:,}")
+        for key, times in steady["times"].items()
+    ]

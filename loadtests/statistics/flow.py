@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # A level part is at least so long, in seconds and as a share of the window.
 LEAST_SECONDS, LEAST_SHARE = 3, 0.25
 # Concurrency is level within a tenth, or within what the chance of random arrivals makes of it.
-_WITHIN, _CHANCE = 0.1, 2.5
+_WITHIN, _CHANCE, _DRIFT = 0.1, 2.5, 1.5
 # Of few calls chance makes much; but a second with hardly any is part of no level.
 _MOST = 0.75
 
@@ -78,11 +78,19 @@ def level(in_flight: Sequence[float]) -> Level | None:
     start = count
     while start and abs(in_flight[start - 1] - usual) <= off:
         start -= 1
-    stretch = in_flight[start:]
-    if not usual or len(stretch) < least:
-        return None
+    # Calls were still filling up.
+    while start < count and usual - in_flight[start] > max(_WITHIN * usual, sqrt(usual)):
+        start += 1
+    while usual and count - start >= least:
+        stretch = in_flight[start:]
+        if _stays(stretch, usual):
+            return Level(start, count, sum(stretch) / len(stretch))
+        start += 1
+    return None
+
+
+def _stays(stretch: Sequence[float], usual: float) -> bool:
+    """Whether it neither rises nor falls by more than chance makes of it."""
     half = len(stretch) // 2
     before, after = sum(stretch[:half]) / half, sum(stretch[half:]) / (len(stretch) - half)
-    if abs(after - before) > max(_WITHIN * usual, _CHANCE * sqrt(usual / half)):
-        return None  # it went on rising or falling
-    return Level(start, count, sum(stretch) / len(stretch))
+    return abs(after - before) <= max(_WITHIN / 2 * usual, min(_DRIFT * sqrt(usual / half), 2 * _WITHIN * usual))
