@@ -188,14 +188,11 @@ def _tiles(report: dict[str, Any]) -> str:
             tiles.append((f"{title} {big.upper()}", shown(times, big, length), small, mark))
     if (flow := tokens.rate(report)) is not None:
         tiles.append(("Output tokens /s", *flow, mark))
-    elif report["tokens"]["without_usage"]:
-        tiles.append(("Output tokens /s", "-", tokens.counted(report), ""))
     if report["cost"] is not None:
         money = report["cost"]
         counted = money["amount"] if money.get("counted") is None else money["counted"]
         each = f"{quantities.price_tag(counted / sent * 1000, None)} for 1,000 calls" if sent else ""
-        if money["estimated"]:
-            each += f", {tokens.calls(money['estimated'])} by estimated tokens"
+        each += tokens.priced(money)
         tiles.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
 

@@ -208,8 +208,7 @@ def cost(report: dict[str, Any]) -> str:
     if found is None:
         return "not known"
     missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
-    guessed = f", {tokens.calls(found['estimated'])} by estimated tokens" if found["estimated"] else ""
-    return quantities.price_tag(found["amount"], found["currency"]) + _counted(found) + guessed + missing
+    return quantities.price_tag(found["amount"], found["currency"]) + _counted(found) + tokens.priced(found) + missing
 
 
 def _counted(found: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ def rate(report: dict[str, Any]) -> tuple[str, str] | None:
         return plain(tokens["output_per_s"]), _amounts(tokens | {"output_per_s": None})
     guess = tokens["estimated"]
     if guess is None or guess["output_per_s"] is None:
-        return None
+        return ("-", counted(report)) if tokens["without_usage"] else None
     said = f"estimated: {calls(tokens['without_usage'])} without usage"
     return f"≈ {plain(guess['output_per_s'])}", said
 
@@ -58,6 +58,11 @@ def untimed(report: dict[str, Any]) -> list[str]:
         return []
     reasons = ", ".join(f"{why} ({count:,})" for why, count in unknown.items())
     return [f"No time per output token of {calls(sum(unknown.values()))}: {reasons}"]
+
+
+def priced(money: dict[str, Any]) -> str:
+    """Of how many calls a cost is by estimated tokens; empty where it is of none."""
+    return f", {calls(money['estimated'])} by estimated tokens" if money["estimated"] else ""
 
 
 def calls(count: int) -> str:

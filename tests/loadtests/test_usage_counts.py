@@ -103,7 +103,8 @@ def test_a_cost_by_estimated_tokens_is_marked() -> None:
     assert told.cost == pytest.approx(1.8)
     assert told.price_source == "configured"
     made = report.build(run([call, told], 2.0), plan(), "e")
-    assert made["cost"] == {"amount": pytest.approx(4.2), "currency": "USD", "unpriced": 0, "estimated": 1}
+    assert made["cost"]["amount"] == pytest.approx(4.2)
+    assert (made["cost"]["estimated"], made["cost"]["unpriced"]) == (1, 0)
     assert "1 call by estimated tokens" in report.markdown(made)
     assert "1 call by estimated tokens" in report.page.render(made)
 
