@@ -16,11 +16,14 @@ from anyio.lowlevel import checkpoint
 
 from aimon import dialects
 from aimon.exchange import Exchange
+from aimon.network import failures
 from aimon.network import proxy as proxies
 from aimon.outcome import Outcome
 from aimon.probes.network import (
-    NetworkBackend,
+    AnswerBackend,
+    BrokenTLSError,
     NetworkMarks,
+    NotHTTPError,
     ResolveError,
     TCPError,
     TLSError,
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from aimon.redact import Redactor
     from aimon.result import Result
 
+# In the words of httpcore and h11.
+_CLOSED = ("without sending", "closed connection", "unexpectedly closed")
 _IP_VERSIONS = {"any": None, "4": 4, "6": 6}
 
 
@@ -156,7 +161,7 @@ def _pool(
         ssl_context=trust if secure else None,
         proxy=None if relay is None else _relay(relay, trust),
         http2=transport.http2,
-        network_backend=NetworkBackend(
+        network_backend=AnswerBackend(
             marks,
             ip_version=_IP_VERSIONS[transport.ip],  # type: ignore[arg-type]
             tunnel=tunnel,
@@ -180,21 +185,23 @@ def _through(proxy: Proxy | None, exchange: Exchange, outcome: Outcome, message:
 
 
 def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+    """Lower-case names; what was sent twice is joined by commas."""
+    lower: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        lower[key] = f"{lower[key]}, {text}" if key in lower else text
+    return lower
 
 
 def _expired(exchange: Exchange) -> tuple[Outcome, str]:
     """Which limit has passed, in words."""
-    timeouts = exchange.call.timeouts
-    outcome = exchange.deadline()[1]
-    if outcome is Outcome.TIMEOUT_TTFT:
-        return outcome, f"no visible text within {timeouts.ttft:g} s"
-    return outcome, f"the answer was not complete within {timeouts.total:g} s"
+    due, outcome = exchange.deadline()
+    return outcome, failures.expired(outcome, due - exchange.started)
 
 
 def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
     """What a failed transport means for the call."""
-    message = str(error) or type(error).__name__
+    message, headed = str(error) or type(error).__name__, exchange.headed
     match error:
         case ResolveError():
             return Outcome.DNS, message
@@ -208,15 +215,15 @@ def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
             return Outcome.CONNECT, message
         case httpcore.ProxyError():
             return Outcome.CONNECT, f"the proxy refused: {message}"
-        case httpcore.RemoteProtocolError() if not exchange.headed and "without sending" not in message:
-            return Outcome.MALFORMED, f"not HTTP: {message}"
-        case httpcore.NetworkError() if not exchange.headed:
-            return Outcome.CONNECT, f"the connection was closed before any answer: {message}"
-        case httpcore.RemoteProtocolError() if not exchange.headed:
-            return Outcome.CONNECT, "the connection was closed before any answer"
+        case BrokenTLSError():
+            return failures.tls_broken(message, headed=headed)
         case httpcore.NetworkError():
-            return Outcome.STREAM_TRUNCATED, f"the connection broke before the answer was complete: {message}"
+            return failures.ended(headed=headed, error=message)
+        case NotHTTPError():
+            return Outcome.MALFORMED, message
+        case httpcore.RemoteProtocolError() if any(words in message for words in _CLOSED):
+            return failures.ended(headed=headed)
         case httpcore.RemoteProtocolError():
-            return Outcome.STREAM_TRUNCATED, "the connection was closed before the answer was complete"
+            return failures.misframed(headed=headed)
         case _:
             return Outcome.PROBER_ERROR, f"{type(error).__name__}: {message}"

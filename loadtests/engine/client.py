@@ -118,7 +118,8 @@ class Client:
             plan = self._plan(request)
             data = wire.whole(request.method, plan.head, request.body)
         except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome, too
-            problem = f"the request can't be written: {describe(error, known.redactor)}"
+            said = str(error) if isinstance(error, ValueError | TypeError) else describe(error, known.redactor)
+            problem = f"the request can't be written: {said}"
         exchange = Exchange(
             call,
             known.dialect,

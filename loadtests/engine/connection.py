@@ -12,11 +12,12 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import get_hub, getcurrent
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError
 
-from aimon.loadtests.engine import tls
 from aimon.loadtests.engine.response import Response
 from aimon.loadtests.engine.tcp import End, is_silent, met_an_end
+from aimon.network import failures
+from aimon.network.answer_head import MAX_HEAD_BYTES, HeadError
 from aimon.outcome import Outcome
 from aimon.result import Connection as Record
 from aimon.stamps import ANCILLARY_BYTES
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from greenlet import greenlet
 
     from aimon.exchange import Exchange
+    from aimon.loadtests.engine import tls
     from aimon.loadtests.engine.arrival import ArrivalClock
 
 READ_BYTES = 1 << 16
-MAX_HEAD_BYTES = 256 << 10
 # How long the end of the HTTP message may take after the end of the answer, for the connection to be kept.
 TAIL_SECONDS = 0.25
 
@@ -69,7 +70,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_answered", "_caller", "_clock", "_earliest", "_end", "_exchange", "_head_bytes", "_hub", "_limit", "_peer",
+        "_answered", "_barren", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit", "_peer",
         "_reader", "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer",
         "_timer_at", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
     )  # fmt: skip
@@ -100,7 +101,7 @@ class Connection:
         self._used = self._answered = False
         self._end = End.FAILED
         self._stamped = clock is not None
-        self._head_bytes = 0
+        self._barren = 0
         self._limit = self._timer_at = _NEVER
         self._hub = get_hub()
         loop = self._hub.loop
@@ -119,8 +120,7 @@ class Connection:
         """
         self.lag = 0.0
         self._stamped = self._clock is not None
-        self._answered, self._end = False, End.FAILED
-        self._head_bytes = 0
+        self._answered, self._end, self._barren = False, End.FAILED, 0
         self._response.next()
         self._exchange = exchange
         exchange.connected(began := monotonic())
@@ -208,7 +208,7 @@ class Connection:
         except BlockingIOError:
             return
         except OSError as error:
-            self._on_end(monotonic(), (error.strerror or str(error)).lower())
+            self._on_end(monotonic(), failures.words(error))
             return
         now = monotonic()
         exchange = self._exchange
@@ -249,65 +249,68 @@ class Connection:
         response = self._response
         headed = response.status
         try:
-            response.feed(data)
+            if headed:
+                response.feed(data)
+            else:
+                response.begin(data)
+        except HttpParserError:
+            if not response.over:
+                raise
+            response.excess = True  # what follows an answer does not change it
         finally:
             # What came before an error in the same read has arrived all the same.
             if not headed:
-                self._take_head(exchange, len(data), arrived)
+                self._take_head(exchange, arrived)
             if chunks := response.chunks:
                 exchange.feed(chunks[0] if len(chunks) == 1 else b"".join(chunks), arrived)
                 chunks.clear()
+                self._barren = 0
+            else:
+                self._barren += len(data)
         if response.over:
             exchange.close(arrived)
+        elif self._barren > MAX_HEAD_BYTES:
+            raise HttpParserError("trailers without an end")
 
-    def _take_head(self, exchange: Exchange, size: int, arrived: float) -> None:
+    def _take_head(self, exchange: Exchange, arrived: float) -> None:
         response = self._response
         if response.status:
             exchange.head(response.status, response.headers, arrived)
-            return
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES:
-            exchange.fail(Outcome.MALFORMED, f"response headers of more than {MAX_HEAD_BYTES >> 10} KiB", arrived)
-            self.close()
 
     def _on_error(self, exchange: Exchange, error: Exception, t: float) -> None:
-        if isinstance(error, HttpParserUpgrade):
-            exchange.fail(Outcome.MALFORMED, "the server switched to another protocol", t)
+        if isinstance(error, HeadError):
+            exchange.fail(Outcome.MALFORMED, str(error), t)
         elif isinstance(error, HttpParserError):
-            # Half-way the framing is broken, and how the answer would have gone on is lost: as the prober has it.
-            outcome = Outcome.STREAM_TRUNCATED if exchange.headed else Outcome.MALFORMED
-            exchange.fail(outcome, f"not HTTP: {str(error).lower()}", t)
+            exchange.fail(*failures.misframed(headed=exchange.headed), t)
         elif isinstance(error, ssl.SSLError):
-            outcome = Outcome.STREAM_TRUNCATED if exchange.headed else Outcome.TLS
-            exchange.fail(outcome, f"TLS broke off: {tls.reason(error)}", t)
+            exchange.fail(*failures.tls_broken(failures.tls_words(error), headed=exchange.headed), t)
         else:
-            exchange.fail(Outcome.PROBER_ERROR, f"a fault of aimon's own: {type(error).__name__}: {error}", t)
+            exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", t)
         self.close()
 
     def _on_end(self, now: float, error: str | None) -> None:
         """No more bytes: the peer closed the connection, or it broke."""
         exchange = self._exchange
-        how = "the server closed the connection" if error is None else f"the connection broke ({error})"
         if exchange is None or exchange.complete:
             pass
-        elif error is None and self._response.until_close and (self._session is None or self._session.closed):
-            exchange.close(now)
+        elif error is None and self._response.until_close:
+            exchange.close(now)  # few servers say in TLS that they close: whether it is all is for the dialect to tell
         elif exchange.headed:
-            exchange.fail(Outcome.STREAM_TRUNCATED, f"{how} before the answer was complete", now)
+            exchange.fail(*failures.ended(headed=True, error=error), now)
         else:
-            self._end_unanswered(exchange, now, how, reset=error is not None)
+            self._end_unanswered(exchange, now, error)
         self.close()
         if exchange is not None:
             self._finish()
 
-    def _end_unanswered(self, exchange: Exchange, now: float, how: str, *, reset: bool) -> None:
+    def _end_unanswered(self, exchange: Exchange, now: float, error: str | None) -> None:
         if self._used and not self._answered:
             seconds = now - (exchange.request_sent or now)
-            self._end = met_an_end(self._sock, self._sent, self._sent_before, reset=reset, seconds=seconds)
+            self._end = met_an_end(self._sock, self._sent, self._sent_before, reset=error is not None, seconds=seconds)
         if self._end is End.RACE:
             exchange.fail(Outcome.PROBER_ERROR, "the request met a kept connection that the server was resetting", now)
         elif self._end is not End.UNHEARD:
-            exchange.fail(Outcome.CONNECT, f"{how} before any answer", now)
+            exchange.fail(*failures.ended(headed=False, error=error), now)
 
     def _on_writable(self) -> None:
         exchange, unsent = self._exchange, self._unsent
@@ -366,9 +369,7 @@ class Connection:
             if t < due:
                 self._limit = due
                 return False
-            seconds = due - exchange.started
-            what = "no visible text" if outcome is Outcome.TIMEOUT_TTFT else "the answer was not complete"
-            exchange.fail(outcome, f"{what} within {seconds:.3g} s", due)
+            exchange.fail(outcome, failures.expired(outcome, due - exchange.started), due)
         self.close()
         self._finish()
         return True

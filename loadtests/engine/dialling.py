@@ -6,11 +6,11 @@ All of it together has the call's connect limit. Each step that ends leaves its 
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import ssl
+from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import gevent
 from gevent import monkey
@@ -20,13 +20,15 @@ from aimon.loadtests.engine import tls
 from aimon.loadtests.engine.arrival import ArrivalClock
 from aimon.loadtests.engine.connection import Connection, Peer
 from aimon.loadtests.engine.resolve import Resolver
+from aimon.network import failures, socks
 from aimon.network import proxy as proxies
-from aimon.network import socks
 from aimon.outcome import Outcome
 from aimon.stamps import enable_stamps, keep_stamping
 from aimon.trust import ssl_context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aimon.config.endpoint import Transport
     from aimon.exchange import Exchange
     from aimon.loadtests.engine.resolve import Address
@@ -36,17 +38,6 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 16
 # An address that does not answer must not eat the time of the next one.
 _NEXT_ADDRESS = 1.0
-
-# This machine's own limits say nothing about the endpoint.
-_LOCAL = {
-    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
-    errno.ENFILE: "too many open files on this machine",
-    errno.EADDRNOTAVAIL: "no local port left: fewer cold connections a second, or more addresses",
-    errno.ENOBUFS: "no buffer space left on this machine",
-    errno.ENOMEM: "no memory left on this machine",
-    errno.EPERM: "this machine does not allow it: a firewall or a sandbox",
-    errno.EACCES: "this machine does not allow it: a firewall or a sandbox",
-}
 
 # The blocking-free socket of the standard library, whether or not gevent's patches are in.
 _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
@@ -87,9 +78,9 @@ class Dialler:
         Raises:
             DialError: there is none, or not within the limit.
         """
-        due, outcome = exchange.deadline()
+        due, _ = exchange.deadline()
         limit = gevent.Timeout(max(0.0, due - monotonic()))
-        steps = ["starting"]
+        steps = [_Step(_no_tunnel)]
         limit.start()
         try:
             return self._dial(way, exchange, steps)
@@ -101,17 +92,17 @@ class Dialler:
         except gevent.Timeout as timeout:
             if timeout is not limit:
                 raise
-            waited = due - exchange.started
+            outcome, message = steps[-1].late(due - exchange.started)
             through = f"through {way.proxy}: " if way.proxy else ""
-            raise DialError(outcome, f"{through}no connection within {waited:.3g} s ({steps[-1]})") from None
+            raise DialError(outcome, f"{through}{message}") from None
         finally:
             limit.close()
 
-    def _dial(self, way: Route, exchange: Exchange, steps: list[str]) -> Connection:
+    def _dial(self, way: Route, exchange: Exchange, steps: list[_Step]) -> Connection:
         host, port = (way.proxy.host, way.proxy.port) if way.proxy else (way.host, way.port)
         addresses = self._resolver.known(host, port)
         if addresses is None:
-            steps.append(f"resolving {host}")
+            steps.append(_Step(failures.not_resolved_in_time, host, Outcome.DNS))
             addresses = _resolved(self._resolver, host, port)
             exchange.dns = monotonic()
         sock, address = _connected(addresses, steps)
@@ -119,10 +110,10 @@ class Dialler:
         try:
             line = _Line(sock)
             if way.proxy:
-                steps.append("asking for a tunnel")
+                steps.append(_Step(_no_tunnel))
                 self._pass(way.proxy, way, line)
             if way.scheme == "https":
-                steps.append(f"TLS with {way.host}")
+                steps.append(_Step(failures.not_secured_in_time, way.host))
                 line.secure(self._trust(), way.host)
                 exchange.tls = monotonic()
             session = line.session
@@ -132,7 +123,7 @@ class Dialler:
         except BaseException as error:
             sock.close()
             if isinstance(error, OSError):
-                raise DialError(Outcome.CONNECT, f"connection lost {steps[-1]}: {error.strerror or error}") from error
+                raise DialError(*failures.ended(headed=False, error=failures.words(error))) from error
             raise
 
     def _pass(self, proxy: Proxy, way: Route, line: _Line) -> None:
@@ -153,27 +144,39 @@ class Dialler:
         return ssl_context(self._transport.ca_file, "http/1.1")
 
 
+class _Step(NamedTuple):
+    """What dialling is at: how it reads when the time is up meanwhile."""
+
+    words: Callable[[str, float], str]
+    subject: str = ""
+    outcome: Outcome = Outcome.TIMEOUT_CONNECT
+
+    def late(self, seconds: float) -> tuple[Outcome, str]:
+        """The time is up after so many seconds."""
+        return self.outcome, self.words(self.subject, seconds)
+
+
+def _no_tunnel(_: str, __: float) -> str:
+    return "no tunnel in time: it took the connection and did not answer"
+
+
 def _resolved(resolver: Resolver, host: str, port: int) -> list[Address]:
     try:
         return resolver.ask(host, port)
-    except socket.gaierror as error:
-        raise DialError(Outcome.DNS, f"{host}: {(error.strerror or str(error)).lower()}") from error
     except (OSError, UnicodeError) as error:
-        raise DialError(Outcome.DNS, f"{host}: {error}") from error
+        raise DialError(Outcome.DNS, failures.not_resolved(host, error, resolver.family)[1]) from error
 
 
-def _connected(addresses: list[Address], steps: list[str]) -> tuple[socket.socket, str]:
+def _connected(addresses: list[Address], steps: list[_Step]) -> tuple[socket.socket, str]:
     """The first address that accepts, one after the other, none of them with all of the time."""
-    failed = []
-    code = 0
+    failed: list[tuple[object, int]] = []
     for address in addresses:
-        shown = _shown(address)
-        steps.append(f"connecting to {shown}")
+        shown = failures.shown_address(*address)
+        steps.append(_Step(failures.not_connected_in_time, shown))
         try:
             sock = _Socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
-            code = error.errno or 0
-            failed.append(f"{shown}: {os.strerror(code).lower()}")
+            failed.append((shown, error.errno or 0))
             continue
         try:
             sock.setblocking(False)
@@ -186,10 +189,8 @@ def _connected(addresses: list[Address], steps: list[str]) -> tuple[socket.socke
         if code == 0:
             return sock, str(address.sockaddr[0])
         sock.close()
-        failed.append(f"{shown}: {os.strerror(code).lower()}")
-    if code in _LOCAL:
-        raise DialError(Outcome.PROBER_ERROR, f"{_LOCAL[code]} ({failed[-1]})")
-    raise DialError(Outcome.CONNECT, "can't connect: " + ", ".join(failed))
+        failed.append((shown, code))
+    raise DialError(*failures.not_connected(failed))
 
 
 def _connect(sock: socket.socket, address: Address, *, last: bool) -> int:
@@ -201,11 +202,6 @@ def _connect(sock: socket.socket, address: Address, *, last: bool) -> int:
     except TimeoutError:
         return errno.ETIMEDOUT
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-
-
-def _shown(address: Address) -> str:
-    host, port = address.sockaddr[:2]
-    return f"[{host}]:{port}" if address.family == socket.AF_INET6 else f"{host}:{port}"
 
 
 def _connect_through(proxy: Proxy, way: Route, line: _Line) -> None:
@@ -264,15 +260,16 @@ class _Line:
             while not done:
                 self._write(session.to_send())
                 if not (received := self._read()):
-                    raise DialError(Outcome.TLS, f"{host} closed the connection during the TLS handshake")
+                    raise DialError(Outcome.TLS, failures.handshake_broken(host))
                 done = session.handshake(received)
             self._write(session.to_send())
-        except ssl.SSLCertVerificationError as error:
-            raise DialError(Outcome.TLS, f"the certificate of {host} is not trusted: {error.verify_message}") from error
         except ssl.SSLError as error:
-            raise DialError(Outcome.TLS, f"no TLS with {host}: {tls.reason(error)}") from error
+            # The alert tells the server why we leave; that it can't be sent changes nothing for us.
+            with suppress(OSError):
+                self._write(session.to_send())
+            raise DialError(Outcome.TLS, failures.not_secured(host, error)[1]) from error
         except OSError as error:
-            raise DialError(Outcome.TLS, f"no TLS with {host}: {(error.strerror or str(error)).lower()}") from error
+            raise DialError(Outcome.TLS, failures.handshake_broken(host, failures.words(error))) from error
         self.session = session
 
     def send(self, data: bytes) -> None:

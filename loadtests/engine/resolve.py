@@ -29,7 +29,7 @@ class Resolver:
     """
 
     def __init__(self, ip: str = "any") -> None:
-        self._family = _FAMILIES[ip]
+        self.family = _FAMILIES[ip]
         self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
 
@@ -52,7 +52,7 @@ class Resolver:
         pending = self._asking[name] = AsyncResult()
         try:
             # In gevent's thread pool: the loop goes on meanwhile.
-            found = gevent.socket.getaddrinfo(host, port, self._family, socket.SOCK_STREAM)
+            found = gevent.socket.getaddrinfo(host, port, self.family, socket.SOCK_STREAM)
         except OSError as error:
             pending.set_exception(error)
             raise

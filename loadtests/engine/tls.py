@@ -7,13 +7,6 @@ import ssl
 _READ_BYTES = 1 << 16
 
 
-def reason(error: ssl.SSLError) -> str:
-    """What went wrong, in words: OpenSSL's own, but where they mislead."""
-    if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-        return "the other side does not speak TLS"
-    return (error.reason or str(error)).lower().replace("_", " ")
-
-
 class Tls:
     """One TLS session as a client.
 

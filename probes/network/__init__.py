@@ -1,8 +1,20 @@
 """The network layer of the prober: phases, kernel arrival stamps, failures that say what failed."""
 
+from aimon.probes.network.answers import AnswerBackend
 from aimon.probes.network.backend import NetworkBackend
-from aimon.probes.network.errors import ProxyError, ResolveError, TCPError, TLSError
+from aimon.probes.network.errors import BrokenTLSError, NotHTTPError, ProxyError, ResolveError, TCPError, TLSError
 from aimon.probes.network.lag import watch_lag
 from aimon.probes.network.marks import NetworkMarks
 
-__all__ = ["NetworkBackend", "NetworkMarks", "ProxyError", "ResolveError", "TCPError", "TLSError", "watch_lag"]
+__all__ = [
+    "AnswerBackend",
+    "BrokenTLSError",
+    "NetworkBackend",
+    "NetworkMarks",
+    "NotHTTPError",
+    "ProxyError",
+    "ResolveError",
+    "TCPError",
+    "TLSError",
+    "watch_lag",
+]

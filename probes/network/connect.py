@@ -6,7 +6,6 @@ or after a quarter of a second, and the first to succeed wins.
 
 import asyncio
 import errno
-import os
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 import httpcore
 
+from aimon.network import failures
 from aimon.probes.network.errors import TCPError, TCPReason
 from aimon.probes.network.resolve import Address
 
@@ -28,14 +28,6 @@ _REASONS: dict[int, TCPReason] = {
     errno.EHOSTUNREACH: "unreachable",
     errno.ENETUNREACH: "unreachable",
     errno.ETIMEDOUT: "timeout",
-    errno.EMFILE: "local",
-    errno.ENFILE: "local",
-    errno.ENOBUFS: "local",
-    errno.ENOMEM: "local",
-    errno.EADDRNOTAVAIL: "local",
-    errno.EADDRINUSE: "local",
-    errno.EPERM: "local",
-    errno.EACCES: "local",
 }
 
 SocketOpener = Callable[[int], socket.socket]
@@ -130,9 +122,8 @@ class _Race:
             self._lose(sock, code)
         if not self._sockets:
             _, code = self._failures[-1]
-            self.winner.set_exception(
-                TCPError(f"cannot connect: {self._describe_failures()}", _REASONS.get(code, "failed"))
-            )
+            reason = "local" if failures.is_local(code) else _REASONS.get(code, "failed")
+            self.winner.set_exception(TCPError(failures.not_connected(self._failures)[1], reason))
 
     def _settle(self, sock: socket.socket) -> None:
         """The kernel has decided about an attempt."""
@@ -157,8 +148,5 @@ class _Race:
         if self.winner.done():
             return
         waiting = ", ".join(map(str, self._sockets.values()))
-        failed = f" ({self._describe_failures()})" if self._failures else ""
-        self.winner.set_exception(httpcore.ConnectTimeout(f"no connection to {waiting} within {limit:.3g} s{failed}"))
-
-    def _describe_failures(self) -> str:
-        return ", ".join(f"{address}: {os.strerror(code).lower()}" for address, code in self._failures)
+        message = failures.not_connected_in_time(waiting, limit, self._failures)
+        self.winner.set_exception(httpcore.ConnectTimeout(message))

@@ -9,19 +9,9 @@ from typing import Literal
 
 import httpcore
 
-ResolveReason = Literal["not_found", "temporary", "timeout", "failed"]
+from aimon.network.failures import ResolveReason, TLSReason
+
 TCPReason = Literal["refused", "reset", "unreachable", "timeout", "local", "failed"]
-TLSReason = Literal[
-    "expired",
-    "not_yet_valid",
-    "self_signed",
-    "unknown_issuer",
-    "hostname_mismatch",
-    "untrusted",
-    "not_tls",
-    "closed",
-    "handshake",
-]
 
 
 class ResolveError(httpcore.ConnectError):
@@ -64,3 +54,14 @@ class TLSError(httpcore.ConnectError):
     def __init__(self, message: str, reason: TLSReason) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+# httpcore's pool drops the causes of exceptions, so what is to be known of one is in its type.
+
+
+class NotHTTPError(httpcore.RemoteProtocolError):
+    """What came is no HTTP answer; the message says what it is."""
+
+
+class BrokenTLSError(httpcore.ReadError):
+    """The peer ended TLS by an alert, or broke it, after the handshake; the message is OpenSSL's reason in words."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
 
-from aimon.probes.network.errors import ResolveError, ResolveReason
+from aimon.network import failures
+from aimon.probes.network.errors import ResolveError
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,7 @@ class Address:
     sockaddr: tuple[Any, ...]
 
     def __str__(self) -> str:
-        host, port = self.sockaddr[:2]
-        return f"[{host}]:{port}" if self.family == socket.AF_INET6 else f"{host}:{port}"
+        return failures.shown_address(self.family, self.sockaddr)
 
 
 async def resolve(host: str, port: int, family: int, timeout: float | None) -> tuple[Sequence[Address], float]:
@@ -90,27 +90,7 @@ async def _in_thread(host: str, port: int, family: int, timeout: float | None) -
         async with asyncio.timeout(timeout):
             return await answer
     except TimeoutError:
-        raise ResolveError(
-            f"cannot resolve {host!r}: no answer from the name server within {timeout:.3g} s", "timeout"
-        ) from None
-    except socket.gaierror as error:
-        raise _unresolved(host, family, error) from error
-    except UnicodeError as error:
-        raise ResolveError(f"cannot resolve {host!r}: not a valid host name", "not_found") from error
-
-
-def _unresolved(host: str, family: int, error: socket.gaierror) -> ResolveError:
-    asked = {int(socket.AF_INET): " over IPv4", int(socket.AF_INET6): " over IPv6"}.get(family, "")
-    for name, (reason, text) in _FAILURES.items():
-        # Which of the codes exist depends on the platform.
-        if error.errno is not None and error.errno == getattr(socket, name, None):
-            return ResolveError(f"cannot resolve {host!r}{asked}: {text}", reason)
-    return ResolveError(f"cannot resolve {host!r}{asked}: {error.strerror or 'no reason given'}", "failed")
-
-
-_FAILURES: dict[str, tuple[ResolveReason, str]] = {
-    "EAI_NONAME": ("not_found", "no such host"),
-    "EAI_NODATA": ("not_found", "the name has no address"),
-    "EAI_ADDRFAMILY": ("not_found", "the name has no address of this family"),
-    "EAI_AGAIN": ("temporary", "the name server did not answer"),
-}
+        raise ResolveError(failures.not_resolved_in_time(host, timeout or 0.0), "timeout") from None
+    except (OSError, UnicodeError) as error:
+        reason, message = failures.not_resolved(host, error, family)
+        raise ResolveError(message, reason) from error

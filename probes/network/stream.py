@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import httpcore
 
+from aimon.network import failures
 from aimon.probes.network.arrival import StampClock, receive
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.tls import TLSStream, start_tls
@@ -67,7 +68,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
             await self._until_readable(timeout)
         if not self._chunks:
             if self._fault is not None:
-                raise httpcore.ReadError(_describe(self._fault)) from self._fault
+                raise httpcore.ReadError(failures.words(self._fault)) from self._fault
             return b""  # as before: the end stays the end
         chunk = self._chunks.popleft()
         data = chunk.data
@@ -97,7 +98,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
             except BlockingIOError:
                 await self._until_writable(deadline, timeout)
             except OSError as error:
-                raise httpcore.WriteError(_describe(error)) from error
+                raise httpcore.WriteError(failures.words(error)) from error
             else:
                 self._marks.wrote(at)
 
@@ -206,7 +207,3 @@ def _settle(waiter: asyncio.Future[None], error: Exception | None = None) -> Non
         waiter.set_result(None)
     else:
         waiter.set_exception(error)
-
-
-def _describe(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -3,33 +3,15 @@
 import contextlib
 import ssl
 import time
-from typing import Any, NoReturn
+from typing import Any
 
 import httpcore
 
-from aimon.probes.network.errors import TLSError, TLSReason
+from aimon.network import failures
+from aimon.probes.network.errors import BrokenTLSError, TLSError
 from aimon.probes.network.marks import NetworkMarks
 
 _READ_BYTES = 64 * 1024
-
-# OpenSSL's X509_V_ERR_… codes, which Python passes on as `verify_code`.
-_CERTIFICATE_FAULTS: dict[int, tuple[TLSReason, str]] = {
-    9: ("not_yet_valid", "is not valid yet"),
-    10: ("expired", "has expired"),
-    18: ("self_signed", "is self-signed"),
-    19: ("unknown_issuer", "comes from a private certificate authority that is not trusted here"),
-    20: (
-        "unknown_issuer",
-        "comes from an unknown issuer, or the server left out an intermediate certificate",
-    ),
-    21: (
-        "unknown_issuer",
-        "comes from an unknown issuer, or the server left out an intermediate certificate",
-    ),
-    62: ("hostname_mismatch", "is for another host name"),
-    64: ("hostname_mismatch", "is for another IP address"),
-}
-_NOT_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
 
 
 async def start_tls(
@@ -91,12 +73,12 @@ class TLSStream(httpcore.AsyncNetworkStream):
         try:
             while not await self._advance(deadline):
                 if not await self._fill(_remaining(deadline)):
-                    raise TLSError(f"{self._peer} closed the connection during the TLS handshake", "closed")
+                    raise TLSError(failures.handshake_broken(self._hostname), "closed")
         except httpcore.TimeoutException:
             took = time.monotonic() - started
-            raise httpcore.ConnectTimeout(f"no TLS handshake with {self._peer} within {took:.3g} s") from None
+            raise httpcore.ConnectTimeout(failures.not_secured_in_time(self._hostname, took)) from None
         except (httpcore.ReadError, httpcore.WriteError) as error:
-            raise TLSError(f"the TLS handshake with {self._peer} broke off: {error}", "closed") from error
+            raise TLSError(failures.handshake_broken(self._hostname, str(error)), "closed") from error
         certificate = self._tls.getpeercert() or {}
         expiry = certificate.get("notAfter")
         self._marks.secured(
@@ -124,7 +106,7 @@ class TLSStream(httpcore.AsyncNetworkStream):
                 # No close_notify: whether the answer is complete is for HTTP to say, as in other clients.
                 return b""
             except ssl.SSLError as error:
-                raise httpcore.ReadError(f"TLS: {_openssl_reason(error)}") from error
+                raise BrokenTLSError(failures.tls_words(error)) from error
             else:
                 return data
 
@@ -135,7 +117,7 @@ class TLSStream(httpcore.AsyncNetworkStream):
         try:
             self._tls.write(buffer)
         except ssl.SSLError as error:
-            raise httpcore.WriteError(f"TLS: {_openssl_reason(error)}") from error
+            raise httpcore.WriteError(f"TLS: {failures.tls_words(error)}") from error
         await self._flush(timeout)
 
     async def start_tls(
@@ -154,10 +136,6 @@ class TLSStream(httpcore.AsyncNetworkStream):
         """Answers `ssl_object`, by which httpcore sees HTTP/2 agreed; the rest is for the stream below."""
         return self._tls if info == "ssl_object" else self._inner.get_extra_info(info)
 
-    @property
-    def _peer(self) -> str:
-        return repr(self._hostname) if self._hostname else "the server"
-
     async def _advance(self, deadline: float | None) -> bool:
         """Takes the handshake as far as what has arrived allows; says whether it is complete."""
         complete = False
@@ -170,19 +148,10 @@ class TLSStream(httpcore.AsyncNetworkStream):
             # The alert tells the server why we leave; that it can't be sent changes nothing for us.
             with contextlib.suppress(httpcore.NetworkError, httpcore.TimeoutException):
                 await self._flush(_remaining(deadline))
-            self._fail(error)
+            reason, message = failures.not_secured(self._hostname, error)
+            raise TLSError(message, reason) from error
         await self._flush(_remaining(deadline))
         return complete
-
-    def _fail(self, error: ssl.SSLError) -> NoReturn:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason, text = _CERTIFICATE_FAULTS.get(
-                error.verify_code, ("untrusted", f"can't be verified: {error.verify_message}")
-            )
-            raise TLSError(f"the certificate of {self._peer} {text}", reason) from error
-        if error.reason in _NOT_TLS:
-            raise TLSError(f"{self._peer} does not speak TLS on this port (is it http://?)", "not_tls") from error
-        raise TLSError(f"the TLS handshake with {self._peer} failed: {_openssl_reason(error)}", "handshake") from error
 
     async def _fill(self, timeout: float | None) -> bool:
         """Passes the next bytes of the peer to OpenSSL; says whether there were any."""
@@ -200,11 +169,3 @@ class TLSStream(httpcore.AsyncNetworkStream):
 
 def _remaining(deadline: float | None) -> float | None:
     return None if deadline is None else deadline - time.monotonic()
-
-
-def _openssl_reason(error: ssl.SSLError) -> str:
-    """OpenSSL's reason in words: `TLSV1_ALERT_PROTOCOL_VERSION` becomes `alert protocol version`."""
-    words = (error.reason or "protocol error").lower().split("_")
-    if words[0].startswith(("tlsv", "sslv")):
-        words = words[1:]
-    return " ".join(words)

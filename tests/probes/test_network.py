@@ -136,7 +136,7 @@ def test_no_descriptor_left_to_connect_with(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(TCPError) as caught:
         asyncio.run(main())
     assert caught.value.reason == "local"
-    assert str(caught.value) == "cannot connect: 127.0.0.1:9: too many open files"
+    assert str(caught.value) == "cannot connect: 127.0.0.1:9: too many open files: raise the limit (ulimit -n)"
 
 
 def test_unknown_name() -> None:

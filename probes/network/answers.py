@@ -1,0 +1,63 @@
+"""A stream whose answers begin with a head that any parser understands (`aimon.network.answer_head`)."""
+
+import ssl
+from typing import Any
+
+import httpcore
+
+from aimon.network.answer_head import AnswerHead, HeadError
+from aimon.probes.network.backend import NetworkBackend
+from aimon.probes.network.errors import NotHTTPError
+
+
+class AnswerBackend(NetworkBackend):
+    """A backend whose streams are AnswerStreams; see `NetworkBackend`."""
+
+    async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        """Connects to a host; see `NetworkBackend.connect_tcp`."""
+        return AnswerStream(await super().connect_tcp(*arguments, **options))
+
+
+class AnswerStream(httpcore.AsyncNetworkStream):
+    """The stream of one HTTP/1.1 exchange, or of HTTP/2 where the TLS handshake agrees on that."""
+
+    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+        self._inner = inner
+        self._head = AnswerHead()
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Returns the next bytes, with a head put right; nothing at the end of the stream.
+
+        Raises:
+            NotHTTPError: What came is no HTTP.
+        """
+        while data := await self._inner.read(max_bytes, timeout):
+            try:
+                given = self._head.feed(data)
+            except HeadError as error:
+                raise NotHTTPError(str(error)) from error
+            if given:
+                return given
+        return b""
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """As the stream below."""
+        await self._inner.write(buffer, timeout)
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.AsyncNetworkStream:
+        """Speaks TLS from here on; the answers are those within."""
+        secured = await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        session = secured.get_extra_info("ssl_object")
+        if session is not None and session.selected_alpn_protocol() == "h2":
+            return secured
+        return AnswerStream(secured)
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await self._inner.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        """As the stream below."""
+        return self._inner.get_extra_info(info)
