@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from aimon.quantities import UNITS
 
 # What an editor can check; `parse` knows better.
-PATTERN = r"\s*([a-z_0-9]+)\s*(<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|%|/s|/m)?\s*"
+PATTERN = r"\s*([a-z_0-9.]+)\s*(<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|%|/s|/m)?\s*"
 _FORM = re.compile(PATTERN)
-_QUANTILE = re.compile(r"(?:(latency|schedule|ttft|itl|tpot)_)?p([0-9]{2,4})")
+_QUANTILE = re.compile(r"(?:(latency|schedule|ttft|itl|tpot)_)?p([0-9]{2})(?:\.?([0-9]{1,2}))?")
 _SERIES = {None: "latency_from_schedule", "latency": "latency", "schedule": "latency_from_schedule"}
 _SHARES = ("error_rate", "rate_limited", "availability")
 _RATES = ("goodput", "rate")
@@ -58,13 +58,13 @@ def parse(text: str) -> Objective:
     below = comparison.startswith("<")
     inclusive = comparison.endswith("=")
     if quantile := _QUANTILE.fullmatch(name):
+        share = _share(quantile[2], quantile[3] or "", text)
         if unit not in UNITS:
             raise ValueError(f"{text!r}: {name} is a time: write {name}{comparison}{number}s or {number}ms")
         if not below:
             raise ValueError(f"{text!r}: an objective for a time is an upper limit: write {name}<{number}{unit}")
-        digits = quantile[2]
         measure = _SERIES.get(quantile[1]) or quantile[1]
-        return Objective(text.strip(), measure, int(digits) / 10 ** len(digits), below, inclusive, amount * UNITS[unit])
+        return Objective(text.strip(), measure, share, below, inclusive, amount * UNITS[unit])
     if name in _SHARES:
         if unit != "%" and not (unit is None and amount <= 1):
             raise ValueError(f"{text!r}: {name} is a share: write {name}{comparison}{number}%")
@@ -78,3 +78,14 @@ def parse(text: str) -> Objective:
     near = get_close_matches(name, (*_SHARES, *_RATES, "p99", "ttft_p95", "tpot_p50", "itl_p99"), 1)
     hint = f"did you mean {near[0]}?" if near else f"write one such as {_EXAMPLES}"
     raise ValueError(f"{text!r}: {name} is not measured; {hint}")
+
+
+def _share(percent: str, decimals: str, text: str) -> float:
+    """The quantile of `p98`, `p99.9` or `p999`.
+
+    Raises:
+        ValueError: `p00` is no percentile, and `p100` might be read as the greatest or as the tenth part.
+    """
+    if percent == "00" or (decimals and percent != "99"):
+        raise ValueError(f"{text!r}: a percentile is one from p01 to p99, or p99.9 or p99.99")
+    return float(f"0.{percent}{decimals}")

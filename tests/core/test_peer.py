@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon import peer
+from aimon import credentials, peer, trust
 from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert
 from aimon.dashboards.grafana_api import Grafana, GrafanaError
 from aimon.dashboards.robots import Robot, RobotError
 from aimon.network import address
 from aimon.pushgateway import Gateway, PushError, push, read
 from aimon.secret import Secret
+from certificates import Authority
 from peers import Peer, read_head, until_closed
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
+    from pathlib import Path
 
     from aimon.export import Grouping
 
@@ -286,3 +289,73 @@ def test_addresses(written: str, host: str, port: int, url: str) -> None:
     found = address.parse(written, "")
     assert (found.host, found.port, found.url) == (host, port, url)
     assert "p%40ss" not in repr(found)
+
+
+SERVERS: dict[str, tuple[str, Callable[[str, dict[str, str]], Secret | None]]] = {
+    "AIMON_PUSH": ("pushgateway", lambda url, environ: Gateway.parse(url, environ).authorization),
+    "AIMON_ALERTMANAGER": ("alertmanager", lambda url, environ: Alertmanager.parse(url, environ).authorization),
+    "AIMON_GRAFANA": ("grafana", lambda url, environ: Grafana.parse(url, None, environ).authorization),
+}
+
+
+@pytest.mark.parametrize("prefix", SERVERS)
+def test_one_rule_for_credentials(prefix: str, tmp_path: Path) -> None:
+    """A token before a user, the environment before the address, files as good as variables; line ends are dropped."""
+    read_from = SERVERS[prefix][1]
+    token, password = tmp_path / "token", tmp_path / "password"
+    token.write_bytes(b"\xef\xbb\xbf" + KEY.encode() + b"\r\n")
+    password.write_bytes(b"p ss'\r\n")
+    url = "http://me:p%40ss@host"
+    basic = credentials.basic
+    cases: list[tuple[dict[str, str], Secret]] = [
+        ({}, basic("me", "p@ss")),
+        ({"USERNAME": "you\r\n", "PASSWORD": "p ss'\n"}, basic("you", "p ss'")),
+        ({"USERNAME": "you", "PASSWORD_FILE": f"{password}\r"}, basic("you", "p ss'")),
+        ({"USERNAME": "you", "TOKEN": f'"{KEY}"'}, Secret(f"Bearer {KEY}")),
+        ({"TOKEN_FILE": str(token)}, Secret(f"Bearer {KEY}")),
+    ]
+    for settings, expected in cases:
+        found = read_from(url, {f"{prefix}_{name}": value for name, value in settings.items()})
+        assert found == expected, settings
+    for settings in ({"USERNAME": "a:b"}, {"USERNAME": "a\tb\x1b"}, {"TOKEN": "two words"}, {"TOKEN_FILE": "/no/such"}):
+        with pytest.raises(ValueError, match=f"^{prefix}_"):
+            read_from(url, {f"{prefix}_{name}": value for name, value in settings.items()})
+
+
+def test_credentials_of_an_address_are_sent_and_not_shown() -> None:
+    """They open the server; a refusal names the variables."""
+    heads: list[bytes] = []
+
+    def refuse(connection: socket.socket) -> None:
+        heads.append(read_head(connection))
+        connection.sendall(answer_with("401 Unauthorized", b""))
+
+    with Peer(refuse) as server:
+        alertmanager = Alertmanager.parse(f"http://me:hunter2@127.0.0.1:{server.port}", {})
+        with pytest.raises(AlertmanagerError, match="set AIMON_ALERTMANAGER_TOKEN, or AIMON_ALERTM") as caught:
+            alertmanager.request("GET", "/alerts")
+    assert b"Authorization: Basic bWU6aHVudGVyMg==" in heads[0]
+    assert "hunter2" not in str(caught.value) + repr(alertmanager)
+
+
+def test_http_2_is_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that prefers it speaks HTTP/1.1 with us, though probes of this process may have offered HTTP/2."""
+    authority = Authority(tmp_path)
+    context = authority.server()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    spoken: list[str | None] = []
+
+    def serve(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            spoken.append(secure.selected_alpn_protocol())
+            read_head(secure)
+            secure.sendall(answer_with("200 OK", b"{}"))
+
+    def ours(_: None, *protocols: str) -> ssl.SSLContext:
+        return trust.ssl_context(str(authority.file), *protocols)
+
+    monkeypatch.setattr("aimon.peer_wire.ssl_context", ours)
+    trust.ssl_context(str(authority.file)).set_alpn_protocols(["h2"])
+    with Peer(serve) as server:
+        answer = peer.fetch(address.parse(f"https://localhost:{server.port}", ""), "GET")
+    assert (answer.status, answer.body, spoken) == (200, b"{}", ["http/1.1"])

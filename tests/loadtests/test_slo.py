@@ -32,6 +32,9 @@ def tally(*results: Result, objectives: tuple[str, ...] = ()) -> Tally:
     ("text", "measure", "quantile", "threshold"),
     [
         ("p99<10s", "latency_from_schedule", 0.99, 10.0),
+        ("p98<2s", "latency_from_schedule", 0.98, 2.0),
+        ("ttft_p99.9<2s", "ttft", 0.999, 2.0),
+        ("p9999<2s", "latency_from_schedule", 0.9999, 2.0),
         ("latency_p50 <= 1m", "latency", 0.5, 60.0),
         ("ttft_p95<2s", "ttft", 0.95, 2.0),
         ("tpot_p50<50ms", "tpot", 0.5, 0.05),
@@ -54,6 +57,9 @@ def test_objectives_are_read(text: str, measure: str, quantile: float | None, th
     ("text", "message"),
     [
         ("fast", "'fast' is no objective: write one such as p99<10s"),
+        ("p100<2s", "'p100<2s': a percentile is one from p01 to p99, or p99.9 or p99.99"),
+        ("p00<2s", "'p00<2s': a percentile is one from p01 to p99"),
+        ("p500<2s", "'p500<2s': a percentile is one from p01 to p99"),
         ("p99<10", "'p99<10': p99 is a time: write p99<10s or 10ms"),
         ("p99>10s", "'p99>10s': an objective for a time is an upper limit: write p99<10s"),
         ("error_rate<5", "'error_rate<5': error_rate is a share: write error_rate<5%"),
