@@ -15,6 +15,7 @@ import typer
 
 from aimon.cli import console
 from aimon.cli.exits import UNABLE, Stop
+from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
     from aimon.cli.select import Selection
@@ -69,7 +70,7 @@ def demo(
         import aimon.simulator.server  # noqa: F401, PLC0415
         from aimon.simulator import Profile, SimulatorProcess  # noqa: PLC0415  # start-up
     except ModuleNotFoundError as error:
-        raise Stop(UNABLE, f"the demo needs {error.name}: pip install 'aimon[sim]'") from error
+        raise Stop(UNABLE, f"the demo needs {error.name}: {how_to_add('sim')}") from error
     profiles = (
         Profile("healthy", ttft=0.15, ttft_sigma=0.2, itl=0.01),
         Profile("slow", ttft=0.45, ttft_sigma=0.2, itl=0.03),

@@ -8,6 +8,7 @@ from aimon.cli import listening
 from aimon.cli import loadoptions as o  # typer reads the annotations at run time
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.select import Flags, select
+from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +116,7 @@ def _check_installed() -> None:
 
     for module in ("gevent", "httptools", "numpy"):
         if find_spec(module) is None:
-            raise Stop(UNABLE, f"load tests need {module}: pip install 'aimon[loadtest]'")
+            raise Stop(UNABLE, f"load tests need {module}: {how_to_add('loadtest')}")
 
 
 def _one(selection: Selection) -> Selection:

@@ -15,6 +15,7 @@ import typer
 from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, report, rules, sim, status, version
 from aimon.cli.console import finish, mute, note, open_closed_streams, take_any_text
 from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
+from aimon.distribution import intruder
 
 app = typer.Typer(
     name="aimon",
@@ -49,6 +50,9 @@ def run() -> None:
 
 
 def _run() -> int:
+    if (why := intruder()) is not None:
+        note(f"aimon: {why}")
+        return UNABLE
     try:
         return int(app(prog_name="aimon", standalone_mode=False) or 0)
     except Stop as stop:

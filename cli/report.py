@@ -12,6 +12,7 @@ from aimon import files
 from aimon.cli.console import write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
 from aimon.cli.modes import out_mode
+from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.comparison import Comparison
@@ -57,7 +58,7 @@ def _check_installed() -> None:
     from importlib.util import find_spec  # noqa: PLC0415  # start-up
 
     if find_spec("numpy") is None:
-        raise Stop(UNABLE, "load tests need numpy: pip install 'aimon[loadtest]'")
+        raise Stop(UNABLE, f"load tests need numpy: {how_to_add('loadtest')}")
 
 
 def _share(text: str) -> float:

@@ -11,6 +11,7 @@ import typer
 
 from aimon.cli.console import note
 from aimon.cli.exits import UNABLE, USAGE, Stop
+from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
     from ssl import SSLError
@@ -44,7 +45,7 @@ def sim(
         from aimon.simulator import profile_from_options, rule_from_text, serve  # noqa: PLC0415  # start-up
         from aimon.simulator.profile import SettingError  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise Stop(UNABLE, f"the simulator needs {error.name}: pip install 'aimon[sim]'") from error
+        raise Stop(UNABLE, f"the simulator needs {error.name}: {how_to_add('sim')}") from error
     key = None if key_env is None else _key(key_env)
     _check_files(certfile, keyfile)
     try:

@@ -18,7 +18,7 @@ REGISTRY = {"registry": "https://example.invalid/simple"}
 def test_constraints_hold_each_version_and_leave_out_the_project() -> None:
     """A package that the lock file splits by platform gets a line for each, with its markers."""
     packages = [
-        {"name": "aimon", "version": "0.1.0", "source": {"editable": "."}},
+        {"name": "aimon-probes", "version": "0.1.0", "source": {"editable": "."}},
         {"name": "h11", "version": "0.16.0", "source": REGISTRY},
         {
             "name": "numpy",
@@ -36,10 +36,10 @@ def test_constraints_hold_each_version_and_leave_out_the_project() -> None:
 def test_groups_become_one_editable_install_and_their_requirements() -> None:
     """The project's extras of all groups are joined; included groups are followed."""
     pyproject = {
-        "project": {"name": "aimon"},
+        "project": {"name": "aimon-probes"},
         "dependency-groups": {
-            "demo": ["aimon[sim]"],
-            "test": ["aimon[http2, sim]", "pytest>=8"],
+            "demo": ["aimon-probes[sim]"],
+            "test": ["aimon-probes[http2, sim]", "pytest>=8"],
             "check": ["mypy"],
             "dev": [{"include-group": "test"}, {"include-group": "check"}],
         },

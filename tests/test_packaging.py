@@ -75,7 +75,7 @@ def test_the_wheel_holds_all_files_and_claims_one_name(wheel: Path) -> None:
     }
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    metadata = {name for name in names if name.startswith(f"aimon-{PROJECT['project']['version']}.dist-info/")}
+    metadata = {name for name in names if name.startswith(f"aimon_probes-{PROJECT['project']['version']}.dist-info/")}
 
     assert sorted(expected - names) == [], "not in the wheel: name them in pyproject.toml"
     assert sorted(names - metadata - expected) == []

@@ -169,7 +169,7 @@ class Defaults:
     ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
     proxy: str | None = key(PROXY, "Proxy URL; from HTTPS_PROXY and its kin by default.")
     ip: str = key(IP_VERSION, "IP version: any, 4 or 6.", default="any")
-    http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `aimon[http2]`).", default=False)
+    http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `http2`).", default=False)
     slo: Slo = key(section(Slo), "Objectives.", make=Slo)
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict)
 
