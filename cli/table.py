@@ -92,7 +92,10 @@ def headroom(limits: Limits | None) -> str:
 
 def _tokens(result: Result) -> str:
     usage = result.usage
-    return "-" if usage.output is None and usage.input is None else f"{usage.input or 0}+{usage.output or 0}"
+    if usage.output is None and usage.input is None:
+        return "-"
+    read, written = ("?" if count is None else count for count in (usage.input, usage.output))
+    return f"{read}+{written}"
 
 
 # A column that has nothing to say leaves its room to the names.

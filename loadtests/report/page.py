@@ -232,13 +232,9 @@ def _objectives(report: dict[str, Any]) -> str:
 def _times(report: dict[str, Any]) -> str:
     mark = _mark(report)
     rows = [
-        (
-            f"{escape(tokens.titled(key, title, report))} {mark}",
-            *(escape(shown(times, column, length)) for column in COLUMNS),
-            values(times),
-        )
+        (f"{escape(name)} {mark}", *(escape(shown(times, column, length)) for column in COLUMNS), values(times))
         for key, title in TITLES.items()
-        if (times := report[key]) is not None
+        if (times := report[key]) is not None and (name := tokens.titled(key, title, report))
     ]
     header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
     notes = "".join(f'<p class="text">{_coded(note)}</p>' for note in time_notes(report))

@@ -124,7 +124,7 @@ class Tally:
         if result.cost is not None:
             self.cost += result.cost
             self.currency = result.currency
-        if set_up := result.set_up:
+        if (set_up := result.set_up) > 0:
             series["set_up"].record(set_up)
         offset = result.started_at - began
         self.last_due = max(self.last_due, offset + result.scheduled)
@@ -136,7 +136,7 @@ class Tally:
             ended["ok"] += 1
             counts["unpriced"] += result.cost is None
             counts["good"] += self._good(result)
-            self._time(result, gaps)
+            self._time(result, gaps, set_up)
         else:
             self._time_failed(result, gaps)
         self.serve(result, began, share)
@@ -154,14 +154,14 @@ class Tally:
             served["ok"] += share
             served["good"] += share * self._good(result)
 
-    def _time(self, result: Result, gaps: Iterable[float] | None) -> None:
+    def _time(self, result: Result, gaps: Iterable[float] | None, set_up: float) -> None:
         series = self.series
         series["latency"].record(result.end)
         series["latency_from_schedule"].record(result.latency_from_schedule)
         if result.first_reasoning is not None:
-            series["first_reasoning"].record(max(0.0, result.first_reasoning - result.set_up))
-        if (ttft := result.ttft_connected) is not None:
-            series["ttft"].record(max(0.0, ttft))
+            series["first_reasoning"].record(max(0.0, result.first_reasoning - set_up))
+        if result.first_token is not None:
+            series["ttft"].record(max(0.0, result.first_token - set_up))
         if (tpot := result.tpot) is not None:
             series["tpot"].record(tpot)
         elif result.first_token is not None:

@@ -112,6 +112,12 @@ def test_a_line_each_where_nobody_looks() -> None:
                                        "the reasoning setting.")  # fmt: skip
 
 
+def test_a_count_that_was_not_reported_is_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two may be known."""
+    half = a_result(usage=Usage(input=20, source="reported"))
+    assert "20+?" in "\n".join(on_a_terminal([half], 200, monkeypatch))
+
+
 def test_every_column_of_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each figure in its column; what is not known is a dash."""
     failed = a_result(Outcome.SERVER_ERROR, LONG, error="oops", status_code=500)

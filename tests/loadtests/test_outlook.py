@@ -13,6 +13,7 @@ from aimon.loadtests.outlook import WINDOW, Outlook
 from aimon.loadtests.plan import Plan
 from aimon.loadtests.record import Run
 from aimon.loadtests.statistics.tally import Tally
+from aimon.objectives import parse
 from aimon.outcome import Outcome
 from results import a_result
 
@@ -159,3 +160,15 @@ def test_notes_wait_until_they_are_told() -> None:
     assert outlook.look(run, -4.8, BOTH, ["worker 1 was lost"]) is None
     assert look(outlook, run, -3.0).notes == ["worker 1 was lost"]
     assert look(outlook, run, -1.0).notes == []
+
+
+def test_rates_under_way_leave_out_what_has_not_ended() -> None:
+    """10 calls a second of 5 s each: after 8 s those of 3 s have ended, at the end of the window's drain all."""
+    outlook, run = begun()
+    run.objectives = [parse("rate>9/s")]
+    for now, calls in ((8.0, 30), (64.0, 550), (65.5, 20)):
+        report = told(calls, latency=5.0, calls=calls)
+        outlook.take("a", report)
+        run.tally.merge(report.tally)
+        found = look(outlook, run, now).slo
+        assert [(row["met"], round(row["value"])) for row in found] == [(True, 10)]
