@@ -90,6 +90,8 @@ def advice(result: Result) -> str:
     if result.outcome is Outcome.TLS:
         closer = next((text for words, text in _TLS.items() if words in error), None)
         return closer or _WHAT_TO_DO[result.outcome]
+    if status in {405, 501}:  # a web server that knows no such method: it is no endpoint of an API
+        return "That address does not take such calls: check base_url, up to and including /v1, and dialect."
     if result.outcome is Outcome.SERVER_ERROR and result.request_id:
         return f"The provider failed: see its status page, and give it the request id {result.request_id}."
     if result.outcome is Outcome.BAD_REQUEST and 300 <= status < 400:

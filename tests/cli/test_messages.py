@@ -9,10 +9,13 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
+import pytest
+
 from aimon.cli import advice
 from aimon.outcome import Outcome
 from aimon.simulator import Profile, SimulatorProcess
 from certificates import Authority
+from results import a_result
 from services import free_port
 
 if TYPE_CHECKING:
@@ -139,3 +142,11 @@ def test_every_failure_has_advice() -> None:
     assert set(advice._WHAT_TO_DO) == set(Outcome) - {Outcome.OK}
     for text in (*advice._WHAT_TO_DO.values(), *advice._TLS.values()):
         assert re.fullmatch(r"[A-Z].*[A-Za-z)]\.", text), text
+
+
+@pytest.mark.parametrize("status", [405, 501])
+@pytest.mark.parametrize("outcome", [Outcome.SERVER_ERROR, Outcome.BAD_REQUEST])
+def test_a_web_server_that_is_no_api(status: int, outcome: Outcome) -> None:
+    """It knows no POST; the provider has not failed, and its status page is of no help."""
+    told = advice.advice(a_result(outcome, status_code=status, error="Error response"))
+    assert told == "That address does not take such calls: check base_url, up to and including /v1, and dialect."
