@@ -93,18 +93,16 @@ class Body:
     def add(self, chunk: bytes) -> bytes:
         """Keeps the next bytes; once they turn out to be an event stream, gives back all of them, for `stream`."""
         data = self.data
-        if data:
-            data += chunk
-            chunk = bytes(data) if self.kind is None else b""
-        elif self.kind is None:
-            data += chunk
         if self.kind is None:
+            if data:
+                chunk = bytes(data) + chunk
+                data.clear()
             self.kind = kind_of(chunk, streamed=self._streamed)
-        if self.kind is not Kind.STREAM:
-            return b""
-        data.clear()
-        self.stream = TextStream(self._reader.event)
-        return chunk
+            if self.kind is Kind.STREAM:
+                self.stream = TextStream(self._reader.event)
+                return chunk
+        data += chunk
+        return b""
 
     @property
     def is_page(self) -> bool:

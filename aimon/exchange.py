@@ -253,19 +253,27 @@ class Exchange:
     def _gather(self, chunk: bytes, t: float) -> bytes:
         """Keeps what comes of a body that is no stream, or not one yet; what is to be read of it if it is."""
         body = self._body
-        if self._inflate is None and (bytes(body.data[:1]) + chunk[:2]).startswith(GZIP):  # without a header for it
-            self._inflate = inflater("gzip")
-            chunk, body.data[:] = bytes(body.data) + chunk, b""
-            chunk = self._inflate(chunk) if self._inflate is not None else chunk
+        if self._inflate is None and (body.data or chunk).startswith(GZIP[:1]):
+            chunk = self._unzip(chunk)
         if not self._succeeded():
             body.data += chunk[: MAX_ERROR_BYTES - len(body.data)]
             return b""
-        beginning = body.add(chunk)
+        if beginning := body.add(chunk):
+            return beginning
         if len(body.data) > MAX_ANSWER_BYTES:
             self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
         elif body.is_page:
             self._stop(Outcome.MALFORMED, body.page(), t)
-        return beginning
+        return b""
+
+    def _unzip(self, chunk: bytes) -> bytes:
+        """The next bytes of a body that begins like gzip without a header that says so."""
+        body = self._body
+        chunk = bytes(body.data) + chunk
+        body.data.clear()
+        if chunk.startswith(GZIP):
+            self._inflate = inflater("gzip")
+        return chunk if self._inflate is None else self._inflate(chunk)
 
     def _succeeded(self) -> bool:
         return self._status is not None and 200 <= self._status < 300

@@ -57,6 +57,9 @@ class _Chunk(msgspec.Struct, gc=False):
     model: str | None = None
 
 
+_EMPTY = _Message()
+
+
 def encode(call: Call) -> Request:
     """The request, with usage asked for in streams where the server knows how."""
     quirks = call.target.quirks
@@ -87,12 +90,6 @@ def read(chunk: _Chunk) -> Delta:
     return _delta(chunk)
 
 
-def read_body(completion: _Chunk) -> Delta:
-    """A whole completion."""
-    delta = _delta(completion)
-    return msgspec.structs.replace(delta, text=delta.text or delta.whole, whole="")
-
-
 def _delta(chunk: _Chunk) -> Delta:
     """Anything but plain text: beginnings, reasoning, tool calls, refusals, ends, usage and errors."""
     if chunk.error or not chunk.choices:
@@ -101,20 +98,22 @@ def _delta(chunk: _Chunk) -> Delta:
             return STRANGE if strange else NOTHING
         return Delta(usage=chunk.usage, model=chunk.model or None, response_id=chunk.id or None, strange=strange)
     choice = chunk.choices[0]
-    delta, message = choice.delta, choice.message
-    text, thought = ("", "") if delta is None else _content(delta)
-    # In a stream it repeats what the deltas said, or is all that comes.
-    whole, whole_thought = ("", "") if message is None else _content(message)
-    said = [each for each in (delta, message) if each is not None]
+    said, whole, repeated = choice.delta or choice.message or _EMPTY, "", ""
+    text, thought = _content(said)
+    if choice.message is not None:
+        # In a stream it repeats what the deltas said, or is all that comes.
+        said = choice.message
+        whole, repeated = _content(said)
+        text = text if choice.delta is not None else ""
     return Delta(
         text=text,
         whole=whole,
-        reasoning=thought or whole_thought,
-        refusal=next((each.refusal for each in said if each.refusal), ""),
+        reasoning=thought or repeated,
+        refusal=said.refusal or "",
         finish=choice.finish_reason or None,
         usage=chunk.usage or choice.usage,
         error=_choice_error(choice),
-        answered=any(each.tool_calls or each.function_call for each in said),
+        answered=bool(said.tool_calls or said.function_call),
         model=chunk.model or None,
         response_id=chunk.id or None,
     )
@@ -152,7 +151,7 @@ DIALECT = Dialect(
     event=_Chunk,
     read=read,
     body=_Chunk,
-    read_body=read_body,
+    read_body=_delta,
     answer="choices",
     # Some servers close the stream after the last chunk and never send [DONE].
     finish_ends=True,

@@ -100,10 +100,7 @@ _ERRORS = frozenset({"error", "response.error", *_ENDS})
 
 def read_body(response: _Response) -> Delta:
     """A whole response."""
-    if response.output is None and response.status is None:
-        return STRANGE
-    delta = _ended(response)
-    return msgspec.structs.replace(delta, text=delta.whole, whole="")
+    return STRANGE if response.output is None and response.status is None else _ended(response)
 
 
 def _ended(response: _Response, kind: str = "") -> Delta:

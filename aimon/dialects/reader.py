@@ -77,10 +77,11 @@ class Reader:
             delta: Delta = self._read_body(self._decode_body(data))
         except msgspec.DecodeError as fault:
             delta = self._odd_body(data, fault)
-        delta = _completed(delta, data)
+        if delta.strange or not delta.usage:
+            delta = _completed(delta, data)
         if delta.strange:
             raise msgspec.ValidationError(f"an answer without {self._dialect.answer}: {shown(data)}")
-        return msgspec.structs.replace(delta, done=True)
+        return msgspec.structs.replace(delta, text=delta.text or delta.whole, whole="", done=True)
 
     def _odd(self, data: bytes, fault: msgspec.DecodeError) -> Delta:
         """An event that is no object of the dialect."""

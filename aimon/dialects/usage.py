@@ -57,8 +57,6 @@ _DETAILS: Final = frozenset(
 _IN_DETAILS: Final = ("cached_tokens", "reasoning_tokens", "thinking_tokens")
 _DIGITS = re.compile(r"\s*\+?(\d{1,15})(?:\.0*)?\s*")
 
-# Where an event may have an object of counts: `usage`, `usageMetadata`, `x_groq`'s; Bedrock's invocation metrics.
-_IN_EVENT = re.compile(rb'sage\w*"\s*:\s*\{\s*"')
 _KEY = re.compile(r".*(?:[uU]sage\w*|nMetrics)")
 _MAX_DEPTH = 5
 
@@ -85,8 +83,8 @@ def gather(known: dict[str, int], said: Any) -> None:
 
 
 def may_be_in(event: bytes) -> bool:
-    """Whether an event has an object of counts anywhere, without decoding it."""
-    return _IN_EVENT.search(event) is not None or b"nMetrics" in event
+    """Whether an event may have an object of counts anywhere (`usage`, `x_groq`'s, Bedrock's), without decoding it."""
+    return b'sage":{"' in event or b'sage": {"' in event or b"nMetrics" in event
 
 
 def within(document: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
@@ -138,18 +136,20 @@ def settle(said: Mapping[str, int], *, wrote: bool, characters: int, reasoned: b
     if written == 0 and wrote:
         written = _NO_COUNT
     cached = said.get("cached", said.get("cache_read"))
-    counts = {"input": (read, MAX_COUNT), "output": (written, most)}
-    if cached is not None:
-        counts["cached_input"] = (cached, MAX_COUNT if read is None else read)
-    if thought is not None:
-        counts["reasoning"] = (thought, MAX_COUNT if written is None or written < 0 else written)
-    implausible = tuple(
-        name for name, (count, limit) in counts.items() if count is not None and not 0 <= count <= limit
-    )
-    if implausible:
-        believed = {name: None if name in implausible else count for name, (count, _) in counts.items()}
-        return Usage(**believed, source="reported", implausible=implausible)
-    return Usage(read, written, cached, thought, "reported")
+    implausible: list[str] = []
+    if read is not None and not 0 <= read <= MAX_COUNT:
+        implausible.append("input")
+        read = None
+    if written is not None and not 0 <= written <= most:
+        implausible.append("output")
+        written = None
+    if cached is not None and not 0 <= cached <= (MAX_COUNT if read is None else read):
+        implausible.append("cached_input")
+        cached = None
+    if thought is not None and not 0 <= thought <= (MAX_COUNT if written is None else written):
+        implausible.append("reasoning")
+        thought = None
+    return Usage(read, written, cached, thought, "reported", tuple(implausible) or None)
 
 
 def _input(said: Mapping[str, int]) -> int | None:
