@@ -19,35 +19,34 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon import classify, finishes, limits, provided, tokens, tpot, verdict
+from aimon import classify, finishes, limits, provided, verdict
 from aimon.body import UNREADABLE, Body, MalformedError
 from aimon.checks import Answer
 from aimon.containment import contained
-from aimon.dialects import errors, usage
+from aimon.dialects import errors
 from aimon.dialects.reader import reader
+from aimon.heard import Heard
 from aimon.inflate import GZIP, InflateError, inflater
 from aimon.outcome import Outcome
 from aimon.redact import Redactor
-from aimon.result import Arrivals, Connection, Pace, Result, Usage
+from aimon.result import Arrivals, Connection, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from aimon.call import Call
-    from aimon.dialects import Delta, Dialect, ProviderError
+    from aimon.dialects import Dialect
     from aimon.frame import TextStream
 
 MAX_ANSWER_BYTES = 16 << 20
 MAX_ERROR_BYTES = 64 << 10
-MAX_TEXT_CHARS = provided.MAX_TEXT
 _TOO_LARGE = f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB"
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
-_NO_USAGE = Usage()
 _NO_HEADERS: dict[str, str] = {}
 
 
-class Exchange:
+class Exchange(Heard):
     """The state of one call between its start and its Result.
 
     Attributes:
@@ -56,11 +55,9 @@ class Exchange:
     """
 
     __slots__ = (
-        "_answered", "_body", "_bytes", "_connected_at", "_counts", "_delta_model", "_dialect", "_done", "_end",
-        "_failure", "_finish", "_first_reasoning", "_first_token", "_headers", "_headers_at", "_heard", "_inflate",
-        "_last_token", "_provider_error", "_redactor", "_refusal", "_response_id", "_started_at", "_status", "_stream",
-        "_streaming", "_text", "_text_chars", "_thoughts", "_usage", "_written_at", "call", "chunks", "complete",
-        "connect", "dns", "gaps", "request_sent", "scheduled", "started", "tls",
+        "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_redactor",
+        "_started_at", "_status", "_stream", "_streaming", "call", "connect", "dns", "request_sent", "scheduled",
+        "started", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +70,7 @@ class Exchange:
         scheduled: float | None = None,
         redactor: Redactor | None = None,
     ) -> None:
+        super().__init__()
         self.call = call
         self.started = started
         self.scheduled = started if scheduled is None else scheduled
@@ -80,18 +78,11 @@ class Exchange:
         self.connect: float | None = None
         self.tls: float | None = None
         self.request_sent: float | None = None
-        self.complete = False
-        self.gaps: list[float] = []
-        self.chunks = 0
         self._dialect = dialect
         self._redactor = redactor
         self._started_at = started_at
         self._connected_at: float | None = None
         self._headers_at: float | None = None
-        self._first_reasoning: float | None = None
-        self._first_token: float | None = None
-        self._last_token: float | None = None
-        self._end: float | None = None
         self._status: int | None = None
         self._headers: Mapping[str, str] = _NO_HEADERS
         self._streaming = call.stream and dialect.streams
@@ -99,20 +90,6 @@ class Exchange:
         self._stream: TextStream | None = None
         self._body = Body(reader(dialect), streamed=self._streaming)
         self._bytes = 0
-        self._text: list[str] = []
-        self._text_chars = 0
-        self._counts: dict[str, int] = {}
-        self._heard = False
-        self._thoughts = tpot.Thoughts()
-        self._usage = _NO_USAGE
-        self._written_at: float | None = None  # when the model said that it had finished
-        self._finish: str | None = None
-        self._refusal = ""
-        self._done = False
-        self._answered = False
-        self._delta_model: str | None = None
-        self._response_id: str | None = None
-        self._provider_error: ProviderError | None = None
         self._failure: tuple[Outcome, str] | None = None
 
     # What happens to it
@@ -201,54 +178,7 @@ class Exchange:
         """Whether the head of an answer has arrived."""
         return self._status is not None
 
-    # How events add up
-
-    def _show(self, texts: list[str], t: float) -> None:
-        """Visible text that arrived at once."""
-        if self._first_token is None:
-            self._first_token = t
-        else:
-            self.gaps.append(t - self._last_token)  # type: ignore[operator]  # set with the first token
-        self._last_token = t
-        count = len(texts)
-        self.chunks += count
-        if count > 1:
-            self.gaps += [0.0] * (count - 1)
-        if self._text_chars < MAX_TEXT_CHARS:
-            self._text += texts
-            self._text_chars += len(texts[0]) if count == 1 else sum(map(len, texts))
-
-    def _take(self, delta: Delta, t: float) -> None:
-        self._heard = True
-        # The last event of some streams repeats all that came.
-        if delta.reasoning and not (self._first_token is not None and (delta.done or delta.whole)):
-            after = self._first_token is not None and not delta.text
-            self._thoughts = self._thoughts.more(delta.reasoning, after_text=after)
-        if delta.text:
-            self._show([delta.text], t)
-        elif delta.whole and self._first_token is None:
-            self._show([delta.whole], t)
-        elif delta.reasoning and self._first_reasoning is None:
-            self._first_reasoning = t
-        if delta.refusal and not (delta.done and self._refusal):
-            self._refusal = (self._refusal + delta.refusal)[:MAX_TEXT_CHARS]
-        if delta.finish is not None and finishes.is_one(delta.finish):
-            self._finish = delta.finish
-            self._written_at = t
-        if delta.usage:
-            usage.gather(self._counts, delta.usage)
-        if delta.model is not None:
-            self._delta_model = delta.model
-        if delta.response_id is not None:
-            self._response_id = delta.response_id
-        if delta.answered:
-            self._answered = True
-        if delta.error is not None:
-            self._provider_error = delta.error
-            self._finish_at(t)
-        elif delta.done:
-            self._done = True
-            self._finish_at(t)
+    # What its body is
 
     def _gather(self, chunk: bytes, t: float) -> bytes:
         """Keeps what comes of a body that is no stream, or not one yet; what is to be read of it if it is."""
@@ -282,10 +212,6 @@ class Exchange:
         self._failure = (outcome, error)
         self._finish_at(t)
 
-    def _finish_at(self, t: float) -> None:
-        self._end = t
-        self.complete = True
-
     # What it comes to
 
     def result(self, *, connection: Connection | None = None, self_lag: float | None = None) -> Result:
@@ -315,9 +241,9 @@ class Exchange:
         return contained("judged", bare, self._judged, redactor=self._secrets())
 
     def _judged(self, bare: Result) -> Result:
-        text = provided.paired("".join(self._text))[:MAX_TEXT_CHARS]
+        text = provided.paired("".join(self._text))[: provided.MAX_TEXT]
         if self._counts:
-            self._usage = self._settle_usage()
+            self._usage = self._settle_usage(self.call)
         outcome, error, code, answer_ok = self._judge(text)
         started = self.started
         measured, retry_after = limits.read(self._headers, self._started_at + bare.end)
@@ -346,22 +272,11 @@ class Exchange:
             chunks=self.chunks,
             pace=self._pace(),
             usage=self._usage,
-            estimated=self._estimated(),
+            # What text of others there may be was not written by a model.
+            estimated=self._estimated(self.call) if self._dialect.streams else None,
             limits=measured,
             retry_after=retry_after,
         )
-
-    def _pace(self) -> Pace | None:
-        if self._first_token is None:
-            return Pace(unknown=tpot.NOT_STREAMED) if self.chunks else None
-        tool = (self._written_at or self._end or self._first_token) - self._first_token if self._answered else None
-        return tpot.pace(self._text, self.gaps, self._usage, thoughts=self._thoughts, tool_until=tool)
-
-    def _estimated(self) -> Usage | None:
-        if not self._dialect.streams:  # what text there may be was not written by a model
-            return None
-        prompts = (message.content for message in self.call.messages)
-        return tokens.estimate(self._usage, prompts, self._text, self.chunks, self._thoughts.size)
 
     def _judge(self, text: str) -> verdict.Verdict:
         """What is known first wins."""
@@ -414,16 +329,6 @@ class Exchange:
             came=self._bytes > 0,
             stray=None if stream is None else stream.stray,
             cut=body.cut,
-        )
-
-    def _settle_usage(self) -> Usage:
-        reasoned = self._thoughts.chunks > 0
-        return usage.settle(
-            self._counts,
-            wrote=reasoned or self._text_chars > 0 or bool(self._refusal),
-            characters=self._text_chars,
-            reasoned=reasoned or self.call.reasoning not in (None, "off"),
-            max_tokens=self.call.max_tokens,
         )
 
     def _request_id(self) -> str | None:
