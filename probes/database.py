@@ -132,6 +132,7 @@ class Database:
             HistoryError: it cannot be opened, is no history, or was written by a newer aimon.
         """
         self.path = path
+        self.read_only = read_only
         self._lock = RLock()
         if read_only:
             self._connection, self._copy = reading.connect(path, _BUSY_TIMEOUT, self._explained)

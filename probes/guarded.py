@@ -38,7 +38,8 @@ class GuardedState:
 
     Args:
         watched: the endpoints.
-        open_history: opens the history; raises HistoryError. Tried again with each record.
+        open_history: opens the history, only to read it if that is True; raises HistoryError. Tried again with each
+            record.
         gateway: where totals may be read back from.
 
     Attributes:
@@ -49,7 +50,7 @@ class GuardedState:
     cumulative = True
 
     def __init__(
-        self, watched: Sequence[Watched], open_history: Callable[[], History], gateway: Gateway | None
+        self, watched: Sequence[Watched], open_history: Callable[[bool], History], gateway: Gateway | None
     ) -> None:
         self.problem: str | None = None
         self.dropped = 0
@@ -62,6 +63,7 @@ class GuardedState:
         self._waiting: list[Result] = []
         self._seen = _Seen(watched, self._last_known)
         self._kept: SqliteState | None = None
+        self._read: SqliteState | None = None
         with suppress(HistoryError):
             self._state()
 
@@ -101,7 +103,7 @@ class GuardedState:
     def totals(self) -> Totals:
         """What is recorded; if that can't be read, what the gateway holds."""
         try:
-            return self._state(reopen=False).totals()
+            return self._reader().totals()
         except HistoryError as error:
             self.problem = str(error)
             return self._read_back().totals.only(self._seen.identities())
@@ -109,7 +111,7 @@ class GuardedState:
     def gauges(self, now: float) -> Gauges:
         """From the history, and of endpoints whose results it lacks from what this process has seen."""
         try:
-            gauges = self._state(reopen=False).gauges(now)
+            gauges = self._reader().gauges(now)
         except HistoryError as error:
             self.problem = str(error)
             gauges = Gauges()
@@ -120,7 +122,7 @@ class GuardedState:
     def spent_today(self, watched: Watched, now: float) -> float:
         """From the history; without it what this process has spent."""
         try:
-            spent = self._state(reopen=False).spent_today(watched, now)
+            spent = self._reader().spent_today(watched, now)
         except HistoryError as error:
             self.problem = str(error)
             return self._seen.spent_today(watched, now)
@@ -132,15 +134,21 @@ class GuardedState:
 
     def close(self) -> None:
         """Closes the history."""
-        if self._kept is not None:
-            self._kept.close()
+        for state in (self._kept, self._read):
+            if state is not None:
+                state.close()
 
-    def _state(self, *, reopen: bool = True) -> SqliteState:
+    def _reader(self) -> SqliteState:
+        if self._kept is not None:
+            return self._kept
+        if self._read is None:
+            self._read = SqliteState(self._watched, self._open_history(True))
+        return self._read
+
+    def _state(self) -> SqliteState:
         if self._kept is None:
-            if not reopen:
-                raise HistoryError(self.problem or "")
             try:
-                self._kept = SqliteState(self._watched, self._open_history())
+                self._kept = SqliteState(self._watched, self._open_history(False))
             except HistoryError as error:
                 self.problem = str(error)
                 raise
@@ -167,9 +175,8 @@ class GuardedState:
         self._waiting.clear()
 
     def _last_known(self, identity: Identity) -> Last:
-        if self._kept is not None:
-            with suppress(HistoryError):
-                return self._kept.history.last(identity)
+        with suppress(HistoryError):
+            return self._reader().history.last(identity)
         return self._read_back().last(identity)
 
     def _read_back(self) -> Held:

@@ -1,4 +1,4 @@
-"""Opens a history for reading only: by another user, in a read-only folder, on a read-only file system.
+"""Opens a history for reading only: by another user, in a read-only folder, on a full or read-only disk.
 
 A file in WAL mode is read through an index beside it, which SQLite makes if there is none. Where it may not, a file
 that nobody is writing to can be read as it is; with writes still in the log, a copy of both is read.
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.probes.database import HistoryError
+
+
+# What SQLite says where it can't make the index: no rights, or no space.
+_NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR")
 
 
 def connect(
@@ -39,7 +43,7 @@ def connect(
         try:
             return _open(path, "mode=ro", timeout), nullcontext()
         except sqlite3.OperationalError as error:
-            if not getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            if not getattr(error, "sqlite_errorname", "").startswith(_NO_INDEX):
                 raise
             if not _has_log(path):
                 return _open(path, "immutable=1", timeout), nullcontext()

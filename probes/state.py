@@ -264,23 +264,23 @@ class GatewayState(MemoryState):
         return Last(success_at=believed(held, self._clock()))
 
 
-def _sqlite(watched: Sequence[Watched], opened: Callable[[], History], gateway: Gateway | None) -> State:
+def _sqlite(watched: Sequence[Watched], opened: Callable[[bool], History], gateway: Gateway | None) -> State:
     from aimon.probes.guarded import GuardedState  # noqa: PLC0415 - which is made of the states here
 
     return GuardedState(watched, opened, gateway)
 
 
-def _gateway(watched: Sequence[Watched], _: Callable[[], History], gateway: Gateway | None) -> State:
+def _gateway(watched: Sequence[Watched], _: Callable[[bool], History], gateway: Gateway | None) -> State:
     if gateway is None:
         raise ValueError("--state gateway keeps totals in a Pushgateway: give its address with --push URL")
     return GatewayState(watched, gateway)
 
 
-def _none(watched: Sequence[Watched], _: Callable[[], History], __: Gateway | None) -> State:
+def _none(watched: Sequence[Watched], _: Callable[[bool], History], __: Gateway | None) -> State:
     return MemoryState(watched)
 
 
-STATES: dict[str, Callable[[Sequence[Watched], Callable[[], History], Gateway | None], State]] = {
+STATES: dict[str, Callable[[Sequence[Watched], Callable[[bool], History], Gateway | None], State]] = {
     "sqlite": _sqlite,
     "gateway": _gateway,
     "none": _none,
@@ -309,4 +309,9 @@ def open_state(
     """
     if kind not in STATES:
         raise ValueError(f"no state {kind!r}: write one of {', '.join(STATES)}")
-    return STATES[kind](watched, lambda: opened(default_path() if path is None else path), gateway)
+
+    def open_history(read_only: bool) -> History:
+        where = default_path() if path is None else path
+        return History(where, read_only=True) if read_only else opened(where)
+
+    return STATES[kind](watched, open_history, gateway)

@@ -158,7 +158,7 @@ def _kept(history: History) -> dict[Identity, dict[float, Window]]:
 
 
 def _keep(history: History, found: Collection[tuple[Identity, Window]]) -> None:
-    if not found:
+    if not found or history.database.read_only:
         return
     with history.database.transaction() as connection:
         connection.executemany(

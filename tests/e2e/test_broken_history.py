@@ -158,13 +158,14 @@ def test_what_is_not_damaged_is_not_set_aside(spoil: Callable[[Path], None], run
     assert list(path.parent.glob("*damaged*")) == []
 
 
-def test_a_full_disk_costs_the_record_alone(run_aimon: Command, path: Path, tmp_path: Path) -> None:
-    """The index of the log fits, the log does not: totals are those of before, gauges those of now."""
+@pytest.mark.parametrize("room", [20_000, 32_780])
+def test_a_full_disk_costs_the_record_alone(room: int, run_aimon: Command, path: Path, tmp_path: Path) -> None:
+    """For neither the log nor its index, or for the index alone: totals are those of before, gauges those of now."""
     size = path.stat().st_size
     done = subprocess.run(
         [Path(sys.executable).with_name("aimon"), "probe", "--textfile", "t.prom"],
         env={**run_aimon.env, "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True, text=True,
-        check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (32_780, 32_780)),
+        check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )  # fmt: skip
     assert (done.returncode, done.stdout.startswith("qwen ok latency ")) == (3, True), done.stderr
     assert f"the results are not recorded: {path}: " in done.stderr
