@@ -84,19 +84,24 @@ def reason(result: Result) -> str:
 
 def advice(result: Result) -> str:
     """What to do about it. Empty for `ok`."""
-    status, error = result.status_code or 0, result.error or ""
+    return advise(result.outcome, result.status_code, result.error, result.request_id)
+
+
+def advise(outcome: Outcome, status_code: int | None, error: str | None, request_id: str | None = None) -> str:
+    """What to do about a call that ended so. Empty for `ok`."""
+    status, error = status_code or 0, error or ""
     if error.startswith(THROUGH):
         return next((text for words, text in _PROXY.items() if words in error), _PROXY[""])
-    if result.outcome is Outcome.TLS:
+    if outcome is Outcome.TLS:
         closer = next((text for words, text in _TLS.items() if words in error), None)
-        return closer or _WHAT_TO_DO[result.outcome]
+        return closer or _WHAT_TO_DO[outcome]
     if status in {405, 501}:  # a web server that knows no such method: it is no endpoint of an API
         return "That address does not take such calls: check base_url, up to and including /v1, and dialect."
-    if result.outcome is Outcome.SERVER_ERROR and result.request_id:
-        return f"The provider failed: see its status page, and give it the request id {result.request_id}."
-    if result.outcome is Outcome.BAD_REQUEST and 300 <= status < 400:
+    if outcome is Outcome.SERVER_ERROR and request_id:
+        return f"The provider failed: see its status page, and give it the request id {request_id}."
+    if outcome is Outcome.BAD_REQUEST and 300 <= status < 400:
         return "The address has moved, and keys are not sent after it: write the new one in base_url."
-    return _WHAT_TO_DO.get(result.outcome, "")
+    return _WHAT_TO_DO.get(outcome, "")
 
 
 def explained(result: Result) -> str:

@@ -17,10 +17,12 @@ import msgspec
 
 from aimon import __version__, export, families
 from aimon.cli import listening
+from aimon.cli.advice import advise
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.loadview import Subject, choose
 from aimon.loadtests import feed, metering, publish
 from aimon.metrics import Gauges, Identity, Totals
+from aimon.outcome import Outcome
 from aimon.redact import Redactor
 
 if TYPE_CHECKING:
@@ -99,6 +101,14 @@ class Live:
     def push_problem(self) -> str | None:
         """Why the last push failed; None if it did not. After the `with` block that was the one at the end."""
         return None if self._pusher is None else self._pusher.problem
+
+    @property
+    def advice(self) -> str | None:
+        """What to do about the call for which the run was aborted; None if it was not."""
+        ended = {} if self._found is None else self._found.report["ended"]
+        if ended.get("outcome") is None:
+            return None
+        return advise(Outcome(ended["outcome"]), ended["status_code"], ended["why"].partition(": ")[2])
 
     def follow(self, stream: IO[bytes]) -> None:
         """Reads records until the end of the stream, in the thread that calls it, and then takes the view away.

@@ -50,6 +50,8 @@ def start(
         code, out = _follow(job, live)
         # Before the last push, which a gateway that is down holds up.
         _show(out, plan.as_json)
+        if live.advice is not None:
+            print(f"aimon loadtest: {live.advice}", file=sys.stderr)
     if live.push_problem is None:
         return code
     print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)

@@ -40,10 +40,12 @@ class Guard:
 
     Attributes:
         spent: so far.
+        culprit: outcome and HTTP status of the call for which the run ends; None if it ends for none.
     """
 
     def __init__(self, budget: float | None = None, *, storms: bool = True) -> None:
         self.spent = 0.0
+        self.culprit: tuple[str, int | None] | None = None
         self.budget = budget
         self._storms = storms
         self._paid = self._fatal = self._failed = self._broken = 0
@@ -66,8 +68,10 @@ class Guard:
             return None
         self._fatal = self._fatal + 1 if outcome in FATAL else 0
         if self._fatal >= _FATAL_IN_A_ROW:
+            self.culprit = result.outcome.value, result.status_code
             return f"{self._fatal} calls in a row ended so: {describe(result)}"
         if self._is_storm(result) and self._storms:
+            self.culprit = result.outcome.value, result.status_code
             return f"{self._failed} calls in a row failed; the last: {describe(result)}"
         if self.budget is not None and self.spent + in_flight * self._each >= self.budget:
             return self._reached(self.budget)

@@ -86,7 +86,7 @@ class Report:
         spent: in the whole run, in the reporting currency, counted or not.
         cpu: processor seconds that passed while `wall` seconds did.
         points: where the order asks for them; `seen` likewise.
-        problem: why the run should end.
+        problem: why the run should end; `culprit` is the outcome and HTTP status of the call that says so, if one does.
         totals: the worker's cumulative metrics, where they are wanted.
     """
 
@@ -103,6 +103,7 @@ class Report:
     points: list[Point] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     problem: str | None = None
+    culprit: tuple[str, int | None] | None = None
     totals: dict[str, Any] | None = None
 
 

@@ -16,6 +16,7 @@ from aimon.loadtests.search import capacity, held, limits
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
+from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,8 @@ class Session:
         self.run.spent, self.run.currency = first.cost or 0.0, first.currency
         self.run.workers = len(self._crew.workers)
         if why is not None:
+            if first.outcome is not Outcome.OK:
+                self.run.culprit = first.outcome.value, first.status_code
             self.stop(ABORTED, why)
         if self.run.ended != COMPLETE:
             return self.run
@@ -215,6 +218,7 @@ class Session:
         if report.totals is not None:
             self._totals[worker] = report.totals
         if report.problem is not None:
+            run.culprit = run.culprit or report.culprit
             self.stop(ABORTED, report.problem)
 
     # Searches

@@ -178,6 +178,7 @@ class Worker:
             points=self._points,
             seen=self._seen,
             problem=self._problem,
+            culprit=self._guard.culprit,
             totals=None if self._totals is None else metering.dump(self._totals),
         )
         self._clock, self._cpu = clock, cpu

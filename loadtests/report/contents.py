@@ -56,7 +56,14 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         "started_at": run.began or time.time(),
         "duration_s": elapsed,
         "window_s": window,
-        "ended": {"how": run.ended, "why": run.why or None, "uncounted": run.uncounted, "lost": run.lost},
+        "ended": {
+            "how": run.ended,
+            "why": run.why or None,
+            "outcome": run.culprit and run.culprit[0],
+            "status_code": run.culprit and run.culprit[1],
+            "uncounted": run.uncounted,
+            "lost": run.lost,
+        },
         "requests": {
             "sent": tally.sent,
             "ok": tally.ok,

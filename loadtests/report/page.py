@@ -52,7 +52,7 @@ def render(report: dict[str, Any]) -> str:
             banner(verdict(report), _kind(report), "verdict"),
             *(banner(doubt, "warn") for doubt in doubts(report)),
             "</header><main>",
-            _tiles(report),
+            *([_tiles(report)] if report["requests"]["sent"] else []),
             _objectives(report),
             _times(report),
             _steady(report),

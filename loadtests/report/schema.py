@@ -36,6 +36,8 @@ class Ended(Struct, forbid_unknown_fields=True):
     why: Annotated[str | None, Meta(description="Null for `complete`.")]
     uncounted: Annotated[int, Meta(ge=0, description="The first call and those of the warm-up.")]
     lost: Annotated[int, Meta(ge=0, description="Calls of a worker that was lost: what came of them is not known.")]
+    outcome: Annotated[str | None, Meta(description="Of the call for which the run was aborted.")] = None
+    status_code: Annotated[int | None, Meta(description="HTTP status of that call.")] = None
 
 
 class Requests(Struct, forbid_unknown_fields=True):

@@ -21,13 +21,16 @@ TITLES = {
 }
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
 _SUSPECT = " (suspect)"
+# What there is to say of a run that measured nothing.
+_WITHOUT_CALLS = ("Endpoint", "Profile", "Started", "Requests", "Cost")
 
 
 def verdict(report: dict[str, Any]) -> str:
     """The one line that matters most."""
     ended = report["ended"]
     if ended["how"] != COMPLETE:
-        return f"{ended['how'].upper()}, results are partial: {ended['why']}"
+        partial = ", results are partial" if report["requests"]["sent"] else ", nothing was measured"
+        return f"{ended['how'].upper()}{partial}: {ended['why']}{_so_far(report)}"
     if (capacity := report["capacity"]) is not None:
         if capacity["rate"] is None:
             limit = f": {capacity['limit']}" if capacity.get("limit") else ""
@@ -46,6 +49,16 @@ def verdict(report: dict[str, Any]) -> str:
         parts += [f"{'not' if missed else 'Not'} judged: {', '.join(unknown)}"] if unknown else []
         return "; ".join(parts)
     return "All objectives met" if report["slo"] else "Complete; no objectives were given"
+
+
+def _so_far(report: dict[str, Any]) -> str:
+    """What a search that did not come to its end knows already."""
+    capacity, limits = report["capacity"], report["limits"]
+    if capacity is not None and capacity["rate"] is not None:
+        return f"; at least {capacity['rate']:.4g}/s were held"
+    if limits is not None and limits["evidence"].get("held_per_s"):
+        return f"; at least {limits['evidence']['held_per_s']:.4g}/s met no 429"
+    return ""
 
 
 def _limits_verdict(limits: dict[str, Any]) -> str:
@@ -100,6 +113,8 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             + "; ".join(client["reasons"]),
         ),
     ]
+    if not requests["sent"]:
+        return [row for row in rows if row[0] in _WITHOUT_CALLS]
     objectives = [(row["expr"], objective(row)) for row in report["slo"]]
     return rows + objectives
 
@@ -164,10 +179,11 @@ def markdown(report: dict[str, Any]) -> str:
     for doubt in doubts(report):
         lines += [f"**{cell(doubt)}**", ""]
     lines += table([["", ""], *summary_rows(report)], numbers=False)
-    lines += ["", *table(time_rows(report))]
+    if len(times := time_rows(report)) > 1:
+        lines += ["", *table(times)]
     if notes := time_notes(report):
         lines += ["", *notes]
-    if (capacity := report["capacity"]) is not None:
+    if (capacity := report["capacity"]) is not None and capacity["steps"]:
         lines += ["", "| asked/s | ok/s | held | why |", "| ---: | ---: | --- | --- |"]
         lines += [
             f"| {step['rate']:.4g} | {step['served']:.4g} | {'yes' if step['held'] else 'no'} | {cell(step['why'])} |"

@@ -99,6 +99,7 @@ def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generato
             }
             return
         held = rate
+        found.evidence = {"why": "", "held_per_s": held}
         if rate >= most:
             found.evidence = {"why": f"no 429 up to {most:g}/s, the highest rate that was allowed"}
             return

@@ -162,7 +162,11 @@ def test_connections_that_break_are_counted(run_aimon: Command, sim: SimulatorPr
     assert report["requests"]["sent"] == 150
     again = sum(call["connection"] is not None and call["connection"]["resent"] for call in results(out))
     assert sum(happened.values()) == 150 + again
-    assert report["requests"]["by_outcome"] == {"ok": happened["ok"], "connect": happened["connect"] - again}
+    by_outcome = Counter(report["requests"]["by_outcome"])
+    # Resets of kept connections, at once after the request, are the client's bad luck.
+    assert by_outcome["prober_error"] == report["requests"]["stale"]
+    assert by_outcome["ok"] == happened["ok"]
+    assert by_outcome["connect"] + by_outcome["prober_error"] == happened["connect"] - again
 
 
 @pytest.mark.parametrize(
@@ -180,7 +184,7 @@ def test_a_server_that_restarts(run_aimon: Command, sim: SimulatorProcess, loop:
             report, said = reported(run)
             after = again.truth(wait=10, limit=0).by_outcome
     assert run.returncode == 0, said
-    assert report["ended"] == {"how": "complete", "why": None, "uncounted": 1, "lost": 0}
+    assert [report["ended"][key] for key in ("how", "why", "uncounted", "lost")] == ["complete", None, 1, 0]
     by_outcome = report["requests"]["by_outcome"]
     assert set(by_outcome) == {"ok", "connect", "stream_truncated"}
     # Answers that were on the way when the server went may have come or not.
@@ -257,7 +261,8 @@ def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorP
         until(lambda: len(psutil.Process(run.pid).children()) > 0)
         run.send_signal(signal.SIGINT)
         out, said = run.communicate(timeout=SOON)
-    assert (run.returncode, out, said) == (130, "", "")
+    assert (run.returncode, out) == (130, "")
+    assert re.fullmatch(r"up to 601 calls.*\n", said)
     assert served(sim) == 0
 
 
@@ -284,9 +289,8 @@ def test_ctrl_c_before_the_first_answer(run_aimon: Command, sim: SimulatorProces
         run.send_signal(signal.SIGINT)
         report, _ = reported(run)
     assert run.returncode == 130
-    assert report["ended"] == {
-        "how": "interrupted", "why": "it was stopped by a signal", "uncounted": 1, "lost": 0,
-    }  # fmt: skip
+    ended = [report["ended"][key] for key in ("how", "why", "uncounted", "lost")]
+    assert ended == ["interrupted", "it was stopped by a signal", 1, 0]
     assert report["requests"]["by_outcome"] == {}
     assert but_the_first(sim) == {}
 

@@ -14,8 +14,13 @@ import pytest
 from aimon.loadtests.deliver import UNABLE, exit_code
 from aimon.loadtests.guard import Guard
 from aimon.loadtests.plan import Plan
-from aimon.loadtests.record import INCOMPLETE, Run
+from aimon.loadtests.record import INCOMPLETE, INTERRUPTED, Run
 from aimon.loadtests.report import build, markdown
+from aimon.loadtests.report.text import verdict
+from aimon.loadtests.search import limits
+from aimon.loadtests.search.capacity import Capacity
+from aimon.loadtests.search.limits import AccountLimits
+from aimon.loadtests.search.seen import Seen
 from aimon.loadtests.selfcheck import check
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
@@ -94,6 +99,22 @@ def test_what_was_lost_makes_a_run_incomplete() -> None:
     assert "**INCOMPLETE, results are partial: 95 of 200 calls were lost with a worker**" in markdown(report)
 
 
+def test_a_search_that_was_interrupted_says_what_it_knows() -> None:
+    """The highest rate that was held, or that met no 429: at least that."""
+    plan = Plan(endpoint="e", profile="capacity", duration=60.0)
+    ended = {"ended": INTERRUPTED, "why": "it was stopped by a signal"}
+    known = Run(tallied(result(Outcome.OK)), capacity=Capacity(low=12.7), **ended)
+    assert verdict(build(known, plan, "e")).endswith("it was stopped by a signal; at least 12.7/s were held")
+    nothing = Run(tallied(result(Outcome.OK)), capacity=Capacity(), **ended)
+    assert verdict(build(nothing, plan, "e")).endswith("it was stopped by a signal")
+    found = AccountLimits()
+    steps = limits.search(10.0, most=100.0, found=found)
+    next(steps)
+    steps.send([Seen(0.0, Outcome.OK, 1, None, None)])
+    run = Run(tallied(result(Outcome.OK)), limits=found, **ended)
+    assert verdict(build(run, plan, "e")).endswith("it was stopped by a signal; at least 10/s met no 429")
+
+
 def where(sim: SimulatorProcess) -> list[str]:
     """The options that name the simulator."""
     return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
@@ -103,7 +124,14 @@ def where(sim: SimulatorProcess) -> list[str]:
 def test_an_interrupted_run_judges_what_ended(run_aimon: Command) -> None:
     """The calls that Ctrl-C cut are no errors: the objective on errors is met."""
     with SimulatorProcess(Profile(ttft=0.3)) as sim:
-        command = [Path(sys.executable).with_name("aimon"), "loadtest", *where(sim), "--concurrency", "4", "--json"]
+        command: list[str | Path] = [
+            Path(sys.executable).with_name("aimon"),
+            "loadtest",
+            *where(sim),
+            "--concurrency",
+            "4",
+            "--json",
+        ]
         options = ["--duration", "1m", "--slo", "error_rate<1%"]
         with subprocess.Popen(
             [*command, *options], env=run_aimon.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
