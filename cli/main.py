@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, report, rules, sim, status, version
 from aimon.cli.console import finish, mute, note, open_closed_streams, take_any_text
 from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
+from aimon.cli.grouped import ByTask
 from aimon.distribution import intruder
 
 app = typer.Typer(
     name="aimon",
+    cls=ByTask,
     help="Watches AI APIs from the outside: synthetic probes, load tests, metrics that are true.",
     no_args_is_help=True,
     add_completion=True,
@@ -28,11 +31,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(dashboards.app, name="dashboards")
+app.add_typer(alerts.app, name="alerts", cls=ByTask)
+app.add_typer(dashboards.app, name="dashboards", cls=ByTask)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
-app.add_typer(config.app, name="config")
+app.add_typer(config.app, name="config", cls=ByTask)
 app.command("loadtest")(loadtest.loadtest)
 app.command("probe")(probe.probe)
 app.command("report")(report.report)
@@ -40,6 +43,16 @@ app.command("rules")(rules.rules)
 app.command("status")(status.status)
 app.command("sim")(sim.sim)
 app.command("version")(version.version)
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", "-V", callback=version.print_and_leave, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """What can be said before a command."""
 
 
 def run() -> None:

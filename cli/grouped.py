@@ -1,0 +1,35 @@
+"""Help of commands that have commands: by task, and each sentence whole, however narrow the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click import Context, HelpFormatter
+
+# By what somebody wants to do, in the order in which one meets them. A test holds that every command has its place.
+TASKS: dict[str, tuple[str, ...]] = {
+    "Set up": ("init", "config", "demo", "sim"),
+    "Watch": ("probe", "status"),
+    "Load": ("loadtest", "report"),
+    "Alert": ("rules", "alerts", "dashboards"),
+    "About": ("version",),
+}
+_WHOLE = 10_000
+
+
+class ByTask(TyperGroup):
+    """Lists the commands of aimon by task."""
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Writes a section for each task that has commands here; a group's own commands are in one."""
+        if self.commands.keys() & {name for names in TASKS.values() for name in names}:
+            sections = TASKS
+        else:
+            sections = {"Commands": tuple(self.list_commands(ctx))}
+        for title, names in sections.items():
+            with formatter.section(title):
+                # The first sentence, wrapped where click would cut it.
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(_WHOLE)) for name in names])
