@@ -13,7 +13,9 @@ from aimon.cli.exits import INTERRUPTED, UNABLE, USAGE, Stop
 if TYPE_CHECKING:
     from aimon.secret import Secret
 
-app = typer.Typer(help="Send a test alert, or pass alerts on to a group robot.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Send a test alert, or pass alerts on to a group robot.", no_args_is_help=True, rich_markup_mode=None
+)
 
 ROBOT_URL = "AIMON_ROBOT_URL"
 ROBOT_SECRET = "AIMON_ROBOT_SECRET"  # noqa: S105  # the variable's name
