@@ -106,7 +106,8 @@ _ALL = (
     Family(
         TTFT,
         "histogram",
-        "Seconds to the first visible text, of successful calls.",
+        "Seconds to the first visible text, of successful calls. Its quantiles say nothing of calls that timed out "
+        "before: those are in the duration, with status error.",
         buckets=TTFT_BUCKETS,
     ),
     Family(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -285,21 +286,22 @@ class Worker:
             result = self._count(self._client.perform(ask.call, scheduled=scheduled), since)
         else:
             for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
-                result = self._count(attempt, since)
+                result = self._count(attempt, since, again=k > 0)
                 self._tally.counts["retried"] += k > 0 and since >= self._order.counts_from
         with apart(result.endpoint, "used for the workload"):
             self._source.told(ask, result)
         return result
 
-    def _count(self, result: Result, since: float) -> Result:
+    def _count(self, result: Result, since: float, *, again: bool = False) -> Result:
         result = contained("counted", contained("priced", result, self._prices.cost), self._meter)
         if since < self._order.counts_from:
             self._uncounted += 1
             self._tally.serve(result, self._began, 0.0 if self._order.is_open else self._share(result))
         else:
-            tallied = contained("counted", result, self._tally_one)
+            tally = partial(self._tally_one, again=again)
+            tallied = contained("counted", result, tally)
             if tallied is not result:
-                result = contained("counted", tallied, self._tally_one)
+                result = contained("counted", tallied, tally)
             if self._order.keep:
                 self._keep(result, since)
             if self._log is not None:
@@ -323,12 +325,14 @@ class Worker:
         else:
             self._totals.observe(result)
 
-    def _tally_one(self, result: Result) -> None:
+    def _tally_one(self, result: Result, *, again: bool) -> None:
         if self._cutting and result.outcome is Outcome.PROBER_ERROR:
             self._tally.counts["interrupted"] += 1
+            # None of the run's calls, but long ones are the likeliest to be cut: percentiles must not lose them.
+            self._tally.time_failed(result, self._client.gaps)
             return
         share = 1.0 if self._order.is_open else self._share(result)
-        self._tally.observe(result, self._began, gaps=self._client.gaps, share=share)
+        self._tally.observe(result, self._began, gaps=self._client.gaps, share=share, again=again)
 
     def _end(self, why: str) -> None:
         if self._problem is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
+from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.record import ABORTED, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.report import charts, figures, steady, tokens
 from aimon.loadtests.report.style import CSS
@@ -17,7 +17,6 @@ from aimon.outcome import Fault, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_CODE = re.compile("`([^`]+)`")
 MARK = '<span class="suspect">&#9888; suspect</span>'
 _SHAPES = (("latency", "latency_s"), ("ttft", "ttft_s"), ("itl", "itl_s"), ("tpot", "tpot_s"))
 _SHORT = {"latency_s": "Latency", "ttft_s": "TTFT", "itl_s": "Gaps between chunks (ITL)", "tpot_s": "TPOT"}
@@ -32,6 +31,7 @@ counts from when the call was made. Time to first token ends with the first visi
 Gaps between chunks are what arrives, and a chunk may carry several tokens. Time per output token is from the token
 count, and does not depend on how the provider cuts its chunks.
 """.strip().split("\n\n")
+_ALL_STEPS = "Over all steps, also those that were beyond what was looked for; each was judged by itself."
 _VERDICTS = {
     "met": 'good">&#10003; met',
     "missed": 'bad">&#10007; missed',
@@ -226,24 +226,25 @@ def _objectives(report: dict[str, Any]) -> str:
         )
         for row in report["slo"]
     ]
-    return section("Objectives", table(("objective", "measured", ""), rows, (1,)))
+    text = _ALL_STEPS if report["profile"] in SEARCHES else ""
+    return section("Objectives", table(("objective", "measured", ""), rows, (1,)), text=text)
 
 
 def _times(report: dict[str, Any]) -> str:
     mark = _mark(report)
     rows = [
-        (f"{escape(name)} {mark}", *(escape(shown(times, column, length)) for column in COLUMNS), values(times))
+        (f"{escape(name)} {mark}", *(_number(times, column) for column in COLUMNS), values(times))
         for key, title in TITLES.items()
         if (times := report[key]) is not None and (name := tokens.titled(key, title, report))
     ]
     header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
-    notes = "".join(f'<p class="text">{_coded(note)}</p>' for note in time_notes(report))
+    notes = "".join(f'<p class="text">{escape(note.replace("`", ""))}</p>' for note in time_notes(report))
     return section("Times", table(header, rows, range(1, len(header))), notes) if rows else ""
 
 
-def _coded(text: str) -> str:
-    """A text of Markdown, whose code is the only markup that it has."""
-    return _CODE.sub(r"<code>\1</code>", escape(text))
+def _number(times: dict[str, Any], column: str) -> str:
+    said = escape(shown(times, column, length))
+    return said if said[0].isdigit() or said[0] in "&-" else f'<span class="word">{said}</span>'
 
 
 def _steady(report: dict[str, Any]) -> str:

@@ -39,6 +39,7 @@ td, th { padding: .32rem .55rem; border-bottom: 1px solid var(--rule); text-alig
 th { font-weight: 600; } thead th { color: var(--soft); font-size: .82rem; white-space: nowrap; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .wide tbody th { min-width: 9rem; }
+td .word { color: var(--soft); font-size: .82rem; white-space: normal; overflow-wrap: normal; }
 table.pairs th { width: 16rem; font-weight: 500; color: var(--soft); }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
 figure { margin: 0; padding: .75rem .75rem .4rem; border: 1px solid var(--rule); border-radius: 8px;

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aimon import quantities
+from aimon.loadtests.profiles import SEARCHES
 from aimon.loadtests.record import COMPLETE
 from aimon.loadtests.report import steady, tokens
 from aimon.loadtests.report.words import judged, measured, shown
@@ -115,7 +116,8 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if not requests["sent"]:
         return [row for row in rows if row[0] in _WITHOUT_CALLS]
-    objectives = [(row["expr"], objective(row)) for row in report["slo"]]
+    over = " (all steps)" if report["profile"] in SEARCHES else ""
+    objectives = [(row["expr"] + over, objective(row)) for row in report["slo"]]
     return rows + objectives
 
 

@@ -98,6 +98,8 @@ def failed(result: Result) -> Failed:
         # How many tokens it would have had is not known, and so is no time of one.
         "tpot": None,
     }
+    if result.outcome is Outcome.TIMEOUT_CONNECT:
+        bounds["set_up"] = result.end
     if result.first_token is None:
         bounds |= {name: max(0.0, result.end - set_up) for name in known if name not in values}
     return Failed(values, bounds, late)

@@ -33,6 +33,8 @@ SERIES = (
     "lag",
     "start_lateness",
 )
+# What only an answer has that comes in pieces.
+_STREAMED = frozenset({"first_reasoning", "ttft", "itl", "tpot"})
 _SECOND = ("sent", "ended", "ok", "output_tokens")
 _OWN_FAULTS = tuple(outcome for outcome in Outcome if outcome.fault is Fault.PROBER)
 _SERVED = ("sent", "ok", "good")
@@ -97,7 +99,15 @@ class Tally:
         """Calls that tested the endpoint: what shares are taken of."""
         return self.sent - self.unmeasured
 
-    def observe(self, result: Result, began: float, *, gaps: Iterable[float] | None = None, share: float = 1.0) -> None:
+    def observe(
+        self,
+        result: Result,
+        began: float,
+        *,
+        gaps: Iterable[float] | None = None,
+        share: float = 1.0,
+        again: bool = False,
+    ) -> None:
         """Counts one call.
 
         Args:
@@ -107,6 +117,7 @@ class Tally:
                 it was due; in a closed one the part of its time that lies in the window.
             gaps: between its arrivals, in seconds (`Client.gaps`); without them they are taken from
                 `result.arrivals`, whose buckets make a gap's quantile good to 2.2 %.
+            again: it was made again, as the endpoint had asked: it is later than its schedule, and that on purpose.
         """
         self.outcomes[result.outcome.value] += 1
         if result.connection is not None:
@@ -115,7 +126,8 @@ class Tally:
         if result.fault is Fault.PROBER:
             return
         series, counts = self.series, self.counts
-        series["start_lateness"].record(max(0.0, -result.scheduled))
+        if not again:
+            series["start_lateness"].record(max(0.0, -result.scheduled))
         if result.self_lag is not None:
             series["lag"].record(max(0.0, result.self_lag))
         tokens = written(result)
@@ -138,7 +150,7 @@ class Tally:
             counts["good"] += self._good(result)
             self._time(result, gaps, set_up)
         else:
-            self._time_failed(result, gaps)
+            self.time_failed(result, gaps)
         self.serve(result, began, share)
 
     def serve(self, result: Result, began: float, share: float) -> None:
@@ -169,7 +181,8 @@ class Tally:
         self.pace.observe(result)
         self._gaps(result, gaps)
 
-    def _time_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
+    def time_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
+        """Adds to the times alone what is known of a call that did not succeed."""
         known = failed(result)
         for name, value in known.values.items():
             self.series[name].record(value)
@@ -192,7 +205,7 @@ class Tally:
         Arrivals that could not start, calls that failed on this side, and the `lost` ones are of unknown time.
         """
         values, found = self.series[name], self.open.get(name, Open())
-        if self.ok and not values.count:
+        if self.ok and not values.count and name in _STREAMED:
             # Answers that have no such time, as those that don't stream: it is no part of the others either.
             return Sample(values, Open())
         unknown, missing = found.unknown, self.counts["not_started"] + self.unmeasured + lost

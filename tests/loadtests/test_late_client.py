@@ -14,9 +14,10 @@ from aimon.loadtests.progress import Times
 from aimon.loadtests.report import page
 from aimon.loadtests.report.comparison import Verdict, compare
 from aimon.loadtests.report.schema import Report
-from aimon.loadtests.selfcheck import distorted
+from aimon.loadtests.selfcheck import check, distorted
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally
+from aimon.outcome import Outcome
 from report_cases import noisy, plan, result, run
 
 if TYPE_CHECKING:
@@ -114,3 +115,13 @@ def test_a_comparison_leaves_it_out() -> None:
     rows = {row.name: row for row in compare(base, new, names=("a", "b"), resamples=200).rows}
     assert (rows["ttft_p50_s"].verdict, rows["ttft_p50_s"].new) == (Verdict.LITTLE, None)
     assert rows["ttft_p50_s"].why == "the new run: not measured, the client was too late"
+
+
+def test_a_call_that_comes_back_as_it_was_told_is_not_late() -> None:
+    """It begins a second after its schedule, since the endpoint asked for that: no sign of a busy client."""
+    tally = Tally()
+    for k in range(200):
+        tally.observe(result(k / 10, 0.1, Outcome.RATE_LIMITED), 1000.0)
+        tally.observe(result(k / 10 + 1.0, 0.1, scheduled=-1.0), 1000.0, again=True)
+    assert not check(tally, 0.1)["bottleneck"]
+    assert tally.series["latency_from_schedule"].max == pytest.approx(1.1)

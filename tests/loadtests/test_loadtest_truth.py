@@ -89,10 +89,12 @@ def test_the_file_of_all_calls_agrees_with_the_report(run_aimon: Command) -> Non
         assert report[key]["count"] == len(exact)
         # A simulator that is late sends a short answer at once, which then has no time per token.
         assert key == "tpot_s" or len(exact) == len(good)
-        assert report[key]["max"] == max(exact)
-        assert report[key]["mean"] == pytest.approx(sum(exact) / len(exact))
-        for name, share in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
-            assert report[key][name] == pytest.approx(nearest_rank(exact, share), rel=0.005), (key, name)
+        truth = {"max": max(exact), "mean": sum(exact) / len(exact)}
+        truth |= {f"p{percent}": nearest_rank(exact, percent / 100) for percent in (50, 90, 95, 99)}
+        for name, value in truth.items():
+            # On a busy machine a number may be withheld, but none is wrong.
+            withheld = name in report[key]["not_measured"]
+            assert withheld or report[key][name] == pytest.approx(value, rel=0.005), (key, name)
     files = list((run_aimon.cwd / "out").iterdir())
     assert {file.name for file in files} == {"report.json", "report.md", "report.html", "results.jsonl.gz"}
     for file in files:
