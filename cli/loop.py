@@ -14,6 +14,7 @@ from aimon import families
 from aimon.cli import console
 from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 from aimon.cli.once import announce, build_info, showable
+from aimon.cli.repeats import Repeats
 from aimon.probes import publish
 from aimon.probes.listen import HEALTH, Listener, why_not
 from aimon.probes.probe import Prober
@@ -50,6 +51,7 @@ class _Loop:
         self._options = options
         self._lost = False  # a Result that is not in the state is in no later push either
         self._trouble = ""
+        self._repeats = Repeats()
         self._published = True
         self._mute = False
         self._unread = False  # the reader of stdout has gone
@@ -143,9 +145,7 @@ class _Loop:
 
             console.write_data(as_line(result) + b"\n")
         else:
-            from aimon.cli.table import line  # noqa: PLC0415
-
-            print(f"{time.strftime('%H:%M:%S', time.localtime(result.started_at))} {line(result)}")
+            print(f"{time.strftime('%H:%M:%S', time.localtime(result.started_at))} {self._repeats.line(result)}")
         sys.stdout.flush()
 
     async def _publish_as_it_goes(self) -> None:

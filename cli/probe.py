@@ -125,7 +125,7 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
     except ValueError as error:
         raise Stop(USAGE, f"--state: {error}") from error
     if state.problem is not None:
-        note(f"aimon: no history, and so no totals or windows: {state.problem}")
+        note(f"aimon: probing goes on without its history: {state.problem}")
     return Recorder(
         state,
         selection.prices,
