@@ -102,7 +102,7 @@ def test_what_was_lost_makes_a_run_incomplete() -> None:
 def test_a_search_that_was_interrupted_says_what_it_knows() -> None:
     """The highest rate that was held, or that met no 429: at least that."""
     plan = Plan(endpoint="e", profile="capacity", duration=60.0)
-    ended = {"ended": INTERRUPTED, "why": "it was stopped by a signal"}
+    ended: dict[str, Any] = {"ended": INTERRUPTED, "why": "it was stopped by a signal"}
     known = Run(tallied(result(Outcome.OK)), capacity=Capacity(low=12.7), **ended)
     assert verdict(build(known, plan, "e")).endswith("it was stopped by a signal; at least 12.7/s were held")
     nothing = Run(tallied(result(Outcome.OK)), capacity=Capacity(), **ended)
