@@ -21,8 +21,9 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Confi
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Report everything that is wrong, with file, line and column: keys that are not set included."""
-    from aimon.config import ConfigError, find, passed_over, resolve  # noqa: PLC0415  # start-up
+    """Report everything that is wrong, with file, line and column, keys that are not set included; else what it costs."""
+    from aimon.cli import probecost  # noqa: PLC0415  # start-up
+    from aimon.config import ConfigError, find, passed_over, price_book, resolve  # noqa: PLC0415
     from aimon.trust import ignored_stores  # noqa: PLC0415
 
     loaded = _load(config)
@@ -34,6 +35,7 @@ def check(config: ConfigOption = None) -> None:
         note(said)
     probes = sum(len(endpoint.canaries) for endpoint in endpoints)
     print(f"{find(config)}: all is well: endpoints: {len(endpoints)}, probes a round: {probes}")
+    probecost.say(endpoints, price_book(loaded, endpoints))
 
 
 @app.command()

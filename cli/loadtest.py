@@ -89,7 +89,7 @@ def loadtest(  # one for each option
 
 def _run(options: Mapping[str, Any]) -> int:
     """Does what the options say, with what the file says of a load test of that name."""
-    from aimon.cli import loadforecast, loadjob, loadout  # noqa: PLC0415  # start-up
+    from aimon.cli import loadforecast, loadgateway, loadjob, loadout  # noqa: PLC0415  # start-up
     from aimon.cli.loadplan import make_plan  # noqa: PLC0415
 
     for name in ("results", "overwrite", "out_mode"):
@@ -103,6 +103,8 @@ def _run(options: Mapping[str, Any]) -> int:
         return loadforecast.show(plan, selection)
     job = loadjob.job(plan, options, written.get("processes"))
     loadout.prepare(options["out"], overwrite=options["overwrite"])
+    if options["push"] is not None and not options["yes"]:
+        loadgateway.check(options["push"])
     loadforecast.confirm(plan, selection, options["config"], yes=options["yes"], quiet=options["quiet"])
     from aimon.cli.loadstart import start  # noqa: PLC0415
 

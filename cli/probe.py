@@ -10,7 +10,7 @@ import typer
 
 from aimon.cli import listening
 from aimon.cli.console import note
-from aimon.cli.exits import USAGE, Stop
+from aimon.cli.exits import GOOD, USAGE, Stop
 from aimon.cli.select import Flags, select
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def probe(
         Path | None, typer.Option(metavar="FILE", help="With --listen: the bearer token to ask scrapers for.")
     ] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: only say what probing costs.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Endpoints under way at once.")] = 100,
     preset: Annotated[str | None, typer.Option(help="Without a file: provider, such as openai.")] = None,
     dialect: Annotated[str | None, typer.Option(help="Without a file: dialect, such as openai-chat.")] = None,
@@ -87,6 +88,12 @@ def probe(
     if options.every is not None:
         beat = options.every
         selection = replace(selection, endpoints=tuple(replace(e, interval=beat) for e in selection.endpoints))
+    if dry_run:
+        from aimon.cli import probecost  # noqa: PLC0415  # start-up
+
+        probecost.say(selection.endpoints, selection.prices)
+        note("nothing was sent")
+        return GOOD
     recorder = _recorder(selection, options)
     try:
         if options.every is None:

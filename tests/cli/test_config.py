@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -34,13 +35,17 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_check_counts(run_aimon: Command, config: Path) -> None:
-    """One line, with what a round comes to; the file may come from the environment too."""
+    """One line, with what a round comes to, and what that costs; the file may come from the environment too."""
     done = run_aimon("config", "check", env={"KEY_OF_A": KEY})
-    assert (done.returncode, done.stdout, done.stderr) == (
-        0,
-        "aimon.yaml: all is well: endpoints: 2, probes a round: 3\n",
-        "",
-    )
+    assert (done.returncode, done.stdout) == (0, "aimon.yaml: all is well: endpoints: 2, probes a round: 3\n")
+    amounts = r"[0-9.]+ CNY a day, [0-9.]+ CNY a month"
+    assert re.fullmatch(
+        "probing costs at most, if every answer is as long as it may be:\n"
+        rf"  a: {amounts}, every 1m\n"
+        "  b: not known, every 1m: no price of m in CNY is known\n"
+        rf"  all together: {amounts}, without 1 of unknown cost\n",
+        done.stderr,
+    ), done.stderr
     moved = config.rename(config.with_name("other.yaml"))
     for arguments, env in ((["--config", str(moved)], {}), ([], {"AIMON_CONFIG": str(moved)})):
         done = run_aimon("config", "check", *arguments, env={"KEY_OF_A": KEY, **env})

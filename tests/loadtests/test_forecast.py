@@ -19,6 +19,8 @@ from aimon.config.endpoint import Canary, Endpoint, Transport
 from aimon.loadtests.prediction import CALLS_PER_STREAM, Prediction, predict
 from aimon.pricing import Price, PriceBook
 from aimon.quantities import Amount
+from aimon.simulator.process import SimulatorProcess
+from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -263,3 +265,23 @@ def test_the_command(run_aimon: Command) -> None:
     refused = run_aimon("loadtest", "e", "--rate", "10/s", "--duration", "100s")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "this may cost up to 47.05 CNY: bound it with --max-cost, or agree with --yes" in refused.stderr
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("address", "code", "words"),
+    [
+        ("http://127.0.0.1:9", 3, "nothing was sent; --yes sends it all the same"),
+        ("ftp://127.0.0.1", 2, "--push: "),
+        ("{sim}", 3, "nothing was sent; --yes sends it all the same"),
+    ],
+    ids=["nobody", "no address", "no Pushgateway"],
+)
+def test_a_gateway_is_looked_at_first(run_aimon: Command, address: str, code: int, words: str) -> None:
+    """One that is not there, or is none, is said before anything is sent."""
+    with SimulatorProcess(Profile()) as sim:
+        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--profile", "smoke"]
+        done = run_aimon("loadtest", *where, "--push", address.format(sim=sim.base_url()))
+        assert (done.returncode, done.stdout) == (code, "")
+        assert words in done.stderr
+        assert "ok" not in sim.truth(limit=0).by_outcome
