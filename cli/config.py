@@ -21,7 +21,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Confi
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
-    """Report everything that is wrong, with file, line and column, keys that are not set included; else what it costs."""
+    """Report everything that is wrong, with file, line and column, keys included; else what probing costs."""
     from aimon.cli import probecost  # noqa: PLC0415  # start-up
     from aimon.config import ConfigError, find, passed_over, price_book, resolve  # noqa: PLC0415
     from aimon.trust import ignored_stores  # noqa: PLC0415
