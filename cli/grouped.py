@@ -15,7 +15,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Watch": ("probe", "status"),
     "Load": ("loadtest", "report"),
     "Alert": ("rules", "alerts", "dashboards"),
-    "About": ("version",),
+    "About": ("docs", "version"),
 }
 _WHOLE = 10_000
 

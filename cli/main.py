@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from aimon.cli import alerts, config, dashboards, demo, init, loadtest, probe, report, rules, sim, status, version
+from aimon.cli import alerts, config, dashboards, demo, docs, init, loadtest, probe, report, rules, sim, status, version
 from aimon.cli.console import finish, mute, note, open_closed_streams, take_any_text
 from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 from aimon.cli.grouped import ByTask
@@ -36,6 +36,7 @@ app.add_typer(dashboards.app, name="dashboards", cls=ByTask)
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.add_typer(config.app, name="config", cls=ByTask)
+app.command("docs")(docs.docs)
 app.command("loadtest")(loadtest.loadtest)
 app.command("probe")(probe.probe)
 app.command("report")(report.report)

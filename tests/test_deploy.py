@@ -291,7 +291,7 @@ def test_the_image_runs_as_nobody_special() -> None:
     assert [line.split()[1] for line in lines if line.startswith("FROM")] == ["python:3.13-slim-bookworm"] * 2
     assert "USER 10001:10001" in lines[lines.index("FROM python:3.13-slim-bookworm") :]
     copied = {line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line}
-    packages = {"aimon", "cli", "dashboards", "loadtests", "probes", "simulator"}
+    packages = {"aimon", "cli", "dashboards", "docs", "loadtests", "probes", "simulator"}
     assert packages <= copied
     # Every extra: load tests are run from the same image.
     assert any("uv export" in line and "--all-extras" in line for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from command import Command
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 TREE: Any = typer.main.get_command(app)
 
 
@@ -69,3 +71,23 @@ def test_shells_complete_words(run_aimon: Command, shell: str, words: dict[str, 
     done = run_aimon("", env={"_AIMON_COMPLETE": f"complete_{shell}"} | words)
     assert (done.returncode, done.stderr) == (0, "")
     assert found in done.stdout
+
+
+def test_the_documentation_comes_with_the_program(run_aimon: Command) -> None:
+    """A list of its pages, and each of them whole."""
+    done = run_aimon("docs")
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert names == sorted(path.stem for path in DOCS.glob("*.md"))
+    for name in ("alerting", "alerting.md"):
+        assert run_aimon("docs", name).stdout == (DOCS / "alerting.md").read_text("utf-8")
+    wrong = run_aimon("docs", "alertin")
+    assert (wrong.returncode, wrong.stderr) == (2, "no page alertin: did you mean alerting: `aimon docs` lists them\n")
+
+
+def test_completion_is_documented() -> None:
+    """By the options that there are."""
+    text = (DOCS / "command-line.md").read_text("utf-8")
+    for option in ("--install-completion", "--show-completion"):
+        assert option in text
+        assert option in help_of((), 80)
