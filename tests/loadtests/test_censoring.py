@@ -213,3 +213,16 @@ def test_it_merges_and_travels() -> None:
     for name in ("latency", "latency_from_schedule", "ttft", "itl", "tpot"):
         one, other = whole.sample(name), part.sample(name)
         assert (one.open.dump(), one.count) == (other.open.dump(), other.count)
+
+
+def test_calls_cut_at_the_end_are_in_the_percentiles_and_no_calls_of_the_run() -> None:
+    """A run that is stopped while one stream in five hangs has not seen how long those take."""
+    tally = counted(*(result(0.0, 1.0) for _ in range(80)))
+    for _ in range(20):
+        tally.time_failed(result(0.0, 30.0, Outcome.PROBER_ERROR, request_sent=0.01), None)
+    assert tally.sent == 80
+    found = summary(tally.sample("latency"))
+    assert found is not None
+    assert (found["p95"], found["at_least"]["p95"]) == (None, pytest.approx(30.0, rel=0.005))
+    assert judged(tally, "latency_p95<2s", "latency_p75<2s")[0][0] == "missed"
+    assert judged(tally, "latency_p75<2s")[0][0] == "met"
