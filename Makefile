@@ -8,7 +8,7 @@ SOAK := benchmarks/loadtest_soak.py
 BENCHMARKS := $(filter-out $(SOAK),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs bench soak lock clean
+.PHONY: help demo test fuzz check docs bench soak lock clean
 
 help: ## show this
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,6 +24,10 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 	@$(BOOTSTRAP) test
 	@$(PYTHON) scripts/debian_services.py
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+fuzz: ## generated hostile answers, 20 times as many as in the tests; `make fuzz ARGS='--fuzz 500 -k gemini'`
+	@$(BOOTSTRAP) test
+	@$(BIN)/pytest -n $(WORKERS) --fuzz 20 $(ARGS) tests/fuzz
 
 check: style types imports lockfile tables ## style, types, import direction; lock file and documents fit the code
 

@@ -126,8 +126,10 @@ class Exchange(Heard):
             for said in stream.feed(chunk):
                 if isinstance(said, list):
                     self._show(said, t)
-                else:
-                    self._take(said, t)
+                    continue
+                self._take(said, t)
+                if self.complete:
+                    break  # what follows the end counts no more than it would if it came in a read of its own
         except InflateError as error:
             self._stop(Outcome.MALFORMED, str(error), t)
         except UNREADABLE as error:

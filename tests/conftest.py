@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 pytest_plugins = ["programs", "pytester"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds what `make fuzz` says."""
+    parser.addoption(
+        "--fuzz", type=int, default=1, metavar="N", help="make N times as many hostile answers (1: always the same)"
+    )
+
+
 @pytest.fixture
 def servers(tmp_path: Path, require_binary: Callable[[str], Path]) -> Iterator[Servers]:
     """Start real Prometheus, Pushgateway and Alertmanager servers that end with the test."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import struct
 from typing import TYPE_CHECKING, Any
@@ -54,7 +53,7 @@ def _whole(vector: list[float] | str) -> bool:
         try:
             packed = base64.b64decode(vector, validate=True)
             vector = list(struct.unpack(f"<{len(packed) // 4}f", packed))
-        except (binascii.Error, struct.error):
+        except (ValueError, struct.error):
             return False
     return bool(vector) and all(map(math.isfinite, vector))
 

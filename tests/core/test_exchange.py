@@ -77,6 +77,16 @@ def test_a_stream_cut_at_every_byte_gives_the_same_result(dialect: str, name: st
     assert without_times(answered(*(bytes([b]) for b in stream), dialect=dialect)) == whole
 
 
+@pytest.mark.parametrize("more", [b'data: {"choices":[{"delta":{"content":"more"}}]}\n\n', b"data: {\n\n"])
+@pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b'data: {"error":{"message":"overloaded"}}\n\n'])
+def test_what_follows_the_end_counts_no_more(end: bytes, more: bytes) -> None:
+    """Text, and what nobody can read: in the same read as the end, or in one of its own."""
+    stream = b'data: {"choices":[{"delta":{"content":"po"},"finish_reason":"stop"}]}\n\n' + end
+    alone = without_times(answered(stream))
+    assert without_times(answered(stream + more)) == alone
+    assert without_times(answered(stream, more)) == alone
+
+
 @settings(max_examples=60)
 @given(st.sampled_from(STREAMS), st.lists(st.integers(1, 4000), max_size=12), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_framing_and_cuts_change_nothing(stream: tuple[str, str, bytes], cuts: list[int], line_end: str) -> None:
