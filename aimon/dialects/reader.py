@@ -85,7 +85,7 @@ class Reader:
 
     def _odd(self, data: bytes, fault: msgspec.DecodeError) -> Delta:
         """An event that is no object of the dialect."""
-        if data.strip() in _DONE:
+        if data.strip().upper() in _DONE:
             return DONE
         try:
             document = tolerant.decode(data)

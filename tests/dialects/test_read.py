@@ -148,7 +148,7 @@ def test_nothing(dialect: str, event: str) -> None:
 @pytest.mark.parametrize(
     ("dialect", "event"),
     [
-        *((name, mark) for name in dialects.NAMES for mark in ("[DONE]", "[DONE] ", '"[DONE]"')),
+        *((name, mark) for name in dialects.NAMES for mark in ("[DONE]", "[DONE] ", '"[DONE]"', "[done]")),
         ("anthropic-messages", '{"type":"message_stop"}'),
     ],
 )
