@@ -194,6 +194,23 @@ def test_the_schema_has_a_version(path: Path) -> None:
         History(path)
 
 
+def test_a_file_of_the_first_schema_goes_on(path: Path) -> None:
+    """It keeps its results and totals, is read as it is, and takes new results."""
+    with History(path) as history:
+        history.append([a_result(request_id="old")])
+    with sqlite3.connect(path) as connection:
+        for statement in ("DROP INDEX results_as_recorded", "DROP TABLE ages", "PRAGMA user_version = 1"):
+            connection.execute(statement)
+        connection.execute("CREATE TABLE upkeep (task TEXT PRIMARY KEY, done_at REAL NOT NULL) WITHOUT ROWID")
+    connection.close()
+    with History(path, read_only=True) as history:
+        assert [result.request_id for result in history.recent(QWEN, 9)] == ["old"]
+    with History(path) as history:
+        history.append([a_result(request_id="new")])
+        assert [result.request_id for result in history.recent(QWEN, 9)] == ["old", "new"]
+        assert history.totals().counters[families.REQUESTS][*LABELS, "success", "ok"] == 2
+
+
 def test_what_is_no_history_is_left_alone(path: Path) -> None:
     """The message names the file and says what to do."""
     path.parent.mkdir()
