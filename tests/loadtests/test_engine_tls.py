@@ -203,6 +203,6 @@ def test_a_tunnel_refused() -> None:
     result = perform("https://api.example/v1", transport={"proxy": "socks4://user:hunter2-hunter2@127.0.0.1:1"}).only
     assert result.outcome is Outcome.PROBER_ERROR
     assert result.error == (
-        "the request can't be written: ValueError: proxy: not the address of an HTTP or SOCKS5 proxy: "
+        "the request can't be written: proxy: not the address of an HTTP or SOCKS5 proxy: "
         "write http://host:3128 or socks5://host:1080"
     )
