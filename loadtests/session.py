@@ -6,6 +6,8 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import gevent
+
 from aimon.loadtests import metering
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
 from aimon.loadtests.labour import Labour
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from aimon.result import Result
 
 _TICK = 0.5
+# Seconds after a step that 429s ended: a second's worth of a limit is the least burst that providers allow.
+_REFILL = 1.5
 # A step of a search lasts as long as these many calls take to start, within these bounds (seconds).
 _STEP_CALLS, _STEP_LEAST, _STEP_MOST = 80, 5.0, 20.0
 # Growth that needs no second look.
@@ -236,6 +240,9 @@ class Session:
             step = self._try(rate)
             if self.run.ended != COMPLETE:
                 return
+            if step.refusal is not None:
+                # A limit that was just used up refuses the first call that comes a little early, at any rate.
+                gevent.sleep(_REFILL)
             try:
                 rate = search.send(step)
             except StopIteration:
