@@ -30,7 +30,7 @@ LIMITS = (
     (Profile(rpm=1200, ttft=0.02), "requests_per_s", 20.0),
     (Profile(tpm=90_000), "tokens_per_min", 90_000.0),
 )
-PROMPT = ("--prompt-tokens", "20", "--output-tokens", "11")
+PROMPT = ("--prompt-tokens", "20", "--output-tokens", "11", "--max-rate", "1000/s")
 
 
 def loadtest(sim: SimulatorProcess, *arguments: str) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def loadtest(  # one for each option
     """Put an endpoint under load and report what it does. The load is sent in earnest, and costs money.
 
     Exit codes: 0 good; 1 an objective was not met or the run was aborted; 2 usage or configuration; 3 a push or a
-    file failed, or workers did not come; 130 interrupted, with partial results.
+    file failed, workers did not come or calls were lost with one; 130 interrupted, with partial results.
     """
     # By their names, which are those of the file, too: from here on both are treated alike.
     options = dict(locals())

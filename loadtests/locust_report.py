@@ -188,12 +188,16 @@ class _Keeper:
             self._judge_end(run, elapsed)
             plan = Plan(endpoint=endpoint, profile=PROFILE, duration=elapsed, slo=self._slo, out=str(self._folder))
             built = report.build(run, plan, endpoint, model=self._models[endpoint])
-            for path in report.save(built, self._folder / endpoint):
-                say(f"written: {path}")
-            if not all(row["met"] for row in built["slo"]):
+            written, problems = report.save(built, self._folder / endpoint)
+            for line in [f"written: {path}" for path in written] + problems:
+                say(line)
+            missed = not all(row["met"] for row in built["slo"])
+            if missed:
                 say(f"{endpoint}: {report.verdict(built)}")
-                assert self._environment is not None  # noqa: S101 - there is no test without one
-                self._environment.process_exit_code = 1
+            if missed or problems:
+                environment = self._environment
+                assert environment is not None  # noqa: S101 - there is no test without one
+                environment.process_exit_code = max(environment.process_exit_code or 0, 3 if problems else 1)
         self._unwritten = False
 
     def _judge_end(self, run: Run, elapsed: float) -> None:
