@@ -22,6 +22,7 @@ from aimon.loadtests import messages
 from aimon.loadtests.console import say
 from aimon.loadtests.orders import Order, Part, Report, even, unpack
 from aimon.loadtests.sockets import Wire
+from aimon.redact import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ LEAD = 0.5
 _LOOK = 0.2
 # How far ahead a new division begins: by then everybody has been told of it.
 _NOTICE = 1.0
+_LONGEST_HOST = 253
 
 
 class FleetError(RuntimeError):
@@ -317,26 +319,29 @@ class Fleet:
         return self._members[worker]
 
     def _on_hello(self, member: _Member, hello: messages.Hello) -> None:
-        member.name = f"worker {self._came} ({hello.host})"
+        member.name = f"worker {self._came} ({bounded(hello.host, _LONGEST_HOST)})"
         member.pid = hello.pid if hello.host == socket.gethostname() else None
         if hello.version != __version__:
-            self._problem = f"{member.name} is aimon {hello.version}, and its master {__version__}: use the same"
+            other = bounded(hello.version, _LONGEST_HOST)
+            self._problem = f"{member.name} is aimon {other}, and its master {__version__}: use the same"
             return
         self._send(member, messages.Welcome(plan=self._plan, index=self._came - 1, workers=self._expected))
 
     def _on_ready(self, member: _Member, ready: messages.Ready) -> None:
         problem = ready.problem
         if problem is None and ready.model != self._model:
-            problem = f"it would call the model {ready.model}, and this report is about {self._model}"
+            problem = f"it would call the model {ready.model or 'of no name'}, and this report is about {self._model}"
         if problem is None:
             member.ready = True
         else:
-            self._problem = f"{member.name}: {problem}"
+            self._problem = f"{member.name}: {bounded(problem)}"
 
     def _on_first(self, _: _Member, first: messages.FirstDone) -> None:
         self._first = first
 
     def _on_report(self, member: _Member, report: Report) -> None:
+        if report.problem is not None:
+            report.problem = bounded(report.problem)
         self._reports.append((member.name, report))
         member.spent, member.in_flight = report.spent, report.in_flight
         if report.number == self._order.number:

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -102,15 +102,15 @@ def listening(request: pytest.FixtureRequest) -> Iterator[tuple[int, http_server
 def ask(port: int, request: bytes, *, half_close: bool = True) -> bytes:
     """What is answered, until the server ends the connection."""
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as client:
-        client.sendall(request)
-        if half_close:
-            client.shutdown(socket.SHUT_WR)
         answer = b""
-        try:
+        # It may leave the rest of a long request unread, and reset the connection meanwhile.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            client.sendall(request)
+            if half_close:
+                with suppress(OSError):
+                    client.shutdown(socket.SHUT_WR)
             while chunk := client.recv(65536):
                 answer += chunk
-        except ConnectionResetError:
-            pass  # it left the rest of the request unread
         return answer
 
 

@@ -47,7 +47,7 @@ def shell(run_aimon: Command, arguments: list[str], redirection: str) -> subproc
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS.values(), ids=COMMANDS)
 def test_closed_streams_are_no_error(run_aimon: Command, arguments: list[str], code: int) -> None:
     """With stdout closed, and with all three: the exit code is the same, and nothing is called a bug."""
-    for redirection in (">&-", "<&- >&- 2>&-"):
+    for redirection in (">&-", "2>&-", "<&- >&- 2>&-"):
         (run_aimon.cwd / "new.yaml").unlink(missing_ok=True)
         done = shell(run_aimon, arguments, redirection)
         assert "Traceback" not in done.stderr, redirection

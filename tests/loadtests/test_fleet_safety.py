@@ -180,6 +180,24 @@ def test_a_master_hears_workers_after_whatever_came_before(run_aimon: Command) -
 
 
 @pytest.mark.e2e
+def test_what_a_worker_says_drives_no_terminal(run_aimon: Command) -> None:
+    """Its host and version are shown on one line, without escapes."""
+    escape = "\x1b]52;c;ZXZpbA==\x07\u202e\n" * 99
+    hello = messages.encode(messages.Hello(version=f"0{escape}", host=f"host{escape}", pid=1))
+    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--rate", "1/s"]
+    with (
+        start(run_aimon, *flags, "--duration", "1s", "--master", "--bind-port", "0") as master,
+        peer(zmq.DEALER, f"tcp://127.0.0.1:{port_of(master)}", b"stranger") as stranger,
+    ):
+        stranger.send(say("client_ready", "2.47.0", "stranger"))
+        stranger.send(say("aimon_hello", hello, "stranger"))
+        _, said = master.communicate(timeout=60)
+    assert master.returncode == 3
+    assert re.search(r"worker 1 \(host.*\) is aimon 0.*, and its master", said), said
+    assert said.rstrip("\n").isprintable(), said
+
+
+@pytest.mark.e2e
 def test_a_message_without_end_is_cut_off(run_aimon: Command) -> None:
     """A peer whose message is larger than any report is disconnected before it is read into memory."""
     with SimulatorProcess(Profile(ttft=0.02)) as sim, ExitStack() as stack:
