@@ -73,12 +73,12 @@ def test_two_processes_share_users_and_requests(run_aimon: Command) -> None:
 
 def test_a_master_and_two_workers(run_aimon: Command) -> None:
     """As on three machines: the workers read their own configuration, and end with the run."""
-    with SimulatorProcess(Profile(ttft=0.05, key="sk-of-the-workers-0123456789")) as sim, ExitStack() as stack:
+    with SimulatorProcess(Profile(ttft=0.05, key="sk-Qm3xK9vT2pLw7ZbR4nHd")) as sim, ExitStack() as stack:
         (run_aimon.cwd / "aimon.yaml").write_text(
             f"endpoints: [{{name: local, dialect: openai-chat, base_url: {sim.base_url()}, model: m, "
             "api_key: '${SIM_KEY}'}]\n"
         )
-        run_aimon.env["SIM_KEY"] = "sk-of-the-workers-0123456789"
+        run_aimon.env["SIM_KEY"] = "sk-Qm3xK9vT2pLw7ZbR4nHd"
         arguments = ["--master", "--bind-port", "0", "--expect-workers", "2", "--rate", "40/s", "--duration", "3s"]
         master = stack.enter_context(start(run_aimon, "local", *arguments, "--json"))
         port = port_of(master)
@@ -131,7 +131,8 @@ def test_calls_of_a_closed_loop_are_made_by_others_when_a_worker_dies(run_aimon:
             descendants(run)[-1].kill()
             report, said = reported(run)
         truth = sim.truth(wait=10, limit=0)
-    assert run.returncode == 0, said
+    # Calls that were lost with it make the run incomplete.
+    assert run.returncode == (3 if report["ended"]["lost"] else 0), said
     # Those that the victim had made or begun since its last report may be neither known nor made again.
     assert 200 - 16 <= report["requests"]["sent"] <= 200
     assert truth.peak_in_flight <= 12
@@ -171,7 +172,8 @@ def test_workers_end_with_their_master_and_keep_what_they_know(run_aimon: Comman
     reports = [json.loads((out / f"worker-{k}" / "report.json").read_text()) for k in (1, 2)]
     assert all(report["ended"]["how"] == "aborted" for report in reports)
     assert "these are the calls of worker 1 alone" in reports[0]["ended"]["why"]
-    assert sum(report["requests"]["sent"] for report in reports) == served.requests - 1
+    asked = sum(report["requests"][count] for report in reports for count in ("sent", "interrupted"))
+    assert asked == served.requests - 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -242,7 +244,7 @@ def test_a_limit_of_cost_holds_for_all_workers_together(run_aimon: Command) -> N
     report = json.loads(done.stdout)
     assert "the limit of cost is reached" in report["ended"]["why"]
     assert 60 <= served <= 100
-    assert report["cost"]["amount"] == pytest.approx((served - 1) * 0.01)
+    assert report["cost"]["amount"] == pytest.approx(served * 0.01)
 
 
 def test_a_wrong_key_ends_it_after_one_call(run_aimon: Command) -> None:
@@ -307,7 +309,7 @@ def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -
         (["--worker", "--master-host", "10.0.0.5"], "--rate is for the master to say: leave it out"),
         (["--token-file", "t"], "--token-file is for a --master: add that, or leave it out"),
         (["--master", "--bind-host", "10.0.0.5"], "--bind-host 10.0.0.5: others can reach that port"),
-        (["--master", "--token-file", "absent"], "--token-file absent: No such file or directory"),
+        (["--master", "--token-file", "absent"], "--token-file absent"),
     ],
 )
 def test_options_of_different_roles_do_not_mix(run_aimon: Command, arguments: list[str], message: str) -> None:
