@@ -12,6 +12,7 @@ from aimon.config.loader import load
 from aimon.quantities import seconds
 
 KUBERNETES = Path(__file__).resolve().parent.parent / "deploy" / "kubernetes"
+DEPLOY = (Path(__file__).resolve().parent.parent / "docs" / "deploy.md").read_text("utf-8")
 PLACE = KUBERNETES / "loadtest"
 BASE = "base"
 
@@ -146,7 +147,12 @@ def test_it_uses_what_the_prober_brought() -> None:
     for job in (MASTER, WORKERS):
         spec = job["spec"]["template"]["spec"]
         assert spec["serviceAccountName"] == _one("ServiceAccount", "aimon", BASE)["metadata"]["name"]
-        assert spec["volumes"] == [{"name": "config", "configMap": {"name": generated["name"]}}]
+        config, token = spec["volumes"]
+        assert config == {"name": "config", "configMap": {"name": generated["name"]}}
+        # Which docs/deploy.md says how to make; master and workers read the same file of it.
+        assert f"secret generic -n aimon {token['secret']['secretName']} " in DEPLOY
+        (place,) = [each["mountPath"] for each in spec["containers"][0]["volumeMounts"] if each["name"] == "token"]
+        assert _options(job)["--token-file"] == f"{place}/token"
         assert spec["containers"][0]["env"] == prober["containers"][0]["env"]
     name = MASTER["spec"]["template"]["spec"]["containers"][0]["args"][1]
     (endpoint,) = load(PLACE / "aimon.yaml").endpoints
