@@ -25,7 +25,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimon.result import Result, Usage
+    from aimon.call.result import Result, Usage
 
 PER = {"1M": 1_000_000, "1K": 1_000}
 

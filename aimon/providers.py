@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aimon import dialects
-from aimon.call import Quirks, Target
+from aimon.call.call import Quirks, Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.secret import Secret
+    from aimon.security.secret import Secret
 
 CHAT = "openai-chat"
 RESPONSES = "openai-responses"

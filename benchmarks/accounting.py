@@ -19,17 +19,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimon import families
-from aimon.metrics import Identity, Totals
-from aimon.outcome import Outcome
-from aimon.probes.history import History
-from aimon.probes.publish import push
-from aimon.probes.retention import DAY
-from aimon.probes.state import open_state
-from aimon.probes.watched import Watched
-from aimon.probes.windows import windows_at_intervals
-from aimon.pushgateway import Gateway
-from aimon.result import Connection, Result, Usage
+from aimon.call.outcome import Outcome
+from aimon.call.result import Connection, Result, Usage
+from aimon.metrics import definitions
+from aimon.metrics.pushgateway import Gateway
+from aimon.metrics.totals import Identity, Totals
+from aimon.probes.publish.publish import push
+from aimon.probes.state.history import History
+from aimon.probes.state.monitored import Watched
+from aimon.probes.state.retention import DAY
+from aimon.probes.state.state import open_state
+from aimon.probes.state.windows import windows_at_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def observe() -> None:
         for _ in range(rounds):
             totals.observe(result)
         best = min(best, time.perf_counter() - began)
-    assert totals.counters[families.REQUESTS][*identity(0), "success", "ok"] == 5 * rounds
+    assert totals.counters[definitions.REQUESTS][*identity(0), "success", "ok"] == 5 * rounds
     print(f"observe one call                         {best / rounds * 1e6:8.2f} µs")
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.simulator.truth import Record
+    from aimon.simulator.world.truth import Record
 
 CAPACITIES = (
     Profile(slots=4, ttft=0.3, itl=0.02, tokens=11),

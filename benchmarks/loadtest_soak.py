@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 
+from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,16 +26,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aimon.call import Call, Message, Target
+from aimon.call.call import Call, Message, Target
+from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
-from aimon.outcome import Outcome
 from aimon.probes.transport import perform, warm_up
 from aimon.simulator import Profile, SimulatorProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 CORES = sorted(os.sched_getaffinity(0))
 TTFT, ITL, TOKENS = 0.2, 0.01, 20

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.call.outcome import Fault, Outcome
 from aimon.network.proxy import THROUGH
-from aimon.outcome import Fault, Outcome
 
 if TYPE_CHECKING:
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 _WHAT_TO_DO: dict[Outcome, str] = {
     Outcome.DNS: "Check base_url's host name and this machine's DNS (try: getent hosts HOST).",

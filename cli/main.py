@@ -13,10 +13,13 @@ from typing import Annotated
 
 import typer
 
-from aimon.cli import alerts, config, dashboards, demo, docs, init, loadtest, probe, report, rules, sim, status, version
+from aimon.cli.commands import alerts, config, dashboards, demo, docs, init, report, rules, sim, version
 from aimon.cli.console import finish, mute, note, open_closed_streams, take_any_text
 from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
-from aimon.cli.grouped import ByTask
+from aimon.cli.help_groups import ByTask
+from aimon.cli.loadtest.command import loadtest
+from aimon.cli.probe.command import probe
+from aimon.cli.status.command import status
 from aimon.distribution import intruder
 
 app = typer.Typer(
@@ -37,11 +40,11 @@ app.command("demo")(demo.demo)
 app.command("init")(init.init)
 app.add_typer(config.app, name="config", cls=ByTask)
 app.command("docs")(docs.docs)
-app.command("loadtest")(loadtest.loadtest)
-app.command("probe")(probe.probe)
+app.command("loadtest")(loadtest)
+app.command("probe")(probe)
 app.command("report")(report.report)
 app.command("rules")(rules.rules)
-app.command("status")(status.status)
+app.command("status")(status)
 app.command("sim")(sim.sim)
 app.command("version")(version.version)
 
@@ -94,7 +97,7 @@ def _run() -> int:
 
 def _bug(error: Exception) -> int:
     """Owns up to an error that nothing foresaw; the traceback is for those who ask for it."""
-    from aimon.redact import Redactor  # noqa: PLC0415  # start-up
+    from aimon.security.redact import Redactor  # noqa: PLC0415  # start-up
 
     if os.environ.get("AIMON_DEBUG"):
         raise error

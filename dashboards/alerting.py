@@ -13,15 +13,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from aimon import credentials, peer
-from aimon.network import address
-from aimon.redact import bounded
+from aimon.network import address, service_client
+from aimon.security import credentials
+from aimon.security.redact import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimon.network.address import HttpAddress
-    from aimon.secret import Secret
+    from aimon.security.secret import Secret
 
 VARIABLES: Final = "AIMON_ALERTMANAGER"
 NAME = "AimonTest"
@@ -40,7 +40,7 @@ class Alertmanager:
 
     address: HttpAddress
     authorization: Secret | None = None
-    timeout: float = peer.TIMEOUT
+    timeout: float = service_client.TIMEOUT
 
     @classmethod
     def parse(cls, url: str, environ: Mapping[str, str] | None = None) -> Self:
@@ -65,11 +65,11 @@ class Alertmanager:
         headers = {"Content-Type": "application/json"} if content else {}
         where = f"the Alertmanager at {self.address.url}"
         try:
-            answer = peer.fetch(
+            answer = service_client.fetch(
                 self.address, method, f"/api/v2{path}", content, headers,
                 timeout=self.timeout, authorization=self.authorization,
             )  # fmt: skip
-        except peer.NoAnswerError as error:
+        except service_client.NoAnswerError as error:
             raise AlertmanagerError(f"{where} does not answer ({error})") from error
         if answer.status in {401, 403}:
             raise AlertmanagerError(

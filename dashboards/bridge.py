@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aimon.containment import describe
+from aimon.call.containment import describe
 from aimon.dashboards.robots import RefusedError, RobotError
-from aimon.http_server import Handler, Server
-from aimon.redact import bounded
+from aimon.network.http_server import Handler, Server
+from aimon.security.redact import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

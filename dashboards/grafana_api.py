@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from aimon import credentials, peer
-from aimon.network import address
-from aimon.redact import bounded
-from aimon.secret import Secret
+from aimon.network import address, service_client
+from aimon.security import credentials
+from aimon.security.redact import bounded
+from aimon.security.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Grafana:
 
     address: HttpAddress
     authorization: Secret
-    timeout: float = peer.TIMEOUT
+    timeout: float = service_client.TIMEOUT
 
     @classmethod
     def parse(cls, url: str, token: str | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -105,10 +105,10 @@ class Grafana:
             headers["Content-Type"] = "application/json"
         where = self.address.url
         try:
-            answer = peer.fetch(
+            answer = service_client.fetch(
                 self.address, method, path, content, headers, timeout=self.timeout, authorization=self.authorization
             )
-        except peer.NoAnswerError as error:
+        except service_client.NoAnswerError as error:
             raise GrafanaError(f"Grafana at {where} does not answer ({error})") from error
         if not answer.good:
             raise GrafanaError(
@@ -128,7 +128,7 @@ def folder_uid(title: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:_LONGEST_UID] or "aimon"
 
 
-def _reason(answer: peer.Answer) -> str:
+def _reason(answer: service_client.Answer) -> str:
     """What to do, or else what Grafana says."""
     if answer.status in _ADVICE:
         return _ADVICE[answer.status]

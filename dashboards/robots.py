@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, quote_plus
 
-from aimon import peer
-from aimon.network import address
-from aimon.redact import Redactor
+from aimon.network import address, service_client
+from aimon.security.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.network.address import HttpAddress
-    from aimon.secret import Secret
+    from aimon.security.secret import Secret
 
 # WeCom takes 4,096 bytes of Markdown; the others take more.
 LONGEST_BYTES: Final = 4096
@@ -102,7 +101,7 @@ class Robot:
     address: HttpAddress
     secret: Secret | None
     redactor: Redactor
-    timeout: float = peer.TIMEOUT
+    timeout: float = service_client.TIMEOUT
 
     @classmethod
     def parse(cls, kind: str, url: Secret, secret: Secret | None = None) -> Self:
@@ -137,8 +136,10 @@ class Robot:
         suffix = f"{'&' if '?' in self.address.path else '?'}{query}" if query else ""
         headers = {"Content-Type": "application/json"}
         try:
-            answer = peer.fetch(self.address, "POST", suffix, body, headers, timeout=self.timeout, proxied=True)
-        except peer.NoAnswerError as error:
+            answer = service_client.fetch(
+                self.address, "POST", suffix, body, headers, timeout=self.timeout, proxied=True
+            )
+        except service_client.NoAnswerError as error:
             raise RobotError(f"the {self.kind} robot does not answer ({self._clean(error)})") from None
         if not answer.good:
             # What is wrong with the request stays wrong; 408, 425 and 429 are about the moment.

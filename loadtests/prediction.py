@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aimon import dialects
-from aimon.loadtests import profiles, workload
+from aimon.call.outcome import Outcome
+from aimon.call.result import Result, Usage
+from aimon.loadtests import workload
+from aimon.loadtests.protocol import profiles
 from aimon.loadtests.workload.rates import most_within
 from aimon.loadtests.workload.replay import Replay
-from aimon.outcome import Outcome
-from aimon.result import Result, Usage
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
-    from aimon.loadtests.plan import Plan
+    from aimon.loadtests.protocol.plan import Plan
     from aimon.pricing import PriceBook
 
 CALLS_PER_STREAM = 20.0

@@ -6,17 +6,17 @@ import time
 from typing import TYPE_CHECKING
 
 from aimon import dialects
+from aimon.call.containment import report
+from aimon.call.outcome import Outcome
+from aimon.call.result import Result
 from aimon.config.endpoint import new_nonce
-from aimon.containment import report
-from aimon.outcome import Outcome
 from aimon.probes.transport import perform
-from aimon.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.config.endpoint import Budget, Canary, Endpoint
-    from aimon.redact import Redactor
+    from aimon.security.redact import Redactor
 
 
 class Prober:

@@ -8,15 +8,15 @@ import time
 import zlib
 from typing import TYPE_CHECKING
 
-from aimon.probes.sweep import CONCURRENCY, STAGGER
+from aimon.probes.probe_all import CONCURRENCY, STAGGER
 from aimon.probes.transport import warm_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
     from aimon.probes.probe import Prober
-    from aimon.result import Result
 
 HEARTBEAT = 1.0
 

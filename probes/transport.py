@@ -15,10 +15,13 @@ import httpcore
 from anyio.lowlevel import checkpoint
 
 from aimon import dialects
-from aimon.exchange import Exchange
+from aimon.call.outcome import Outcome
+from aimon.call.result import Connection
+from aimon.exchange.exchange import Exchange
 from aimon.network import failures
 from aimon.network import proxy as proxies
-from aimon.outcome import Outcome
+from aimon.network.kernel_timestamps import keep_stamping
+from aimon.network.tls_context import ssl_context
 from aimon.probes.network import (
     AnswerBackend,
     BrokenTLSError,
@@ -29,19 +32,16 @@ from aimon.probes.network import (
     TLSError,
     watch_lag,
 )
-from aimon.result import Connection
-from aimon.stamps import keep_stamping
-from aimon.trust import ssl_context
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from aimon.call import Call, Request, Target
+    from aimon.call.call import Call, Request, Target
+    from aimon.call.result import Result
     from aimon.config.endpoint import Transport
     from aimon.network.proxy import Proxy
-    from aimon.redact import Redactor
-    from aimon.result import Result
+    from aimon.security.redact import Redactor
 
 # In the words of httpcore and h11.
 _CLOSED = ("without sending", "closed connection", "unexpectedly closed")

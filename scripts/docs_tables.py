@@ -16,11 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimon import classify, dialects, families, finishes, providers
-from aimon.config import model, structure
+from aimon import dialects, providers
+from aimon.call import classify, finish_reasons
+from aimon.call.outcome import FAULTS as WHOSE
+from aimon.call.outcome import Outcome
+from aimon.config.model import config, sections
 from aimon.dialects import reasoning
-from aimon.outcome import FAULTS as WHOSE
-from aimon.outcome import Outcome
+from aimon.metrics import definitions
 from aimon.simulator import FAULTS
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def outcomes_markdown() -> str:
 def finishes_markdown() -> str:
     """What finish reasons mean."""
     rows: dict[str, list[str]] = {}
-    for reason, outcome in finishes.FINISHES.items():
+    for reason, outcome in finish_reasons.FINISHES.items():
         rows.setdefault(outcome, []).append(code(reason))
     return table(("outcome", "finish reasons"), ((code(outcome), ", ".join(said)) for outcome, said in rows.items()))
 
@@ -110,8 +112,8 @@ def reasoning_markdown() -> str:
 def metrics_markdown() -> str:
     """Every metric: type, labels beyond the endpoint's own, and meaning."""
     rows = []
-    for family in families.FAMILIES.values():
-        beyond = [code(label) for label in family.labels if label not in families.IDENTITY]
+    for family in definitions.FAMILIES.values():
+        beyond = [code(label) for label in family.labels if label not in definitions.IDENTITY]
         if not family.labels:
             beyond = ["none at all"]
         elif family.extensible:
@@ -126,7 +128,7 @@ def buckets_markdown() -> str:
         ("histogram", "boundaries, seconds"),
         (
             (code(family.name), " ".join(f"{bound:g}" for bound in family.buckets))
-            for family in families.FAMILIES.values()
+            for family in definitions.FAMILIES.values()
             if family.buckets
         ),
     )
@@ -136,7 +138,7 @@ def keys_markdown(section: type) -> str:
     """The keys of one section of the configuration."""
     defaults = {field.name: field.default for field in dataclasses.fields(section)}
 
-    def default(name: str, key: structure.Key) -> str:
+    def default(name: str, key: sections.Key) -> str:
         if key.required:
             return "required"
         value = defaults[name]
@@ -146,7 +148,7 @@ def keys_markdown(section: type) -> str:
         ("key", "meaning", "default", "example"),
         (
             (code(name), key.description, default(name, key), code(_written(key.example)))
-            for name, key in structure.keys(section).items()
+            for name, key in sections.keys(section).items()
         ),
     )
 
@@ -161,15 +163,15 @@ def _written(value: object) -> str | None:
 
 
 SECTIONS = (
-    model.Config,
-    model.Defaults,
-    model.Endpoint,
-    model.Timeout,
-    model.Slo,
-    model.Prices,
-    model.Quirks,
-    model.Canary,
-    model.LoadTest,
+    config.Config,
+    config.Defaults,
+    config.Endpoint,
+    config.Timeout,
+    config.Slo,
+    config.Prices,
+    config.Quirks,
+    config.Canary,
+    config.LoadTest,
 )
 
 

@@ -14,12 +14,12 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
-from aimon import families
-from aimon.export import render
-from aimon.metrics import Totals
-from aimon.outcome import Outcome
+from aimon.call.outcome import Outcome
+from aimon.metrics import definitions
+from aimon.metrics.exposition import render
+from aimon.metrics.totals import Totals
 from board_data import CURRENCY, DEAD, DOLLARS, YUAN, a_call, loaded, probed
 from board_drawing import page
 from dashboard_files import load, panels
@@ -75,7 +75,7 @@ def history(end: float) -> str:
                 limited = chance.random() < 0.02
                 tested.observe(a_call(YUAN, Outcome.RATE_LIMITED if limited else Outcome.OK, number))
             gauges = loaded(YUAN)
-            gauges.set(families.IN_FLIGHT, chance.randint(20, 32), **YUAN.labels)
+            gauges.set(definitions.IN_FLIGHT, chance.randint(20, 32), **YUAN.labels)
             lines += _sampled(render(tested, gauges)[0], "aimon-loadtest", at)
     return "\n".join([*lines, "# EOF\n"])
 

@@ -35,36 +35,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aimon.simulator.client import Control as Control
-    from aimon.simulator.faults import FAULTS as FAULTS
-    from aimon.simulator.faults import Fault as Fault
-    from aimon.simulator.faults import Rule as Rule
-    from aimon.simulator.faults import expected_outcome as expected_outcome
+    from aimon.simulator.model.faults import FAULTS as FAULTS
+    from aimon.simulator.model.faults import Fault as Fault
+    from aimon.simulator.model.faults import Rule as Rule
+    from aimon.simulator.model.faults import expected_outcome as expected_outcome
+    from aimon.simulator.model.profile import Profile as Profile
+    from aimon.simulator.model.profile import SettingError as SettingError
     from aimon.simulator.options import profile_from_options as profile_from_options
     from aimon.simulator.options import rule_from_text as rule_from_text
     from aimon.simulator.process import SimulatorProcess as SimulatorProcess
-    from aimon.simulator.profile import Profile as Profile
-    from aimon.simulator.profile import SettingError as SettingError
-    from aimon.simulator.server import Simulator as Simulator
-    from aimon.simulator.server import serve as serve
-    from aimon.simulator.truth import Record as Record
-    from aimon.simulator.truth import Truth as Truth
+    from aimon.simulator.server.server import Simulator as Simulator
+    from aimon.simulator.server.server import serve as serve
+    from aimon.simulator.world.truth import Record as Record
+    from aimon.simulator.world.truth import Truth as Truth
 
 # Where each public name lives: loaded on first use, because Starlette and uvicorn cost 0.1 s to import.
 _HOMES = {
     "Control": "client",
-    "FAULTS": "faults",
-    "Fault": "faults",
-    "Profile": "profile",
-    "Record": "truth",
-    "Rule": "faults",
-    "SettingError": "profile",
-    "Simulator": "server",
+    "FAULTS": "model.faults",
+    "Fault": "model.faults",
+    "Profile": "model.profile",
+    "Record": "world.truth",
+    "Rule": "model.faults",
+    "SettingError": "model.profile",
+    "Simulator": "server.server",
     "SimulatorProcess": "process",
-    "Truth": "truth",
-    "expected_outcome": "faults",
+    "Truth": "world.truth",
+    "expected_outcome": "model.faults",
     "profile_from_options": "options",
     "rule_from_text": "options",
-    "serve": "server",
+    "serve": "server.server",
 }
 
 __all__ = list(_HOMES)

@@ -7,8 +7,8 @@ import json
 import signal
 import sys
 
-from aimon.simulator.profile import profile_from_mapping
-from aimon.simulator.server import Simulator, allow_many_connections
+from aimon.simulator.model.profile import profile_from_mapping
+from aimon.simulator.server.server import Simulator, allow_many_connections
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from aimon.simulator.faults import Rule
-from aimon.simulator.profile import SettingError
-from aimon.simulator.truth import Record, Truth
+from aimon.simulator.model.faults import Rule
+from aimon.simulator.model.profile import SettingError
+from aimon.simulator.world.truth import Record, Truth
 
 # What a client's base_url ends in, by dialect.
 _BASES = {"gemini": "/v1beta", "azure": "/openai/v1"}

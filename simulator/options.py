@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from aimon.simulator.faults import RULE_FIELDS, Rule, rule_from_mapping
-from aimon.simulator.profile import Profile, SettingError, known
+from aimon.simulator.model.faults import RULE_FIELDS, Rule, rule_from_mapping
+from aimon.simulator.model.profile import Profile, SettingError, known
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(us|ms|s|m|h)?")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from aimon.simulator.client import Control
-from aimon.simulator.profile import Profile
+from aimon.simulator.model.profile import Profile
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -9,7 +9,7 @@ import pytest
 
 from aimon.dashboards.rules import ruleset
 from aimon.dashboards.rules.document import Alert, Recording
-from aimon.families import find
+from aimon.metrics.definitions import find
 from dashboard_files import load, panels
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "from-the-guide.md").read_text("utf-8")

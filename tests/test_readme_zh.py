@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from aimon import providers
-from aimon.families import find
+from aimon.metrics.definitions import find
 
 if TYPE_CHECKING:
     from command import Command

@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aimon.config.display import show
-    from aimon.config.editors import schema
     from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags
     from aimon.config.loader import find, load, passed_over
-    from aimon.config.model import Config
-    from aimon.config.problems import ConfigError
-    from aimon.config.resolver import price_book, resolve
+    from aimon.config.model.config import Config
+    from aimon.config.model.json_schema import schema
+    from aimon.config.resolution.resolver import price_book, resolve
     from aimon.config.template import example
+    from aimon.config.yaml.issues import ConfigError
 
 _HOME = {
     "Budget": "endpoint",
     "Canary": "endpoint",
-    "Config": "model",
-    "ConfigError": "problems",
+    "Config": "model.config",
+    "ConfigError": "yaml.issues",
     "Endpoint": "endpoint",
     "Objective": "endpoint",
     "Slo": "endpoint",
@@ -44,9 +44,9 @@ _HOME = {
     "load": "loader",
     "new_nonce": "endpoint",
     "passed_over": "loader",
-    "price_book": "resolver",
-    "resolve": "resolver",
-    "schema": "editors",
+    "price_book": "resolution.resolver",
+    "resolve": "resolution.resolver",
+    "schema": "model.json_schema",
     "show": "display",
 }
 

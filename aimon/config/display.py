@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from aimon.call import Timeouts
-from aimon.config import rules, variables
-from aimon.config.effective import effective
-from aimon.config.model import CONFIG, Timeout
+from aimon.call.call import Timeouts
+from aimon.config.model import rules
+from aimon.config.model.config import CONFIG, Timeout
+from aimon.config.resolution.defaults import effective
+from aimon.config.yaml import variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.config.model import Config, Endpoint
+    from aimon.config.model.config import Config, Endpoint
 
 _HEAD = "# What holds in the end: defaults and presets are filled in, keys stay where they are.\n"
 

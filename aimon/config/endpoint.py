@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from aimon import checks
-from aimon.call import Call, Message, Target, Timeouts
-from aimon.result import Source
+from aimon.call import checks
+from aimon.call.call import Call, Message, Target, Timeouts
+from aimon.call.result import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aimon.checks import Check
+    from aimon.call.checks import Check
     from aimon.pricing import Price
-    from aimon.secret import Secret
+    from aimon.security.secret import Secret
 
 NONCE = "{nonce}"
 

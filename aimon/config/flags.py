@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.config import loader, variables
-from aimon.config.document import Document, Spot
-from aimon.config.problems import ConfigError, Problem
+from aimon.config import loader
+from aimon.config.yaml import variables
+from aimon.config.yaml.document import Document, Spot
+from aimon.config.yaml.issues import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from aimon.config.model import Config
-    from aimon.config.problems import Path
+    from aimon.config.model.config import Config
+    from aimon.config.yaml.issues import Path
 
 _ENDPOINT: Final[Path] = ("endpoints", 0)
 

@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon import credentials
-from aimon.config import lookalikes, parser, references
-from aimon.config.model import CONFIG, Config
-from aimon.config.problems import ConfigError, Problem, findings
+from aimon.config.model import references
+from aimon.config.model.config import CONFIG, Config
+from aimon.config.yaml import lookalikes, parser
+from aimon.config.yaml.issues import ConfigError, Problem, findings
+from aimon.security import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.config.document import Document
+    from aimon.config.yaml.document import Document
 
 VARIABLE: Final = "AIMON_CONFIG"
 _ABSENT: Final = "is not there"

@@ -17,8 +17,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimon.call import Call, Request
-    from aimon.outcome import Outcome
+    from aimon.call.call import Call, Request
+    from aimon.call.outcome import Outcome
 
 
 class ProviderError(msgspec.Struct, frozen=True, gc=False):

@@ -13,7 +13,7 @@ import msgspec
 from aimon.dialects import DONE, NOTHING, STRANGE, Delta, Dialect, reasoning, request
 
 if TYPE_CHECKING:
-    from aimon.call import Call, Request
+    from aimon.call.call import Call, Request
 
 VERSION = "2023-06-01"
 

@@ -2,7 +2,7 @@
 
 One reader serves all dialects: gateways answer in shapes that are not their dialect's, and most shapes are an
 `error` object with a message and a code under one of a few names. The shapes it knows are the rows of
-tests/dialects/errors.toml and tests/dialects/test_error_shapes.py.
+tests/aimon/dialects/errors.toml and tests/dialects/test_error_shapes.py.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon import classify
+from aimon.call import classify
+from aimon.call.outcome import Outcome
 from aimon.dialects import ProviderError, tolerant
-from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aimon.call import Quirks
+    from aimon.call.call import Quirks
 
 # Long enough that what is cut here lies beyond what anybody is shown: keys are redacted after this, and the half of a
 # key would no longer be recognised as one.

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from aimon.call.outcome import Outcome
 from aimon.dialects import Delta, Dialect, ProviderError, reasoning, request
-from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
-    from aimon.call import Call, Request
+    from aimon.call.call import Call, Request
 
 
 class _Part(msgspec.Struct, gc=False, rename="camel"):

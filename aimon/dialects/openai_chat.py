@@ -17,7 +17,7 @@ import msgspec
 from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, reasoning, request
 
 if TYPE_CHECKING:
-    from aimon.call import Call, Request
+    from aimon.call.call import Call, Request
 
 
 class _Part(msgspec.Struct, gc=False):

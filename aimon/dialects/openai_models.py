@@ -9,7 +9,7 @@ import msgspec
 from aimon.dialects import STRANGE, Delta, Dialect, request
 
 if TYPE_CHECKING:
-    from aimon.call import Call, Request
+    from aimon.call.call import Call, Request
 
 
 class _Model(msgspec.Struct, gc=False):

@@ -9,7 +9,7 @@ import msgspec
 from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, reasoning, request
 
 if TYPE_CHECKING:
-    from aimon.call import Call, Request
+    from aimon.call.call import Call, Request
 
 # The least that OpenAI accepts as max_output_tokens.
 MIN_OUTPUT_TOKENS = 16

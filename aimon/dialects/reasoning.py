@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aimon.call import Call
+    from aimon.call.call import Call
 
 LEVELS: Final = ("off", "minimal", "low", "medium", "high")
 

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 import msgspec
 
 from aimon import __version__
-from aimon.call import Request
+from aimon.call.call import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.call import Call, Target
+    from aimon.call.call import Call, Target
 
 USER_AGENT = f"aimon/{__version__}"
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.result import Usage
+from aimon.call.result import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

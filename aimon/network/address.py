@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from aimon.secret import Secret
+from aimon.security.secret import Secret
 
 PORTS: Final = {"http": 80, "https": 443}
 

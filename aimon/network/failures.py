@@ -11,7 +11,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, Final, Literal
 
-from aimon.outcome import Outcome
+from aimon.call.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

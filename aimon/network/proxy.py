@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from aimon import credentials
 from aimon.network import no_proxy
 from aimon.network.address import PORTS, split
-from aimon.secret import Secret
+from aimon.security import credentials
+from aimon.security.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 MAX_GAPS = 400_000
 

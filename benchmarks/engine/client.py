@@ -30,7 +30,7 @@ BEGAN = time.monotonic()
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aimon.call import Call
+    from aimon.call.call import Call
     from aimon.config.endpoint import Endpoint
 
 # The full collection that ends the warm-up holds up all streams; they are over after this many seconds.
@@ -49,7 +49,7 @@ def endpoint(url: str, ca_file: str | None) -> Endpoint:
     """The server as an endpoint."""
     from aimon import providers
     from aimon.config.endpoint import Endpoint, Transport
-    from aimon.secret import Secret
+    from aimon.security.secret import Secret
 
     target = providers.target(
         None,
@@ -64,9 +64,9 @@ def endpoint(url: str, ca_file: str | None) -> Endpoint:
 
 def maker(where: Endpoint) -> Callable[[], Call]:
     """A function that makes the next call, with a check of its answer."""
-    from aimon import checks
-    from aimon.call import Call, Message
-    from aimon.result import Source
+    from aimon.call import checks
+    from aimon.call.call import Call, Message
+    from aimon.call.result import Source
 
     expected = checks.compile({"contains": EXPECTED})
 
@@ -134,7 +134,7 @@ def closed_user(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     """The client as a Locust user."""
     from locust import constant, task
 
-    from aimon import checks
+    from aimon.call import checks
     from aimon.loadtests import AIUser
 
     expected = checks.compile({"contains": EXPECTED})

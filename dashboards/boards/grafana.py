@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
-from aimon.families import LOADTEST_RUN_INFO
+from aimon.metrics.definitions import LOADTEST_RUN_INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

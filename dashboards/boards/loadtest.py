@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aimon.dashboards.boards import promql, shared
 from aimon.dashboards.boards.model import Board, Panel, Query, Row, State, Text
-from aimon.families import (
+from aimon.metrics.definitions import (
     INPUT_TOKENS,
     LOADTEST_ACHIEVED_RATE,
     LOADTEST_CAPACITY,

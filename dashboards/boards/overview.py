@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aimon.dashboards.boards import promql, shared
 from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
-from aimon.families import DURATION, INPUT_TOKENS, OUTPUT_TOKENS, PROBE_SUCCESS, REQUESTS, TTFT
+from aimon.metrics.definitions import DURATION, INPUT_TOKENS, OUTPUT_TOKENS, PROBE_SUCCESS, REQUESTS, TTFT
 
 _STATUS_429 = 'outcome=~"rate_limited|quota_exhausted"'
 

@@ -9,13 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from aimon.dashboards.rules.promql import COUNTED, FAILURES, NOT_MADE
-from aimon.families import (
-    DURATION,
-    PROBE_INTERVAL,
-    PROBE_LAST_RUN,
-    PROBE_SUCCESS,
-    REQUESTS,
-)
+from aimon.metrics.definitions import DURATION, PROBE_INTERVAL, PROBE_LAST_RUN, PROBE_SUCCESS, REQUESTS
 
 CURVE: Final = "$__rate_interval"
 RANGE: Final = "$__range"

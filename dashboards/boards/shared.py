@@ -6,7 +6,7 @@ from typing import Final
 
 from aimon.dashboards.boards import promql
 from aimon.dashboards.boards.model import Panel, Query, State, Step, Text
-from aimon.families import DURATION, PROBE_LAST_RUN, PROBE_SUCCESS, REQUESTS, TTFT, cost_family
+from aimon.metrics.definitions import DURATION, PROBE_LAST_RUN, PROBE_SUCCESS, REQUESTS, TTFT, cost_family
 
 GREEN: Final = "green"
 RED: Final = "red"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aimon.dashboards.rules.document import Alert, Group, Recording, Severity, Text
 from aimon.dashboards.rules.promql import equals, increase, slower
 from aimon.dashboards.rules.recording import WINDOWS
-from aimon.families import DURATION, TPOT, TTFT
+from aimon.metrics.definitions import DURATION, TPOT, TTFT
 from aimon.quantities import ratio_text, seconds
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aimon.dashboards.rules.document import Alert, Text
-from aimon.families import (
+from aimon.metrics.definitions import (
     PROBE_BUDGET_SPENT,
     PROBE_CERTIFICATE_EXPIRY,
     PROBE_INTERVAL,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from aimon.families import REQUESTS
-from aimon.outcome import Fault, Outcome
+from aimon.call.outcome import Fault, Outcome
+from aimon.metrics.definitions import REQUESTS
 
 # One line a call's way: who asked (job), from where, whom.
 IDENTITY = "job, region, provider, endpoint, model"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aimon.dashboards.rules.document import Group, Recording
 from aimon.dashboards.rules.promql import COUNTED, FAILURES, IDENTITY, outcomes
-from aimon.families import cost_family
+from aimon.metrics.definitions import cost_family
 
 # Google's SRE workbook, chapter 5: the long and the short windows of its four burn rates.
 WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimon.config.effective import effective
 from aimon.config.endpoint import Objective
-from aimon.config.resolver import slo_of
+from aimon.config.resolution.defaults import effective
+from aimon.config.resolution.resolver import slo_of
 from aimon.dashboards.rules import burn, probing, recording, traffic
 from aimon.dashboards.rules.document import Group
 from aimon.dashboards.rules.thresholds import Thresholds

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aimon.dashboards.rules.document import Alert, Text
 from aimon.dashboards.rules.promql import NOT_MADE, increase, outcomes, per_second, quantile, slower
-from aimon.families import DURATION, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TTFT, cost_family
+from aimon.metrics.definitions import DURATION, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TTFT, cost_family
 
 if TYPE_CHECKING:
     from aimon.dashboards.rules.thresholds import Thresholds

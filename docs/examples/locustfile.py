@@ -13,8 +13,8 @@ from typing import Any
 
 from locust import between, constant_throughput, events, task
 
-from aimon import checks
-from aimon.call import Message
+from aimon.call import checks
+from aimon.call.call import Message
 from aimon.loadtests import AIUser, keep_report
 
 SLOW = 5.0

@@ -2,13 +2,11 @@
 
     client       one call in, one Result out
     connection   a keep-alive connection whose loop callback reads, parses and feeds the Exchange
-    dialling     name, TCP, proxy, TLS: from a route to a connection
-    wire, tls, arrival
-                 requests as bytes; TLS without a socket; when bytes reached the socket
+    dialing      name, TCP, proxy, TLS: from a route to a connection
+    network/     requests as bytes, name resolution, TLS without a socket, when bytes were received
     schedule     which arrivals, when: pure
-    pacing, alarm
+    pacing, precise_timer
                  arrivals started on time, or a number of users kept busy
-    user         all of it as a Locust user
     process      what a process needs before it can hold a thousand streams
 
 Why a callback per connection and not a blocking client: a greenlet switch per chunk, and the layers of a usual

@@ -10,27 +10,27 @@ from gevent import get_hub, getcurrent
 from gevent.event import Event
 
 from aimon import dialects
+from aimon.call.containment import describe
+from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
-from aimon.containment import describe
-from aimon.exchange import Exchange
-from aimon.loadtests.engine import wire
+from aimon.exchange.exchange import Exchange
 from aimon.loadtests.engine.connection import UnheardError
-from aimon.loadtests.engine.dialling import DialError, Dialler
+from aimon.loadtests.engine.dialing import DialError, Dialler
+from aimon.loadtests.engine.network import wire
 from aimon.network import proxy as proxies
-from aimon.outcome import Outcome
-from aimon.redact import Redactor
+from aimon.security.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from greenlet import greenlet
 
-    from aimon.call import Call, Request, Target
+    from aimon.call.call import Call, Request, Target
+    from aimon.call.result import Connection as Record
+    from aimon.call.result import Result
     from aimon.dialects import Dialect
     from aimon.loadtests.engine.connection import Connection
-    from aimon.loadtests.engine.wire import Route
-    from aimon.result import Connection as Record
-    from aimon.result import Result
+    from aimon.loadtests.engine.network.wire import Route
 
 _MAX_KNOWN = _MAX_PLANS = 256
 _RETRIED = (Outcome.RATE_LIMITED, Outcome.OVERLOADED)

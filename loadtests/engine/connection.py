@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from gevent import get_hub, getcurrent
 from httptools import HttpParserError
 
+from aimon.call.outcome import Outcome
+from aimon.call.result import Connection as Record
+from aimon.loadtests.engine.network.tcp import End, is_silent, met_an_end
 from aimon.loadtests.engine.response import Response
-from aimon.loadtests.engine.tcp import End, is_silent, met_an_end
 from aimon.network import failures
 from aimon.network.answer_head import MAX_HEAD_BYTES, HeadError
-from aimon.outcome import Outcome
-from aimon.result import Connection as Record
-from aimon.stamps import ANCILLARY_BYTES
+from aimon.network.kernel_timestamps import ANCILLARY_BYTES
 
 if TYPE_CHECKING:
     import socket
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-    from aimon.exchange import Exchange
-    from aimon.loadtests.engine import tls
-    from aimon.loadtests.engine.arrival import ArrivalClock
+    from aimon.exchange.exchange import Exchange
+    from aimon.loadtests.engine.network import tls
+    from aimon.loadtests.engine.network.receive_clock import ArrivalClock
 
 READ_BYTES = 1 << 16
 # How long the end of the HTTP message may take after the end of the answer, for the connection to be kept.

@@ -12,7 +12,7 @@ from gevent import get_hub
 from gevent.event import Event
 from greenlet import greenlet
 
-from aimon.loadtests.engine.alarm import alarm
+from aimon.loadtests.engine.precise_timer import alarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

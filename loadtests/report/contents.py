@@ -12,14 +12,14 @@ import msgspec
 from aimon import __version__
 from aimon.loadtests.report import steady
 from aimon.loadtests.report.schema import FORMULA, VERSION
-from aimon.loadtests.selfcheck import check, distorted
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.censoring import summary
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
+from aimon.loadtests.statistics.self_check import check, distorted
 
 if TYPE_CHECKING:
-    from aimon.loadtests.plan import Plan
-    from aimon.loadtests.record import Run
+    from aimon.loadtests.protocol.plan import Plan
+    from aimon.loadtests.statistics.run_result import Run
     from aimon.loadtests.statistics.tally import Tally
 
 TIMES = {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import files
-from aimon.loadtests.report import page
+from aimon.loadtests.report.page import page
 from aimon.loadtests.report.text import markdown
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aimon.loadtests.profiles import SEARCHES
-from aimon.loadtests.report.figures import quantile
+from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.loadtests.report.page.figures import quantile
 from aimon.loadtests.report.words import length
 from aimon.loadtests.statistics import flow
 from aimon.loadtests.statistics.censoring import needs
@@ -15,8 +15,8 @@ from aimon.loadtests.statistics.histogram import ERROR, UNIT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aimon.loadtests.plan import Plan
-    from aimon.loadtests.record import Run
+    from aimon.loadtests.protocol.plan import Plan
+    from aimon.loadtests.statistics.run_result import Run
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _GAMMA = (1 + ERROR) / (1 - ERROR)

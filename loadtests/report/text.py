@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aimon import quantities
-from aimon.loadtests.profiles import SEARCHES
-from aimon.loadtests.record import COMPLETE
+from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.report import steady, tokens
 from aimon.loadtests.report.words import judged, measured, shown
+from aimon.loadtests.statistics.run_result import COMPLETE
 
 TITLES = {
     "latency_s": "Latency",

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.call.outcome import Outcome
 from aimon.loadtests.report.words import measured
 from aimon.loadtests.search.capacity import Refusal, Step
 from aimon.loadtests.search.limits import let_through
-from aimon.loadtests.search.seen import Seen
+from aimon.loadtests.search.observation import Seen
 from aimon.loadtests.search.trend import trend
-from aimon.loadtests.selfcheck import check
 from aimon.loadtests.statistics import slo
-from aimon.outcome import Outcome
+from aimon.loadtests.statistics.self_check import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimon.loadtests.engine.schedule import Schedule
-    from aimon.loadtests.search.seen import Point
+    from aimon.loadtests.search.observation import Point
     from aimon.loadtests.statistics.slo import Objective
     from aimon.loadtests.statistics.tally import Tally
 

@@ -12,13 +12,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimon.outcome import Outcome
+from aimon.call.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from aimon.loadtests.search.seen import Seen
-    from aimon.result import Limits
+    from aimon.call.result import Limits
+    from aimon.loadtests.search.observation import Seen
 
 _GROWTH = 2.0
 _ABOVE = 1.5

@@ -20,15 +20,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from aimon.call.outcome import Outcome
 from aimon.loadtests.statistics.histogram import QUANTILES, Histogram
 from aimon.objectives import MET, MISSED, NOT_JUDGED
-from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aimon.call.result import Result
     from aimon.objectives import Objective
-    from aimon.result import Result
 
 LATE = frozenset({Outcome.TIMEOUT_CONNECT, Outcome.TIMEOUT_TTFT, Outcome.TIMEOUT_TOTAL})
 # Of these a time is known up to which no answer had come, if the request had gone out.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 
 class PaceCounts:

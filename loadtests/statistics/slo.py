@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.loadtests.selfcheck import distorted
+from aimon.call.outcome import Outcome
 from aimon.loadtests.statistics.censoring import agree, needs
+from aimon.loadtests.statistics.self_check import distorted
 from aimon.objectives import MET, MISSED, NOT_JUDGED, Objective, parse
-from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aimon.call.result import Result
     from aimon.loadtests.statistics.censoring import Sample
     from aimon.loadtests.statistics.tally import Tally
-    from aimon.result import Result
 
 __all__ = ["LAGGED", "MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "needs", "parse", "value"]
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
+from aimon.call.outcome import Fault, Outcome
+from aimon.call.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
 from aimon.loadtests.statistics.censoring import Open, Sample, failed
 from aimon.loadtests.statistics.flow import Flow
 from aimon.loadtests.statistics.histogram import Histogram
 from aimon.loadtests.statistics.pace import PaceCounts
 from aimon.loadtests.statistics.usage import UsageCounts, written
-from aimon.outcome import Fault, Outcome
-from aimon.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 SERIES = (
     "latency",

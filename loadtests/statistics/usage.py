@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.outcome import Outcome
+from aimon.call.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 _NAMES = (
     "input", "input_calls", "output", "output_calls", "served",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.call.result import Source
+from aimon.call.token_estimate import estimated
 from aimon.config.endpoint import new_nonce
 from aimon.loadtests.workload.source import Ask, Tokens
-from aimon.result import Source
-from aimon.tokens import estimated
 
 if TYPE_CHECKING:
+    from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
-    from aimon.result import Result
 
 
 class CanarySource:

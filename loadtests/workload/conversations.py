@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from aimon.call import Message
+from aimon.call.call import Message
+from aimon.call.outcome import Outcome
 from aimon.loadtests.workload.source import Ask, Tokens, Turn, caller
-from aimon.outcome import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
-    from aimon.result import Result
 
 
 class Conversations:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from aimon import checks
-from aimon.call import Message
+from aimon.call import checks
+from aimon.call.call import Message
+from aimon.call.token_estimate import estimated
 from aimon.loadtests.workload.source import OUTPUT_TOKENS, Turn
 from aimon.loadtests.workload.spec import WorkloadError
-from aimon.tokens import estimated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.loadtests.workload.trace_forms import TraceForm
+    from aimon.loadtests.workload.trace_formats import TraceForm
 
 # Calls per second, over the whole trace. Published traces of one service have .1 to 75; seconds that are read as
 # milliseconds make 100 of the least of them.

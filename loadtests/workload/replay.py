@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from aimon.call import Message
+from aimon.call.call import Message
 from aimon.config.endpoint import new_nonce
 from aimon.loadtests.workload import texts
 from aimon.loadtests.workload.source import Ask, Tokens, caller
@@ -13,9 +13,9 @@ from aimon.loadtests.workload.source import Ask, Tokens, caller
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.workload.trace import Trace
-    from aimon.result import Result
 
 # Odd, so that different numbers below 2**32 stay different; large, so that their digits do.
 _SPREAD = 0x9E3779B1

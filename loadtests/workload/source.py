@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from aimon import result
-from aimon.call import Call
-from aimon.tokens import estimated
+from aimon.call import result
+from aimon.call.call import Call
+from aimon.call.token_estimate import estimated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from aimon.call import Message
-    from aimon.checks import Check
+    from aimon.call.call import Message
+    from aimon.call.checks import Check
     from aimon.config.endpoint import Endpoint
 
 OUTPUT_TOKENS = 128

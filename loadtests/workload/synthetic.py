@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from aimon.call import Message
+from aimon.call.call import Message
 from aimon.config.endpoint import new_nonce
 from aimon.loadtests.workload import lengths, texts
 from aimon.loadtests.workload.conversations import Conversations

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from aimon.loadtests.workload import arrivals, rates
+from aimon.loadtests.workload import rates, trace_lines
 from aimon.loadtests.workload.spec import WorkloadError
-from aimon.loadtests.workload.trace_forms import DATES, EXAMPLE, UNITS
+from aimon.loadtests.workload.trace_formats import DATES, EXAMPLE, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,13 +69,13 @@ def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
         OSError: the file can't be read.
         WorkloadError: it is in no known form, or a line is wrong; says what to write instead.
     """
-    form = arrivals.find_form(path)
+    form = trace_lines.find_form(path)
     dated = unit is None and form.unit == DATES
     scale = 1.0 if dated else UNITS[unit or form.unit]
     times, prompts, answers = array("d"), array("I"), array("I")
     blocks, bounds = array("I"), array("Q", [0])
     numbers: dict[int, int] = {}
-    for arrival in arrivals.read(path, form, dated=dated):
+    for arrival in trace_lines.read(path, form, dated=dated):
         times.append(arrival.time)
         prompts.append(max(1, arrival.prompt))
         # A call that failed is recorded without an answer. It arrived none the less.

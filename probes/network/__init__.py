@@ -1,8 +1,8 @@
 """The network layer of the prober: phases, kernel arrival stamps, failures that say what failed."""
 
-from aimon.probes.network.answers import AnswerBackend
 from aimon.probes.network.backend import NetworkBackend
 from aimon.probes.network.errors import BrokenTLSError, NotHTTPError, ProxyError, ResolveError, TCPError, TLSError
+from aimon.probes.network.head_stream import AnswerBackend
 from aimon.probes.network.lag import watch_lag
 from aimon.probes.network.marks import NetworkMarks
 

@@ -9,13 +9,13 @@ from typing import Literal
 
 import httpcore
 
+from aimon.network.kernel_timestamps import enable_stamps, keep_stamping
 from aimon.network.proxy import Proxy
 from aimon.probes.network.connect import connect_first
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.resolve import resolve
 from aimon.probes.network.stream import SocketStream
 from aimon.probes.network.tunnel import open_tunnel
-from aimon.stamps import enable_stamps, keep_stamping
 
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import httpcore
 
 from aimon.network import failures
-from aimon.probes.network.arrival import StampClock, receive
 from aimon.probes.network.marks import NetworkMarks
+from aimon.probes.network.receive_clock import StampClock, receive
 from aimon.probes.network.tls import TLSStream, start_tls
 
 READ_BYTES = 64 * 1024

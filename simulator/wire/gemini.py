@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.simulator.text import count_tokens
+from aimon.simulator.model.text import count_tokens
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, Wire, dumps
 

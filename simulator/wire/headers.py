@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.simulator.ratelimit import Limit, Verdict
+    from aimon.simulator.model.ratelimit import Limit, Verdict
     from aimon.simulator.wire.shape import Headers
 
 # Gemini has none of its own in REST; it gets one too, so that a client can join its result with the truth.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.simulator.text import REFUSAL, count_tokens, tokenize
+from aimon.simulator.model.text import REFUSAL, count_tokens, tokenize
 from aimon.simulator.wire import reading
-from aimon.simulator.wire.openai_errors import stream_error
+from aimon.simulator.wire.errors.openai import stream_error
 from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, Wire, dumps, splice
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import struct
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from aimon.simulator.text import count_tokens
+from aimon.simulator.model.text import count_tokens
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.shape import Call, RequestError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from aimon.simulator.text import REFUSAL, count_tokens, tokenize
+from aimon.simulator.model.text import REFUSAL, count_tokens, tokenize
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, RequestError, Wire, dumps
 

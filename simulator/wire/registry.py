@@ -6,15 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimon.simulator.wire import (
-    anthropic_errors,
-    anthropic_messages,
-    gemini,
-    gemini_errors,
-    openai_chat,
-    openai_errors,
-    openai_responses,
-)
+from aimon.simulator.wire import anthropic_messages, gemini, openai_chat, openai_responses
+from aimon.simulator.wire.errors import anthropic, openai
+from aimon.simulator.wire.errors import gemini as gemini_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +20,8 @@ WIRES: Mapping[str, Wire] = {
 }
 
 ERRORS: Mapping[str, Callable[[Problem], ErrorAnswer]] = {
-    "openai": openai_errors.error,
-    "anthropic": anthropic_errors.error,
+    "openai": openai.error,
+    "anthropic": anthropic.error,
     "gemini": gemini_errors.error,
 }
 

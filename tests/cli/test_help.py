@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from aimon import __version__
-from aimon.cli.grouped import TASKS
+from aimon.cli.help_groups import TASKS
 from aimon.cli.main import app
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from aimon import families
 from aimon.dashboards import build
+from aimon.metrics import definitions
 from dashboard_files import NAMES, interpolated, load, panels, queries
 
 ENGLISH = [name for name in NAMES if name.startswith("en/")]
@@ -133,7 +133,7 @@ def test_metrics_exist(name: str) -> None:
     """Every metric of a query is one that aimon exposes, with the labels that the query matches."""
     for asked in queries(name):
         for metric, matchers in re.findall(r"(\bai_\w+)(?:\{([^}]*)\})", asked.expr):
-            family = families.find(re.sub("_(bucket|count|sum)$", "", metric))
+            family = definitions.find(re.sub("_(bucket|count|sum)$", "", metric))
             assert family is not None, (asked.where, metric)
             labels = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers))
             assert labels <= {*family.labels, "job"}, (asked.where, metric)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimon.call.result import Source
 from aimon.dashboards.boards import promql
-from aimon.export import push_bodies
-from aimon.probes.listen import Listener
-from aimon.pushgateway import Gateway, push
-from aimon.result import Source
+from aimon.metrics.exposition import push_bodies
+from aimon.metrics.pushgateway import Gateway, push
+from aimon.probes.publish.listen import Listener
 from board_data import DEAD, DOLLARS, IDLE, YUAN, Growing, idle_groups
 from dashboard_files import NAMES, interpolated, queries
 from overlay import rules

@@ -17,7 +17,7 @@ import pytest
 
 from aimon.dashboards.bridge import message, server
 from aimon.dashboards.robots import RefusedError, Robot, RobotError
-from aimon.secret import Secret
+from aimon.security.secret import Secret
 from peers import Peer, read_head
 from services import wait_for
 from sinks import http_sink

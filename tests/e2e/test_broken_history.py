@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.metrics import Identity
-from aimon.probes.history import History
+from aimon.metrics.totals import Identity
+from aimon.probes.state.history import History
 from aimon.simulator import Profile, SimulatorProcess
 from results import a_result
 

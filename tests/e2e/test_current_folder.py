@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from command import Command

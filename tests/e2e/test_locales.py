@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from aimon.cli import console
-from aimon.metrics import Identity
-from aimon.probes.history import History
+from aimon.metrics.totals import Identity
+from aimon.probes.state.history import History
 from aimon.simulator import Profile, SimulatorProcess
 
 if TYPE_CHECKING:

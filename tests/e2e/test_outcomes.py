@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon import dialects
-from aimon.call import Call, Message, Target, Timeouts
-from aimon.checks import compile as checks
+from aimon.call.call import Call, Message, Target, Timeouts
+from aimon.call.checks import compile as checks
+from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Budget, Canary, Endpoint, Transport
-from aimon.outcome import Outcome
 from aimon.probes.probe import Prober
 from aimon.probes.transport import perform
-from aimon.secret import Secret
+from aimon.security.secret import Secret
 from aimon.simulator import FAULTS, Profile, Rule, SimulatorProcess
-from aimon.simulator.faults import expected_outcome
+from aimon.simulator.model.faults import expected_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 # Long enough for a busy machine, short enough for the faults that only a limit ends.
 LIMITS = Timeouts(connect=5.0, ttft=4.0, total=6.0)

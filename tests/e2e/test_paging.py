@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.pushgateway import Gateway, PushError
-from aimon.pushgateway import push as push_bodies
+from aimon.metrics.pushgateway import Gateway, PushError
+from aimon.metrics.pushgateway import push as push_bodies
 from aimon.simulator import Profile, SimulatorProcess
 from services import free_port, wait_for
 from shipped import program, start

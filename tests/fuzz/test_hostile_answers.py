@@ -15,23 +15,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from aimon import containment, dialects
-from aimon.call import Call, Message, Target
-from aimon.cli import table
-from aimon.exchange import Exchange
-from aimon.metrics import Identity, Totals
-from aimon.outcome import Outcome
+from aimon import dialects
+from aimon.call import containment
+from aimon.call.call import Call, Message, Target
+from aimon.call.outcome import Outcome
+from aimon.cli.probe import table
+from aimon.exchange.exchange import Exchange
+from aimon.metrics.totals import Identity, Totals
 from aimon.pricing import Price, PriceBook
-from aimon.probes.history import History
-from aimon.probes.shape import as_line
-from aimon.secret import Secret
+from aimon.probes.result_json import as_line
+from aimon.probes.state.history import History
+from aimon.security.secret import Secret
 from hostile import RECORDED, cut, hostile
 from transport_pair import KEY, Answer, play, seen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimon.result import Result
+    from aimon.call.result import Result
     from hostile import Hostile
 
 ALONE, TOGETHER = 100, 20

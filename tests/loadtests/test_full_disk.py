@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.loadtests.results import ResultLog
-from aimon.outcome import Outcome
-from aimon.result import Result
+from aimon.call.outcome import Outcome
+from aimon.call.result import Result
+from aimon.loadtests.worker.call_log import ResultLog
+from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

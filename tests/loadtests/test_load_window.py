@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimon.call.outcome import Outcome
+from aimon.call.result import Result, Usage
 from aimon.loadtests.engine.schedule import Schedule
-from aimon.loadtests.profiles import phases
+from aimon.loadtests.protocol.profiles import phases
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally, share_within
-from aimon.outcome import Outcome
-from aimon.result import Result, Usage
+from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from command import Command

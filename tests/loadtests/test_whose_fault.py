@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.loadtests.deliver import UNABLE, exit_code
-from aimon.loadtests.guard import Guard
-from aimon.loadtests.plan import Plan
-from aimon.loadtests.record import INCOMPLETE, INTERRUPTED, Run
+from aimon.call.outcome import Fault, Outcome
+from aimon.call.result import Connection, Result
+from aimon.loadtests.output import UNABLE, exit_code
+from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.report import build, markdown
 from aimon.loadtests.report.text import verdict
 from aimon.loadtests.search import limits
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits
-from aimon.loadtests.search.seen import Seen
-from aimon.loadtests.selfcheck import check
+from aimon.loadtests.search.observation import Seen
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.run_result import INCOMPLETE, INTERRUPTED, Run
+from aimon.loadtests.statistics.self_check import check
 from aimon.loadtests.statistics.tally import Tally
-from aimon.outcome import Fault, Outcome
-from aimon.result import Connection, Result
+from aimon.loadtests.worker.abort_policy import Guard
+from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from aimon.simulator.profile import Profile
 
 if TYPE_CHECKING:
     from command import Command

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.call import Message, Target, Timeouts
+from aimon.call.call import Message, Target, Timeouts
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.probes.scheduler import Scheduler, next_beat, offset
 from results import a_result
 
 if TYPE_CHECKING:
-    from aimon.result import Result
+    from aimon.call.result import Result
 
 
 def endpoint(name: str, interval: float = 0.05, canaries: int = 1) -> Endpoint:

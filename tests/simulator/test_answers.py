@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.simulator.text import count_tokens
+from aimon.simulator.model.text import count_tokens
 from rawhttp import Reply, ask, post, request
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from aimon.simulator import FAULTS, Rule
-from aimon.simulator.faults import FRAMING_STYLES, expected_outcome
+from aimon.simulator.model.faults import FRAMING_STYLES, expected_outcome
 from rawhttp import Reply, ask
 
 if TYPE_CHECKING:

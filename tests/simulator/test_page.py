@@ -6,9 +6,9 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 from aimon.simulator import Profile, Record
-from aimon.simulator.control import control_routes
-from aimon.simulator.faults import FRAMING_STYLES, RULE_FIELDS
-from aimon.simulator.world import World
+from aimon.simulator.model.faults import FRAMING_STYLES, RULE_FIELDS
+from aimon.simulator.server.control import control_routes
+from aimon.simulator.world.world import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 

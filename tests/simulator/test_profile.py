@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aimon.simulator import Profile, SettingError, profile_from_options
-from aimon.simulator.profile import profile_from_mapping
+from aimon.simulator.model.profile import profile_from_mapping
 
 
 @pytest.mark.parametrize(

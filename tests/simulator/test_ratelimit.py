@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aimon.simulator import Profile
-from aimon.simulator.ratelimit import Limiter
+from aimon.simulator.model.ratelimit import Limiter
 from aimon.simulator.wire.headers import limit_headers, retry_headers
 
 

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 
 from aimon.simulator import FAULTS, Rule, SettingError, rule_from_text
-from aimon.simulator.answers import ANSWERS
-from aimon.simulator.faults import DIALECTS, FaultBook, rule_from_mapping
-from aimon.simulator.script import PLAIN_EDITS, STREAM_EDITS
-from aimon.simulator.spoils import SPOILS
-from aimon.simulator.wire import anthropic_errors, gemini_errors, proxy, vendors
+from aimon.simulator.answer.answers import ANSWERS
+from aimon.simulator.answer.script import PLAIN_EDITS, STREAM_EDITS
+from aimon.simulator.model.faults import DIALECTS, FaultBook, rule_from_mapping
+from aimon.simulator.server.response_faults import SPOILS
+from aimon.simulator.wire.errors import anthropic, gemini, proxy_pages, vendors
 
 
 def test_every_fault_does_something() -> None:
     """Each entry of the catalogue has its behaviour in the table of its stage, and no behaviour is unlisted."""
     behaviours: dict[str, set[str]] = {
         "connection": {"close", "reset", "hang", "slow_headers"},
-        "error": {*vendors.OPENAI, *anthropic_errors.ROWS, *gemini_errors.ROWS, *proxy.PROXY_PAGES} - {"not_found"},
+        "error": {*vendors.OPENAI, *anthropic.ROWS, *gemini.ROWS, *proxy_pages.PROXY_PAGES} - {"not_found"},
         "answer": {*ANSWERS, "header_echo"},  # which repeats the key beside the answer
         "stream": {*STREAM_EDITS, *PLAIN_EDITS, "slow"},
     }
@@ -31,12 +31,12 @@ def test_error_faults_have_words_in_each_dialect() -> None:
     """An HTTP error that a dialect can show has a row in that dialect's own table."""
     rows = {
         "openai-chat": vendors.OPENAI,
-        "anthropic-messages": anthropic_errors.ROWS,
-        "gemini": gemini_errors.ROWS,
+        "anthropic-messages": anthropic.ROWS,
+        "gemini": gemini.ROWS,
     }
     for name, fault in FAULTS.items():
         for dialect, table in rows.items():
-            if fault.stage == "error" and dialect in fault.dialects and name not in proxy.PROXY_PAGES:
+            if fault.stage == "error" and dialect in fault.dialects and name not in proxy_pages.PROXY_PAGES:
                 assert name in table, (name, dialect)
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from aimon.simulator.slots import Slots
+from aimon.simulator.model.slots import Slots
 
 
 async def _settle() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.simulator.text import count_tokens, filler, reply, thoughts, tokenize
+from aimon.simulator.model.text import count_tokens, filler, reply, thoughts, tokenize
 
 
 @given(st.text())

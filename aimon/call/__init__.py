@@ -1,0 +1,1 @@
+"""What is asked, and how it went: Call, Result, Outcome, and what they are made of."""

@@ -1,0 +1,98 @@
+"""What is asked: an endpoint and a prompt. Dialects turn a Call into a Request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aimon.call.result import Source
+
+if TYPE_CHECKING:
+    from aimon.call.checks import Check
+    from aimon.security.secret import Secret
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """Where a server departs from its dialect. The defaults are the dialect as its vendor documents it."""
+
+    # OpenAI's own servers want max_completion_tokens for reasoning models; most compatible ones know max_tokens only.
+    max_tokens_field: str = "max_tokens"
+    # Some compatible servers answer 400 to stream_options.
+    stream_usage: bool = True
+    # How a reasoning model is told how much to think: a key of dialects.reasoning.STYLES; None: the usual one.
+    reasoning_style: str | None = None
+    # On DashScope insufficient_quota may be a token rate; on OpenAI it is an empty account.
+    insufficient_quota_is_rate: bool = False
+    # Fields of the JSON body that the dialect does not know; they win over its own.
+    extra_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to call and as whom."""
+
+    endpoint: str
+    provider: str
+    dialect: str
+    base_url: str
+    model: str
+    api_key: Secret | None = None
+    # "bearer" for Authorization: Bearer KEY, otherwise the name of the header that carries the key alone.
+    auth: str = "bearer"
+    headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)  # may hold credentials
+    query: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)
+    quirks: Quirks = Quirks()
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One turn of a conversation; role is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds from the start of the call. `total` is a hard deadline that keep-alive comments cannot extend."""
+
+    connect: float = 5.0
+    ttft: float = 15.0
+    total: float = 60.0
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One question to one endpoint."""
+
+    target: Target
+    messages: tuple[Message, ...]
+    max_tokens: int = 64
+    stream: bool = True
+    temperature: float | None = None
+    reasoning: str | None = None  # off, minimal, low, medium, high; None leaves it to the model
+    checks: tuple[Check, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    source: Source = Source.PROBE
+    region: str = "local"
+    canary: str | None = None
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP request, ready to be sent by any transport. `headers` holds the key: never log one."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url}, {len(self.body)} bytes)"
+
+
+Clock = Callable[[], float]

@@ -1,0 +1,308 @@
+"""The configuration as it is written: every key, its kind and its meaning. Values are kept unexpanded.
+
+`docs/configuration.md`, the JSON Schema and `config show` are made from the tables here.
+"""
+# ruff: noqa: RUF009 - `key` makes dataclass fields, it is no default value
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon import dialects, providers
+from aimon.config.model import rules
+from aimon.config.model.expectations import EXPECT
+from aimon.config.model.sections import key, many, section, table
+from aimon.config.model.types import (
+    API_KEY,
+    AUTH,
+    BODY_FIELDS,
+    BUDGET,
+    CURRENCY,
+    DURATION,
+    FLAG,
+    HEADER_NAME,
+    IP_VERSION,
+    LABEL_NAME,
+    LENGTH,
+    MONEY,
+    NAME,
+    NOTIFY_URL,
+    OBJECTIVE,
+    PRICE,
+    PROXY,
+    RATE,
+    RATIO,
+    TEMPERATURE,
+    TEMPLATE,
+    TEXT,
+    TOKENS,
+    count,
+    real,
+    words,
+)
+from aimon.config.yaml.document import Document, Spot
+from aimon.dialects import reasoning
+from aimon.quantities import Amount
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROFILES: Final = ("smoke", "steady", "ramp", "spike", "soak", "capacity", "limits")
+
+_REASONING = words(reasoning.LEVELS, "reasoning level")
+_LABELS = table(LABEL_NAME, TEMPLATE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeout:
+    """Limits of one call, from its start."""
+
+    connect: float | None = key(DURATION, "Until the connection stands, TLS included.", example="5s")
+    ttft: float | None = key(DURATION, "Until the first visible text.", example="15s")
+    total: float | None = key(
+        DURATION, "Until the end of the answer: a hard deadline that keep-alive comments can't extend.", example="60s"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """What is promised of an endpoint; the alerting rules are made from it."""
+
+    availability: float | None = key(
+        RATIO, "Share of calls that succeed; account and config faults don't count.", example="99.5%"
+    )
+    latency_p50: float | None = key(DURATION, "Median of the whole call.", example="3s")
+    latency_p90: float | None = key(DURATION, "90th percentile of the whole call.", example="5s")
+    latency_p95: float | None = key(DURATION, "95th percentile of the whole call.", example="8s")
+    latency_p99: float | None = key(DURATION, "99th percentile of the whole call.", example="10s")
+    ttft_p50: float | None = key(DURATION, "Median time to the first visible text.", example="800ms")
+    ttft_p90: float | None = key(DURATION, "Its 90th percentile.", example="1500ms")
+    ttft_p95: float | None = key(DURATION, "Its 95th percentile.", example="2s")
+    ttft_p99: float | None = key(DURATION, "Its 99th percentile.", example="4s")
+    tpot_p50: float | None = key(DURATION, "Median time per output token.", example="20ms")
+    tpot_p90: float | None = key(DURATION, "Its 90th percentile.", example="40ms")
+    tpot_p95: float | None = key(DURATION, "Its 95th percentile.", example="50ms")
+    tpot_p99: float | None = key(DURATION, "Its 99th percentile.", example="100ms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """List prices per million tokens, where the public price list is wrong or has none."""
+
+    input: float | None = key(PRICE, "Per million input tokens.", example=0.8)
+    output: float | None = key(PRICE, "Per million output tokens.", example=2.0)
+    cached_input: float | None = key(
+        PRICE, "Per million input tokens that the provider had cached; as `input` by default.", example=0.2
+    )
+    reasoning: float | None = key(PRICE, "Per million tokens spent on reasoning; as `output` by default.", example=4.0)
+    per_request: float | None = key(PRICE, "Per call, whatever its length.", example=0.001)
+    currency: str | None = key(CURRENCY, "What the prices are in; the reporting currency by default.", example="CNY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
+    """Where a server departs from its dialect; laid over what the preset knows."""
+
+    max_tokens_field: str | None = key(
+        words(("max_tokens", "max_completion_tokens"), "name of the token limit"),
+        "How the token limit is called in chat requests.",
+    )
+    stream_usage: bool | None = key(
+        FLAG, "Whether `stream_options: {include_usage: true}` is sent; some servers refuse it."
+    )
+    reasoning_style: str | None = key(
+        words(tuple(reasoning.STYLES), "reasoning style"), "How the server is told how much to think."
+    )
+    insufficient_quota_is_rate: bool | None = key(
+        FLAG, "Whether `insufficient_quota` means a rate limit rather than an empty account."
+    )
+    extra_body: Mapping[str, Any] | None = key(
+        BODY_FIELDS, "Fields added to the JSON body; they win over the dialect's own.", example={"user": "aimon"}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a canary's conversation."""
+
+    role: str = key(words(("system", "user", "assistant"), "role"), "Who speaks.", required=True, example="user")
+    content: str = key(TEXT, "What is said; `{nonce}` is replaced.", required=True, example="What is {nonce}?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A question with a known answer. `{nonce}` stands for a value that is fresh in each call."""
+
+    prompt: str | None = key(
+        TEXT, "What the user asks; either this or `messages`.", example="Reply with exactly: {nonce}"
+    )
+    messages: tuple[Message, ...] = key(
+        many(section(Message)), "A whole conversation, instead of `prompt`.", default=()
+    )
+    system: str | None = key(TEXT, "The system prompt.", example="Answer in one word.")
+    expect: Mapping[str, Any] = key(
+        EXPECT, "What the answer must be; all of the checks must pass.", make=dict, example={"contains": "{nonce}"}
+    )
+    max_tokens: int | None = key(
+        TOKENS, "How long the visible answer may be; models that reason get more on top.", example=64
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds for every endpoint that says nothing else."""
+
+    interval: float = key(DURATION, "Time between probes.", default=60.0, example="60s")
+    timeout: Timeout = key(section(Timeout, rules.timeouts), "Limits of one call.", make=Timeout)
+    budget: Amount = key(
+        BUDGET,
+        "What the probes of each endpoint may cost in a day, as `5.00/day`, or `none`.",
+        default=Amount(5.0),
+        example="5.00/day",
+    )
+    canaries: tuple[str, ...] = key(many(NAME), "The canaries that are asked.", default=("echo",), example=["echo"])
+    max_tokens: int = key(TOKENS, "Token limit of canaries that have none of their own.", default=64, example=64)
+    stream: bool = key(FLAG, "Whether answers are streamed.", default=True)
+    temperature: float | None = key(TEMPERATURE, "Sampling temperature; not sent by default.", example=0)
+    reasoning: str | None = key(_REASONING, "How much models think; left to the model by default.", example="low")
+    ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
+    proxy: str | None = key(PROXY, "Proxy URL; from HTTPS_PROXY and its kin by default.")
+    ip: str = key(IP_VERSION, "IP version: any, 4 or 6.", default="any")
+    http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `http2`).", default=False)
+    slo: Slo = key(section(Slo), "Objectives.", make=Slo)
+    labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One model behind one URL. It names a `preset`, or a `dialect` and a `base_url`."""
+
+    name: str = key(NAME, "Its name in metrics, reports and commands; unique.", required=True, example="qwen-prod")
+    preset: str | None = key(
+        words(tuple(providers.PRESETS), "preset"), "A provider that aimon knows.", example="dashscope"
+    )
+    dialect: str | None = key(
+        words(dialects.NAMES, "dialect"),
+        "What the server speaks; the preset's first by default.",
+        example="openai-chat",
+    )
+    base_url: str | None = key(
+        TEMPLATE, "Up to and including /v1 where the provider has one.", example="https://gateway.example/v1"
+    )
+    provider: str | None = key(TEXT, "The `provider` label; the preset's name by default.")
+    model: str | None = key(TEMPLATE, "The model asked for.", example="qwen-plus")
+    # None: left out; "": null, no key at all.
+    api_key: str | None = key(
+        API_KEY,
+        "The variable that holds the key. Left out, the preset's own variable is used, unless `base_url` points "
+        "elsewhere; null sends no key.",
+        example="${DASHSCOPE_API_KEY}",
+    )
+    api_key_file: str | None = key(
+        TEMPLATE, "A file that holds the key, read at every start.", example="/run/secrets/dashscope"
+    )
+    auth: str | None = key(
+        AUTH, "How the key is sent: bearer, or the name of the header that carries it.", example="bearer"
+    )
+    headers: Mapping[str, str] = key(
+        table(HEADER_NAME, TEMPLATE), "Headers added to each request.", make=dict, example={"X-Team": "search"}
+    )
+    query: Mapping[str, str] = key(
+        table(TEXT, TEMPLATE), "Query parameters.", make=dict, example={"api-version": "2024-10-21"}
+    )
+    quirks: Quirks = key(section(Quirks), "Where the server departs from its dialect.", make=Quirks)
+    stream: bool | None = key(FLAG, "Whether answers are streamed.")
+    max_tokens: int | None = key(
+        TOKENS, "Token limit of all its canaries, taken as it is even for models that reason.", example=256
+    )
+    temperature: float | None = key(TEMPERATURE, "Sampling temperature.", example=0)
+    reasoning: str | None = key(_REASONING, "How much the model thinks.", example="off")
+    canaries: tuple[str, ...] | None = key(many(NAME), "The canaries that are asked.", example=["echo"])
+    interval: float | None = key(DURATION, "Time between probes.", example="60s")
+    timeout: Timeout = key(section(Timeout, rules.timeouts), "Limits of one call.", make=Timeout)
+    budget: Amount | None = key(BUDGET, "What its probes may cost in a day.", example="5.00/day")
+    slo: Slo | None = key(section(Slo), "Objectives; they replace those of the defaults as a whole.")
+    labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict, example={"team": "search"})
+    prices: Prices | None = key(section(Prices, rules.prices), "Prices, where the public list is wrong or has none.")
+    ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
+    proxy: str | None = key(PROXY, "Proxy URL.", example="http://proxy.example:3128")
+    ip: str | None = key(IP_VERSION, "IP version: any, 4 or 6.", example="any")
+    http2: bool | None = key(FLAG, "Whether HTTP/2 is offered.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadTest:
+    """A load test that `aimon loadtest` can run by its name."""
+
+    endpoint: str = key(NAME, "Which endpoint.", required=True, example="qwen-prod")
+    profile: str = key(words(PROFILES, "profile"), "The shape of the load.", default="steady", example="capacity")
+    rate: str | None = key(RATE, "Open loop: requests started per second or minute.", example="20/s")
+    max_rate: str | None = key(RATE, "The most that a search for capacity or limits tries.", example="50/s")
+    arrivals: str | None = key(
+        words(("poisson", "constant", "gamma"), "arrival process"), "How the starts of an open loop are spread."
+    )
+    variation: float | None = key(
+        real(0.01, 100), "Coefficient of variation of gamma arrivals: above 1 is bursts.", example=2
+    )
+    concurrency: int | None = key(count(1, 100_000), "Closed loop: streams at a time.", example=64)
+    duration: float | None = key(DURATION, "How long.", example="5m")
+    requests: int | None = key(count(1, 1_000_000_000), "How many.", example=1000)
+    warmup: float | None = key(DURATION, "How long before counting starts.", example="10s")
+    prompt_tokens: str | None = key(LENGTH, "Length of synthetic prompts, or its distribution.", example="N(512,64)")
+    output_tokens: str | None = key(LENGTH, "Limit of the answers' length, or its distribution.", example=128)
+    shared_prefix_tokens: int | None = key(
+        count(1, 10_000_000), "So many tokens, the same ones, begin all synthetic prompts.", example=1000
+    )
+    turns: int | None = key(count(1, 1000), "Questions in each synthetic conversation.", example=3)
+    dataset: str | None = key(TEMPLATE, "A file of prompts.", example="prompts.jsonl")
+    trace: str | None = key(TEMPLATE, "A file of calls to replay with their timestamps.", example="trace.csv")
+    trace_unit: str | None = key(
+        words(("s", "ms", "us", "ns"), "unit"),
+        "Unit of the trace's timestamps, where its form does not say.",
+        example="s",
+    )
+    trace_speed: float | None = key(
+        real(1e-4, 1e4), "How many times as fast as it was recorded the trace is replayed.", example=0.5
+    )
+    retry_after: int | None = key(count(1, 100), "How often a call is repeated after a Retry-After.", example=1)
+    slo: tuple[str, ...] = key(many(OBJECTIVE), "What must hold.", default=(), example=["p99<10s", "error_rate<1%"])
+    max_cost: Amount | None = key(MONEY, "Stops before it costs more.", example="20.00")
+    processes: int | None = key(count(1, 256), "Worker processes.", example=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What aimon watches, and how.
+
+    `document` is the file, so that what shows later can still name its place.
+    """
+
+    region: str = key(TEMPLATE, "Where the prober stands: a label on every metric.", default="local", example="cn-east")
+    currency: str = key(CURRENCY, "The reporting currency.", default="CNY", example="CNY")
+    fx: Mapping[str, float] = key(
+        table(CURRENCY, real(1e-9, 1e9)),
+        "What one unit of another currency is worth in the reporting currency.",
+        make=dict,
+        example={"USD": 7.10},
+    )
+    defaults: Defaults = key(
+        section(Defaults, rules.defaults), "What holds unless an endpoint says otherwise.", make=Defaults
+    )
+    endpoints: tuple[Endpoint, ...] = key(many(section(Endpoint, rules.endpoint)), "What is probed.", required=True)
+    canaries: Mapping[str, Canary] = key(
+        table(NAME, section(Canary, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
+    )
+    loadtests: Mapping[str, LoadTest] = key(
+        table(NAME, section(LoadTest, rules.loadtest)), "Load tests by name.", make=dict
+    )
+    notify: tuple[str, ...] = key(
+        many(NOTIFY_URL),
+        "Where incidents are announced: apprise URLs.",
+        default=(),
+        example=["dingtalk://${DINGTALK_TOKEN}"],
+    )
+    document: Document = field(default=Document("", {}, Spot(0, 0)), repr=False, compare=False)
+
+
+CONFIG: Final = section(Config, rules.config)

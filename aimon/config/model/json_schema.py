@@ -1,0 +1,54 @@
+"""JSON Schema of the configuration, for completion and checks in editors: `aimon config schema`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Final
+
+from aimon.config.model import config
+from aimon.config.model.sections import keys
+
+DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_SECTIONS: Final = (
+    config.Defaults,
+    config.Endpoint,
+    config.Timeout,
+    config.Slo,
+    config.Prices,
+    config.Quirks,
+    config.Canary,
+    config.Message,
+    config.LoadTest,
+)
+
+
+def schema() -> dict[str, Any]:
+    """The schema of aimon.yaml, draft 2020-12.
+
+    It accepts all that `load` accepts; what it can't say (keys that belong together, names that must exist) is left
+    to `aimon config check`.
+    """
+    sections = {section.__name__: _section(section) for section in _SECTIONS}
+    # Where YAML's anchors live.
+    extensions: dict[str, Any] = {"patternProperties": {"^x-": {}}}
+    return {"$schema": DRAFT, **_section(config.Config), **extensions, "title": "aimon.yaml", "$defs": sections}
+
+
+def _section(section: type) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(section)}
+    properties: dict[str, Any] = {}
+    for name, key in keys(section).items():
+        described: dict[str, Any] = {"title": name, "description": key.description, **key.kind.schema}
+        if defaults[name] not in (None, (), dataclasses.MISSING):
+            described["default"] = key.kind.write(defaults[name])
+        if key.example is not None:
+            described["examples"] = [key.example]
+        properties[name] = described
+    return {
+        "type": "object",
+        "title": section.__name__,
+        "description": (section.__doc__ or "").split("\n", maxsplit=1)[0],
+        "additionalProperties": False,
+        "required": [name for name, key in keys(section).items() if key.required],
+        "properties": properties,
+    }

@@ -1,0 +1,61 @@
+"""Names that one part of the file uses and another defines.
+
+They are looked up in the plain values and not in the model, so that what is wrong elsewhere does not hide what
+is wrong here; values of the wrong kind are left to the model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon.config.yaml.issues import shown, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from aimon.config.yaml.document import Document
+    from aimon.config.yaml.issues import Path, Problem
+
+BUILT_IN_CANARIES: Final = ("echo",)
+
+
+def problems(document: Document) -> list[Problem]:
+    """Names used twice, and names that stand for nothing."""
+    return [document.problem(path, message) for path, message in _found(document.data)]
+
+
+def _found(data: Any) -> Iterator[tuple[Path, str]]:
+    endpoints = [(i, e) for i, e in enumerate(_list(_get(data, "endpoints"))) if isinstance(e, dict)]
+    first: dict[str, int] = {}
+    for i, endpoint in endpoints:
+        name = _get(endpoint, "name")
+        if isinstance(name, str) and first.setdefault(name, i) != i:
+            yield ("endpoints", i, "name"), f"'{shown(name)}' is already the name of endpoints[{first[name]}]"
+
+    canaries = {*BUILT_IN_CANARIES, *_mapping(_get(data, "canaries"))}
+    yield from _canaries(("defaults", "canaries"), _get(_get(data, "defaults"), "canaries"), canaries)
+    for i, endpoint in endpoints:
+        yield from _canaries(("endpoints", i, "canaries"), _get(endpoint, "canaries"), canaries)
+
+    for name, test in _mapping(_get(data, "loadtests")).items():
+        used = _get(test, "endpoint")
+        if isinstance(used, str) and used not in first:
+            yield ("loadtests", name, "endpoint"), f"no endpoint '{shown(used)}'; {suggestion(used, first)}"
+
+
+def _canaries(path: Path, used: Any, known: Collection[str]) -> Iterator[tuple[Path, str]]:
+    for i, name in enumerate(_list(used)):
+        if isinstance(name, str) and name not in known:
+            yield (*path, i), f"no canary '{shown(name)}'; {suggestion(name, sorted(known))}"
+
+
+def _get(data: Any, key: str) -> Any:
+    return data.get(key) if isinstance(data, dict) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

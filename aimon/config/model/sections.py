@@ -1,0 +1,178 @@
+"""How values of the file are read, described and written: kinds of values, and sections made of keys.
+
+A kind reads one value, and raises ValueError with what to write instead. Lists, mappings and sections are kinds
+made of kinds: they read on after a mistake, so that all mistakes are told at once, each with its path. A section
+is a frozen dataclass whose fields are made by `key`; the JSON Schema and `config show` come from the same table.
+
+(Why not pydantic: `docs/decisions/0003-configuration-without-pydantic.md`.)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aimon.config.yaml.issues import Finding, MisfitError, findings, kind_of, nearest, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+T = TypeVar("T")
+K = TypeVar("K", str, int)
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of value.
+
+    Attributes:
+        read: from the file's value to ours; raises ValueError, or MisfitError where parts of it are wrong.
+        schema: what an editor may know of it, as JSON Schema.
+        write: from our value to the file's.
+    """
+
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+    write: Callable[[Any], Any] = _as_is
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a section."""
+
+    kind: Kind
+    description: str
+    example: Any = None
+    required: bool = False
+
+
+def key(
+    kind: Kind,
+    description: str,
+    *,
+    default: Any = None,
+    make: Callable[[], Any] | None = None,
+    example: Any = None,
+    required: bool = False,
+) -> Any:
+    """A field of a section.
+
+    Args:
+        kind: of its value.
+        description: for editors and the documentation.
+        default: where the key is left out.
+        make: makes the default, where it is a mapping or another section.
+        example: of a value, as it is written.
+        required: whether it must not be left out.
+    """
+    metadata = {"key": Key(kind, description, example, required)}
+    if make is not None:
+        return dataclasses.field(default_factory=make, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def keys(section: Any) -> dict[str, Key]:
+    """The keys of a section, in order."""
+    return {field.name: field.metadata["key"] for field in dataclasses.fields(section) if "key" in field.metadata}
+
+
+def many(kind: Kind) -> Kind:
+    """The kind of a list, read as a tuple."""
+
+    def read(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError(  # noqa: TRY004 - every kind raises ValueError
+                f"expected a list: lines that begin with '- ', not {kind_of(value)}"
+            )
+        return tuple(_all((i, kind.read, part) for i, part in enumerate(value)).values())
+
+    schema = {"type": "array", "items": kind.schema}
+    return Kind(read, schema, lambda values: [kind.write(value) for value in values])
+
+
+def table(name: Kind, kind: Kind) -> Kind:
+    """The kind of a mapping whose keys are the user's own."""
+
+    def read(value: Any) -> dict[str, Any]:
+        written = _mapping(value)
+        wrong = [Finding((text,), error, at_key=True) for text in written if (error := _error(name.read, text))]
+        return _all(((text, kind.read, part) for text, part in written.items()), wrong)
+
+    schema: dict[str, Any] = {"type": "object", "additionalProperties": kind.schema}
+    if "pattern" in name.schema:
+        schema["propertyNames"] = {"pattern": name.schema["pattern"]}
+    return Kind(read, schema, lambda values: {text: kind.write(value) for text, value in values.items()})
+
+
+def section(cls: type[T], rule: Callable[[T], Iterable[Finding]] | None = None) -> Kind:
+    """The kind of a mapping with keys of ours.
+
+    Args:
+        cls: a dataclass whose fields are made by `key`.
+        rule: what its keys have to do with each other; asked when each of them is right by itself.
+    """
+    known = keys(cls)
+
+    def read(value: Any) -> T:
+        written = _mapping(value)
+        present = ((name, known[name].kind.read, part) for name, part in written.items() if name in known)
+        values: dict[str, Any] = _all(present, _names(written, known))
+        made = cls(**values)
+        broken = list(rule(made)) if rule is not None else []
+        if broken:
+            raise MisfitError(broken)
+        return made
+
+    def write(value: T) -> dict[str, Any]:
+        parts = {name: getattr(value, name) for name in known}
+        written = {name: known[name].kind.write(part) for name, part in parts.items() if part is not None}
+        # Empty lists and mappings say nothing.
+        return {name: part for name, part in written.items() if part not in ([], {})}
+
+    return Kind(read, {"$ref": f"#/$defs/{cls.__name__}"}, write)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected keys and values, not {kind_of(value)}")  # noqa: TRY004 - every kind raises ValueError
+    return value
+
+
+def _names(written: dict[str, Any], known: dict[str, Key]) -> Iterator[Finding]:
+    """Keys that there are not, and keys that are missing."""
+    unknown = [name for name in written if name not in known]
+    for name in unknown:
+        yield Finding((name,), f"unknown key; {suggestion(name, known)}", at_key=True)
+    meant = {nearest(name, known) for name in unknown}
+    for name, each in known.items():
+        # A misspelt key has a finding of its own.
+        if each.required and name not in written and name not in meant:
+            example = f", such as {name}: {each.example}" if each.example is not None else ""
+            yield Finding((name,), f"missing; add it{example}")
+
+
+def _all(parts: Iterable[tuple[K, Callable[[Any], Any], Any]], wrong: Iterable[Finding] = ()) -> dict[K, Any]:
+    """Reads every part, and tells of all that are wrong, beside what is wrong already."""
+    values: dict[K, Any] = {}
+    found = list(wrong)
+    for name, read, part in parts:
+        try:
+            values[name] = read(part)
+        except ValueError as error:
+            found += [finding.below(name) for finding in findings(error)]
+    if found:
+        raise MisfitError(found)
+    return values
+
+
+def _error(read: Callable[[Any], Any], value: Any) -> str | None:
+    try:
+        read(value)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -1,0 +1,260 @@
+"""The kinds of values in the file: how each is read, what an editor may know of it, how it is written back."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from aimon import objectives, quantities
+from aimon.config.model.sections import Kind
+from aimon.config.yaml import variables
+from aimon.config.yaml.document import WrittenFloat, WrittenInt, unwritten
+from aimon.config.yaml.issues import is_keylike, kind_of, shown, suggestion
+from aimon.metrics import definitions
+from aimon.network import proxy as network_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def text(value: object) -> str:
+    """Text; a number counts as the characters that were written."""
+    if isinstance(value, (WrittenInt, WrittenFloat)):
+        return value.text
+    if not isinstance(value, str):
+        hint = f": put it in quotes, '{str(value).lower()}'" if isinstance(value, bool) else ""
+        raise ValueError(f"expected text, not {kind_of(value)}{hint}")  # noqa: TRY004 - every kind raises ValueError
+    if not value.strip():
+        raise ValueError("expected text, but it is empty")
+    return value
+
+
+def template(value: object) -> str:
+    """Text in which `${NAME}` stands for an environment variable."""
+    written = text(value)
+    variables.check(written)
+    return written
+
+
+def flag(value: object) -> bool:
+    """True or false, and no other word for it."""
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, not {_written(value)}")  # noqa: TRY004 - every kind raises ValueError
+    return value
+
+
+def whole(least: int, most: int) -> Callable[[object], int]:
+    """A whole number within bounds."""
+
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ValueError(f"expected a whole number, not {_written(value)}")  # noqa: TRY004 - every kind raises ValueError
+        if not least <= value <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}, not {_written(value)}")
+        return int(value)
+
+    return read
+
+
+def number(least: float, most: float) -> Callable[[object], float]:
+    """A number within bounds."""
+
+    def read(value: object) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError(f"expected a number, not {_written(value)}")  # noqa: TRY004 - every kind raises ValueError
+        if not least <= value <= most:
+            raise ValueError(f"expected a number from {least:.15g} to {most:.15g}, not {_written(value)}")
+        return float(value)
+
+    return read
+
+
+def choice(known: Sequence[str], what: str) -> Callable[[object], str]:
+    """One of some words; the nearest is suggested for any other."""
+
+    def read(value: object) -> str:
+        word = text(value)
+        if word not in known:
+            raise ValueError(f"no {what} '{shown(word)}'; {suggestion(word, known)}")
+        return word
+
+    return read
+
+
+def pattern(regex: str, hint: str) -> Callable[[object], str]:
+    """Text that matches from end to end."""
+    compiled = re.compile(regex)
+
+    def read(value: object) -> str:
+        word = text(value)
+        if not compiled.fullmatch(word):
+            raise ValueError(f"'{shown(word)}' is not {hint}")
+        return word
+
+    return read
+
+
+def api_key(value: object) -> str:
+    """A variable that holds the key, or "" for null: no key at all. The key itself is refused."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and variables.WHOLE.fullmatch(value):
+        return value
+    if isinstance(value, str) and variables.names(value):
+        raise ValueError("write the one variable that holds the key, ${NAME}, without default or other text")
+    raise ValueError("a key does not belong in this file: export it and write ${NAME}, or give api_key_file: /path")
+
+
+def proxy(value: object) -> str:
+    """A proxy's URL; a password in it must come from a variable."""
+    url = template(value)
+    if variables.names(url):
+        return url
+    try:
+        parsed = network_proxy.parse(url, "proxy")
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("proxy: ")) from None
+    if parsed.password:
+        raise ValueError("a password does not belong in this file: export the URL and write ${NAME}")
+    return url
+
+
+def notify_url(value: object) -> str:
+    """An apprise URL; what is secret in it must come from a variable."""
+    url = template(value)
+    scheme, separator, rest = url.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*|\$\{.*\}", scheme):
+        if variables.WHOLE.fullmatch(url):
+            return url
+        raise ValueError("expected a notification URL, such as dingtalk://${DINGTALK_TOKEN}")
+    written = variables.literal(rest)
+    if is_keylike(written) or _TOKEN.search(written) or re.search(r":[^:/@]+@", written):
+        raise ValueError(f"a token does not belong in this file: export it and write {scheme}://${{NAME}}")
+    return url
+
+
+def label_name(value: object) -> str:
+    """The name of a label that neither Prometheus nor aimon sets itself."""
+    name = text(value)
+    definitions.check_label_name(name)
+    return name
+
+
+def ip_version(value: object) -> str:
+    """any, 4 or 6."""
+    return choice(("any", "4", "6"), "IP version")(value)
+
+
+def rate(value: object) -> str:
+    """Requests per second or minute."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f"a rate needs a unit: write {_written(value)}/s")  # noqa: TRY004 - every kind raises ValueError
+    return pattern(RATE_PATTERN, "a rate such as 20/s or 90/m")(value)
+
+
+def objective(value: object) -> str:
+    """An objective of a load test.
+
+    Raises:
+        ValueError: it is none; says what to write.
+    """
+    written = text(value)
+    objectives.parse(written)
+    return written
+
+
+def body_fields(value: object) -> dict[str, Any]:
+    """Fields of a JSON body, as plain values."""
+    if not isinstance(value, dict):
+        raise ValueError(f"expected fields of the body, such as {{user: aimon}}, not {kind_of(value)}")  # noqa: TRY004 - as above
+    fields: dict[str, Any] = unwritten(value)
+    return fields
+
+
+# Long, with digits and letters: a token and not a host name.
+_TOKEN = re.compile(r"(?=[A-Za-z_-]{0,80}[0-9])(?=[0-9_-]{0,80}[A-Za-z])[A-Za-z0-9_-]{16,}")
+
+
+def _written(value: object) -> str:
+    if isinstance(value, (WrittenInt, WrittenFloat)):
+        return shown(value.text)
+    return f"'{shown(value)}'" if isinstance(value, str) else kind_of(value)
+
+
+RATE_PATTERN = r"[0-9]+(\.[0-9]+)?/(s|m)"
+LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
+HEADER_PATTERN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+
+# An editor sees a number where a name or a model is written like one.
+_TEXT = {"type": ["string", "number"], "minLength": 1}
+
+TEXT = Kind(text, _TEXT)
+TEMPLATE = Kind(template, _TEXT)
+FLAG = Kind(flag, {"type": "boolean"})
+API_KEY = Kind(
+    api_key, {"type": ["string", "null"], "pattern": rf"^\$\{{{variables.NAME}\}}$"}, lambda value: value or None
+)
+PROXY = Kind(proxy, _TEXT)
+NOTIFY_URL = Kind(notify_url, {"type": "string", "pattern": r"://|^\$\{"})
+BODY_FIELDS = Kind(body_fields, {"type": "object"})
+LABEL_NAME = Kind(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
+IP_VERSION = Kind(ip_version, {"enum": ["any", 4, 6, "4", "6"]})
+RATE = Kind(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})
+DURATION = Kind(
+    quantities.seconds, {"type": "string", "pattern": quantities.DURATION_PATTERN}, quantities.duration_text
+)
+RATIO = Kind(
+    quantities.ratio,
+    {
+        "anyOf": [
+            {"type": "string", "pattern": quantities.RATIO_PATTERN},
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        ]
+    },
+    quantities.ratio_text,
+)
+BUDGET = Kind(
+    quantities.daily_money, {"type": "string", "pattern": quantities.BUDGET_PATTERN}, quantities.daily_money_text
+)
+MONEY = Kind(
+    quantities.money,
+    {"anyOf": [{"type": "string", "pattern": quantities.MONEY_PATTERN}, {"type": "number", "exclusiveMinimum": 0}]},
+    quantities.money_text,
+)
+
+
+def words(known: Sequence[str], what: str) -> Kind:
+    """The kind of one of some words."""
+    return Kind(choice(known, what), {"enum": list(known)})
+
+
+def matching(regex: str, hint: str) -> Kind:
+    """The kind of text that matches a regular expression; `hint` continues "is not"."""
+    return Kind(pattern(regex, hint), {"type": ["string", "number"], "pattern": f"^({regex})$"})
+
+
+def count(least: int, most: int) -> Kind:
+    """The kind of a whole number within bounds."""
+    return Kind(whole(least, most), {"type": "integer", "minimum": least, "maximum": most})
+
+
+def real(least: float, most: float) -> Kind:
+    """The kind of a number within bounds."""
+    return Kind(number(least, most), {"type": "number", "minimum": least, "maximum": most})
+
+
+NAME = matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
+    "a name: letters, digits, '.', '_' and '-', beginning with a letter or digit",
+)
+CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as CNY or USD")
+HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
+AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
+OBJECTIVE = Kind(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
+LENGTH = matching(
+    r"[0-9]+|[A-Z]{1,2}\([0-9., ]+\)",
+    "a number of tokens such as 512, or a distribution such as N(512,64) or U(100,900)",
+)
+TOKENS = count(1, 1_000_000)
+TEMPERATURE = real(0, 2)
+PRICE = real(0, 1_000_000)

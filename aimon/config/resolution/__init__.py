@@ -1,0 +1,1 @@
+"""From the file to what runs: defaults filled in, variables expanded, keys read."""

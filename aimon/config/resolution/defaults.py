@@ -1,0 +1,39 @@
+"""An endpoint with the defaults filled in: what holds for it in the end, still as it is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon.call.call import Timeouts
+from aimon.config.model import rules
+from aimon.config.resolution import reasoning_models
+from aimon.dialects import reasoning
+
+if TYPE_CHECKING:
+    from aimon.config.model.config import Config, Defaults, Endpoint, Timeout
+
+_PLAIN: Final = ("interval", "budget", "stream", "temperature", "ca_file", "proxy", "ip", "http2", "slo")
+
+
+def effective(config: Config, endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with what it leaves out taken from the defaults."""
+    defaults = config.defaults
+    filled: dict[str, Any] = {name: getattr(defaults, name) for name in _PLAIN if getattr(endpoint, name) is None}
+    if endpoint.reasoning is None and rules.dialect_of(endpoint) in reasoning.DEFAULTS:
+        filled["reasoning"] = defaults.reasoning
+    filled["labels"] = {**defaults.labels, **endpoint.labels}
+    filled["timeout"] = _timeout(endpoint, defaults)
+    return replace(endpoint, **filled)
+
+
+def _timeout(endpoint: Endpoint, defaults: Defaults) -> Timeout:
+    """Each limit on its own; one that comes from elsewhere gives way to a shorter total."""
+    own, shared, usual = endpoint.timeout, defaults.timeout, Timeouts()
+    total = own.total or shared.total or usual.total
+    level = endpoint.reasoning or defaults.reasoning
+    # Thinking comes before the first visible word, and takes its time.
+    thinks = endpoint.model is not None and reasoning_models.floor(endpoint.model, level) > 0
+    ttft = own.ttft or shared.ttft or (total if thinks else usual.ttft)
+    connect = own.connect or shared.connect or usual.connect
+    return replace(own, total=total, ttft=min(ttft, total), connect=min(connect, total))

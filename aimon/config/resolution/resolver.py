@@ -1,0 +1,249 @@
+"""From what is written to what the prober runs: defaults filled in, variables expanded, keys read."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final
+
+from aimon import pricing, providers
+from aimon.call.call import Message, Timeouts
+from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Slo, Transport
+from aimon.config.model import currency, expectations, rules
+from aimon.config.resolution import reasoning_models
+from aimon.config.resolution.defaults import effective
+from aimon.config.resolution.environment import Surroundings
+from aimon.config.yaml import variables
+from aimon.config.yaml.issues import ConfigError, Problem, shown, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aimon.call.call import Target
+    from aimon.config.model import config as model
+    from aimon.config.model.config import Config
+
+ECHO: Final = "echo"
+_ECHO = Canary(ECHO, (Message("user", "Reply with exactly: {nonce}"),), {"contains": "{nonce}"}, max_tokens=64)
+
+# Stands for an address that is not known; nothing is ever sent there (RFC 2606).
+_NOWHERE: Final = "http://unknown.invalid"
+
+# The dialects that don't answer in words have a question of their own.
+_IMPLICIT: Final = {
+    providers.EMBEDDINGS: Canary("embedding", (Message("user", "aimon {nonce}"),)),
+    providers.MODELS: Canary("models", ()),
+}
+
+
+def resolve(
+    config: Config, names: Iterable[str] = (), environ: Mapping[str, str] = os.environ, *, lenient: bool = False
+) -> tuple[Endpoint, ...]:
+    """The endpoints as the prober runs them.
+
+    Only those named need their variables and key files.
+
+    Args:
+        config: what the file says.
+        names: which endpoints; all of them if there are none.
+        environ: where variables are looked up.
+        lenient: whether an endpoint whose variables, keys or files are missing is given all the same, with the reason
+            in `unready`, as long as there are others.
+
+    Raises:
+        ConfigError: there is no such endpoint, a variable is not set, a key can't be read, …: all of it at once.
+    """
+    canaries = _Canaries(config)
+    problems: list[Problem] = []
+    missing: list[Problem] = []
+    region = _region(config, environ, problems)
+    endpoints: list[Endpoint] = []
+    for index in _selected(config, tuple(names)):
+        written = effective(config, config.endpoints[index])
+        around = Surroundings(written, index, config.document, environ)
+        endpoint = _endpoint(config, written, around, canaries, region)
+        if around.problems and lenient and not around.refused:
+            missing += around.problems
+            endpoint = _unready(config, written, around, canaries, region)
+        else:
+            problems += around.problems
+        if endpoint is not None:
+            endpoints.append(endpoint)
+    if problems or (missing and all(endpoint.unready for endpoint in endpoints)):
+        raise ConfigError(dict.fromkeys(problems + missing))  # what a variable says is no endpoint's alone
+    return tuple(endpoints)
+
+
+def _unready(
+    config: Config, written: model.Endpoint, around: Surroundings, canaries: _Canaries, region: str
+) -> Endpoint:
+    """What is known of an endpoint that can't be called, and why it can't: enough for its metrics and results."""
+    target = rules.target(written, base_url=_NOWHERE, headers={}, query={})
+    return Endpoint(
+        target=target,
+        canaries=canaries.of(written, around),
+        region=region,
+        interval=written.interval or config.defaults.interval,
+        budget=_budget(config, written),
+        slo=slo_of(written.slo),
+        prices=_price(config, written),
+        secrets=tuple(around.secrets),
+        unready="; ".join(problem.message for problem in around.problems),
+    )
+
+
+def _region(config: Config, environ: Mapping[str, str], problems: list[Problem]) -> str:
+    try:
+        return variables.expand(config.region, environ)
+    except ValueError as error:
+        problems.append(config.document.problem(("region",), str(error)))
+        return ""
+
+
+def price_book(config: Config, endpoints: Iterable[Endpoint]) -> pricing.PriceBook:
+    """What the calls of these endpoints cost, in the reporting currency."""
+    return pricing.PriceBook(
+        endpoints={endpoint.name: endpoint.prices for endpoint in endpoints if endpoint.prices is not None},
+        currency=config.currency,
+        fx=currency.rates(config),
+    )
+
+
+def _selected(config: Config, names: tuple[str, ...]) -> list[int]:
+    """The places of the named endpoints, in the order of the file."""
+    known = {endpoint.name: index for index, endpoint in enumerate(config.endpoints)}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        file = config.document.file
+        raise ConfigError(
+            [Problem(f"no endpoint '{shown(name)}'; {suggestion(name, known)}", file=file) for name in unknown]
+        )
+    return sorted({known[name] for name in names}) if names else list(range(len(known)))
+
+
+def _endpoint(
+    config: Config, written: model.Endpoint, around: Surroundings, canaries: _Canaries, region: str
+) -> Endpoint | None:
+    """The endpoint, or None where `around` has noted a problem that leaves none."""
+    target = _target(written, around)
+    transport = Transport(
+        ca_file=around.ca_file(written.ca_file),
+        proxy=around.proxy(written.proxy),
+        ip=written.ip or "any",
+        http2=bool(written.http2),
+    )
+    if target is not None and not written.proxy:
+        around.env_proxy(target.base_url)
+    labels = around.texts(written.labels, "labels")
+    asked = canaries.of(written, around)
+    if target is None or around.problems:
+        return None
+    limits = written.timeout
+    return Endpoint(
+        target=target,
+        canaries=asked,
+        region=region,
+        interval=written.interval or config.defaults.interval,
+        timeouts=Timeouts(limits.connect or 0.0, limits.ttft or 0.0, limits.total or 0.0),
+        stream=bool(written.stream) and target.dialect not in _IMPLICIT,
+        temperature=written.temperature,
+        reasoning=written.reasoning,
+        budget=_budget(config, written),
+        slo=slo_of(written.slo),
+        labels=labels,
+        prices=_price(config, written),
+        transport=transport,
+        secrets=tuple(around.secrets),
+    )
+
+
+def _target(written: model.Endpoint, around: Surroundings) -> Target | None:
+    key = around.api_key()
+    base_url = around.optional(written.base_url, "base_url")
+    model_name = around.text(written.model, "model") if written.model else None
+    headers, query = around.headers(written.headers), around.texts(written.query, "query")
+    if around.problems:
+        return None
+    try:
+        return rules.target(
+            written, base_url=base_url, api_key=key, model_name=model_name, headers=headers, query=query
+        )
+    except ValueError as error:
+        # Only what a variable holds is still unchecked here; its value is not for a message.
+        message = str(error).removeprefix("base_url ").replace(repr(base_url), repr(written.base_url))
+        around.complain(message, "base_url")
+        return None
+
+
+def _budget(config: Config, written: model.Endpoint) -> Budget | None:
+    amount = written.budget or config.defaults.budget
+    return None if amount.value == math.inf else Budget(currency.converted(amount, config), config.currency)
+
+
+def slo_of(written: model.Slo | None) -> Slo:
+    """The objectives that are written: `latency_p99: 10s` is the 0.99 quantile of latency below 10 s."""
+    if written is None:
+        return Slo()
+    values = asdict(written)
+    availability = values.pop("availability")
+    objectives = [
+        Objective(measure, float(f"0.{quantile}"), value)
+        for name, value in values.items()
+        if value is not None
+        for measure, _, quantile in [name.partition("_p")]
+    ]
+    return Slo(availability, tuple(objectives))
+
+
+def _price(config: Config, written: model.Endpoint) -> pricing.Price | None:
+    prices = written.prices
+    return None if prices is None else pricing.Price.of(asdict(prices), currency=config.currency)
+
+
+class _Canaries:
+    """Makes the canaries of each endpoint, and each of them once: compiling a check can cost."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._made: dict[tuple[str, int], Canary] = {}
+
+    def of(self, written: model.Endpoint, around: Surroundings) -> tuple[Canary, ...]:
+        """The canaries of an endpoint with defaults filled in."""
+        dialect = rules.dialect_of(written)
+        if written.canaries is None and dialect in _IMPLICIT:
+            return (_IMPLICIT[dialect],)
+        names = self._config.defaults.canaries if written.canaries is None else written.canaries
+        canaries = tuple(self._canary(name, self._max_tokens(written, name)) for name in names)
+        if dialect == providers.EMBEDDINGS:
+            for i, canary in enumerate(canaries):
+                if expectations.wants_text(canary.expect):
+                    message = f"'{canary.name}' expects text, but embeddings are numbers; of checks, latency_max fits"
+                    around.refuse(message, "canaries", i)
+        return canaries
+
+    def _max_tokens(self, written: model.Endpoint, name: str) -> int:
+        """What the endpoint says, taken as it is; else what the canary needs, and room to think."""
+        if written.max_tokens is not None:
+            return written.max_tokens
+        asked = self._config.canaries.get(name)
+        own = asked.max_tokens if asked else _ECHO.max_tokens
+        wanted = own or self._config.defaults.max_tokens
+        return max(wanted, reasoning_models.floor(written.model or "", written.reasoning))
+
+    def _canary(self, name: str, max_tokens: int) -> Canary:
+        key = (name, max_tokens)
+        if key not in self._made:
+            asked = self._config.canaries.get(name)
+            self._made[key] = (
+                replace(_ECHO, max_tokens=max_tokens)
+                if asked is None
+                else Canary(name, _messages(asked), asked.expect, max_tokens)
+            )
+        return self._made[key]
+
+
+def _messages(asked: model.Canary) -> tuple[Message, ...]:
+    system = (Message("system", asked.system),) if asked.system else ()
+    turns = [Message("user", asked.prompt)] if asked.prompt else []
+    return (*system, *turns, *(Message(turn.role, turn.content) for turn in asked.messages))

@@ -1,0 +1,126 @@
+"""What the events of one answer add up to, as they arrive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.call import finish_reasons, token_estimate, tpot
+from aimon.call.result import Pace, Usage
+from aimon.dialects import usage
+from aimon.security import provider_text
+
+if TYPE_CHECKING:
+    from aimon.call.call import Call
+    from aimon.dialects import Delta, ProviderError
+
+_NO_USAGE = Usage()
+
+
+class Heard:
+    """What was heard of one answer so far.
+
+    Attributes:
+        chunks: of visible text.
+        complete: nothing that may still arrive can change what it comes to.
+        gaps: seconds between successive visible arrivals.
+    """
+
+    __slots__ = (
+        "_answered", "_counts", "_delta_model", "_done", "_end", "_finish", "_first_reasoning", "_first_token",
+        "_heard", "_last_token", "_provider_error", "_refusal", "_response_id", "_text", "_text_chars", "_thoughts",
+        "_usage", "_written_at", "chunks", "complete", "gaps",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.complete = False
+        self.gaps: list[float] = []
+        self.chunks = 0
+        self._first_reasoning: float | None = None
+        self._first_token: float | None = None
+        self._last_token: float | None = None
+        self._end: float | None = None
+        self._text: list[str] = []
+        self._text_chars = 0
+        self._counts: dict[str, int] = {}
+        self._heard = False
+        self._thoughts = tpot.Thoughts()
+        self._usage = _NO_USAGE
+        self._written_at: float | None = None  # when the model said that it had finished
+        self._finish: str | None = None
+        self._refusal = ""
+        self._done = False
+        self._answered = False
+        self._delta_model: str | None = None
+        self._response_id: str | None = None
+        self._provider_error: ProviderError | None = None
+
+    def _show(self, texts: list[str], t: float) -> None:
+        """Visible text that arrived at once."""
+        if self._first_token is None:
+            self._first_token = t
+        else:
+            self.gaps.append(t - self._last_token)  # type: ignore[operator]  # set with the first token
+        self._last_token = t
+        count = len(texts)
+        self.chunks += count
+        if count > 1:
+            self.gaps += [0.0] * (count - 1)
+        if self._text_chars < provider_text.MAX_TEXT:
+            self._text += texts
+            self._text_chars += len(texts[0]) if count == 1 else sum(map(len, texts))
+
+    def _take(self, delta: Delta, t: float) -> None:
+        self._heard = True
+        # The last event of some streams repeats all that came.
+        if delta.reasoning and not (self._first_token is not None and (delta.done or delta.whole)):
+            after = self._first_token is not None and not delta.text
+            self._thoughts = self._thoughts.more(delta.reasoning, after_text=after)
+        if delta.text:
+            self._show([delta.text], t)
+        elif delta.whole and self._first_token is None:
+            self._show([delta.whole], t)
+        elif delta.reasoning and self._first_reasoning is None:
+            self._first_reasoning = t
+        if delta.refusal and not (delta.done and self._refusal):
+            self._refusal = (self._refusal + delta.refusal)[: provider_text.MAX_TEXT]
+        if delta.finish is not None and finish_reasons.is_one(delta.finish):
+            self._finish = delta.finish
+            self._written_at = t
+        if delta.usage:
+            usage.gather(self._counts, delta.usage)
+        if delta.model is not None:
+            self._delta_model = delta.model
+        if delta.response_id is not None:
+            self._response_id = delta.response_id
+        if delta.answered:
+            self._answered = True
+        if delta.error is not None:
+            self._provider_error = delta.error
+            self._finish_at(t)
+        elif delta.done:
+            self._done = True
+            self._finish_at(t)
+
+    def _finish_at(self, t: float) -> None:
+        self._end = t
+        self.complete = True
+
+    def _settle_usage(self, call: Call) -> Usage:
+        reasoned = self._thoughts.chunks > 0
+        return usage.settle(
+            self._counts,
+            wrote=reasoned or self._text_chars > 0 or bool(self._refusal),
+            characters=self._text_chars,
+            reasoned=reasoned or call.reasoning not in (None, "off"),
+            max_tokens=call.max_tokens,
+        )
+
+    def _pace(self) -> Pace | None:
+        if self._first_token is None:
+            return Pace(unknown=tpot.NOT_STREAMED) if self.chunks else None
+        tool = (self._written_at or self._end or self._first_token) - self._first_token if self._answered else None
+        return tpot.pace(self._text, self.gaps, self._usage, thoughts=self._thoughts, tool_until=tool)
+
+    def _estimated(self, call: Call) -> Usage | None:
+        prompts = (message.content for message in call.messages)
+        return token_estimate.estimate(self._usage, prompts, self._text, self.chunks, self._thoughts.size)

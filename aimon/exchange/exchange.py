@@ -1,0 +1,352 @@
+"""One call as it happens, without I/O: bytes and clock readings in, one Result out.
+
+Every transport (asyncio probes, gevent load tests, a metered SDK client) drives the same Exchange:
+
+    exchange = Exchange(call, dialect, started=clock(), started_at=time.time())
+    exchange.connected(clock()); exchange.request_sent = clock()
+    exchange.head(200, headers, clock())
+    exchange.feed(chunk, arrived)      # until exchange.complete, or the body ends:
+    exchange.close(clock())            # … cleanly,
+    exchange.fail(Outcome.TLS, "…", clock())   # … or not
+    result = exchange.result()
+
+All times given to it are readings of one monotonic clock, in seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon.call import classify, finish_reasons, rate_limits
+from aimon.call.checks import Answer
+from aimon.call.containment import contained
+from aimon.call.outcome import Outcome
+from aimon.call.result import Arrivals, Connection, Result
+from aimon.dialects import errors
+from aimon.dialects.reader import reader
+from aimon.exchange import verdict
+from aimon.exchange.answer import Heard
+from aimon.exchange.body import UNREADABLE, Body, MalformedError
+from aimon.exchange.inflate import GZIP, InflateError, inflater
+from aimon.security import provider_text
+from aimon.security.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping
+
+    from aimon.call.call import Call
+    from aimon.dialects import Dialect
+    from aimon.exchange.sse_fastpath import TextStream
+
+MAX_ANSWER_BYTES = 16 << 20
+MAX_ERROR_BYTES = 64 << 10
+_TOO_LARGE = f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB"
+
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
+_NO_HEADERS: dict[str, str] = {}
+
+
+class Exchange(Heard):
+    """The state of one call between its start and its Result.
+
+    Attributes:
+        complete: nothing that may still arrive can change the Result; the transport should stop reading.
+        gaps: seconds between successive visible arrivals.
+    """
+
+    __slots__ = (
+        "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_redactor",
+        "_started_at", "_status", "_stream", "_streaming", "call", "connect", "dns", "request_sent", "scheduled",
+        "started", "tls",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        call: Call,
+        dialect: Dialect,
+        *,
+        started: float,
+        started_at: float,
+        scheduled: float | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
+        super().__init__()
+        self.call = call
+        self.started = started
+        self.scheduled = started if scheduled is None else scheduled
+        self.dns: float | None = None
+        self.connect: float | None = None
+        self.tls: float | None = None
+        self.request_sent: float | None = None
+        self._dialect = dialect
+        self._redactor = redactor
+        self._started_at = started_at
+        self._connected_at: float | None = None
+        self._headers_at: float | None = None
+        self._status: int | None = None
+        self._headers: Mapping[str, str] = _NO_HEADERS
+        self._streaming = call.stream and dialect.streams
+        self._inflate: Callable[[bytes], bytes] | None = None
+        self._stream: TextStream | None = None
+        self._body = Body(reader(dialect), streamed=self._streaming)
+        self._bytes = 0
+        self._failure: tuple[Outcome, str] | None = None
+
+    # What happens to it
+
+    def connected(self, t: float) -> None:
+        """There is a connection, new or warm: from here on the TTFT limit counts, not the connect limit."""
+        self._connected_at = t
+
+    def head(self, status: int, headers: Mapping[str, str], t: float) -> None:
+        """The response head arrived. `headers` has lower-case names."""
+        self._status = status
+        self._headers = headers
+        self._headers_at = t
+        if (encoding := headers.get("content-encoding")) is not None:
+            self._inflate = inflater(encoding)
+
+    def feed(self, chunk: bytes, t: float) -> None:
+        """The next bytes of the body, which arrived at `t`."""
+        if self.complete:
+            return
+        try:
+            if self._inflate is not None:
+                chunk = self._inflate(chunk)
+            self._bytes += len(chunk)
+            stream = self._stream
+            if stream is None:
+                chunk = self._gather(chunk, t)
+                if (stream := self._body.stream) is None:
+                    return
+                self._stream = stream
+            if self._bytes > MAX_ANSWER_BYTES:
+                self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+                return
+            for said in stream.feed(chunk):
+                if isinstance(said, list):
+                    self._show(said, t)
+                    continue
+                self._take(said, t)
+                if self.complete:
+                    break  # what follows the end counts no more than it would if it came in a read of its own
+        except InflateError as error:
+            self._stop(Outcome.MALFORMED, str(error), t)
+        except UNREADABLE as error:
+            self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
+
+    def close(self, t: float) -> None:
+        """The body ended as HTTP says it should."""
+        if self._end is not None:
+            return
+        self._end = t
+        self.complete = True
+        if not self._succeeded():
+            return
+        body = self._body
+        try:
+            if body.stream is not None:
+                for delta in body.end():
+                    self._take(delta, t)
+            elif body.kind is not None or not self._streaming:
+                self._take(body.whole(), t)
+                # A body that arrives at once has no first token: its time would be the E2E under another name.
+                self._first_token = self._last_token = self._first_reasoning = None
+        except MalformedError as error:
+            self._failure = (Outcome.MALFORMED, str(error))
+
+    def fail(self, outcome: Outcome, error: str, t: float) -> None:
+        """The transport could not go on: a network fault, a limit passed, the connection closed too early."""
+        if self._end is not None:
+            return
+        if self._succeeded():
+            self._provider_error = self._body.last_words()
+        self._stop(outcome, error, t)
+
+    def deadline(self) -> tuple[float, Outcome]:
+        """The next limit that applies: when (monotonic), and the outcome if nothing happens until then."""
+        timeouts = self.call.timeouts
+        total = self.started + timeouts.total
+        if self._connected_at is None:
+            first, outcome = self.started + timeouts.connect, Outcome.TIMEOUT_CONNECT
+        elif self._streaming and self._first_token is None and not self._answered:
+            first, outcome = self.started + timeouts.ttft, Outcome.TIMEOUT_TTFT
+        else:
+            return total, Outcome.TIMEOUT_TOTAL
+        return (first, outcome) if first < total else (total, Outcome.TIMEOUT_TOTAL)
+
+    @property
+    def headed(self) -> bool:
+        """Whether the head of an answer has arrived."""
+        return self._status is not None
+
+    # What its body is
+
+    def _gather(self, chunk: bytes, t: float) -> bytes:
+        """Keeps what comes of a body that is no stream, or not one yet; what is to be read of it if it is."""
+        body = self._body
+        if self._inflate is None and (body.data or chunk).startswith(GZIP[:1]):
+            chunk = self._unzip(chunk)
+        if not self._succeeded():
+            body.data += chunk[: MAX_ERROR_BYTES - len(body.data)]
+            return b""
+        if beginning := body.add(chunk):
+            return beginning
+        if len(body.data) > MAX_ANSWER_BYTES:
+            self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+        elif body.is_page:
+            self._stop(Outcome.MALFORMED, body.page(), t)
+        return b""
+
+    def _unzip(self, chunk: bytes) -> bytes:
+        """The next bytes of a body that begins like gzip without a header that says so."""
+        body = self._body
+        chunk = bytes(body.data) + chunk
+        body.data.clear()
+        if chunk.startswith(GZIP):
+            self._inflate = inflater("gzip")
+        return chunk if self._inflate is None else self._inflate(chunk)
+
+    def _succeeded(self) -> bool:
+        return self._status is not None and 200 <= self._status < 300
+
+    def _stop(self, outcome: Outcome, error: str, t: float) -> None:
+        self._failure = (outcome, error)
+        self._finish_at(t)
+
+    # What it comes to
+
+    def result(self, *, connection: Connection | None = None, self_lag: float | None = None) -> Result:
+        """The Result. Call it once, after `close`, `fail`, or when `complete`.
+
+        Raises:
+            RuntimeError: the exchange is still going on.
+        """
+        if self._end is None:
+            raise RuntimeError("the exchange has not ended: call close() or fail() first")
+        call, target = self.call, self.call.target
+        bare = Result(
+            endpoint=target.endpoint,
+            provider=target.provider,
+            model=target.model,
+            operation=self._dialect.operation,
+            source=call.source,
+            region=call.region,
+            canary=call.canary,
+            started_at=self._started_at,
+            scheduled=min(0.0, self.scheduled - self.started),
+            end=self._end - self.started,
+            outcome=Outcome.PROBER_ERROR,
+            connection=connection,
+            self_lag=self_lag,
+        )
+        return contained("judged", bare, self._judged, redactor=self._secrets())
+
+    def _judged(self, bare: Result) -> Result:
+        text = provider_text.paired("".join(self._text))[: provider_text.MAX_TEXT]
+        if self._counts:
+            self._usage = self._settle_usage(self.call)
+        outcome, error, code, answer_ok = self._judge(text)
+        started = self.started
+        measured, retry_after = rate_limits.read(self._headers, self._started_at + bare.end)
+        if retry_after is None and self._provider_error is not None:
+            retry_after = self._provider_error.retry_after
+        return msgspec.structs.replace(
+            bare,
+            response_model=self._foreign(self._delta_model, (bare.model,)),
+            dns=None if self.dns is None else self.dns - started,
+            connect=None if self.connect is None else self.connect - started,
+            tls=None if self.tls is None else self.tls - started,
+            request_sent=None if self.request_sent is None else self.request_sent - started,
+            headers=None if self._headers_at is None else self._headers_at - started,
+            first_reasoning=None if self._first_reasoning is None else self._first_reasoning - started,
+            first_token=None if self._first_token is None else self._first_token - started,
+            last_token=None if self._last_token is None else self._last_token - started,
+            outcome=outcome,
+            status_code=self._status,
+            error=None if error is None else self._secrets().line(error),
+            error_code=None if code is None else provider_text.name(code, self._secrets()),
+            finish_reason=self._foreign(self._finish, finish_reasons.FINISHES),
+            request_id=self._request_id(),
+            text=provider_text.text(text, self._secrets()) if text else None,
+            answer_ok=answer_ok,
+            arrivals=Arrivals.of(self.gaps) if self.gaps else None,
+            chunks=self.chunks,
+            pace=self._pace(),
+            usage=self._usage,
+            # What text of others there may be was not written by a model.
+            estimated=self._estimated(self.call) if self._dialect.streams else None,
+            limits=measured,
+            retry_after=retry_after,
+        )
+
+    def _judge(self, text: str) -> verdict.Verdict:
+        """What is known first wins."""
+        if self._status == 407:  # no endpoint says so (RFC 9110 §15.5.8)
+            return verdict.Verdict(
+                Outcome.CONNECT, "through a proxy on the way: it answers 407 and wants a user and password"
+            )
+        if self._status is not None and not self._succeeded():
+            said = errors.read_error(self._status, bytes(self._body.data), self.call.target.quirks)
+            self._provider_error = said
+            return verdict.Verdict(said.outcome or classify.status(self._status), said.message, said.code)
+        if self._provider_error is not None:
+            said = self._provider_error
+            return verdict.Verdict(said.outcome or Outcome.STREAM_ERROR, said.message, said.code)
+        if self._failure is not None:
+            return verdict.Verdict(*self._failure)
+        if (cut := self._truncation()) is not None:
+            return cut
+        assert self._end is not None  # noqa: S101 - result() has checked it
+        answer = Answer(
+            text=text,
+            latency=self._end - self.started,
+            ttft=None if self._first_token is None else self._first_token - self.started,
+            output_tokens=self._usage.output,
+        )
+        return verdict.of_answer(
+            answer,
+            self.call.checks,
+            finish=self._finish,
+            refusal=self._refusal,
+            answered=self._answered,
+            reasoned=self._thoughts.chunks > 0,
+        )
+
+    def _truncation(self) -> verdict.Verdict | None:
+        """Whether a stream that ended cleanly for HTTP ended too early for its dialect."""
+        body, stream = self._body, self._stream
+        if stream is None and (body.kind is not None or not self._streaming):
+            return None
+        whole = self._finish is not None and (self._done or (self._dialect.finish_ends and body.cut is None))
+        if whole and self._streaming:
+            return None
+        if stream is not None and not self._streaming:
+            return verdict.Verdict(Outcome.MALFORMED, "an event stream, though none was asked for")
+        return verdict.truncated(
+            self.chunks,
+            finish=self._finish,
+            done=self._done,
+            heard=self._heard or self.chunks > 0,
+            came=self._bytes > 0,
+            stray=None if stream is None else stream.stray,
+            cut=body.cut,
+        )
+
+    def _request_id(self) -> str | None:
+        for name in _REQUEST_ID_HEADERS:
+            if (value := self._headers.get(name)) is not None:
+                return provider_text.name(value, self._secrets())
+        return self._foreign(self._response_id)
+
+    def _foreign(self, value: str | None, known: Container[str] = ()) -> str | None:
+        """What the provider chose to say, without secrets: a debugging gateway may repeat the key anywhere."""
+        return value if value is None or value in known else provider_text.name(value, self._secrets())
+
+    def _secrets(self) -> Redactor:
+        if self._redactor is None:
+            key = self.call.target.api_key
+            self._redactor = Redactor([key] if key else [])
+        return self._redactor

@@ -1,0 +1,1 @@
+"""Every metric of aimon: definitions, cumulative totals, exposition, and the Pushgateway."""

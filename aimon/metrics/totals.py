@@ -1,0 +1,310 @@
+"""What the metrics count: cumulative totals that can be stored, merged and exposed, and gauges.
+
+prometheus_client's own instruments cannot be restored from a store, which one-shot runs need, so the numbers
+live here and `aimon.metrics.exposition` shows them to prometheus_client as it asks. Both classes may be used from
+several threads: a scrape sees a consistent copy while calls are being observed.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from threading import Lock
+from typing import NamedTuple, Self
+
+from aimon.call.outcome import Fault, Outcome
+from aimon.call.result import Result
+from aimon.metrics import definitions
+from aimon.metrics.definitions import cost_family, family
+
+Labels = tuple[str, ...]  # values, in the order of the family's label names
+
+
+class Identity(NamedTuple):
+    """What a series is about: the labels that all of an endpoint's metrics carry."""
+
+    endpoint: str
+    model: str
+    provider: str
+    region: str
+
+    @classmethod
+    def of(cls, result: Result) -> Self:
+        """The identity of the call's endpoint."""
+        return cls(result.endpoint, result.model, result.provider, result.region)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """As label names and values."""
+        return self._asdict()
+
+
+class Histogram:
+    """Counts by bucket, and the sum of what was observed.
+
+    `counts` maps an upper bound to the number of values in its own bucket (not cumulative), so histograms kept
+    with other boundaries merge without loss: `cumulative` folds a bucket that is no longer asked for into the
+    next one. A boundary added later counts what is observed from then on; earlier values stay in the bucket
+    above it, where they were counted.
+    """
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self, counts: dict[float, float] | None = None, total: float = 0.0) -> None:
+        self.counts: dict[float, float] = {} if counts is None else counts
+        self.sum = total
+
+    def observe(self, value: float, bounds: tuple[float, ...]) -> None:
+        """Counts a value in the first bucket whose bound is not below it."""
+        i = bisect_left(bounds, value)
+        bound = bounds[i] if i < len(bounds) else math.inf
+        self.counts[bound] = self.counts.get(bound, 0) + 1
+        self.sum += value
+
+    def merge(self, other: "Histogram") -> None:
+        """Adds another's counts."""
+        for bound, count in other.counts.items():
+            self.counts[bound] = self.counts.get(bound, 0) + count
+        self.sum += other.sum
+
+    def cumulative(self, bounds: tuple[float, ...]) -> list[tuple[float, float]]:
+        """(upper bound, number of values up to it) for each bound and infinity."""
+        ends = (*bounds, math.inf)
+        own = [0.0] * len(ends)
+        for bound, count in self.counts.items():
+            own[bisect_left(ends, bound)] += count
+        total = 0.0
+        return [(end, total := total + count) for end, count in zip(ends, own, strict=True)]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Histogram) and (other.counts, other.sum) == (self.counts, self.sum)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def __repr__(self) -> str:
+        return f"Histogram({self.counts}, {self.sum})"
+
+    def copy(self) -> "Histogram":
+        """An independent copy."""
+        return Histogram(self.counts.copy(), self.sum)
+
+
+# Precomputed: enum attribute access would be most of the cost of counting a call.
+_STATUS_OUTCOME: dict[Outcome, tuple[str, str]] = {o: (o.status, o.value) for o in Outcome}
+_NOT_MADE = frozenset(o for o in Outcome if o.fault is Fault.PROBER)
+_STATUSES = ("success", "error")
+_TOKENS = (
+    (definitions.INPUT_TOKENS, "input"),
+    (definitions.OUTPUT_TOKENS, "output"),
+    (definitions.CACHED_INPUT_TOKENS, "cached_input"),
+    (definitions.REASONING_TOKENS, "reasoning"),
+)
+
+
+class Totals:
+    """Cumulative counters and histograms by family and label values. `observe` is the only way in for a call.
+
+    `counters` and `histograms` are for whoever stores or reads back totals; a live instance is read through
+    `copy`.
+    """
+
+    def __init__(self) -> None:
+        self.counters: dict[str, dict[Labels, float]] = {}
+        self.histograms: dict[str, dict[Labels, Histogram]] = {}
+        self._bounds: dict[tuple[str, str], tuple[float, ...]] = {}
+        self._lock = Lock()
+
+    def declare(
+        self,
+        identity: Identity,
+        *,
+        currency: str | None = None,
+        thresholds: Mapping[str, Iterable[float]] | None = None,
+    ) -> None:
+        """Creates the endpoint's series at 0, so that its first failure is an increase.
+
+        Args:
+            identity: the endpoint.
+            currency: the reporting currency, if its calls are priced.
+            thresholds: seconds that get a bucket boundary of their own, by histogram family.
+        """
+        labels = tuple(identity)
+        names = [name for name, _ in _TOKENS]
+        if currency is not None:
+            names.append(cost_family(currency).name)
+        with self._lock:
+            for name, values in (thresholds or {}).items():
+                bounds = {*self.bounds(name, identity.endpoint), *(float(value) for value in values)}
+                self.set_bounds(name, identity.endpoint, tuple(sorted(bounds)))
+            for status_outcome in _STATUS_OUTCOME.values():
+                self._count(definitions.REQUESTS, labels + status_outcome, 0)
+            for name in names:
+                self._count(name, labels, 0)
+            for status in _STATUSES:
+                self._histogram(definitions.DURATION, (*labels, status))
+            for name in (definitions.TTFT, definitions.TPOT):
+                self._histogram(name, labels)
+
+    def observe(self, result: Result) -> None:
+        """Counts one call.
+
+        Duration is observed for every call that was made, under its status; TTFT and TPOT only for those that
+        succeeded, so that no percentile mixes failures into the latencies of successes.
+
+        Raises:
+            ValueError, OverflowError: a number of it can't be counted; nothing of it was.
+        """
+        outcome = result.outcome
+        labels = (result.endpoint, result.model, result.provider, result.region)
+        status, value = _STATUS_OUTCOME[outcome]
+        amounts, tpot = amounts_of(result), result.tpot
+        with self._lock:
+            self._count(definitions.REQUESTS, (*labels, status, value), 1)
+            if outcome not in _NOT_MADE:
+                self._observe(definitions.DURATION, (*labels, status), result.end)
+            if outcome is Outcome.OK:
+                if result.first_token is not None:
+                    self._observe(definitions.TTFT, labels, result.first_token)
+                if tpot is not None:
+                    self._observe(definitions.TPOT, labels, tpot)
+            for name, amount in amounts:
+                self._count(name, labels, amount)
+
+    def bounds(self, name: str, endpoint: str) -> tuple[float, ...]:
+        """The bucket boundaries of an endpoint's histogram: the family's and the endpoint's own thresholds."""
+        return self._bounds.get((name, endpoint)) or family(name).buckets
+
+    def set_bounds(self, name: str, endpoint: str, bounds: tuple[float, ...]) -> None:
+        """Sets the bucket boundaries of an endpoint's histogram, in rising order."""
+        self._bounds[name, endpoint] = bounds
+
+    def merge(self, other: "Totals") -> None:
+        """Adds another's totals and takes over its boundaries."""
+        theirs = other.copy()
+        with self._lock:
+            for key, bounds in theirs._bounds.items():  # noqa: SLF001 - the same class
+                self._bounds[key] = tuple(sorted({*self.bounds(*key), *bounds}))
+            for name, series in theirs.counters.items():
+                for labels, value in series.items():
+                    self._count(name, labels, value)
+            for name, histograms in theirs.histograms.items():
+                for labels, histogram in histograms.items():
+                    self._histogram(name, labels).merge(histogram)
+
+    def copy(self) -> "Totals":
+        """A consistent and independent copy."""
+        twin = Totals()
+        with self._lock:
+            twin.counters = {name: series.copy() for name, series in self.counters.items()}
+            twin.histograms = {
+                name: {labels: histogram.copy() for labels, histogram in series.items()}
+                for name, series in self.histograms.items()
+            }
+            twin._bounds = self._bounds.copy()
+        return twin
+
+    def empty(self) -> "Totals":
+        """Totals with the same boundaries that have counted nothing."""
+        twin = Totals()
+        twin._bounds = self._bounds.copy()
+        return twin
+
+    def only(self, identities: Collection[Identity]) -> "Totals":
+        """A copy that holds the series of these endpoints alone."""
+        twin = self.copy()
+        twin.counters = {
+            name: {labels: value for labels, value in series.items() if labels[:4] in identities}
+            for name, series in twin.counters.items()
+        }
+        twin.histograms = {
+            name: {labels: value for labels, value in series.items() if labels[:4] in identities}
+            for name, series in twin.histograms.items()
+        }
+        return twin
+
+    def _count(self, name: str, labels: Labels, amount: float) -> None:
+        series = self.counters.setdefault(name, {})
+        series[labels] = series.get(labels, 0.0) + amount
+
+    def _observe(self, name: str, labels: Labels, value: float) -> None:
+        self._histogram(name, labels).observe(value, self.bounds(name, labels[0]))
+
+    def _histogram(self, name: str, labels: Labels) -> Histogram:
+        series = self.histograms.setdefault(name, {})
+        histogram = series.get(labels)
+        if histogram is None:
+            histogram = series[labels] = Histogram()
+        return histogram
+
+
+def amounts_of(result: Result) -> list[tuple[str, float]]:
+    """Tokens and cost of a call, by counter.
+
+    Raises:
+        ValueError, OverflowError: a number by which a counter would fall or overflow.
+    """
+    amounts = [(name, tokens) for name, field in _TOKENS if (tokens := getattr(result.usage, field)) is not None]
+    if result.cost is not None and result.currency is not None:
+        amounts.append((cost_family(result.currency).name, result.cost))
+    for name, amount in amounts:
+        if not 0 <= float(amount) < math.inf:
+            raise ValueError(f"{name} can't grow by {amount}")
+    return amounts
+
+
+class Gauge(NamedTuple):
+    """One sample of a gauge family."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
+    value: float
+
+
+class Gauges:
+    """The current values of gauges."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._lock = Lock()
+
+    def set(self, name: str, value: float, /, **labels: str) -> None:
+        """Sets a series to a value.
+
+        Raises:
+            KeyError: there is no such family.
+            ValueError: those are not its labels.
+            OverflowError: the value is too large to be shown.
+        """
+        key, number = _gauge_key(name, labels), float(value)
+        with self._lock:
+            self._values[key] = number
+
+    def add(self, name: str, amount: float, /, **labels: str) -> None:
+        """Changes a series by an amount, from 0 if it is new. Raises what `set` raises."""
+        key = _gauge_key(name, labels)
+        with self._lock:
+            self._values[key] = self._values.get(key, 0.0) + amount
+
+    def get(self, name: str, /, **labels: str) -> float | None:
+        """The value of a series, or None."""
+        with self._lock:
+            return self._values.get(_gauge_key(name, labels))
+
+    def update(self, other: "Gauges") -> None:
+        """Takes over another's values."""
+        values = {(gauge.name, gauge.labels): gauge.value for gauge in other}
+        with self._lock:
+            self._values.update(values)
+
+    def __iter__(self) -> Iterator[Gauge]:
+        with self._lock:
+            items = list(self._values.items())
+        return (Gauge(name, labels, value) for (name, labels), value in items)
+
+
+def _gauge_key(name: str, labels: dict[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
+    described = family(name)
+    own = described.labels
+    extra = () if len(labels) == len(own) else tuple(sorted(labels.keys() - set(own)))
+    if not labels.keys() >= set(own) or (extra and not described.extensible):
+        raise ValueError(f"{name} has the labels {', '.join(own)}, not {', '.join(labels)}")
+    return name, tuple((label, labels[label]) for label in (*own, *extra))

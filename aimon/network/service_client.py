@@ -1,0 +1,196 @@
+"""HTTP with the servers beside the AI endpoints: Pushgateway, Grafana, Alertmanager, group robots.
+
+They are believed as little as a provider is: a request has one limit of time for everything, from the name to the last
+byte, its answer one of bytes, heads and trailers included, and what they say is cleaned before a person reads it.
+The environment's proxies, which are for what is
+outside, are used where that is asked for. What speaks HTTP is imported by the first request.
+
+A request leaves in one piece. http.client hands headers and body to the kernel one after the other; a process that is
+killed in between leaves a request without its body, and a Pushgateway (1.5 does) may take what ends at the beginning
+of a line, nothing included, for all there is: a PUT of nothing, which empties the group.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon.network import proxy as proxies
+from aimon.security.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.network.address import HttpAddress
+    from aimon.network.service_connection import Wire
+    from aimon.security.secret import Secret
+
+TIMEOUT: Final = 10.0
+MAX_BYTES: Final = 1 << 20
+_EXCERPT_CHARS: Final = 500
+
+
+class NoAnswerError(Exception):
+    """There is no answer; the message is a reason in a few words, without what was sent and where to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered.
+
+    Attributes:
+        body: as it came.
+        reason: the words beside the status; as the server wrote them, like `location`, where a redirect leads.
+        redactor: hides what the request was authorised by.
+    """
+
+    status: int
+    reason: str
+    body: bytes
+    location: str = ""
+    redactor: Redactor = field(default_factory=Redactor)
+
+    def __str__(self) -> str:
+        """Status and reason, as one line: `404 Not Found`."""
+        return f"{self.status} {self.clean(self.reason, 100)}".rstrip()
+
+    @property
+    def good(self) -> bool:
+        """Whether it is a 2xx."""
+        return self.status // 100 == 2
+
+    def excerpt(self, limit: int = _EXCERPT_CHARS) -> str:
+        """The beginning of the body as one line of text that neither a terminal nor a log obeys."""
+        return self.clean(self.body[: 4 * limit].decode(errors="replace"), limit)
+
+    def clean(self, text: Any, limit: int = _EXCERPT_CHARS) -> str:
+        """Whatever the server said as one line of text."""
+        return self.redactor.line(str(text)[: 8 * limit], limit)
+
+
+class Client:
+    """Requests to one server over one connection, which is kept where the server keeps it.
+
+    Args:
+        address: where it is.
+        timeout: seconds for a request, from the name to the last byte of the answer.
+        max_bytes: of an answer.
+        authorization: the header's value.
+        proxied: whether to go through the environment's proxies, as probes do; else the connection is direct.
+    """
+
+    def __init__(
+        self,
+        address: HttpAddress,
+        *,
+        timeout: float = TIMEOUT,
+        max_bytes: int = MAX_BYTES,
+        authorization: Secret | None = None,
+        proxied: bool = False,
+    ) -> None:
+        self._address = address
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._authorization = authorization
+        self._proxied = proxied
+        self._redactor = Redactor([] if authorization is None else _secrets(authorization))
+        self._wire: Wire | None = None
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Sends one request below the address's path, and reads the answer.
+
+        Raises:
+            NoAnswerError: there is none, or it is not HTTP, too long, or too late.
+        """
+        from http.client import HTTPException  # noqa: PLC0415 - see the module's docstring
+
+        from aimon.network.service_connection import Wire  # noqa: PLC0415
+
+        sent = dict(headers or {})
+        if self._authorization is not None:
+            sent["Authorization"] = self._authorization.reveal()
+        try:
+            if self._wire is None:
+                self._wire = Wire(self._address, proxies.find(self._address.url) if self._proxied else None)
+            return self._ask(self._wire, method, self._address.path + path, body, sent)
+        except (OSError, ValueError, HTTPException, proxies.ProxyError) as error:
+            proxy = self._wire and self._wire.proxy
+            self.close()
+            raise NoAnswerError(f"{f'through {proxy}: ' if proxy else ''}{self._reason(error)}") from error
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+    def _ask(self, wire: Wire, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
+        wire.begin(self._timeout, self._max_bytes)
+        target = path or "/"
+        if wire.proxy is not None and wire.proxy.relays(self._address.scheme):
+            target = self._address.origin + target
+            if wire.proxy.authorization is not None:
+                headers["Proxy-Authorization"] = wire.proxy.authorization
+        wire.request(method, target, body, headers)
+        # One that is given up holds the socket until it is closed.
+        with wire.getresponse() as response:
+            content = response.read(self._max_bytes + 1)
+        if len(content) > self._max_bytes:
+            raise wire.too_large()
+        if response.length:
+            raise ConnectionError
+        if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and wire.proxy is not None:
+            raise proxies.ProxyError("it answers 407: it wants a user and password")
+        return Answer(response.status, response.reason, content, response.headers.get("Location", ""), self._redactor)
+
+    def _reason(self, error: Exception) -> str:
+        match error:
+            case ssl.SSLCertVerificationError():
+                return f"certificate not accepted: {error.verify_message}"
+            case ssl.SSLError():
+                return f"no TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
+            case TimeoutError():
+                return "timed out"
+            case socket.gaierror():
+                return "no address is known by that name"
+            case OSError() if error.strerror:
+                return error.strerror
+            case ConnectionError():
+                return "it closed the connection before its answer was complete"
+            case UnicodeError():
+                return "no host can have that name"
+        return self._redactor.line(str(error) or type(error).__name__, 200)
+
+
+def fetch(
+    address: HttpAddress,
+    method: str,
+    path: str = "",
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Answer:
+    """One request over a connection of its own; `options` are those of `Client`.
+
+    Raises:
+        NoAnswerError: there is no answer.
+    """
+    client = Client(address, **options)
+    try:
+        return client.request(method, path, body, headers)
+    finally:
+        client.close()
+
+
+def _secrets(authorization: Secret) -> list[str]:
+    """What of an Authorization header must not come back in a message: the token, or user and password apart."""
+    scheme, _, value = authorization.reveal().partition(" ")
+    if scheme != "Basic":
+        return [value]
+    return [value, base64.b64decode(value).decode().partition(":")[2]]

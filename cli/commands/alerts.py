@@ -1,0 +1,124 @@
+"""`aimon alerts`: does a page arrive; and from Alertmanager to a group robot."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon.cli.console import note
+from aimon.cli.exits import INTERRUPTED, UNABLE, USAGE, Stop
+
+if TYPE_CHECKING:
+    from aimon.security.secret import Secret
+
+app = typer.Typer(
+    help="Send a test alert, or pass alerts on to a group robot.", no_args_is_help=True, rich_markup_mode=None
+)
+
+ROBOT_URL = "AIMON_ROBOT_URL"
+ROBOT_SECRET = "AIMON_ROBOT_SECRET"  # noqa: S105  # the variable's name
+
+
+@app.command("test")
+def try_out(
+    alertmanager: Annotated[str, typer.Option(metavar="URL", help="Such as http://127.0.0.1:9093.")],
+    severity: Annotated[str, typer.Option(help="critical pages; warning and info do not.")] = "warning",
+    hold: Annotated[
+        str, typer.Option("--for", help="Resolve it after this; longer than group_wait, or nobody is told.")
+    ] = "60s",
+) -> None:
+    """Fire an alert that says that it is a test, say who gets it, and resolve it.
+
+    Exit codes: 0 it was active and is resolved; 1 it is silenced or inhibited; 2 usage; 3 no Alertmanager answers.
+    """
+    import time  # noqa: PLC0415  # start-up
+
+    from aimon.cli.exits import FAILED  # noqa: PLC0415
+    from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert  # noqa: PLC0415
+    from aimon.quantities import seconds  # noqa: PLC0415
+
+    try:
+        server, wait = Alertmanager.parse(alertmanager), seconds(hold)
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon alerts test: {error}") from error
+    alert = TestAlert(severity)
+    try:
+        alert.fire(server)
+        try:
+            seen = alert.wait_until_seen(server)
+            print(f"{seen.state}: severity {severity} goes to: {', '.join(seen.receivers)}", flush=True)
+            if seen.state != "active":
+                raise Stop(FAILED, "a silence or an inhibition holds it back: nobody is told")
+            note(f"resolving it in {hold}; Ctrl-C does so at once")
+            time.sleep(wait)
+        finally:
+            alert.resolve(server)
+        print("resolved")
+    except AlertmanagerError as error:
+        raise Stop(UNABLE, str(error)) from error
+
+
+@app.command()
+def bridge(
+    to: Annotated[str, typer.Option(help="Kind of robot: wecom, dingtalk or feishu.")],
+    url_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"File with the robot's URL (else ${ROBOT_URL}): it is secret.")
+    ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help=f"File with the secret of a robot that wants signatures (else ${ROBOT_SECRET})."
+        ),
+    ] = None,
+    listen: Annotated[str, typer.Option(help="HOST:PORT for Alertmanager's webhook, path /alerts.")] = "127.0.0.1:9465",
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
+) -> None:
+    """Pass Alertmanager's notifications on to a group robot, until stopped."""
+    from aimon.dashboards.bridge import server  # noqa: PLC0415  # start-up
+    from aimon.dashboards.robots import KINDS, Robot  # noqa: PLC0415
+    from aimon.network.proxy import find as find_proxy  # noqa: PLC0415
+    from aimon.probes.publish.listen import is_loopback, split_address  # noqa: PLC0415
+
+    if to not in KINDS:
+        raise Stop(USAGE, f"--to {to}: there is no such robot; write one of {', '.join(KINDS)}")
+    try:
+        host, port = split_address(listen)
+        url = _secret(url_file, "--url-file", ROBOT_URL)
+        secret = _secret(secret_file, "--secret-file", ROBOT_SECRET)
+        robot = Robot.parse(to, url, secret) if url else None
+        find_proxy(url.reveal() if url else "")  # one that can't be is an error now, not in the night
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon alerts bridge: {error}") from error
+    if robot is None:
+        raise Stop(USAGE, f"aimon alerts bridge: no robot: give --url-file, or set {ROBOT_URL}")
+    if not is_loopback(host) and not no_auth:
+        raise Stop(USAGE, f"--listen {listen}: others can reach that address: add --no-auth if that is meant")
+    try:
+        listening = server(robot, host, port, note)
+    except OSError as error:
+        raise Stop(UNABLE, f"{listen}: {error.strerror or error}: choose another --listen") from error
+    with listening:
+        note(f"bridge: http://{listen}/alerts to a {to} robot")
+        try:
+            listening.serve_forever()
+        except KeyboardInterrupt:
+            raise Stop(INTERRUPTED) from None
+
+
+def _secret(path: Path | None, option: str, variable: str) -> Secret | None:
+    """What a file holds, or else a variable, or the file that its `…_FILE` names.
+
+    Raises:
+        ValueError: it is unusable.
+    """
+    import os  # noqa: PLC0415  # start-up
+
+    from aimon.security import credentials  # noqa: PLC0415
+    from aimon.security.secret import Secret  # noqa: PLC0415
+
+    if path is not None:
+        return Secret(credentials.read_key(path, f"{option} {path}"))
+    found = credentials.from_environment(os.environ, variable)
+    return None if found is None else Secret(found)

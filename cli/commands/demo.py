@@ -1,0 +1,169 @@
+"""`aimon demo`: three simulated providers, several rounds of probes, and what comes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon.cli import console
+from aimon.cli.exits import UNABLE, Stop
+from aimon.distribution import how_to_add
+
+if TYPE_CHECKING:
+    from aimon.call.result import Result
+    from aimon.cli.endpoints import Selection
+    from aimon.probes.publish.listen import Page
+    from aimon.probes.state.state import SqliteState
+    from aimon.simulator import SimulatorProcess
+
+# As many as a P95 needs, and still over in a quarter of a minute.
+ROUNDS = 20
+PAUSE = 0.05
+# With it the flaky one fails 6 times out of the first 20, first in the third round and again in the last.
+SEED = 24
+
+_CONFIG = """\
+region: demo
+currency: CNY
+endpoints:
+  - name: healthy
+    dialect: openai-chat
+    base_url: {healthy}
+    model: sim-1
+    prices: {{input: 2, output: 8, currency: CNY}}     # per million tokens
+    slo: {{availability: 99.5%, ttft_p95: 1s}}
+  - name: slow
+    dialect: anthropic-messages
+    base_url: {slow}
+    model: sim-1
+    prices: {{input: 20, output: 100, currency: CNY}}
+    slo: {{ttft_p95: 500ms}}
+  - name: flaky
+    dialect: openai-chat
+    base_url: {flaky}
+    model: sim-1
+    prices: {{input: 1, output: 2, currency: CNY}}
+"""
+
+# Counts, availability and costs: a few lines of a page of some hundred.
+_METRICS = re.compile(r"ai_(api_requests_total|api_cost_yuan_total|probe_availability_ratio\{.*window=.1h).*(?<! 0\.0)")
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End by itself; so it does where stdin is no terminal.")] = False,
+) -> None:
+    """Show the main job on three simulated providers: no key, no network, nothing left behind.
+
+    One is healthy, one slow, and one cuts streams and answers 429 part of the time: that one is meant to fail, so
+    the exit code is 0 all the same.
+    """
+    try:
+        # The server is of no use in this process: it says here, before anything starts, whether it could be had.
+        import aimon.simulator.server.server  # noqa: F401, PLC0415
+        from aimon.simulator import Profile, SimulatorProcess  # noqa: PLC0415  # start-up
+    except ModuleNotFoundError as error:
+        raise Stop(UNABLE, f"the demo needs {error.name}: {how_to_add('sim')}") from error
+    profiles = (
+        Profile("healthy", ttft=0.15, ttft_sigma=0.2, itl=0.01),
+        Profile("slow", ttft=0.45, ttft_sigma=0.2, itl=0.03),
+        Profile("flaky", ttft=0.2, ttft_sigma=0.3, itl=0.01),
+    )
+    with TemporaryDirectory(prefix="aimon-demo-") as folder, SimulatorProcess(*profiles, seed=SEED) as simulator:
+        simulator.add_faults("rate_limited:profile=flaky,share=0.15,retry_after=2", "cut:profile=flaky,share=0.2")
+        _run(Path(folder), simulator, for_ever=not once and sys.stdin is not None and sys.stdin.isatty())
+
+
+def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
+    from aimon.cli.endpoints import Flags, select  # noqa: PLC0415  # start-up
+    from aimon.probes.publish.listen import Listener  # noqa: PLC0415
+    from aimon.probes.state.history import History  # noqa: PLC0415
+    from aimon.probes.state.state import SqliteState  # noqa: PLC0415
+
+    config = folder / "aimon.yaml"
+    config.write_text(_CONFIG.format(**{name: simulator.base_url(name) for name in ("healthy", "slow", "flaky")}))
+    selection = select([], config, Flags())
+    state = SqliteState(selection.watched(), History(folder / "history.db"))
+    try:
+        with Listener("127.0.0.1", 0, {"/metrics": lambda: _metrics(state)}) as listener:
+            print(f"The configuration, {config} (it goes when this ends):\n\n{_indented(config.read_text())}")
+            print(f"Three simulated providers, {ROUNDS} rounds of probes: latency, or what went wrong.\n")
+            _show(_probe(selection, state), state, listener.url)
+            while for_ever:
+                print(f"\nMore rounds, until Ctrl-C; metrics meanwhile: {listener.url}/metrics\n")
+                _show(_probe(selection, state), state, listener.url)
+    except KeyboardInterrupt:
+        # How this demo is meant to end where somebody watches it.
+        print()
+    finally:
+        state.close()
+    _what_next()
+
+
+def _probe(selection: Selection, state: SqliteState) -> list[Result]:
+    """Runs the rounds; returns the Results of the last."""
+    from aimon.cli.probe.rounds import progress  # noqa: PLC0415  # start-up
+    from aimon.probes.probe import Prober  # noqa: PLC0415
+    from aimon.probes.probe_all import sweep  # noqa: PLC0415
+
+    results: list[Result] = []
+    with progress(ROUNDS) as show:
+        for _ in range(ROUNDS):
+            results = asyncio.run(sweep(selection.endpoints, Prober(redactor=selection.redactor())))
+            results = [selection.prices.cost(result) for result in results]
+            state.record(results)
+            show(results)
+            time.sleep(PAUSE)
+    return results
+
+
+def _show(results: list[Result], state: SqliteState, url: str) -> None:
+    from aimon.cli.probe import table  # noqa: PLC0415  # start-up
+    from aimon.cli.status import tables  # noqa: PLC0415  # start-up
+    from aimon.probes.state import endpoint_status  # noqa: PLC0415
+
+    print("\nThe last round, as aimon probe shows it:\n")
+    table.show(results)
+    print("\nAll rounds, as aimon status shows them:\n")
+    tables.show(endpoint_status.standings(state.history, (), ["1h"], last=30, now=time.time()))
+    print(
+        "\nA 429 is the account's limit and not the provider's failure: it has a rate of\n"
+        "its own and does not count against uptime. A quantile that needs more successes\n"
+        "than there are is withheld.\n\n"
+        f"The same for Prometheus, at {url}/metrics while this runs:\n"
+    )
+    _, page, _ = _metrics(state)
+    lines = filter(_METRICS.fullmatch, page.decode().splitlines())
+    print(_indented("\n".join(lines)), end="")
+
+
+def _metrics(state: SqliteState) -> Page:
+    from aimon.metrics import exposition  # noqa: PLC0415  # only where somebody scrapes
+    from aimon.probes.publish import publish  # noqa: PLC0415
+
+    body, kind = exposition.render(*publish.snapshot(state, live=True))
+    return HTTPStatus.OK, body, kind
+
+
+def _what_next() -> None:
+    print(
+        "\nWhat to do next:\n"
+        "  aimon init                               write a commented aimon.yaml\n"
+        "  aimon config check && aimon probe        probe your own endpoints once\n"
+        "  aimon status                             see what the history says of them\n"
+        "  aimon probe --every 30s --listen :9464   run a prober that Prometheus scrapes\n"
+        "or a line for cron:\n"
+        "  * * * * *  aimon probe -c /etc/aimon/aimon.yaml --push http://127.0.0.1:9091\n"
+    )
+    console.note("flaky failed on purpose, so the demo's exit code is 0")
+
+
+def _indented(text: str) -> str:
+    return "".join(f"    {line}\n" for line in text.splitlines())

@@ -1,0 +1,126 @@
+"""`aimon report`: load tests that have been run, read again and compared."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aimon import files
+from aimon.cli.console import write_data
+from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
+from aimon.cli.out_mode import out_mode
+from aimon.distribution import how_to_add
+
+if TYPE_CHECKING:
+    from aimon.loadtests.report.comparison.comparison import Comparison
+    from aimon.loadtests.report.schema import Report
+
+FORMATS = ("md", "json", "html")
+_SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A report.json, or a folder that holds one.")],
+    compare: Annotated[bool, typer.Option("--compare", help="Compare the first run with each of the others.")] = False,
+    tolerance: Annotated[str, typer.Option(help="With --compare: the smallest change that matters.")] = "5%",
+    layout: Annotated[str, typer.Option("--format", help="md, json or html.")] = "md",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file, and not to stdout.")] = None,
+    mode: Annotated[
+        str | None, typer.Option("--out-mode", metavar="MODE", help="Who may read it, such as 640; 600 by default.")
+    ] = None,
+) -> int:
+    """Show reports of load tests, or what differs between them beyond doubt.
+
+    Exit codes: 0 good; 1 with --compare: a later run is worse beyond doubt in anything, by the tolerance or more;
+    2 usage, or a file that is no report; 3 --out can't be written.
+    """
+    if layout not in FORMATS:
+        raise Stop(USAGE, f"--format {layout}: there are {', '.join(FORMATS)}")
+    smallest, readers = _share(tolerance), out_mode(mode)
+    if compare and len(runs) < 2:
+        raise Stop(USAGE, f"--compare needs two runs or more: aimon report --compare {runs[0]} NEW")
+    if layout == "html" and not compare and len(runs) > 1:
+        raise Stop(USAGE, "--format html is a page for one run: name one, or --compare them")
+    _check_installed()
+    reports = _read(runs)
+    if not compare:
+        _give(_shown(reports, layout), out, readers)
+        return GOOD
+    found = _compared(reports, runs, smallest)
+    _give(_told(found, layout), out, readers)
+    return FAILED if any(comparison.verdict == "worse" for comparison in found) else GOOD
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec  # noqa: PLC0415  # start-up
+
+    if find_spec("numpy") is None:
+        raise Stop(UNABLE, f"load tests need numpy: {how_to_add('loadtest')}")
+
+
+def _share(text: str) -> float:
+    found = _SHARE.fullmatch(text)
+    if found is None:
+        raise Stop(USAGE, f"--tolerance {text}: expected a share such as 5% or 0.5%")
+    return float(found[1]) / 100
+
+
+def _read(runs: list[Path]) -> list[Report]:
+    from aimon.loadtests.report.schema import ReportError, read  # noqa: PLC0415  # start-up
+
+    try:
+        return [read(run) for run in runs]
+    except ReportError as error:
+        raise Stop(USAGE, f"aimon report: {error}") from error
+
+
+def _shown(reports: list[Report], layout: str) -> str:
+    import msgspec  # noqa: PLC0415  # start-up
+
+    from aimon.loadtests.report import markdown  # noqa: PLC0415
+    from aimon.loadtests.report.page import page  # noqa: PLC0415
+
+    if layout == "json":
+        # A line for each, as other programs read several values from one stream.
+        return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in reports)
+    write = page.render if layout == "html" else markdown
+    return "\n".join(write(msgspec.to_builtins(each)) for each in reports)
+
+
+def _compared(reports: list[Report], runs: list[Path], tolerance: float) -> list[Comparison]:
+    from aimon.loadtests.report.comparison.comparison import compare  # noqa: PLC0415  # start-up
+
+    base, *others = reports
+    try:
+        return [
+            compare(base, new, names=(str(runs[0]), str(run)), tolerance=tolerance)
+            for new, run in zip(others, runs[1:], strict=True)
+        ]
+    except ValueError as error:
+        raise Stop(USAGE, f"aimon report: {error}") from error
+
+
+def _told(found: list[Comparison], layout: str) -> str:
+    import msgspec  # noqa: PLC0415  # start-up
+
+    from aimon.loadtests.report.comparison import page as comparison_page  # noqa: PLC0415
+    from aimon.loadtests.report.comparison import text as comparison_text  # noqa: PLC0415
+
+    if layout == "json":
+        return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in found)
+    if layout == "html":
+        return comparison_page.render(found)
+    return "\n".join(comparison_text.markdown(each) for each in found)
+
+
+def _give(text: str, out: Path | None, mode: int) -> None:
+    if out is None:
+        write_data(text)
+        return
+    try:
+        files.write(out, text.encode(), mode=mode)
+    except OSError as error:
+        raise Stop(UNABLE, f"--out {files.problem(error, out)}: choose a file that can be written") from error

@@ -1,0 +1,96 @@
+"""What a command works on: the endpoints of a configuration file, or the one that the flags describe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from aimon.cli.console import note
+from aimon.cli.exits import USAGE, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from aimon.config.endpoint import Endpoint
+    from aimon.pricing import PriceBook
+    from aimon.probes.state.monitored import Watched
+    from aimon.security.redact import Redactor
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """An endpoint on the command line, for a run without a file."""
+
+    preset: str | None = None
+    dialect: str | None = None
+    base_url: str | None = None
+    model: str | None = None
+    api_key_env: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether any was."""
+        return any((self.preset, self.dialect, self.base_url, self.model, self.api_key_env))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The endpoints that a command works on.
+
+    Attributes:
+        endpoints: those that were asked for.
+        region: the prober's.
+        currency: the reporting currency.
+        prices: what calls cost.
+        owner: the file whose endpoints they are; None for flags.
+        whole: whether they are all of that file's.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    region: str
+    currency: str
+    prices: PriceBook
+    owner: str | None
+    whole: bool
+
+    def redactor(self) -> Redactor:
+        """Hides every secret of the selection."""
+        from aimon.security.redact import Redactor  # noqa: PLC0415  # start-up
+
+        return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
+
+    def watched(self) -> list[Watched]:
+        """What metrics and state need to know of the endpoints."""
+        from aimon.probes.state.monitored import Watched  # noqa: PLC0415  # start-up
+
+        return [Watched.of(endpoint, self.currency) for endpoint in self.endpoints]
+
+
+def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bool = False) -> Selection:
+    """The endpoints of these names (default: all), from the flags if any are given, else from the file.
+
+    With `lenient` one that lacks a key or another variable is among them, as `unready`, unless all do.
+
+    Raises:
+        Stop: the configuration is wrong, or there is none; with what to write instead.
+    """
+    from aimon import config  # noqa: PLC0415  # start-up
+    from aimon.network.tls_context import ignored_stores  # noqa: PLC0415
+
+    if flags.given and names:
+        raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")
+    try:
+        loaded = config.from_flags(**asdict(flags)) if flags.given else config.load(path)
+        endpoints = config.resolve(loaded, names, lenient=lenient)
+        if not flags.given:
+            for said in config.passed_over(path):
+                note(said)
+    except config.ConfigError as error:
+        raise Stop(USAGE, str(error)) from error
+    for said in ignored_stores():
+        note(said)
+    # A run of some endpoints must not take the others for removed.
+    owner = None if flags.given else str(config.find(path))
+    prices = config.price_book(loaded, endpoints)
+    return Selection(endpoints, endpoints[0].region, loaded.currency, prices, owner, whole=not names)

@@ -1,0 +1,1 @@
+"""`aimon loadtest`: options, plan, the measuring process, and the view of it."""

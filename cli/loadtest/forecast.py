@@ -1,0 +1,119 @@
+"""What a load test may take, said before anything is sent; and what is sent only if somebody agrees to it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimon import quantities
+from aimon.cli.console import note, write_data
+from aimon.cli.exits import USAGE, Stop
+from aimon.cli.format import rate as rate_text
+from aimon.loadtests.prediction import Prediction, predict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aimon.cli.endpoints import Selection
+    from aimon.loadtests.protocol.plan import Plan
+
+# Of the reporting currency: what nobody need be asked about.
+ASK_ABOVE = 20.0
+
+
+def show(plan: Plan, selection: Selection) -> int:
+    """Prints what a plan would take, and sends nothing."""
+    found = predict(plan, selection.endpoints[0], selection.prices)
+    if plan.as_json:
+        write_data(f"{msgspec.json.encode(found).decode()}\n")
+    else:
+        for name, value in _rows(plan, found):
+            print(f"{name}: {value}")
+    if found.doubt is not None:
+        note(f"--trace {plan.workload.trace}: {found.doubt}: if that is wrong, say the right one with --trace-unit")
+    note("nothing was sent; answers that end early take fewer tokens")
+    return 0
+
+
+def confirm(plan: Plan, selection: Selection, file: Path | None, *, yes: bool, quiet: bool) -> None:
+    """Says in a line what a run may cost, and asks where the load is implausible or dear.
+
+    Raises:
+        Stop: somebody said no, nobody could be asked, or the limit of cost could not be kept.
+    """
+    found = predict(plan, selection.endpoints[0], selection.prices)
+    if plan.max_cost is not None and found.cost is None:
+        raise Stop(USAGE, f"--max-cost can't be kept: {_unpriced(found, selection, file)}")
+    if not quiet:
+        note(_outlay(plan, found))
+    if yes:
+        return
+    if found.doubt is not None:
+        _ask(f"--trace {plan.workload.trace}: {found.doubt}", "say the unit with --trace-unit, or agree with --yes")
+    if found.cost is not None and plan.max_cost is None and found.cost > ASK_ABOVE:
+        most = quantities.price_tag(found.cost, found.currency, bound=True)
+        _ask(f"this may cost up to {most}", "bound it with --max-cost, or agree with --yes")
+
+
+def _ask(what: str, otherwise: str) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Stop(USAGE, f"{what}: {otherwise}")
+    print(f"{what}. Send it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Stop(USAGE, f"nothing was sent: {otherwise}")
+
+
+def _outlay(plan: Plan, found: Prediction) -> str:
+    calls = f"up to {found.requests:,} calls"
+    limit = "no --max-cost"
+    if plan.max_cost is not None:
+        limit = f"ends at {quantities.price_tag(plan.max_cost, found.currency)} (--max-cost)"
+    if found.cost is None:
+        return f"{calls}; what they cost is not known: {found.unpriced}"
+    assumed = f", assuming {found.assumption}" if found.assumption else ""
+    return f"{calls}, up to {quantities.price_tag(found.cost, found.currency, bound=True)}{assumed}; {limit}"
+
+
+def _rows(plan: Plan, found: Prediction) -> Iterator[tuple[str, str]]:
+    yield "requests", f"at most {found.requests:,}, the first call included"
+    if found.duration_s is not None:
+        yield "duration", _duration(found.duration_s)
+    if found.rate_peak is not None:
+        mean = "" if found.rate_mean is None else f"{rate_text(found.rate_mean)} on average, "
+        yield "rate", f"{mean}{rate_text(found.rate_peak)} at its peak"
+    if found.concurrency is not None and found.rate_peak is None:
+        yield "concurrency", f"{found.concurrency:,} streams"
+    elif found.concurrency is not None:
+        yield "concurrency", f"at most {found.concurrency:,}, if every call took its whole timeout"
+    yield "input tokens", f"at most {found.input_tokens:,}"
+    yield "output tokens", f"at most {found.output_tokens:,}"
+    if found.cost is None:
+        yield "cost", f"not known: {found.unpriced}"
+    else:
+        limit = "" if plan.max_cost is None else f"; ends at {quantities.price_tag(plan.max_cost, found.currency)}"
+        yield "cost", f"at most {quantities.price_tag(found.cost, found.currency, bound=True)}{limit}"
+    if found.assumption:
+        yield "assuming", found.assumption
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{count} {unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if count]
+    return " ".join([*parts, f"{rest:.3g} s"] if rest or not parts else parts)
+
+
+def _unpriced(found: Prediction, selection: Selection, file: Path | None) -> str:
+    """Why no price is known, and the line of the configuration that says it."""
+    endpoint = selection.endpoints[0]
+    where = f"in {file or selection.owner}" if file or selection.owner else "in an aimon.yaml (try: aimon init)"
+    if "no fx rate" in (found.unpriced or ""):
+        other = (found.unpriced or "").split()[0]
+        line = f"fx: {{{other}: 7.10}}  # what 1 {other} is in {found.currency}"
+        return f"{found.unpriced}; add {where}:\n  {line}"
+    line = f"prices: {{input: 2.00, output: 8.00, currency: {found.currency}}}  # per million tokens, of your contract"
+    return f"{found.unpriced}; add to endpoint {endpoint.name} {where}:\n    {line}"

@@ -1,0 +1,221 @@
+"""A load test as it runs, for whoever looks on: the view, `--listen` and `--push`.
+
+All of it is in the process that started the run, so that drawing, scraping and pushing cost the measuring one nothing
+but a line a second.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack, suppress
+from http import HTTPStatus
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Self
+
+import msgspec
+
+from aimon import __version__
+from aimon.call.outcome import Outcome
+from aimon.cli import listening
+from aimon.cli.advice import advise
+from aimon.cli.exits import UNABLE, USAGE, Stop
+from aimon.cli.loadtest.view import Subject, choose
+from aimon.loadtests import metrics
+from aimon.loadtests.protocol import progress_lines, totals_codec
+from aimon.metrics import definitions, exposition
+from aimon.metrics.totals import Gauges, Identity, Totals
+from aimon.security.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from aimon.cli.loadtest.push import Pusher
+    from aimon.cli.loadtest.view import View
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.protocol.progress import Progress
+    from aimon.loadtests.protocol.progress_lines import Found
+    from aimon.probes.publish.listen import Listener, Page
+
+
+class Live:
+    """Follows one run. Listener and pusher work within the `with` block; the last push is at its end.
+
+    Args:
+        endpoint: whom the run is about.
+        profile: what kind of run it is.
+        quiet: show nothing.
+        plain: show lines, even on a terminal.
+        listen: HOST:PORT to serve /metrics on.
+        push: a Pushgateway's address.
+        no_auth: `listen` may be an address that others can reach.
+        token: what scrapers must send.
+        max_cost: at which the run stops.
+
+    Raises:
+        Stop: on entry, if `listen` or `push` can't be what it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        profile: str,
+        quiet: bool,
+        plain: bool,
+        listen: str | None,
+        push: str | None,
+        no_auth: bool = False,
+        token: str | None = None,
+        max_cost: float | None = None,
+    ) -> None:
+        self._endpoint, self._profile = endpoint, profile
+        self._listen, self._push, self._no_auth, self._token = listen, push, no_auth, token
+        target = endpoint.target
+        self._identity = Identity(endpoint.name, target.model, target.provider, endpoint.region)
+        subject = Subject(endpoint.name, profile, max_cost)
+        self._view: View | None = None if quiet else choose(subject, plain=plain)
+        self._quiet, self._lock = quiet, Lock()
+        self._redactor = Redactor(endpoint.secrets)
+        self._moment: Progress | None = None
+        self._found: Found | None = None
+        self._run: str | None = None
+        self._ended = False
+        self._pusher: Pusher | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            if self._listen is not None:
+                listener = stack.enter_context(self._listener(self._listen))
+                self.say(f"metrics: {listener.url}/metrics")
+            if self._push is not None:
+                self._pusher = stack.enter_context(self._make_pusher(self._push))
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended = True
+        self._close_view()
+        self._open.close()
+
+    @property
+    def push_problem(self) -> str | None:
+        """Why the last push failed; None if it did not. After the `with` block that was the one at the end."""
+        return None if self._pusher is None else self._pusher.problem
+
+    @property
+    def advice(self) -> str | None:
+        """What to do about the call for which the run was aborted; None if it was not."""
+        ended = {} if self._found is None else self._found.report["ended"]
+        if ended.get("outcome") is None:
+            return None
+        return advise(Outcome(ended["outcome"]), ended["status_code"], ended["why"].partition(": ")[2])
+
+    def follow(self, stream: IO[bytes]) -> None:
+        """Reads records until the end of the stream, in the thread that calls it, and then takes the view away.
+
+        It reads on whatever happens to the view: a pipe that nobody empties would stop the run.
+        """
+        puzzled = False
+        try:
+            for line in stream:
+                try:
+                    self._take(progress_lines.decode(line))
+                except msgspec.MsgspecError as error:
+                    # A line without an end is the last one of a process that was killed.
+                    if line.endswith(b"\n") and not puzzled:
+                        puzzled = True
+                        self._print(f"aimon: this is a bug in aimon: what the run tells can't be read: {error}")
+        finally:
+            self._close_view()
+
+    def relay(self, lines: Iterable[bytes]) -> None:
+        """Passes on what the run's process writes to its stderr, above the view; in the thread that calls it."""
+        for line in lines:
+            self._print(self._redactor.text(line.decode(errors="replace").rstrip()))
+
+    def say(self, text: str) -> None:
+        """Shows a line above the view, from any thread; nothing if it is to be quiet."""
+        if not self._quiet:
+            self._print(self._redactor.line(text))
+
+    def _print(self, text: str) -> None:
+        if not self._on_view(lambda view: view.say(text)):
+            _stderr(text)
+
+    def _take(self, record: Progress | Found) -> None:
+        if isinstance(record, progress_lines.Found):
+            self._found = record
+            return
+        self._run = self._run or str(int(time.time() - record.elapsed))
+        self._moment = record
+        for note in record.notes:
+            self.say(note)
+        self._on_view(lambda view: view.show(record))
+        if self._pusher is not None:
+            self._pusher.begin()
+
+    def _on_view(self, act: Callable[[View], None]) -> bool:
+        """Does something with the view, if there is one; one that can't be shown any more is given up."""
+        with self._lock:
+            view = self._view
+            if view is None:
+                return False
+            try:
+                act(view)
+            except Exception as error:  # noqa: BLE001  # the run is worth more than the view of it
+                self._view = None
+                with suppress(Exception):  # it may have got no further than hiding the cursor
+                    view.close()
+                if not isinstance(error, OSError):  # that is a stderr which has gone
+                    _stderr(f"aimon: this is a bug in aimon: no view any more: {type(error).__name__}: {error}")
+        return True
+
+    def _close_view(self) -> None:
+        self._on_view(lambda view: view.close())
+
+    def _snapshot(self) -> tuple[Totals, Gauges] | None:
+        """What there is to expose of this run; None as long as it has told nothing."""
+        moment, found = self._moment, self._found
+        if found is not None:
+            gauges = metrics.gauges(found.report, self._endpoint, run=self._run)
+            dumped = found.totals
+        elif moment is not None and self._run is not None:
+            gauges = metrics.live(moment, self._endpoint, run=self._run, profile=self._profile)
+            dumped = moment.totals
+            if self._ended:
+                gauges.set(definitions.LOADTEST_IN_FLIGHT, 0, **self._identity.labels)
+        else:
+            return None
+        return Totals() if dumped is None else totals_codec.load(dumped), gauges
+
+    def _metrics(self) -> Page:
+        totals, gauges = self._snapshot() or (Totals(), Gauges())
+        gauges.set(definitions.BUILD_INFO, 1, version=__version__)
+        body, kind = exposition.render(totals, gauges)
+        return HTTPStatus.OK, body, kind
+
+    def _listener(self, text: str) -> Listener:
+        from aimon.probes.publish.listen import Listener, why_not  # noqa: PLC0415  # only where asked
+
+        host, port = listening.address(text, public=self._no_auth or self._token is not None)
+        try:
+            return Listener(host, port, {"/metrics": self._metrics}, token=self._token)
+        except OSError as error:
+            raise Stop(UNABLE, f"--listen {text}: {why_not(error)}") from error
+
+    def _make_pusher(self, url: str) -> Pusher:
+        from aimon.cli.loadtest.push import Pusher  # noqa: PLC0415  # only where something is pushed
+        from aimon.metrics.pushgateway import Gateway  # noqa: PLC0415
+
+        try:
+            gateway = Gateway.parse(url)
+        except ValueError as error:
+            raise Stop(USAGE, f"--push: {error}") from error
+        return Pusher(gateway, self._identity, self._snapshot, self.say)
+
+
+def _stderr(text: str) -> None:
+    with suppress(OSError, ValueError):  # it has gone, and with it whoever could be told
+        print(text, file=sys.stderr, flush=True)

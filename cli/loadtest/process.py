@@ -1,0 +1,173 @@
+"""Starts the process that does a load test, passes signals on to it, and shows meanwhile how it goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from threading import Thread
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from aimon.cli import console
+from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
+from aimon.loadtests.protocol.job import spawn
+
+if TYPE_CHECKING:
+    from aimon.cli.loadtest.live import Live
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.protocol.job import Job
+
+_PATIENCE = 30.0
+
+
+def start(
+    job: Job, endpoint: Endpoint, *, listen: str | None, token: str | None, no_auth: bool, plain: bool, quiet: bool
+) -> int:
+    """Runs a job that has a plan, with a view of it; returns its exit code.
+
+    Raises:
+        Stop: it died, or its metrics can't be served or pushed.
+    """
+    from aimon.cli.loadtest.live import Live  # noqa: PLC0415  # start-up
+
+    plan = job.plan
+    assert plan is not None  # noqa: S101 - only workers have none
+    live = Live(
+        endpoint=endpoint,
+        profile=plan.profile,
+        quiet=quiet,
+        plain=plain,
+        listen=listen,
+        push=plan.push,
+        no_auth=no_auth,
+        token=token,
+        max_cost=plan.max_cost,
+    )
+    with live:
+        code, out = _follow(job, live)
+        # Before the last push, which a gateway that is down holds up.
+        _show(out, plan.as_json)
+        if live.advice is not None:
+            print(f"aimon loadtest: {live.advice}", file=sys.stderr)
+    if live.push_problem is None:
+        return code
+    print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)
+    return code if code == INTERRUPTED else UNABLE
+
+
+def _show(out: bytes, as_json: bool) -> None:
+    """Passes on what the run's process wrote, which is UTF-8; a terminal gets it in its own encoding."""
+    if as_json or not console.is_terminal():
+        console.write_data(out)
+    else:
+        print(out.decode(errors="replace"), end="", flush=True)
+
+
+def attend(job: Job) -> int:
+    """Runs a job that needs no view; returns its exit code.
+
+    Raises:
+        Stop: it was killed.
+    """
+    with _Signals() as signals, _process() as child:
+        signals.pass_on_to(child)
+        return _judge(_hand_over(child, job))
+
+
+def _follow(job: Job, live: Live) -> tuple[int, bytes]:
+    """Runs a job, and has it shown while it runs; its exit code, and what it wrote to stdout."""
+    with _Signals() as signals:
+        read, write = os.pipe()
+        job = msgspec.structs.replace(job, progress=write)
+        with os.fdopen(read, "rb") as records, _process(write, piped=True) as child:
+            signals.pass_on_to(child)
+            os.close(write)
+            assert child.stdout is not None  # noqa: S101 - they are pipes
+            assert child.stderr is not None  # noqa: S101
+            stdout, out = child.stdout, list[bytes]()
+            helpers = [
+                Thread(target=live.follow, args=(records,)),
+                Thread(target=live.relay, args=(child.stderr,)),
+                Thread(target=lambda: out.append(stdout.read())),
+            ]
+            for helper in helpers:
+                helper.start()
+            code = _hand_over(child, job)
+            for helper in helpers:
+                helper.join()
+    return _judge(code), b"".join(out)
+
+
+class _Signals:
+    """Ctrl-C and SIGTERM are passed on to the measuring process, and what comes before there is one is kept for it.
+
+    So none of them breaks off what is between the start of that process and its end: threads that wait for it, and
+    pipes that it waits for.
+    """
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._came = False
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def pass_on_to(self, child: subprocess.Popen[bytes]) -> None:
+        """From now on."""
+        self._child = child
+        if self._came:
+            child.terminate()
+
+    def _take(self, *_: object) -> None:
+        self._came = True
+        if self._child is not None:
+            # Not SIGINT, which in a process that is still starting up ends as a traceback.
+            self._child.terminate()
+
+
+def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
+    """A process of its own, since gevent is not for this one; it waits for its job."""
+    stream = subprocess.PIPE if piped else None
+    return spawn(
+        pass_fds=descriptors,
+        # Ctrl-C of a terminal goes to its whole group; this way it comes once, and from here.
+        start_new_session=True,
+        stdout=stream,
+        stderr=stream,
+        # What comes through a pipe is read as UTF-8, whatever the locale is.
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"} if piped else None,
+    )
+
+
+def _judge(code: int) -> int:
+    """The exit code of the command, from that of the process."""
+    if code == -signal.SIGTERM:
+        # It came before there was anything to report.
+        return INTERRUPTED
+    if code < 0:
+        raise Stop(UNABLE, f"the load test's process was killed by signal {-code}: there is no report")
+    return code
+
+
+def _hand_over(child: subprocess.Popen[bytes], job: Job) -> int:
+    """Tells the process what to do, and waits for its end."""
+    assert child.stdin is not None  # noqa: S101 - it is a pipe
+    try:
+        child.stdin.write(msgspec.json.encode(job))
+        child.stdin.close()
+        return child.wait()
+    except BrokenPipeError:
+        # It died before it had read the job, and has said why.
+        try:
+            return child.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return UNABLE

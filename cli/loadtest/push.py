@@ -1,0 +1,106 @@
+"""Pushes a load test's metrics as it runs, and once at its end, from a thread that nothing else waits for.
+
+Counters go on from where the last load test of the endpoint left them. Ones that started over would be right only if
+Prometheus saw them at the start: a run that passes the total of the one before it between two scrapes would look like
+the continuation of that one, and lose as many calls.
+"""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Self
+
+from aimon.loadtests.metrics import JOB, LASTING
+from aimon.metrics import exposition, pushgateway
+from aimon.metrics.pushgateway import PushError
+from aimon.probes.state.pushgateway_snapshot import read_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimon.metrics.pushgateway import Gateway
+    from aimon.metrics.totals import Gauges, Identity, Totals
+    from aimon.probes.state.pushgateway_snapshot import Held
+
+PERIOD = 10.0  # seconds
+
+
+class Pusher:
+    """Pushes until the `with` block ends.
+
+    Args:
+        gateway: where to.
+        identity: the endpoint.
+        look: what there is to push now, of this run alone; None while there is nothing.
+        say: takes what people should know.
+
+    Attributes:
+        problem: why the last push failed; None if it did not.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        identity: Identity,
+        look: Callable[[], tuple[Totals, Gauges] | None],
+        say: Callable[[str], None],
+    ) -> None:
+        self.problem: str | None = None
+        self._gateway, self._identity, self._look, self._say = gateway, identity, look, say
+        self._held: Held | None = None
+        self._begun, self._closing = Event(), Event()
+        self._thread = Thread(target=self._run, name="aimon-push", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._begun.set()
+        self._thread.join()
+
+    def begin(self) -> None:
+        """There is something to push. The first push is at once, for series that are born at 0 to be seen so."""
+        self._begun.set()
+
+    def _run(self) -> None:
+        self._begun.wait()
+        while not self._closing.is_set():
+            self._try()
+            self._closing.wait(PERIOD)
+        self._try()
+
+    def _try(self) -> None:
+        before = self.problem
+        try:
+            self._push()
+        except PushError as error:
+            self._failed(str(error), before)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the next push must still be tried
+            self._failed(f"this is a bug in aimon: nothing was pushed: {type(error).__name__}: {error}", before)
+        else:
+            self.problem = None
+            if before is not None:
+                self._say("the Pushgateway takes pushes again")
+
+    def _failed(self, problem: str, before: str | None) -> None:
+        self.problem = problem
+        # Said once, and not of the last one: that decides how the command ends, which says so.
+        if before is None and not self._closing.is_set():
+            self._say(f"aimon: {problem} (tried again every {PERIOD:.0f} s)")
+
+    def _push(self) -> None:
+        found = self._look()
+        if found is None:
+            return
+        totals, gauges = found
+        if self._held is None:
+            # Once: afterwards this process is the writer, and each push is absolute.
+            self._held = read_back(self._gateway, JOB, [self._identity])
+        labels = self._identity.labels
+        for name, value in self._held.gauges.get(self._identity, {}).items():
+            if name in LASTING and gauges.get(name, **labels) is None:
+                gauges.set(name, value, **labels)
+        totals.merge(self._held.totals)
+        pushgateway.push(self._gateway, exposition.push_bodies(totals, gauges, job=JOB, region=self._identity.region))

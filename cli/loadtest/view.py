@@ -1,0 +1,119 @@
+"""How a load test looks while it runs: a view that is drawn over and over on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from math import floor, inf
+from typing import TYPE_CHECKING, Protocol
+
+from aimon.cli.format import percentile, rate, verdict
+from aimon.cli.probe.table import money
+
+if TYPE_CHECKING:
+    from aimon.loadtests.protocol.progress import Progress, Times
+
+_EVERY = 5.0  # seconds between lines
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a view is of. `max_cost` is in the currency of the run."""
+
+    endpoint: str
+    profile: str
+    max_cost: float | None = None
+
+
+class View(Protocol):
+    """Shows a run to somebody."""
+
+    def show(self, moment: Progress) -> None:
+        """How it goes now."""
+
+    def say(self, text: str) -> None:
+        """Something that has happened."""
+
+    def close(self) -> None:
+        """The run has ended: leaves one line about that, and the terminal as it was. May be called again."""
+
+
+def choose(subject: Subject, *, plain: bool) -> View:
+    """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
+    if plain or not sys.stderr.isatty() or os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+        return Lines(subject)
+    from aimon.cli.loadtest.screen import Screen  # noqa: PLC0415  # rich takes 40 ms, which only a terminal is worth
+
+    return Screen(subject)
+
+
+class Lines:
+    """A line every five seconds of the run, on stderr."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._due = -inf
+        self._last: Progress | None = None
+
+    def show(self, moment: Progress) -> None:
+        """Prints a line, if one is due."""
+        self._last = moment
+        if moment.elapsed >= self._due:
+            self._due = (floor(moment.elapsed / _EVERY) + 1) * _EVERY
+            self.say(line(self._subject, moment))
+
+    def say(self, text: str) -> None:
+        """Prints it."""
+        print(text, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Prints how it ended."""
+        if self._last is not None:
+            self.say(last_line(self._last))
+            self._last = None
+
+
+def line(subject: Subject, moment: Progress) -> str:
+    """How it goes on one line. Times are those of the calls that ended in the last seconds."""
+    parts = [f"{moment.elapsed:4.0f} s"]
+    if moment.phase != subject.profile:
+        parts.append(moment.phase)
+    if moment.asked is not None:
+        parts.append(f"asked {rate(moment.asked)}")
+    parts.append(f"started {rate(moment.achieved)}")
+    if moment.users is not None:
+        parts.append(f"users {moment.users}")
+    parts += [f"in flight {moment.in_flight}", *_calls(moment), *_times(moment.now)]
+    if moment.tokens_per_s:
+        parts.append(f"tokens {'about ' if moment.tokens_estimated else ''}{rate(moment.tokens_per_s)}")
+    parts += _worth(moment)
+    if moment.client.get("bottleneck"):
+        parts.append("THE CLIENT IS THE BOTTLENECK")
+    return "  ".join(parts)
+
+
+def last_line(moment: Progress) -> str:
+    """How it was when last heard of, on one line. Times are those of the whole run."""
+    return "  ".join([f"{moment.elapsed:4.0f} s", "ended", *_calls(moment), *_times(moment.overall), *_worth(moment)])
+
+
+def _calls(moment: Progress) -> list[str]:
+    failures = [f"{outcome} {count}" for outcome, count in moment.outcomes.items() if outcome != "ok" and count]
+    return [f"ok {moment.ok}/{moment.sent}", *failures]
+
+
+def _times(times: dict[str, Times]) -> list[str]:
+    parts = []
+    for name, label in (("latency", ""), ("ttft", "ttft ")):
+        if (kind := times.get(name)) is not None and (kind.count or kind.at_least):
+            # Of few calls P99 is only the slowest, and P50 tells more.
+            names = ("p50",) if "p99" in kind.needs else ("p50", "p99")
+            parts += [f"{label}{each} {percentile(kind, each)}" for each in names]
+    return parts
+
+
+def _worth(moment: Progress) -> list[str]:
+    """What it has cost, and what was achieved for that."""
+    cost = [] if moment.cost is None else [f"cost {money(moment.cost, moment.currency)}"]
+    return cost + [f"{row['expr']} {verdict(row)}" for row in moment.slo]

@@ -1,0 +1,1 @@
+"""`aimon probe`: options, one-shot and looping runs, and their output."""

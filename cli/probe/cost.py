@@ -1,0 +1,85 @@
+"""What probing costs at most, a day and a month: said before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from aimon import dialects, quantities
+from aimon.call.outcome import Outcome
+from aimon.call.result import Result, Usage
+from aimon.cli.console import note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from aimon.config.endpoint import Canary, Endpoint
+    from aimon.pricing import PriceBook
+
+_DAY = 86400.0
+_DAYS = 30
+_BYTES_PER_TOKEN = 4
+
+
+def per_day(endpoint: Endpoint, prices: PriceBook) -> float | None:
+    """What its probes cost a day at most, in the reporting currency, if they are made as often as `interval` says.
+
+    None where no price is known. Answers are taken to be as long as they may be, and prompts to have a token for
+    every four bytes.
+    """
+    each = [_cost(endpoint, canary, prices) for canary in endpoint.canaries]
+    known = [cost for cost in each if cost is not None]
+    return None if len(known) < len(each) else sum(known) * _DAY / endpoint.interval
+
+
+def say(endpoints: Iterable[Endpoint], prices: PriceBook) -> None:
+    """Says it of each endpoint and of all together, on stderr."""
+    for line in lines(endpoints, prices):
+        note(line)
+
+
+def lines(endpoints: Iterable[Endpoint], prices: PriceBook) -> Iterator[str]:
+    """What `say` says."""
+    total, unknown, count = 0.0, 0, 0
+    yield "probing costs at most, if every answer is as long as it may be:"
+    for endpoint in endpoints:
+        count += 1
+        cost = per_day(endpoint, prices)
+        every = quantities.duration_text(endpoint.interval)
+        if cost is None:
+            unknown += 1
+            why = f"no price of {endpoint.target.model} in {prices.currency} is known"
+            yield f"  {endpoint.name}: not known, every {every}: {why}"
+            continue
+        limit = math.inf if endpoint.budget is None else endpoint.budget.per_day
+        bounded = f", by its budget; {_a_day(cost, prices)} without" if cost > limit else ""
+        total += min(cost, limit)
+        yield f"  {endpoint.name}: {_a_day(min(cost, limit), prices)}, every {every}{bounded}"
+    if count > 1:
+        without = f", without {unknown} of unknown cost" if unknown else ""
+        yield f"  all together: {_a_day(total, prices)}{without}"
+
+
+def _a_day(cost: float, prices: PriceBook) -> str:
+    day, month = (quantities.price_tag(amount, prices.currency, bound=True) for amount in (cost, cost * _DAYS))
+    return f"{day} a day, {month} a month"
+
+
+def _cost(endpoint: Endpoint, canary: Canary, prices: PriceBook) -> float | None:
+    target = endpoint.target
+    operation = dialects.get(target.dialect).operation
+    if operation == "models":
+        return 0.0  # a list of them is free
+    prompt = sum(math.ceil(len(message.content.encode()) / _BYTES_PER_TOKEN) for message in canary.messages)
+    answer = 0 if operation == "embeddings" else canary.max_tokens
+    example = Result(
+        endpoint=target.endpoint,
+        provider=target.provider,
+        model=target.model,
+        operation=operation,
+        started_at=0.0,
+        end=0.0,
+        outcome=Outcome.OK,
+        usage=Usage(prompt, answer, source="estimated"),
+    )
+    return prices.cost(example).cost

@@ -1,0 +1,175 @@
+"""One sweep: probe, show, record, publish, and say with the exit code how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from aimon import __version__, files
+from aimon.call.containment import contained
+from aimon.call.outcome import Outcome
+from aimon.cli import console
+from aimon.cli.exits import FAILED, GOOD, INTERRUPTED, UNABLE
+from aimon.metrics import definitions
+from aimon.metrics.totals import Gauges
+from aimon.probes.probe import Prober
+from aimon.probes.probe_all import sweep
+from aimon.probes.publish import publish
+from aimon.probes.publish.recorder import PublishError
+from aimon.probes.state.monitored import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimon.call.result import Result
+    from aimon.cli.endpoints import Selection
+    from aimon.cli.probe.command import Options
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.publish.recorder import Recorder
+
+
+def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
+    """Probes every endpoint of the selection once; returns the exit code.
+
+    What was probed before an interrupt is shown and recorded like the rest.
+    """
+    unable = not announce(selection, recorder)
+    results: list[Result] = []
+    prober = Prober(redactor=selection.redactor(), spent=spending(selection, recorder))
+    interrupted = False
+    try:
+        asyncio.run(sweep(selection.endpoints, prober, concurrency=options.concurrency, on_result=results.append))
+    except KeyboardInterrupt:
+        interrupted = True
+        done = {result.endpoint for result in results}
+        left_out = sum(endpoint.name not in done for endpoint in selection.endpoints)
+        console.note(f"interrupted: {len(results)} results are kept, {left_out} endpoints were not finished")
+    results = showable(recorder.price(_in_order(results, selection.endpoints)), recorder, options)
+    # Recorded before anything else: what was paid for is kept, whatever becomes of the rest.
+    try:
+        results = recorder.record(results)
+    except PublishError as error:
+        console.note(f"aimon: {error}")
+        unable = True
+    try:
+        show(results, options)
+    except BrokenPipeError:
+        # Its reader has what it wanted (`| head`); the rest is done all the same.
+        console.mute()
+    except OSError as error:
+        console.mute()
+        console.note(f"aimon: stdout can't be written: {error.strerror}")
+        unable = True
+    if options.junit is not None:
+        unable |= not _done(lambda: write_junit(results, options))
+    unable |= not _done(lambda: recorder.publish(build_info()))
+    return _exit_code(results, interrupted=interrupted, unable=unable)
+
+
+def _done(step: Callable[[], None]) -> bool:
+    """Takes one step; whether it went well. Each is tried, whatever became of those before it."""
+    try:
+        step()
+    except PublishError as error:
+        console.note(f"aimon: {error}")
+        return False
+    return True
+
+
+def build_info() -> Gauges:
+    """Which aimon it is that publishes."""
+    gauges = Gauges()
+    gauges.set(definitions.BUILD_INFO, 1, version=__version__)
+    return gauges
+
+
+def announce(selection: Selection, recorder: Recorder) -> bool:
+    """Shows new endpoints to the gateway at 0 before their first probe; whether that went well."""
+    from aimon.metrics.pushgateway import PushError  # noqa: PLC0415
+    from aimon.probes.state.database import HistoryError  # noqa: PLC0415  # start-up
+
+    if recorder.gateway is None or recorder.owner is None:
+        return True
+    try:
+        publish.announce(recorder.state, recorder.gateway, region=selection.region, owner=recorder.owner)
+    except (PushError, HistoryError) as error:
+        console.note(f"aimon: {error}")
+        return False
+    return True
+
+
+def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], float]:
+    """What each endpoint has spent today, read once before the sweep."""
+    from aimon.metrics.pushgateway import PushError  # noqa: PLC0415  # start-up
+
+    spent: dict[str, float] = {}
+    for endpoint in selection.endpoints:
+        if endpoint.budget is not None:
+            try:
+                spent[endpoint.name] = recorder.state.spent_today(Watched.of(endpoint, selection.currency), time.time())
+            except PushError as error:
+                # One probe costs little; a blind prober costs more. The failed gateway is an exit code of its own.
+                console.note(f"aimon: what was spent today is not known: {error}")
+                break
+    return lambda endpoint: spent.get(endpoint.name, 0.0)
+
+
+def showable(results: Sequence[Result], recorder: Recorder, options: Options) -> list[Result]:
+    """The Results; a `prober_error` stands for one that can't be shown, which must not keep the others from it."""
+    if options.as_json:
+        from aimon.probes.result_json import as_line as shown  # noqa: PLC0415  # start-up
+    else:
+        from aimon.cli.probe.table import cells as shown  # type: ignore[assignment]  # noqa: PLC0415  # start-up
+
+    def attempt(result: Result) -> None:
+        shown(result)
+
+    return [contained("shown", result, attempt, redactor=recorder.redactor) for result in results]
+
+
+def show(results: Sequence[Result], options: Options) -> None:
+    """Prints the Results as asked for.
+
+    Raises:
+        OSError: stdout can't be written: its reader has gone, or its disk is full.
+    """
+    if options.as_json:
+        from aimon.probes.result_json import as_line  # noqa: PLC0415  # start-up
+
+        console.write_data(b"".join(as_line(result) + b"\n" for result in results))
+    else:
+        from aimon.cli.probe import table  # noqa: PLC0415  # start-up
+
+        table.show(results)
+    sys.stdout.flush()
+
+
+def write_junit(results: Sequence[Result], options: Options) -> None:
+    """Writes the JUnit file.
+
+    Raises:
+        PublishError: it can't be written.
+    """
+    from aimon.cli.probe import junit  # noqa: PLC0415  # start-up
+
+    assert options.junit is not None  # noqa: S101  # the caller has looked
+    try:
+        junit.write(options.junit, results)
+    except OSError as error:
+        raise PublishError(f"the JUnit file is not written: {files.problem(error)}") from error
+
+
+def _in_order(results: Sequence[Result], endpoints: Sequence[Endpoint]) -> list[Result]:
+    places = {endpoint.name: i for i, endpoint in enumerate(endpoints)}
+    return sorted(results, key=lambda result: places[result.endpoint])
+
+
+def _exit_code(results: Sequence[Result], *, interrupted: bool, unable: bool) -> int:
+    if interrupted:
+        return INTERRUPTED
+    if unable or any(result.outcome is Outcome.PROBER_ERROR for result in results):
+        return UNABLE
+    bad = any(result.outcome not in (Outcome.OK, Outcome.BUDGET_SKIPPED) for result in results)
+    return FAILED if bad else GOOD

@@ -1,0 +1,33 @@
+"""Lines of a long run: what is wrong is said in full once, and then only how often it has happened in a row."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aimon.call.outcome import Outcome
+from aimon.cli.probe.table import line, seconds
+
+if TYPE_CHECKING:
+    from aimon.call.result import Result
+
+# Request ids and times differ from call to call, and make no other failure of it.
+_VARYING = re.compile(r"[\w-]*\d[\w-]*")
+
+
+class Repeats:
+    """Remembers how each endpoint's canaries went the last time."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[str, str | None], tuple[tuple[object, ...], int]] = {}
+
+    def line(self, result: Result) -> str:
+        """The Result on one line; `unauthorized latency 212 ms (17 in a row)` where it failed as before."""
+        key = (result.endpoint, result.canary)
+        kind = (result.outcome, result.status_code, result.error_code, _VARYING.sub("", result.error or ""))
+        before, count = self._runs.get(key, ((), 0))
+        count = count + 1 if kind == before else 1
+        self._runs[key] = kind, count
+        if result.outcome is Outcome.OK or count == 1:
+            return line(result)
+        return f"{result.endpoint} {result.outcome.value} latency {seconds(result.latency)} ({count} in a row)"

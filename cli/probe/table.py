@@ -1,0 +1,132 @@
+"""The Results of a run for a person: a table on a terminal, a line each elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon import quantities
+from aimon.call.outcome import Fault, Outcome
+from aimon.cli import console
+from aimon.cli.advice import explained, whose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.table import Table
+
+    from aimon.call.result import Limits, Result
+
+_COLOURS = {
+    None: "green",
+    Fault.NETWORK: "red",
+    Fault.PROVIDER: "red",
+    Fault.ACCOUNT: "magenta",
+    Fault.CONFIG: "yellow",
+    Fault.PROBER: "cyan",
+}
+
+
+def show(results: Sequence[Result]) -> None:
+    """Prints the Results, and for each failure what to do."""
+    if not console.is_terminal():
+        for result in results:
+            print(line(result))
+        return
+    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+
+    out = console.tables()
+    out.print(_table(results))
+    failed = [result for result in results if result.outcome is not Outcome.OK]
+    if failed:
+        out.print()
+    for result in failed:
+        name = (result.endpoint, f"bold {_COLOURS[result.fault]}")
+        out.print(Text.assemble(name, ": ", explained(result)))
+
+
+def line(result: Result) -> str:
+    """One Result on one line: name, outcome, latency, TTFT, and for a failure why and what to do."""
+    words = [result.endpoint, result.outcome.value, f"latency {seconds(result.latency)}"]
+    if result.ttft is not None:
+        words.append(f"ttft {seconds(result.ttft)}")
+    if result.outcome is not Outcome.OK:
+        words.append(f"({whose(result)}) {explained(result)}")
+    return " ".join(words)
+
+
+def cells(result: Result) -> tuple[str, ...]:
+    """All that is ever shown of one Result."""
+    return (line(result), *(of(result) for of in _FIGURES.values()))
+
+
+def seconds(value: float | None) -> str:
+    """A duration as people read it: 12 ms, 1.23 s; never a 0 that it is not."""
+    if value is None:
+        return "-"
+    if 0 < value <= 0.0005:
+        return "<1 ms"
+    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
+
+
+def money(value: float | None, currency: str | None) -> str:
+    """An amount with its currency; a dash where it is not known."""
+    if value is None:
+        return "-"
+    return quantities.price_tag(value, currency)
+
+
+def headroom(limits: Limits | None) -> str:
+    """What is left of the tighter rate limit: `87% req`."""
+    if limits is None:
+        return "-"
+    left = [
+        (remaining / limit, f"{remaining / limit:.0%} {unit}")
+        for limit, remaining, unit in (
+            (limits.requests_limit, limits.requests_remaining, "req"),
+            (limits.tokens_limit, limits.tokens_remaining, "tok"),
+        )
+        if limit and remaining is not None
+    ]
+    return min(left)[1] if left else "-"
+
+
+def _tokens(result: Result) -> str:
+    usage = result.usage
+    if usage.output is None and usage.input is None:
+        return "-"
+    read, written = ("?" if count is None else count for count in (usage.input, usage.output))
+    return f"{read}+{written}"
+
+
+# A column that has nothing to say leaves its room to the names.
+_FIGURES: dict[str, Callable[[Result], str]] = {
+    "LATENCY": lambda result: seconds(result.latency),
+    "TTFT": lambda result: seconds(result.ttft),
+    "TOKENS": _tokens,
+    "COST": lambda result: money(result.cost, result.currency),
+    "HEADROOM": lambda result: headroom(result.limits),
+}
+
+
+def _table(results: Sequence[Result]) -> Table:
+    from rich import box  # noqa: PLC0415  # only on a terminal
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    shown = {name: cells for name, of in _FIGURES.items() if set(cells := [of(each) for each in results]) != {"-"}}
+    table = Table(
+        box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
+    for name in ("ENDPOINT", "MODEL"):
+        table.add_column(name, overflow="fold", min_width=8)
+    table.add_column("OUTCOME", no_wrap=True)
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    for i, result in enumerate(results):
+        outcome = Text(result.outcome.value, style=_COLOURS[result.fault])
+        table.add_row(Text(result.endpoint), Text(result.model), outcome, *(cells[i] for cells in shown.values()))
+    return table

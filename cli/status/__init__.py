@@ -1,0 +1,1 @@
+"""`aimon status`: what the history says of each endpoint."""

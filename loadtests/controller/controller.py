@@ -1,0 +1,297 @@
+"""One run: orders go out to the workers as the plan says, and what they report is put together. Needs gevent."""
+
+from __future__ import annotations
+
+import time
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from aimon.call.outcome import Outcome
+from aimon.loadtests.controller.progress_tracker import Outlook
+from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
+from aimon.loadtests.protocol import totals_codec
+from aimon.loadtests.protocol.stage import CALLS, POINTS, Order
+from aimon.loadtests.search import capacity, held, limits
+from aimon.loadtests.search.trend import trend
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.cpu_usage import Labour
+from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE, INCOMPLETE, Run
+from aimon.loadtests.statistics.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimon.call.result import Result
+    from aimon.loadtests.controller.worker_pool import Crew
+    from aimon.loadtests.protocol.plan import Plan
+    from aimon.loadtests.protocol.progress import Progress
+    from aimon.loadtests.protocol.stage import Report
+    from aimon.loadtests.search.observation import Point, Seen
+
+_TICK = 0.5
+# Seconds after a step that 429s ended: a second's worth of a limit is the least burst that providers allow.
+_REFILL = 1.5
+# A step of a search lasts as long as these many calls take to start, within these bounds (seconds).
+_STEP_CALLS, _STEP_LEAST, _STEP_MOST = 80, 5.0, 20.0
+# Growth that needs no second look.
+_PLAIN_GROWTH = 0.2
+_MOST_RATE = 1e5
+
+
+class Session:
+    """Carries out a plan.
+
+    Args:
+        plan: what to do.
+        crew: who does it.
+        tell: is told once a second how it goes.
+
+    Attributes:
+        run: what came of it so far.
+    """
+
+    def __init__(self, plan: Plan, crew: Crew, tell: Callable[[Progress], None] | None = None) -> None:
+        self.objectives = [slo.parse(text) for text in plan.slo]
+        self.run = Run(Tally(slo.good(self.objectives)), objectives=self.objectives)
+        self._plan, self._crew, self._tell = plan, crew, tell
+        self._counts_from = 0.0
+        self._outlook = Outlook(plan)
+        self._orders = 0
+        self._labour = Labour()
+        self._totals: dict[str, dict[str, Any]] = {}
+        self._spent: dict[str, float] = {}
+        # Of the order that is being carried out
+        self._step = Tally(slo.good(self.objectives))
+        self._points: list[Point] = []
+        self._seen: list[Seen] = []
+        self._step_labour = Labour()
+        self._gave_up = False
+
+    def perform(self) -> Run:
+        """Does it all; returns early where a guard says so, or `stop` was called."""
+        self.run.began = time.time()
+        if self.run.ended != COMPLETE:
+            return self.run
+        first, why = self._crew.first()
+        self.run.uncounted += 1
+        self.run.spent, self.run.currency = first.cost or 0.0, first.currency
+        self.run.workers = len(self._crew.workers)
+        if why is not None:
+            if first.outcome is not Outcome.OK:
+                self.run.culprit = first.outcome.value, first.status_code
+            self.stop(ABORTED, why)
+        if self.run.ended != COMPLETE:
+            return self.run
+        until = self._crew.lead + self._plan.warmup
+        self._counts_from = monotonic() + until
+        self.run.began = time.time() + until
+        try:
+            if self._plan.profile == "capacity":
+                self._seek_capacity(first)
+            elif self._plan.profile == "limits":
+                self._seek_limits(first)
+            else:
+                self._follow_plan()
+        finally:
+            self._gather(last=True)
+            self.run.elapsed = max(0.0, monotonic() - self._counts_from)
+            self.run.window = self.run.window or self.run.elapsed
+        return self.run
+
+    def stop(self, how: str, why: str, *, cut: bool = False) -> None:
+        """Starts no more calls; with `cut`, ends those under way, too, as prober errors."""
+        if self.run.ended == COMPLETE:
+            self.run.ended, self.run.why = how, why
+            self.run.window = max(0.0, monotonic() - self._counts_from) if self._counts_from else 0.0
+        self._crew.stop(cut=cut)
+
+    # Orders
+
+    def _follow_plan(self) -> None:
+        plan = self._plan
+        schedule = plan.schedule
+        replay = plan.workload.trace is not None
+        closed = schedule is None and not replay
+        self._carry_out(
+            Order(
+                number=self._next(),
+                counts_from=plan.warmup,
+                run_offset=-plan.warmup,
+                schedule=schedule,
+                replay=replay,
+                users=(plan.concurrency or 1) if closed else 0,
+                requests=plan.requests if closed else None,
+                lasts=plan.warmup + plan.duration if closed and plan.requests is None else None,
+            )
+        )
+        if self.run.ended != COMPLETE:
+            return
+        if schedule is not None:
+            self.run.window = schedule.duration - plan.warmup
+        elif replay:
+            self.run.window = self._replayed()
+        elif plan.requests is None:
+            self.run.window = plan.duration
+        expected = plan.requests if schedule is None else schedule.total
+        if expected is not None:
+            self._account_for(expected)
+        elif self._crew.lost_calls:
+            self.run.lost = self._crew.lost_calls
+            self.run.ended, self.run.why = INCOMPLETE, f"{self.run.lost:,} calls or more were lost with a worker"
+
+    def _replayed(self) -> float:
+        """The time that a trace's arrivals take: from the first to the last, and one mean gap after that."""
+        tally = self.run.tally
+        due, count = tally.last_due, tally.sent
+        return due * count / (count - 1) if count > 1 else due
+
+    def _account_for(self, expected: int) -> None:
+        """Finds out how many calls nobody can tell of."""
+        run = self.run
+        counts = run.tally.counts
+        # Of a closed loop the warm-up comes on top; the first call is nobody's.
+        warm = 0 if self._plan.schedule is None and self._plan.workload.trace is None else run.uncounted - 1
+        run.lost = max(0, expected - (run.tally.sent - counts["retried"] + counts["not_started"] + warm))
+        if run.lost:
+            run.ended = INCOMPLETE
+            run.why = f"{run.lost:,} of {expected:,} calls were lost with a worker"
+
+    def _keep_to(self, schedule: Schedule, keep: str, give_up: Callable[[], bool] | None = None) -> None:
+        self._carry_out(
+            Order(
+                number=self._next(),
+                run_offset=monotonic() + self._crew.lead - self._counts_from,
+                schedule=schedule,
+                keep=keep,
+            ),
+            give_up,
+        )
+
+    def _next(self) -> int:
+        self._orders += 1
+        return self._orders
+
+    def _carry_out(self, order: Order, give_up: Callable[[], bool] | None = None) -> None:
+        self._step = Tally(slo.good(self.objectives))
+        self._points, self._seen, self._step_labour = [], [], Labour()
+        self._gave_up = False
+        self._outlook.begin(order)
+        self._crew.start(order)
+        while not self._crew.wait(_TICK):
+            self._gather()
+            if give_up is not None and give_up():
+                self._crew.stop(cut=False)
+                self._gave_up, give_up = True, None
+        self._gather()
+        if not self._crew.workers:
+            self.stop(ABORTED, "the last worker was lost")
+
+    # Reports
+
+    def _gather(self, *, last: bool = False) -> None:
+        notes = self._crew.notes()
+        self.run.notes += notes
+        self.run.workers = max(self.run.workers, len(self._crew.workers))
+        for worker, report in self._crew.reports():
+            self._take(worker, report)
+        if self._totals:
+            # Each worker tells all it ever counted, so that what a lost one told is kept, and nothing counts twice.
+            self.run.totals = totals_codec.dump(totals_codec.merge(self._totals.values()))
+        now = monotonic() - self._counts_from
+        progress = self._outlook.look(self.run, now, self._crew.workers, notes, last=last)
+        if progress is not None and self._tell is not None:
+            self._tell(progress)
+
+    def _take(self, worker: str, report: Report) -> None:
+        run = self.run
+        run.tally.merge(report.tally)
+        self._step.merge(report.tally)
+        self._points += report.points
+        self._seen += report.seen
+        run.uncounted += report.uncounted
+        for labour in (self._labour, self._step_labour):
+            labour.add(worker, report.cpu, report.wall)
+        run.cpu = self._labour.busiest
+        run.blocks.add(max(0, int(monotonic() - self._counts_from)), report.tally)
+        self._outlook.take(worker, report)
+        self._spent[worker] = report.spent
+        # Whoever made the first call has counted it, too, once there is a report of it.
+        run.spent = max(run.spent, sum(self._spent.values()))
+        if report.totals is not None:
+            self._totals[worker] = report.totals
+        if report.problem is not None:
+            run.culprit = run.culprit or report.culprit
+            self.stop(ABORTED, report.problem)
+
+    # Searches
+
+    def _seek_capacity(self, first: Result) -> None:
+        found = self.run.capacity = capacity.Capacity()
+        ends = monotonic() + self._plan.duration
+        start, most = self._plan.rate or max(1.0, 2 / first.latency), self._plan.max_rate or _MOST_RATE
+        search = capacity.search(start, most=most, found=found)
+        rate = next(search)
+        while self.run.ended == COMPLETE:
+            if monotonic() >= ends:
+                found.why = "the time was up before low and high were close: give it a longer --duration"
+                return
+            step = self._try(rate)
+            if self.run.ended != COMPLETE:
+                return
+            if step.refusal is not None:
+                # A limit that was just used up refuses the first call that comes a little early, at any rate.
+                gevent.sleep(_REFILL)
+            try:
+                rate = search.send(step)
+            except StopIteration:
+                return
+
+    def _try(self, rate: float) -> capacity.Step:
+        began = monotonic() + self._crew.lead
+        # Even distances: what latency grows by is then the queue's doing and not that of chance.
+        schedule = Schedule((Phase(self._long_enough(rate), rate),), CONSTANT)
+        self._keep_to(schedule, POINTS, self._grows_plainly)
+        return held.judge(
+            schedule,
+            self._step,
+            objectives=self.objectives,
+            points=self._points,
+            refused=self._seen,
+            elapsed=monotonic() - began,
+            cpu=self._step_labour.busiest,
+            cut_short=self._gave_up,
+        )
+
+    def _long_enough(self, rate: float) -> float:
+        """Seconds in which as many calls start as the percentiles of the objectives need, within bounds."""
+        needed = [slo.needs(objective.quantile) for objective in self.objectives if objective.quantile is not None]
+        return min(max(max(_STEP_CALLS, *needed, 0) / rate, _STEP_LEAST), _STEP_MOST)
+
+    def _grows_plainly(self) -> bool:
+        """Whether more of this step would only be paid for."""
+        found = trend(self._points)
+        return found.growing and found.slope - 3 * found.error > _PLAIN_GROWTH
+
+    def _seek_limits(self, first: Result) -> None:
+        found = self.run.limits = limits.AccountLimits()
+        ends = monotonic() + self._plan.duration
+        start, most = self._plan.rate or max(1.0, 1 / first.latency), self._plan.max_rate or _MOST_RATE
+        search = limits.search(start, most=most, found=found)
+        rate = next(search)
+        while self.run.ended == COMPLETE:
+            left = ends - monotonic()
+            if left <= 0:
+                found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
+                return
+            schedule = Schedule((Phase(min(self._long_enough(rate), left), rate),), CONSTANT)
+            self._keep_to(schedule, CALLS)
+            if self.run.ended == COMPLETE and len(self._seen) < held.SERVED * schedule.total:
+                missing = schedule.total - len(self._seen)
+                found.evidence = {"why": f"{missing} of {schedule.total} calls at {rate:.4g}/s were never made"}
+                return
+            try:
+                rate = search.send(self._seen)
+            except StopIteration:
+                return

@@ -1,0 +1,158 @@
+"""How a run goes, looked at once a second: the last seconds, and all of it so far. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.loadtests.protocol.progress import Progress, Times
+from aimon.loadtests.protocol.stage import Order
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.censoring import summary
+from aimon.loadtests.statistics.cpu_usage import Labour
+from aimon.loadtests.statistics.self_check import check, distorted
+from aimon.loadtests.statistics.tally import Tally
+
+if TYPE_CHECKING:
+    from aimon.loadtests.protocol.plan import Plan
+    from aimon.loadtests.protocol.stage import Report
+    from aimon.loadtests.statistics.run_result import Run
+
+# What "now" means, in seconds: long enough for a percentile, short enough to see a change.
+WINDOW = 10.0
+_EVERY = 1.0
+_LEAST = 0.1
+_NONE = Times(p50=None, p95=None, p99=None, count=0)
+_SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot")
+
+
+class _Slice(NamedTuple):
+    began: float
+    ended: float
+    tally: Tally
+    started: int
+    labour: Labour
+
+
+class Outlook:
+    """Makes a Progress of what the workers report."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._order = Order(number=0)
+        self._recent: deque[_Slice] = deque()
+        self._now = Tally()
+        self._started: dict[str, int] = {}
+        self._fresh = 0
+        self._labour = Labour()
+        self._in_flight: dict[str, int] = {}
+        self._looked: float | None = None
+        self._notes: list[str] = []
+
+    def begin(self, order: Order) -> None:
+        """Another order begins."""
+        self._order = order
+        self._started = {}
+        if order.number > 1:
+            # What the last rate showed says nothing about this one.
+            self._recent.clear()
+
+    def take(self, worker: str, report: Report) -> None:
+        """Takes a worker's report into account."""
+        self._now.merge(report.tally)
+        self._fresh += report.started - self._started.get(worker, 0)
+        self._started[worker] = report.started
+        self._in_flight[worker] = report.in_flight
+        self._labour.add(worker, report.cpu, report.wall)
+
+    def look(
+        self, run: Run, now: float, workers: frozenset[str], notes: list[str], *, last: bool = False
+    ) -> Progress | None:
+        """A Progress, if a second has passed since the one before, or it is the last.
+
+        Args:
+            run: so far.
+            now: seconds since counting began.
+            workers: that are there; what was under way at others is so no more.
+            notes: what is to be told to people.
+            last: there will be no other.
+        """
+        self._notes += notes
+        if self._looked is None:
+            self._looked = now
+        if now - self._looked < _EVERY and not last:
+            return None
+        self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._labour))
+        self._looked = now
+        self._now, self._fresh, self._labour = Tally(), 0, Labour()
+        while now - self._recent[0].ended >= WINDOW:
+            self._recent.popleft()
+        seconds = max(now - self._recent[0].began, _LEAST)
+        recent = Tally()
+        for part in self._recent:
+            recent.merge(part.tally)
+        client = check(recent, Labour(part.labour for part in self._recent).busiest)
+        whole = bool(check(run.tally, run.cpu)["bottleneck"])
+        told, self._notes = self._notes, []
+        order, plan = self._order, self._plan
+        return Progress(
+            elapsed=now,
+            duration=None if plan.requests is not None and not order.is_open else plan.duration,
+            phase=self._phase(now),
+            asked=self._asked(now),
+            achieved=sum(part.started for part in self._recent) / seconds,
+            in_flight=sum(self._in_flight.get(worker, 0) for worker in workers),
+            users=order.users or None,
+            requests=plan.requests,
+            sent=run.tally.sent,
+            ok=run.tally.ok,
+            outcomes=dict(run.tally.outcomes.most_common()),
+            now=_times(recent, bottleneck=client["bottleneck"]),
+            overall=_times(run.tally, bottleneck=whole),
+            tokens_per_s=_tokens(recent, seconds),
+            tokens_estimated=recent.usage.estimated,
+            cost=None if (run.tally.currency or run.currency) is None else max(run.spent, run.tally.cost),
+            currency=run.tally.currency or run.currency,
+            client=client,
+            workers=len(workers),
+            slo=slo.judge(run.objectives, run.tally, self._window(run, now), bottleneck=whole),
+            notes=told,
+            totals=run.totals,
+        )
+
+    def _window(self, run: Run, now: float) -> float:
+        """The part of the load window whose calls have ended: those under way are in no number yet."""
+        if self._plan.profile in SEARCHES or (self._plan.requests is not None and not self._order.is_open):
+            return max(0.0, now)
+        pending = run.tally.series["latency"].mean or 0.0
+        # A closed loop's calls under way are half done, in the mean.
+        return min(self._plan.duration, max(0.0, now - pending * (1.0 if self._order.is_open else 0.5)))
+
+    def _phase(self, now: float) -> str:
+        if now < 0:
+            return "warm-up"
+        if self._plan.profile in SEARCHES:
+            return f"{self._plan.profile}, step {self._order.number}"
+        return self._plan.profile
+
+    def _asked(self, now: float) -> float | None:
+        schedule = self._order.schedule
+        return None if schedule is None else schedule.rate(now - self._order.run_offset)
+
+
+def _tokens(recent: Tally, seconds: float) -> float | None:
+    """Of calls that have ended, whenever they began; None where nothing is known of them."""
+    amounts = recent.usage.amounts
+    return amounts["all_output"] / seconds if amounts["output_calls"] + amounts["estimated_calls"] else None
+
+
+def _times(tally: Tally, *, bottleneck: bool) -> dict[str, Times]:
+    times = {}
+    for name in _SERIES:
+        found = summary(tally.sample(name), partial(distorted, tally, name) if bottleneck else None)
+        times[name] = _NONE if found is None else msgspec.convert(found, Times)
+    return times

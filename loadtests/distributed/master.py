@@ -1,0 +1,357 @@
+"""Many workers, in processes of this machine or of others: Locust's master carries the messages and the heartbeats.
+
+Importing this makes the standard library cooperative (gevent's monkey patches).
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from gevent.event import Event
+from locust.env import Environment
+from locust.exception import RPCError
+from locust.runners import STATE_MISSING
+
+from aimon import __version__
+from aimon.loadtests.console import say
+from aimon.loadtests.distributed import messages
+from aimon.loadtests.distributed.sockets import Wire
+from aimon.loadtests.protocol.stage import Order, Part, Report, even, unpack
+from aimon.security.redact import bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import msgspec
+
+    from aimon.call.result import Result
+    from aimon.loadtests.protocol.plan import Plan
+
+LEAD = 0.5
+_LOOK = 0.2
+# How far ahead a new division begins: by then everybody has been told of it.
+_NOTICE = 1.0
+_LONGEST_HOST = 253
+
+
+class FleetError(RuntimeError):
+    """There are too few workers, or one of them can't do what it should."""
+
+
+class _UnknownWorkerError(LookupError):
+    """Somebody speaks who has not introduced himself as a worker."""
+
+
+@dataclass(slots=True)
+class _Member:
+    """A worker.
+
+    Attributes:
+        id: Locust's.
+        name: for people.
+        pid: of its process, if that is on this machine.
+        ready: it has the plan, and can follow it.
+        at_work: it was told of the order that is being carried out.
+        done: it has said that it is, of the part with this `serial`.
+        quota: calls of a closed loop that it was given; `started` of them have begun.
+        spent: in the whole run.
+        in_flight: its calls under way, when last heard of.
+    """
+
+    id: str
+    name: str
+    pid: int | None = None
+    ready: bool = False
+    at_work: bool = False
+    done: bool = True
+    serial: int = 0
+    quota: int = 0
+    started: int = 0
+    spent: float = 0.0
+    in_flight: int = 0
+
+
+class Fleet:
+    """The workers of a Locust master, as a Crew.
+
+    Args:
+        plan: of the run; every worker that comes gets it.
+        host: interface to listen on.
+        port: to listen on; 0 takes a free one.
+        expected: how many workers the run begins with.
+        model: that the run is about; workers whose own endpoint has another one are refused.
+        token: that workers must know; None takes everybody who can reach the port.
+
+    Attributes:
+        port: that is listened on.
+
+    Raises:
+        OSError: the address can't be listened on.
+    """
+
+    lead = LEAD
+
+    def __init__(
+        self, plan: Plan, host: str, port: int, expected: int, *, model: str, token: str | None = None
+    ) -> None:
+        # What Locust says of workers coming and going is in the notes, in words that fit.
+        logging.getLogger("locust").setLevel(logging.ERROR)
+        self._plan, self._expected, self._model = plan, expected, model
+        self._wire = Wire(token)
+        self._unread, self._say_dropped, self._say_refused = 0, 1, 1
+        try:
+            self._runner = Environment().create_master_runner(host, port)
+        except (RPCError, SystemExit) as error:
+            # Locust has both ways to say so.
+            raise OSError(f"--master can't listen on {host}:{port}: {error}: choose another --bind-port") from None
+        self.port = int(self._runner.server.port)
+        self._members: dict[str, _Member] = {}
+        self._came = 0
+        self._introduced: set[str] = set()
+        self._reports: list[tuple[str, Report]] = []
+        self._notes: list[str] = []
+        self._changed = Event()
+        self._first: messages.FirstDone | None = None
+        self._problem: str | None = None
+        self._gone: Callable[[], set[int]] = set
+        self._lost_spending = 0.0
+        self.lost_calls = 0
+        self._order = Order(number=0)
+        self._going_on = self._stopped = False
+        self._epoch = 0.0
+        for message, handle in (
+            (messages.Hello, self._on_hello),
+            (messages.Ready, self._on_ready),
+            (messages.FirstDone, self._on_first),
+        ):
+            self._heed(messages.kind(message), partial(messages.decode, message=message), handle)
+        self._heed(messages.REPORT, unpack, self._on_report)
+
+    def gather(self, seconds: float, gone: Callable[[], set[int]]) -> None:
+        """Waits for the workers that are expected, or until it is stopped.
+
+        Args:
+            seconds: how long at most.
+            gone: process ids of workers on this machine that have ended, sooner than their heartbeats are missed.
+
+        Raises:
+            FleetError: some did not come in that time, or one of them can't follow the plan.
+        """
+        self._gone = gone
+        ends = monotonic() + seconds
+        while len(self.workers) < self._expected and not self._stopped:
+            if gone():
+                raise FleetError("a worker's process ended before the run began; what it said is printed above")
+            if monotonic() >= ends:
+                raise FleetError(f"{len(self.workers)} of {self._expected} workers came within {seconds:g} s")
+            for note in self._strangers():
+                say(f"aimon loadtest: {note}")
+            self._pause(_LOOK)
+            self._look()
+            if self._problem is not None:
+                raise FleetError(self._problem)
+
+    # As a Crew
+
+    @property
+    def workers(self) -> frozenset[str]:
+        """See Crew: those that are ready."""
+        return frozenset(member.name for member in self._members.values() if member.ready)
+
+    def first(self) -> tuple[Result, str | None]:
+        """See Crew: one of the workers makes it.
+
+        Raises:
+            FleetError: all were lost before it had ended.
+        """
+        asked: _Member | None = None
+        while self._first is None:
+            if asked is None or asked.id not in self._members:
+                asked = next((member for member in self._members.values() if member.ready), None)
+                if asked is None:
+                    raise FleetError("the last worker was lost before the first call had ended")
+                self._send(asked, messages.First())
+            self._pause(_LOOK)
+            self._look()
+        return self._first.result, self._first.why
+
+    def start(self, order: Order) -> None:
+        """See Crew."""
+        self._order, self._going_on = order, True
+        self._epoch = monotonic() + LEAD
+        for member in self._members.values():
+            member.at_work, member.quota, member.started = False, 0, 0
+        self._hand_out(0.0, order.requests)
+
+    def wait(self, seconds: float) -> bool:
+        """See Crew."""
+        ends = monotonic() + seconds
+        while True:
+            self._look()
+            if all(member.done for member in self._members.values()):
+                self._going_on = False
+                return True
+            left = ends - monotonic()
+            if left <= 0:
+                return False
+            self._pause(min(left, _LOOK))
+
+    def reports(self) -> list[tuple[str, Report]]:
+        """See Crew."""
+        reports, self._reports = self._reports, []
+        return reports
+
+    def notes(self) -> list[str]:
+        """See Crew."""
+        notes, self._notes = [*self._notes, *self._strangers()], []
+        return notes
+
+    def stop(self, *, cut: bool) -> None:
+        """See Crew."""
+        self._going_on, self._stopped = False, True
+        for member in self._members.values():
+            self._send(member, messages.Stop(cut=cut))
+
+    def close(self) -> None:
+        """See Crew."""
+        self._runner.quit()
+
+    # Who is there
+
+    def _look(self) -> None:
+        """Finds out who was lost, and divides anew what is left to do."""
+        clients = self._runner.clients
+        alive = {client.id for client in clients.values() if client.state != STATE_MISSING}
+        gone = self._gone()
+        lost = [member for member in self._members.values() if member.id not in alive or member.pid in gone]
+        came = [member for member in self._members.values() if member.ready and not member.at_work]
+        for member in lost:
+            del self._members[member.id]
+            self._lost_spending += member.spent
+            self.lost_calls += member.in_flight
+            self._notes.append(f"{member.name} was lost, {len(self.workers)} left")
+        if self._going_on and self.workers and (lost or came):
+            if self._order.number and came:
+                self._notes += [f"{member.name} joined the run" for member in came]
+            unissued = None if self._order.requests is None else sum(member.quota - member.started for member in lost)
+            self._hand_out(monotonic() - self._epoch + _NOTICE, unissued)
+
+    def _hand_out(self, since: float, more: int | None) -> None:
+        """Gives everybody a part of the order, from `since` on, and of `more` calls of a closed loop."""
+        members = [member for member in self._members.values() if member.ready]
+        users = even(self._order.users, len(members))
+        quotas = [None] * len(members) if more is None else even(more, len(members))
+        budgets = self._budgets(members)
+        for k, member in enumerate(members):
+            member.serial += 1
+            member.done = False
+            member.quota += quotas[k] or 0
+            part = Part(
+                serial=member.serial,
+                index=k,
+                workers=len(members),
+                delay=self._epoch - monotonic(),
+                since=since,
+                users=users[k],
+                more=quotas[k],
+                budget=budgets[k],
+            )
+            if member.at_work:
+                self._send(member, messages.Divide(part=part))
+            else:
+                member.at_work = True
+                self._send(member, messages.Begin(order=self._order, part=part))
+
+    def _budgets(self, members: Sequence[_Member]) -> list[float | None]:
+        """What each may spend in the whole run, so that all together spend no more than the plan allows."""
+        if self._plan.max_cost is None:
+            return [None] * len(members)
+        spent = self._lost_spending + sum(member.spent for member in members)
+        left = max(0.0, self._plan.max_cost - spent) / len(members)
+        return [member.spent + left for member in members]
+
+    def _strangers(self) -> list[str]:
+        """Who came and does not belong here: said when it happens first, and when it is ten times as much."""
+        said = []
+        dropped = self._wire.dropped + self._unread
+        if dropped >= self._say_dropped:
+            self._say_dropped = dropped * 10
+            said.append(f"messages dropped so far that no worker of this run would send: {dropped}")
+        if self._wire.refused >= self._say_refused:
+            self._say_refused = self._wire.refused * 10
+            said.append(f"connections turned away so far that did not know this master's token: {self._wire.refused}")
+        return said
+
+    # Messages
+
+    def _heed(self, kind: str, decode: Callable[[bytes], Any], handle: Callable[[_Member, Any], None]) -> None:
+        def listen(msg: Any, **_: object) -> None:
+            try:
+                message = decode(msg.data)
+                member = self._member(msg.node_id, kind)
+            except (ValueError, RecursionError, _UnknownWorkerError):
+                # Whatever it was, the next message is another one's.
+                self._unread += 1
+            else:
+                handle(member, message)
+                self._changed.set()
+
+        self._runner.register_message(kind, listen)
+
+    def _member(self, worker: str, kind: str) -> _Member:
+        """The worker of that id, also one that was taken for lost and is heard again.
+
+        Raises:
+            _UnknownWorkerError: it has not introduced itself.
+        """
+        if kind == messages.kind(messages.Hello):
+            self._introduced.add(worker)
+        if worker not in self._introduced:
+            raise _UnknownWorkerError(worker)
+        if worker not in self._members:
+            self._came += 1
+            self._members[worker] = _Member(worker, f"worker {self._came}")
+        return self._members[worker]
+
+    def _on_hello(self, member: _Member, hello: messages.Hello) -> None:
+        member.name = f"worker {self._came} ({bounded(hello.host, _LONGEST_HOST)})"
+        member.pid = hello.pid if hello.host == socket.gethostname() else None
+        if hello.version != __version__:
+            other = bounded(hello.version, _LONGEST_HOST)
+            self._problem = f"{member.name} is aimon {other}, and its master {__version__}: use the same"
+            return
+        self._send(member, messages.Welcome(plan=self._plan, index=self._came - 1, workers=self._expected))
+
+    def _on_ready(self, member: _Member, ready: messages.Ready) -> None:
+        problem = ready.problem
+        if problem is None and ready.model != self._model:
+            problem = f"it would call the model {ready.model or 'of no name'}, and this report is about {self._model}"
+        if problem is None:
+            member.ready = True
+        else:
+            self._problem = f"{member.name}: {bounded(problem)}"
+
+    def _on_first(self, _: _Member, first: messages.FirstDone) -> None:
+        self._first = first
+
+    def _on_report(self, member: _Member, report: Report) -> None:
+        if report.problem is not None:
+            report.problem = bounded(report.problem)
+        self._reports.append((member.name, report))
+        member.spent, member.in_flight = report.spent, report.in_flight
+        if report.number == self._order.number:
+            member.started = report.started
+            if report.serial == member.serial:
+                member.done = report.done
+
+    def _send(self, member: _Member, message: msgspec.Struct) -> None:
+        messages.send(self._runner, messages.kind(type(message)), messages.encode(message), member.id)
+
+    def _pause(self, seconds: float) -> None:
+        self._changed.clear()
+        self._changed.wait(seconds)

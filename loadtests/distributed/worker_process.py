@@ -1,0 +1,263 @@
+"""A worker's process: does what its master says, over Locust's worker runner, until it is told to quit.
+
+Importing this makes the standard library cooperative (gevent's monkey patches).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+
+from aimon import __version__, files
+from aimon.config import ConfigError
+from aimon.loadtests import report
+from aimon.loadtests.console import say
+from aimon.loadtests.distributed import messages
+from aimon.loadtests.distributed.sockets import Wire
+from aimon.loadtests.distributed.worker_settings import own
+from aimon.loadtests.protocol.stage import pack
+from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.run_result import ABORTED, Run
+from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.worker.call_log import NAME, ResultLog
+from aimon.loadtests.worker.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import msgspec
+
+    from aimon.loadtests.protocol.job import Job
+    from aimon.loadtests.protocol.plan import Plan
+
+GOOD, UNABLE, INTERRUPTED = 0, 3, 130
+_REPORT_EVERY = 0.5
+# A master says something every second.
+_SILENCE = 10.0
+_LOOK = 0.5
+# Handshakes that fail, some seven a second: a proxy may answer for a master that is still to come.
+_SAY_AFTER, _GIVE_UP_AFTER = 10, 300
+
+
+class Service:
+    """A worker under a master.
+
+    Args:
+        job: where the master is, and where this worker's own files are.
+        wire: the sockets to it.
+
+    Raises:
+        ConnectionError: no master answered for minutes.
+    """
+
+    def __init__(self, job: Job, wire: Wire) -> None:
+        logging.getLogger("locust").setLevel(logging.ERROR)
+        self._job, self._wire = job, wire
+        self._heard = monotonic()
+        self._worker: Worker | None = None
+        self._log: ResultLog | None = None
+        self._plan: Plan | None = None
+        self._folder: Path | None = None
+        self._endpoint = self._model = ""
+        self._index = 0
+        self._own = Run(Tally())
+        self._busy = Event()
+        self._leaving = False
+        environment = self._environment = Environment()
+        environment.events.heartbeat_received.add_listener(self._on_heartbeat)  # type: ignore[no-untyped-call]  # Locust's
+        self._runner = environment.create_worker_runner(job.host, job.port)
+        for message, handle in (
+            (messages.Welcome, self._on_welcome),
+            (messages.First, self._on_first),
+            (messages.Begin, self._on_begin),
+            (messages.Divide, self._on_divide),
+            (messages.Stop, self._on_stop),
+        ):
+            self._heed(message, handle)
+
+    def run(self) -> int:
+        """Returns when the master says so, or is gone."""
+        self._send(messages.Hello(version=__version__, host=socket.gethostname(), pid=os.getpid()))
+        while self._runner.greenlet and not self._leaving:
+            if self._busy.wait(_REPORT_EVERY) and self._worker is not None:
+                self._worker.done.wait(_REPORT_EVERY)
+                self._report(self._worker)
+            if (why := self._orphaned()) is not None:
+                return self._give_up(why)
+        return self._leave() if self._leaving else self._finish()
+
+    def leave(self) -> None:
+        """Ends the calls under way, and goes."""
+        self._leaving = True
+
+    # What the master says
+
+    def _heed(self, message: type[msgspec.Struct], handle: Callable[[Any], None]) -> None:
+        def listen(msg: Any, **_: object) -> None:
+            try:
+                said = messages.decode(msg.data, message)
+            except (ValueError, RecursionError):
+                self._wire.dropped += 1
+            else:
+                handle(said)
+
+        # The first call waits for its answer, and heartbeats must not wait for it.
+        self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.First)
+
+    def _on_welcome(self, welcome: messages.Welcome) -> None:
+        self._index = welcome.index
+        try:
+            plan, endpoint, prices, folder = own(self._job, welcome.plan)
+            self._plan, self._folder = plan, folder
+            if plan.results and folder is not None:
+                self._log = ResultLog(folder / f"worker-{welcome.index + 1}-{NAME}", mode=plan.out_mode)
+            self._worker = Worker(plan, endpoint, prices, index=welcome.index, workers=welcome.workers, log=self._log)
+        except OSError as error:
+            self._send(messages.Ready(problem=files.problem(error)))
+            return
+        except (ConfigError, ValueError) as error:
+            self._send(messages.Ready(problem=str(error)))
+            return
+        self._endpoint, self._model = endpoint.name, endpoint.target.model
+        self._own.objectives = [slo.parse(text) for text in plan.slo]
+        self._send(messages.Ready(model=endpoint.target.model))
+
+    def _on_first(self, _: messages.First) -> None:
+        if self._worker is not None:
+            result, why = self._worker.first()
+            self._send(messages.FirstDone(result=result, why=why))
+
+    def _on_begin(self, begin: messages.Begin) -> None:
+        if self._worker is not None:
+            self._worker.start(begin.order, begin.part)
+            self._busy.set()
+
+    def _on_divide(self, divide: messages.Divide) -> None:
+        if self._worker is not None:
+            self._worker.divide(divide.part)
+            self._busy.set()
+
+    def _on_stop(self, stop: messages.Stop) -> None:
+        if self._worker is not None:
+            self._worker.stop(cut=stop.cut)
+
+    def _on_heartbeat(self, **_: object) -> None:
+        self._heard = monotonic()
+
+    # What it says
+
+    def _report(self, worker: Worker) -> None:
+        said = worker.report()
+        if said.done:
+            self._busy.clear()
+        self._own.tally.merge(said.tally)
+        self._own.elapsed += said.wall
+        messages.send(self._runner, messages.REPORT, pack(said))
+
+    def _send(self, message: msgspec.Struct) -> None:
+        messages.send(self._runner, messages.kind(type(message)), messages.encode(message))
+
+    # How it ends
+
+    def _orphaned(self) -> str | None:
+        if _bereft(self._job):
+            return "the master's process has ended"
+        if monotonic() - self._heard > _SILENCE:
+            return f"nothing was heard from the master for {_SILENCE:g} s"
+        return None
+
+    def _leave(self) -> int:
+        if self._worker is not None:
+            self._worker.stop(cut=True, why="the worker was stopped by a signal")
+            self._worker.done.wait(_SILENCE)
+            self._report(self._worker)
+        self._environment.events.quitting.fire(environment=self._environment)  # type: ignore[no-untyped-call]  # Locust's
+        self._finish()
+        return INTERRUPTED
+
+    def _give_up(self, why: str) -> int:
+        """Ends the calls under way, and keeps what this worker knows, which nobody else does now."""
+        say(f"aimon loadtest: worker {self._index + 1}: {why}; the run ends here")
+        worker, plan = self._worker, self._plan
+        if worker is None or plan is None:
+            return UNABLE
+        worker.stop(cut=True, why=why)
+        worker.done.wait(_SILENCE)
+        last = worker.report()
+        own_run = self._own
+        own_run.tally.merge(last.tally)
+        own_run.elapsed += last.wall
+        own_run.window = own_run.elapsed
+        own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
+        if self._folder is not None:
+            built = report.build(own_run, plan, self._endpoint, model=self._model)
+            folder = self._folder / f"worker-{self._index + 1}"
+            written, problems = report.save(built, folder, mode=plan.out_mode)
+            for line in [f"written: {path}" for path in written] + [f"aimon loadtest: {each}" for each in problems]:
+                say(line)
+        self._finish()
+        return UNABLE
+
+    def _finish(self) -> int:
+        if self._worker is not None:
+            self._worker.close()
+        problem = None if self._log is None else self._log.close()
+        if problem is not None:
+            say(f"aimon loadtest: {problem}")
+        return GOOD if problem is None else UNABLE
+
+
+def _bereft(job: Job) -> bool:
+    """Whether the process that started this one has ended."""
+    return job.parent is not None and os.getppid() != job.parent
+
+
+def serve(job: Job) -> int:
+    """Runs a worker until its master releases it; returns the exit code."""
+    wire = Wire(job.token)
+    # In a greenlet, which a signal can end: Locust asks for its master for minutes.
+    connecting = gevent.spawn(Service, job, wire)
+    handlers = [gevent.signal_handler(number, connecting.kill) for number in (signal.SIGINT, signal.SIGTERM)]
+    if job.parent is None:
+        say(f"aimon loadtest: looking for the master at {job.host}:{job.port}")
+    told = False
+    try:
+        while not connecting.ready():
+            connecting.join(_LOOK)
+            if _bereft(job):
+                # Its master died before it had a chance to be missed.
+                return UNABLE
+            if not told and (wire.final or wire.refused >= _SAY_AFTER):
+                told = True
+                say(f"aimon loadtest: {job.host}:{job.port} answers, and {_mismatch(job)}")
+            if wire.final or wire.refused >= _GIVE_UP_AFTER:
+                return UNABLE
+        service = connecting.get()
+    except ConnectionError:
+        say(f"aimon loadtest: no master answers at {job.host}:{job.port}")
+        return UNABLE
+    for handler in handlers:
+        handler.cancel()
+    if not isinstance(service, Service):
+        return INTERRUPTED
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, service.leave)
+    code = service.run()
+    if wire.dropped:
+        say(f"aimon loadtest: messages dropped that no master would send: {wire.dropped}")
+    return code
+
+
+def _mismatch(job: Job) -> str:
+    if job.token is None:
+        return "asks for a token, or is no master of aimon: add --token-file with the master's"
+    return "does not know this worker's token, or is no master of aimon: give both the same --token-file"

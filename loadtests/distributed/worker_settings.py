@@ -1,0 +1,78 @@
+"""What a worker calls, with which key, what it reads and where it writes: its own choice on a machine of its own.
+
+A master decides how much load there is and when. If it also chose the address and the variable that holds the key,
+whoever can play a master could have any variable of any worker sent anywhere, and any file read or replaced.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from aimon import config
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.protocol.job import Job
+    from aimon.loadtests.protocol.plan import Plan
+    from aimon.pricing import PriceBook
+
+
+class Own(NamedTuple):
+    """What a worker does of a plan, and with what; `folder` takes its files."""
+
+    plan: Plan
+    endpoint: Endpoint
+    prices: PriceBook
+    folder: Path | None
+
+
+def own(job: Job, plan: Plan) -> Own:
+    """What the worker of that job makes of its master's plan.
+
+    Raises:
+        ConfigError: its configuration is wrong, or has no such endpoint.
+        ValueError: something is missing on its command line; says what to add.
+    """
+    if job.parent is None:
+        plan = _on_a_machine_of_its_own(job, plan)
+    path = None if job.config is None else Path(job.config)
+    loaded = config.from_flags(**plan.flags) if plan.flags else config.load(path)
+    endpoints = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])
+    if len(endpoints) > 1:
+        names = ", ".join(endpoint.name for endpoint in endpoints)
+        raise ValueError(f"start it with the name of one of its endpoints ({names}): aimon loadtest NAME --worker")
+    folder = None if plan.out is None else Path(plan.out)
+    return Own(plan, endpoints[0], config.price_book(loaded, endpoints), folder)
+
+
+def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
+    """The plan, with nothing of the master's that names a place, a key or a file.
+
+    Raises:
+        ValueError: the plan needs what this worker was not given.
+    """
+    for option, wanted, given in (
+        ("--dataset FILE", plan.workload.dataset, job.dataset),
+        ("--trace FILE", plan.workload.trace, job.trace),
+        ("--out DIR", plan.out if plan.results else None, job.out),
+    ):
+        if wanted is not None and given is None:
+            raise ValueError(f"the master's run has one, and this worker takes no file or folder from it: add {option}")
+    workload = msgspec.structs.replace(
+        plan.workload,
+        dataset=job.dataset if plan.workload.dataset is not None else None,
+        trace=job.trace if plan.workload.trace is not None else None,
+    )
+    return msgspec.structs.replace(
+        plan,
+        config=job.config,
+        flags=job.flags,
+        endpoint=job.endpoint or (None if job.flags else plan.endpoint),
+        workload=workload,
+        out=job.out,
+        out_mode=job.out_mode,
+        push=None,
+    )

@@ -1,0 +1,1 @@
+"""Below HTTP: names, routes, TCP, TLS, and when bytes were received."""

@@ -1,0 +1,87 @@
+"""Requests as HTTP/1.1 bytes, and the route they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aimon.network import proxy as proxies
+from aimon.network.address import PORTS
+
+if TYPE_CHECKING:
+    from aimon.call.call import Request
+    from aimon.network.proxy import Proxy
+
+_FORBIDDEN = frozenset("\r\n\0")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a connection leads: an origin, directly or through a proxy."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None = None
+
+    @property
+    def authority(self) -> str:
+        """Host and port, as CONNECT wants them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+    @property
+    def relayed(self) -> bool:
+        """Whether the proxy reads the requests themselves, rather than tunnel them."""
+        return self.proxy is not None and self.proxy.relays(self.scheme)
+
+
+def route(url: str, proxy: str | None = None) -> Route:
+    """The way to a URL.
+
+    Args:
+        url: of the request.
+        proxy: URL of a proxy, which the environment can't overrule; None asks HTTPS_PROXY, NO_PROXY and the like.
+
+    Raises:
+        ValueError: the URL is not an http(s) one, or the proxy's address can't be one.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise ValueError(f"{url!r} is not an http:// or https:// URL")
+    if parts.username is not None:
+        raise ValueError(f"the URL of {parts.hostname} has a user name in it; put keys into headers")
+    return Route(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], proxies.find(url, proxy))
+
+
+def head(request: Request, way: Route) -> bytes:
+    """The request line and the headers, ready for the length and the body (`whole`).
+
+    Raises:
+        ValueError: a part of it can't be sent as HTTP.
+    """
+    parts = urlsplit(request.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    standard = way.port == PORTS[way.scheme]
+    host = way.authority.rpartition(":")[0] if standard else way.authority
+    if way.relayed:
+        target = f"{way.scheme}://{host}{target}"
+    fields = [("Host", host), *request.headers]
+    if way.relayed and way.proxy is not None and way.proxy.authorization is not None:
+        fields.append(("Proxy-Authorization", way.proxy.authorization))
+    lines = [f"{request.method} {target} HTTP/1.1"]
+    for name, value in fields:
+        if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
+            raise ValueError(f"the header {name!r} has a line break in it")
+        lines.append(f"{name}: {value}")
+    if not target.isascii() or not target.isprintable() or " " in target:
+        raise ValueError(f"the URL {request.url!r} has characters that must be percent-encoded")
+    return ("\r\n".join(lines) + "\r\n").encode("latin-1")
+
+
+def whole(method: str, start: bytes, body: bytes) -> bytes:
+    """All bytes of a request whose `head` is known."""
+    if not body and method == "GET":
+        return start + b"\r\n"
+    return b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body)

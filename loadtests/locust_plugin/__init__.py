@@ -1,0 +1,1 @@
+"""aimon inside Locust: AIUser for locustfiles, and aimon's report of them."""

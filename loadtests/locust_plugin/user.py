@@ -1,0 +1,158 @@
+"""A Locust user who talks to an AI endpoint, for locustfiles, Locust's task weights and its web page.
+
+from locust import between, task
+from aimon.loadtests import AIUser
+
+class Customer(AIUser):
+    endpoint = "qwen-prod"          # of aimon.yaml, or an aimon.config.Endpoint
+    wait_time = between(1, 5)
+
+    @task
+    def ask(self):
+        self.chat("Name three rivers of Yunnan.", max_tokens=100)
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from locust import User
+
+from aimon import config
+from aimon.call.call import Call, Message
+from aimon.call.containment import contained
+from aimon.call.outcome import Outcome
+from aimon.call.result import Source
+from aimon.loadtests.engine.client import Client
+from aimon.pricing import PriceBook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locust.env import Environment
+
+    from aimon.call.checks import Check
+    from aimon.call.result import Result
+    from aimon.config.endpoint import Endpoint, Transport
+
+_clients: dict[tuple[Transport, bool, int], Client] = {}
+
+# `locust --processes` forks: connections of the parent are not the child's to read from.
+os.register_at_fork(after_in_child=_clients.clear)
+
+
+class CallError(Exception):
+    """A call that did not succeed, as Locust shows it.
+
+    Locust keeps a line for every different text, so this is the outcome and the status and nothing that differs
+    from call to call; the provider's own words are in `result.error`.
+    """
+
+    def __init__(self, result: Result) -> None:
+        status = "" if result.status_code is None else f" (HTTP {result.status_code})"
+        super().__init__(f"{result.outcome}{status}")
+        self.result = result
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.result,)
+
+
+class AIUser(User):
+    """Base of users who call an AI endpoint; `chat` is metered as every call of aimon is.
+
+    Attributes:
+        endpoint: a name in aimon.yaml (found as `aimon probe` finds it), or an Endpoint. Locust's own `host` is
+            not looked at.
+        cold: a fresh connection for each call instead of kept ones.
+        honour_retry_after: how often a call that was told when to come back is made again; each time counts.
+    """
+
+    abstract = True
+    endpoint: ClassVar[str | Endpoint]
+    cold: ClassVar[bool] = False
+    honour_retry_after: ClassVar[int] = 0
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        named = self.endpoint
+        self._endpoint, self._prices = _configured(named) if isinstance(named, str) else (named, _prices(named))
+        self._client = _shared(self._endpoint.transport, self.cold, self.honour_retry_after)
+
+    def chat(
+        self,
+        prompt: str | Iterable[Message],
+        *,
+        name: str | None = None,
+        max_tokens: int = 64,
+        temperature: float | None = None,
+        reasoning: str | None = None,
+        stream: bool | None = None,
+        checks: tuple[Check, ...] = (),
+        scheduled: float | None = None,
+    ) -> Result:
+        """Makes one call and reports it to Locust; a failure is a Result, too, and raises nothing.
+
+        Listeners of Locust's `request` event find the Result in `context["result"]`, and in `context["gaps"]` the
+        seconds between the arrivals of its text. The response time that Locust shows runs from the schedule where
+        there is one, else from the start.
+
+        Args:
+            prompt: what the user says, or a conversation.
+            name: under which Locust counts it; the endpoint's name by default.
+            max_tokens: limit of the answer.
+            temperature: the endpoint's by default.
+            reasoning: off, minimal, low, medium or high; the endpoint's by default.
+            stream: the endpoint's by default.
+            checks: what the answer has to pass.
+            scheduled: when the call should have started, by `time.monotonic()`.
+        """
+        endpoint = self._endpoint
+        call = Call(
+            target=endpoint.target,
+            messages=(Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt),
+            max_tokens=max_tokens,
+            stream=endpoint.stream if stream is None else stream,
+            temperature=endpoint.temperature if temperature is None else temperature,
+            reasoning=reasoning or endpoint.reasoning,
+            checks=checks,
+            timeouts=endpoint.timeouts,
+            source=Source.LOADTEST,
+            region=endpoint.region,
+        )
+        for attempt in self._client.attempts(call, scheduled=scheduled):
+            result = contained("priced", attempt, self._prices.cost)
+            self._report(result, name or endpoint.name)
+        return result
+
+    def _report(self, result: Result, name: str) -> None:
+        self.environment.events.request.fire(
+            request_type=result.operation,
+            name=name,
+            response_time=result.latency_from_schedule * 1e3,
+            response_length=len(result.text or ""),
+            response=None,
+            context={**self.context(), "result": result, "gaps": self._client.gaps},
+            exception=None if result.outcome is Outcome.OK else CallError(result),
+            start_time=result.started_at,
+        )
+
+
+@cache
+def _configured(name: str) -> tuple[Endpoint, PriceBook]:
+    loaded = config.load()
+    endpoint = config.resolve(loaded, [name])[0]
+    return endpoint, config.price_book(loaded, [endpoint])
+
+
+def _prices(endpoint: Endpoint) -> PriceBook:
+    """Those that an endpoint brings with it, else the list's."""
+    return PriceBook(endpoints={} if endpoint.prices is None else {endpoint.name: endpoint.prices})
+
+
+def _shared(transport: Transport, cold: bool, honour_retry_after: int) -> Client:
+    key = (transport, cold, honour_retry_after)
+    if (client := _clients.get(key)) is None:
+        client = _clients[key] = Client(transport, cold=cold, honour_retry_after=honour_retry_after)
+    return client

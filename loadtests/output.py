@@ -1,0 +1,67 @@
+"""What is made of a run: a report in files, for whoever looks on and on stdout, words on stderr, an exit code."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aimon.loadtests import report
+from aimon.loadtests.console import say
+from aimon.loadtests.protocol.progress_lines import Found
+from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
+
+if TYPE_CHECKING:
+    from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.controller.progress_pipe import Channel
+    from aimon.loadtests.protocol.plan import Plan
+    from aimon.loadtests.statistics.run_result import Run
+
+GOOD, FAILED, USAGE, UNABLE, INTERRUPTED_CODE = 0, 1, 2, 3, 130
+
+
+def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -> int:
+    """Delivers it all and returns the exit code; what can't be delivered is said."""
+    built = report.build(run, plan, endpoint.name, model=endpoint.target.model)
+    code = exit_code(built)
+    # Files first: whoever started this may be gone, and with it the other end of stdout.
+    if plan.out is not None:
+        written, problems = report.save(built, Path(plan.out), mode=plan.out_mode)
+        for path in written:
+            say(f"written: {path}")
+        run.unwritten += problems
+    for problem in run.unwritten:
+        say(f"aimon loadtest: {problem}")
+    if run.unwritten and code != INTERRUPTED_CODE:
+        code = UNABLE
+    if channel is not None:
+        channel.finish(Found(report=built, totals=run.totals))
+    with suppress(OSError):
+        text = msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built)
+        sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+        sys.stdout.flush()
+    if built["client"]["bottleneck"]:
+        say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
+    if code == FAILED or built["ended"]["how"] == INCOMPLETE:
+        say(f"aimon loadtest: {report.verdict(built)}")
+    return code
+
+
+def exit_code(built: dict[str, Any]) -> int:
+    """0 good; 1 an objective was not met, nothing succeeded, it was aborted; 3 calls were lost; 130 interrupted."""
+    ended = built["ended"]["how"]
+    if ended == INTERRUPTED:
+        return INTERRUPTED_CODE
+    if ended == INCOMPLETE:
+        return UNABLE
+    missed = any(not row["met"] for row in built["slo"])
+    if (capacity := built["capacity"]) is not None and ended == COMPLETE:
+        # The search goes beyond the objectives on purpose.
+        return FAILED if capacity["rate"] is None else GOOD
+    if (limits := built["limits"]) is not None and ended == COMPLETE:
+        # A limit that was looked for in vain is an answer; calls that failed otherwise are none.
+        return FAILED if "failed_at_per_s" in limits["evidence"] or not built["requests"]["ok"] else GOOD
+    return FAILED if ended == ABORTED or missed or not built["requests"]["ok"] else GOOD

@@ -1,0 +1,65 @@
+"""What the process of a load test is started with, as JSON on its stdin: no other user of the machine sees it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+
+from aimon.files import OWNER_ALONE
+from aimon.loadtests.protocol.plan import Plan  # noqa: TC001 - msgspec reads the annotations
+
+ALONE, MASTER, WORKER = "alone", "master", "worker"
+PORT = 5557
+
+
+def spawn(**options: Any) -> subprocess.Popen[bytes]:
+    """Starts a process of a load test, which waits for its Job on stdin; `options` are those of Popen.
+
+    `-P` keeps the current folder off the module search path: `-m` alone puts it first, so that a file there called
+    `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
+    was isolated (`-I`) stays so.
+    """
+    arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "aimon.loadtests"]
+    return subprocess.Popen(arguments, stdin=subprocess.PIPE, **options)  # noqa: S603 - this program itself
+
+
+class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One process of a load test.
+
+    Attributes:
+        role: ALONE does it all; a MASTER directs workers; a WORKER does what its master says.
+        plan: what to do; a worker gets it from its master.
+        config: the worker's own configuration file; the master's, for a worker that it started itself.
+        endpoint: of that file, whatever the master calls it; `flags` describe one without a file.
+        dataset: the worker's own file; a `trace` likewise.
+        token: that master and workers must both know; a secret.
+        host: where the master listens, or is.
+        port: of the master; 0 lets it choose.
+        processes: workers that the master starts itself.
+        expect: workers that it waits for before it begins, at most `patience` seconds.
+        out: the folder of a worker's own files, and their `out_mode`.
+        parent: the process with which the worker ends, which started it. A worker that has none is on a machine of its
+            own: it takes endpoint, address, key, files and folders from here, and only the load from its master.
+        progress: the file descriptor that takes Progress lines.
+    """
+
+    role: str = ALONE
+    plan: Plan | None = None
+    config: str | None = None
+    endpoint: str | None = None
+    flags: dict[str, str] = {}
+    dataset: str | None = None
+    trace: str | None = None
+    token: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    processes: int = 0
+    expect: int = 1
+    patience: float = 60.0
+    out: str | None = None
+    out_mode: int = OWNER_ALONE
+    parent: int | None = None
+    progress: int | None = None

@@ -1,0 +1,33 @@
+"""The pipe from the process of a load test to whoever started it: one JSON record a line. Needs no gevent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from aimon.loadtests.protocol.progress import Progress
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """The last record of a run that came to a report: report.json, and the totals of all calls, if asked for."""
+
+    report: dict[str, Any]
+    totals: dict[str, Any] | None = None
+
+
+def encode(record: Progress | Found) -> bytes:
+    """A record as a line."""
+    return msgspec.json.encode(record) + b"\n"
+
+
+def decode(line: bytes) -> Progress | Found:
+    """The record of a line.
+
+    Raises:
+        msgspec.MsgspecError: it holds none.
+    """
+    fields = msgspec.json.decode(line)
+    if isinstance(fields, dict) and "report" in fields:
+        return msgspec.convert(fields, Found)
+    return msgspec.convert(fields, Progress)

@@ -1,0 +1,1 @@
+"""Two reports: what differs, whether it is statistically significant, whether they can be compared."""

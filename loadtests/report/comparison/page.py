@@ -1,0 +1,85 @@
+"""Comparisons as a page: a table of each, and its changes with their intervals as a picture."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from aimon.loadtests.report.comparison.comparison import Verdict
+from aimon.loadtests.report.comparison.samples import SHARE
+from aimon.loadtests.report.comparison.text import HEADER, cells, foot, verdict
+from aimon.loadtests.report.page.page import banner, document, table
+from aimon.loadtests.report.page.svg import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimon.loadtests.report.comparison.comparison import Comparison
+
+# Class and sign of a verdict.
+_LOOKS = {
+    Verdict.WORSE: ("bad", "&#10007; "),
+    Verdict.BETTER: ("good", "&#10003; "),
+    Verdict.WITHIN: ("plain", ""),
+    Verdict.UNSHOWN: ("quiet", ""),
+    Verdict.LITTLE: ("quiet", ""),
+}
+_WIDTH, _NAMES, _ROW, _TOP, _FLOOR = 920, 200, 24, 8, 30
+# What goes farther is cut off, or all others would be too small to see.
+_FARTHEST = 1.0
+
+
+def render(comparisons: Sequence[Comparison]) -> str:
+    """The page of one or more comparisons."""
+    parts = ["<header><h1>Load tests compared</h1></header><main>"]
+    for comparison in comparisons:
+        parts.append(f"<section><h2>{escape(comparison.base)} and {escape(comparison.new)}</h2>")
+        parts.append(banner(verdict(comparison), _LOOKS[comparison.verdict][0], "verdict"))
+        parts += [banner(each, "warn") for each in comparison.reservations]
+        parts += [_picture(comparison), _table(comparison), f'<p class="text">{escape(foot(comparison))}</p></section>']
+    return document("Load tests compared", [*parts, "</main>"])
+
+
+def _table(comparison: Comparison) -> str:
+    rows = []
+    for row in comparison.rows:
+        *numbers, said = map(escape, cells(row, comparison.currency))
+        kind, sign = _LOOKS[row.verdict]
+        rows.append((*numbers, f'<span class="said {kind}">{sign}{said}</span>'))
+    return table(HEADER, rows, range(1, 5))
+
+
+def _picture(comparison: Comparison) -> str:
+    rows = [row for row in comparison.rows if row.kind != SHARE and row.low is not None and row.high is not None]
+    if not rows:
+        return ""
+    reach = max(max(abs(row.low or 0.0), abs(row.high or 0.0)) for row in rows)
+    reach = min(_FARTHEST, max(0.02, 1.5 * comparison.tolerance, reach)) * 1.05
+    scale = exact(-reach, reach, lambda share: f"{share * 100:+.3g} %" if share else "0", about=8)
+    height = _TOP + _ROW * len(rows) + _FLOOR
+
+    def across(share: float) -> float:
+        return _NAMES + scale.share(share) * (_WIDTH - _NAMES - 20)
+
+    left, right = across(-comparison.tolerance), across(comparison.tolerance)
+    parts = [
+        f'<rect class="band c7" x="{left:.1f}" y="{_TOP}" width="{right - left:.1f}" height="{_ROW * len(rows)}"/>'
+    ]
+    for share, label in scale.ticks:
+        x, kind = across(share), "grid" if share else "axis"
+        parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{height - _FLOOR}"/>')
+        parts.append(f'<text x="{x:.1f}" y="{height - 12}" text-anchor="middle">{escape(label)}</text>')
+    for k, row in enumerate(rows):
+        y = _TOP + _ROW * (k + 0.5)
+        low, high, at = across(row.low or 0.0), across(row.high or 0.0), across(row.change or 0.0)
+        parts.append(
+            f'<text class="note" x="{_NAMES - 12}" y="{y + 4:.1f}" text-anchor="end">{escape(row.title)}</text>'
+            f'<g class="{_LOOKS[row.verdict][0]}"><line class="line" x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" '
+            f'y2="{y:.1f}"/><circle class="dot" cx="{at:.1f}" cy="{y:.1f}" r="4"/></g>'
+        )
+    words = "; ".join(" ".join(cells(row, comparison.currency)[k] for k in (0, 3, 4)) for row in rows)
+    title = "Change from the base, with intervals; what lies in the grey band does not matter"
+    return (
+        f'<figure class="full"><figcaption><h3>{title}</h3></figcaption>'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(words)}">{"".join(parts)}</svg></figure>'
+    )

@@ -1,0 +1,93 @@
+"""What a comparison says in words, and as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.loadtests.report.comparison.comparison import Verdict
+from aimon.loadtests.report.comparison.samples import MONEY, SHARE, TIME
+from aimon.loadtests.report.text import cell, table
+from aimon.loadtests.report.words import length, percent, plain
+
+if TYPE_CHECKING:
+    from aimon.loadtests.report.comparison.comparison import Comparison, Row
+
+HEADER = ("", "base", "new", "change", "interval", "verdict")
+_MOST_NAMED = 4
+
+
+def verdict(comparison: Comparison) -> str:
+    """The one line that matters most."""
+    care = ", with reservations" if comparison.reservations else ""
+    if comparison.verdict in (Verdict.WORSE, Verdict.BETTER):
+        named = [comparison.why] if comparison.why else []
+        named += [_named(row) for row in comparison.rows if row.verdict == comparison.verdict]
+        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        return f"{comparison.verdict.upper()}{care}: {', '.join(named[:_MOST_NAMED])}{more}"
+    said = {
+        Verdict.WITHIN: f"No difference of {percent(comparison.tolerance)} or more",
+        Verdict.UNSHOWN: "No difference shown",
+        Verdict.LITTLE: "Too little data to tell",
+    }
+    return said[comparison.verdict] + care
+
+
+def _named(row: Row) -> str:
+    return f"{row.title} {change(row)}"
+
+
+def cells(row: Row, currency: str | None) -> tuple[str, ...]:
+    """A row of HEADER's columns."""
+    said = row.verdict + (f": {row.why}" if row.why else "")
+    return row.title, value(row, row.base, currency), value(row, row.new, currency), change(row), interval(row), said
+
+
+def value(row: Row, found: float | None, currency: str | None) -> str:
+    """What was measured, in its unit."""
+    if found is None:
+        return "-"
+    if row.kind == TIME:
+        return length(found)
+    if row.kind == SHARE:
+        return percent(found)
+    return f"{found:.4g} {currency or ''}".strip() if row.kind == MONEY else plain(found)
+
+
+def change(row: Row) -> str:
+    """By how much it changed."""
+    return "-" if row.change is None else f"{_signed(row.change)} {_unit(row)}"
+
+
+def interval(row: Row) -> str:
+    """What the change may be."""
+    if row.low is None and row.high is None:
+        return "-"
+    low, high = ("?" if end is None else _signed(end) for end in (row.low, row.high))
+    return f"{low} to {high} {_unit(row)}"
+
+
+def _signed(share: float) -> str:
+    return f"{share * 100:+.1f}".replace("-0.0", "0.0").replace("+0.0", "0.0")
+
+
+def _unit(row: Row) -> str:
+    return "points" if row.kind == SHARE else "%"
+
+
+def markdown(comparison: Comparison) -> str:
+    """For a terminal, a pull request or a ticket."""
+    lines = [f"# {cell(comparison.base)} and {cell(comparison.new)}", "", f"**{cell(verdict(comparison))}**", ""]
+    if comparison.reservations:
+        lines += ["These runs may not be comparable:", ""]
+        lines += [f"- {cell(each)}" for each in comparison.reservations]
+        lines.append("")
+    lines += table([HEADER, *(cells(row, comparison.currency) for row in comparison.rows)])
+    return "\n".join([*lines, "", foot(comparison)]) + "\n"
+
+
+def foot(comparison: Comparison) -> str:
+    """How the table is to be read."""
+    return (
+        f"With {percent(comparison.confidence)} confidence all intervals hold at once (block bootstrap over time, "
+        f"{comparison.resamples:,} resamples). Changes below {percent(comparison.tolerance)} do not matter."
+    )

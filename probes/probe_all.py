@@ -1,0 +1,57 @@
+"""Every endpoint once, at the same time but not at the same instant."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aimon.probes.transport import warm_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimon.call.result import Result
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.probe import Prober
+
+# About what a probe costs in CPU: starts closer than this would wait for each other and call it latency.
+STAGGER = 0.003
+CONCURRENCY = 100
+
+
+async def sweep(
+    endpoints: Sequence[Endpoint],
+    prober: Prober,
+    *,
+    concurrency: int = CONCURRENCY,
+    on_result: Callable[[Result], None] | None = None,
+) -> list[Result]:
+    """Probes all endpoints, each with its canaries in turn.
+
+    Args:
+        endpoints: whom to probe.
+        prober: how.
+        concurrency: endpoints under way at once, at the most.
+        on_result: told of each Result as it comes.
+
+    Returns:
+        The Results in the order of the endpoints, one for each canary. A cancelled sweep keeps none: take them
+        from `on_result`.
+    """
+    await warm_up((endpoint.target, endpoint.transport) for endpoint in endpoints)
+    places = asyncio.Semaphore(concurrency)
+
+    async def run(endpoint: Endpoint, delay: float) -> list[Result]:
+        await asyncio.sleep(delay)
+        results = []
+        async with places:
+            for canary in endpoint.canaries:
+                result = await prober.probe(endpoint, canary)
+                if on_result is not None:
+                    on_result(result)
+                results.append(result)
+        return results
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run(endpoint, i * STAGGER)) for i, endpoint in enumerate(endpoints)]
+    return [result for task in tasks for result in task.result()]

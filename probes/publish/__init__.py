@@ -1,0 +1,1 @@
+"""Where Results go: the state, a Pushgateway, a textfile, a scrape."""

@@ -1,0 +1,1 @@
+"""What probes remember between runs: history, totals, windows. SQLite or the Pushgateway."""

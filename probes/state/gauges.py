@@ -1,0 +1,106 @@
+"""What the gauges say of an endpoint: its last probe, its windows, its budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.call.outcome import Fault, Outcome
+from aimon.metrics import definitions
+from aimon.metrics.totals import Gauges
+from aimon.probes.state.history import Last
+from aimon.probes.state.windows import WINDOWS, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aimon.call.result import Result
+    from aimon.probes.state.monitored import Watched
+
+_WINDOW_NAMES = {seconds: name for name, seconds in WINDOWS.items()}
+
+
+def endpoint_gauges(watched: Watched, last: Last, windows: Iterable[Window] = (), spent: float | None = None) -> Gauges:
+    """All gauges of one endpoint.
+
+    Args:
+        watched: the endpoint.
+        last: its latest.
+        windows: what it did in the standard windows.
+        spent: what its probes have cost since 00:00 UTC; None if that is not known.
+    """
+    gauges = Gauges()
+    labels = watched.identity.labels
+    gauges.set(definitions.ENDPOINT_INFO, 1, **labels, **watched.labels)
+    if watched.interval is not None:
+        gauges.set(definitions.PROBE_INTERVAL, watched.interval, **labels)
+    if spent is not None and watched.daily_budget:
+        gauges.set(definitions.PROBE_BUDGET_SPENT, spent / watched.daily_budget, **labels)
+    if last.run_at is not None:
+        gauges.set(definitions.PROBE_LAST_RUN, last.run_at, **labels)
+        # 0, not absent: "no success for an hour" must also be true of what never succeeded.
+        gauges.set(definitions.PROBE_LAST_SUCCESS, last.success_at or 0, **labels)
+    if last.probe is not None:
+        _last_probe(gauges, labels, last.probe)
+    for window in windows:
+        _window(gauges, labels, window)
+    return gauges
+
+
+def last_of(results: Iterable[Result], before: Last, now: float) -> Last:
+    """The latest after these results of one endpoint, given the latest before them.
+
+    As in the history: what came last is the latest, and a time that is ahead of now is not believed.
+
+    Args:
+        results: in the order in which they were recorded.
+        before: the latest before them.
+        now: unix time.
+    """
+    run_at, success_at, probe = before
+    run_at, success_at = believed(run_at, now), believed(success_at, now)
+    for result in results:
+        ended = min(result.started_at + result.end, now)
+        run_at = max(run_at or 0.0, ended)
+        if result.outcome is Outcome.OK:
+            success_at = max(success_at or 0.0, ended)
+        if result.fault is not Fault.PROBER:
+            probe = result
+    return Last(run_at, success_at, probe)
+
+
+def believed(at: float | None, now: float) -> float | None:
+    """A stored time, unless it is ahead of now: the clock was wrong then, or is wrong now."""
+    return None if at is None or at > now else at
+
+
+def _last_probe(gauges: Gauges, labels: dict[str, str], probe: Result) -> None:
+    gauges.set(definitions.PROBE_SUCCESS, float(probe.outcome is Outcome.OK), **labels)
+    gauges.set(definitions.PROBE_STATUS_CODE, probe.status_code or 0, **labels)
+    for phase, seconds in probe.phases.items():
+        if seconds is not None:
+            gauges.set(definitions.PROBE_PHASE, seconds, **labels, phase=phase)
+    if probe.connection is not None and probe.connection.certificate_expiry is not None:
+        gauges.set(definitions.PROBE_CERTIFICATE_EXPIRY, probe.connection.certificate_expiry, **labels)
+    if (limits := probe.limits) is None:
+        return
+    for name, kind, value in (
+        (definitions.RATE_LIMIT, "requests", limits.requests_limit),
+        (definitions.RATE_LIMIT, "tokens", limits.tokens_limit),
+        (definitions.RATE_LIMIT_REMAINING, "requests", limits.requests_remaining),
+        (definitions.RATE_LIMIT_REMAINING, "tokens", limits.tokens_remaining),
+    ):
+        if value is not None:
+            gauges.set(name, value, **labels, kind=kind)
+
+
+def _window(gauges: Gauges, labels: dict[str, str], window: Window) -> None:
+    name = _WINDOW_NAMES[window.seconds]
+    gauges.set(definitions.PROBE_WINDOW_SAMPLES, window.counted, **labels, window=name)
+    if window.availability is not None:
+        gauges.set(definitions.PROBE_AVAILABILITY, window.availability, **labels, window=name)
+    for family, quantiles in (
+        (definitions.PROBE_LATENCY_QUANTILE, window.latency),
+        (definitions.PROBE_TTFT_QUANTILE, window.ttft),
+    ):
+        for q, seconds in quantiles.items():
+            gauges.set(family, seconds, **labels, window=name, quantile=str(q))

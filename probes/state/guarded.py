@@ -1,0 +1,203 @@
+"""Totals in a history that may be unusable: full, locked, damaged, read-only. Probing goes on without it.
+
+Results that it refuses wait, and are recorded with the next ones that it takes. Meanwhile gauges are of what this
+process has seen. Totals stay what was recorded: counting on in memory would make counters fall once the history is
+back. If they can't be read, the Pushgateway keeps those that it holds, and elsewhere there are none.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
+from threading import RLock
+from typing import TYPE_CHECKING
+
+from aimon.call.containment import apart
+from aimon.metrics.pushgateway import PushError
+from aimon.metrics.totals import Gauges, Identity, Totals
+from aimon.probes.state.database import HistoryError, UnstorableError
+from aimon.probes.state.pushgateway_snapshot import Held, read_back
+from aimon.probes.state.state import JOB, MemoryState, SqliteState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aimon.call.result import Result
+    from aimon.metrics.pushgateway import Gateway
+    from aimon.probes.state.database import Database
+    from aimon.probes.state.history import History, Last
+    from aimon.probes.state.monitored import Watched
+
+_MOST_WAITING = 10_000
+# Seconds after a failure in which results only wait: each try of a file that is locked takes half a minute of a thread.
+_PAUSE = 10.0
+
+
+class GuardedState:
+    """As SqliteState where the history can be used.
+
+    Args:
+        watched: the endpoints.
+        open_history: opens the history, only to read it if that is True; raises HistoryError. Tried again with each
+            record.
+        gateway: where totals may be read back from.
+
+    Attributes:
+        problem: why the history could not be used the last time; None if it could.
+        dropped: results that were given up, since too many waited.
+    """
+
+    cumulative = True
+
+    def __init__(
+        self, watched: Sequence[Watched], open_history: Callable[[bool], History], gateway: Gateway | None
+    ) -> None:
+        self.problem: str | None = None
+        self.dropped = 0
+        self._watched = watched
+        self._open_history = open_history
+        self._gateway = gateway
+        self._held: Held | None = None
+        self._lock = RLock()
+        self._not_before = 0.0
+        self._waiting: list[Result] = []
+        self._seen = _Seen(watched, self._last_known)
+        self._kept: SqliteState | None = None
+        self._read: SqliteState | None = None
+        with suppress(HistoryError):
+            self._state()
+
+    @property
+    def waiting(self) -> int:
+        """How many results are not recorded yet."""
+        return len(self._waiting)
+
+    @property
+    def database(self) -> Database | None:
+        """The history's, while it can be used."""
+        return self._kept.database if self._kept is not None and self.problem is None else None
+
+    def record(self, results: Sequence[Result]) -> None:
+        """Appends what waits and these to the history.
+
+        Raises:
+            HistoryError: that is impossible; all of them wait for the next time.
+            UnstorableError: one of them is why; none of them waits.
+        """
+        with self._lock:
+            if results and self.problem is not None and time.monotonic() < self._not_before:
+                self._keep_waiting(results, self.problem)
+                raise HistoryError(self.problem)
+            try:
+                state = self._state()
+                self._record_waiting(state)
+                state.record(results)
+            except UnstorableError:
+                raise
+            except HistoryError as error:
+                self._keep_waiting(results, str(error))
+                raise
+            self._seen.record(results)
+            self.problem = None
+
+    def totals(self) -> Totals:
+        """What is recorded; if that can't be read, what the gateway holds."""
+        try:
+            return self._reader().totals()
+        except HistoryError as error:
+            self.problem = str(error)
+            return self._read_back().totals.only(self._seen.identities())
+
+    def gauges(self, now: float) -> Gauges:
+        """From the history, and of endpoints whose results it lacks from what this process has seen."""
+        try:
+            gauges = self._reader().gauges(now)
+        except HistoryError as error:
+            self.problem = str(error)
+            gauges = Gauges()
+        if self.problem is not None:
+            gauges.update(self._seen.gauges(now))
+        return gauges
+
+    def spent_today(self, watched: Watched, now: float) -> float:
+        """From the history; without it what this process has spent."""
+        try:
+            spent = self._reader().spent_today(watched, now)
+        except HistoryError as error:
+            self.problem = str(error)
+            return self._seen.spent_today(watched, now)
+        return spent + sum(each.cost or 0.0 for each in self._waiting if each.endpoint == watched.identity.endpoint)
+
+    def sole_pusher(self) -> AbstractContextManager[None]:
+        """Holds the history's push lock, while it can be used."""
+        return nullcontext() if self._kept is None or self.problem is not None else self._kept.sole_pusher()
+
+    def close(self) -> None:
+        """Closes the history."""
+        for state in (self._kept, self._read):
+            if state is not None:
+                state.close()
+
+    def _reader(self) -> SqliteState:
+        if self._kept is not None:
+            return self._kept
+        if self._read is None:
+            self._read = SqliteState(self._watched, self._open_history(True))
+        return self._read
+
+    def _state(self) -> SqliteState:
+        if self._kept is None:
+            try:
+                self._kept = SqliteState(self._watched, self._open_history(False))
+            except HistoryError as error:
+                self.problem = str(error)
+                raise
+        return self._kept
+
+    def _keep_waiting(self, results: Sequence[Result], why: str) -> None:
+        if self.problem is None or time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + _PAUSE
+        self.problem = why
+        self._seen.record(results)
+        self._waiting += results
+        self.dropped += max(0, len(self._waiting) - _MOST_WAITING)
+        del self._waiting[:-_MOST_WAITING]
+
+    def _record_waiting(self, state: SqliteState) -> None:
+        if not self._waiting:
+            return
+        try:
+            state.record(self._waiting)
+        except UnstorableError:
+            for result in self._waiting:  # one of them is why
+                with apart(result.endpoint, "recorded"):
+                    state.record([result])
+        self._waiting.clear()
+
+    def _last_known(self, identity: Identity) -> Last:
+        with suppress(HistoryError):
+            return self._reader().history.last(identity)
+        return self._read_back().last(identity)
+
+    def _read_back(self) -> Held:
+        if self._held is None:
+            self._held = Held()
+            if self._gateway is not None:
+                with suppress(PushError):  # which the push itself will say
+                    self._held = read_back(self._gateway, JOB, {watched.identity for watched in self._watched})
+        return self._held
+
+
+class _Seen(MemoryState):
+    """What this process has seen, after what was known before."""
+
+    def __init__(self, watched: Sequence[Watched], before: Callable[[Identity], Last]) -> None:
+        super().__init__(watched)
+        self._known_before = before
+
+    def identities(self) -> set[Identity]:
+        """The endpoints that this process has seen results of."""
+        return set(self._last)
+
+    def _before(self, identity: Identity) -> Last:
+        return self._known_before(identity)

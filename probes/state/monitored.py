@@ -1,0 +1,62 @@
+"""What metrics and state need to know of a configured endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+from aimon.metrics.definitions import DURATION, TTFT
+from aimon.metrics.totals import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.config.endpoint import Endpoint
+
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One configured endpoint.
+
+    Attributes:
+        identity: its labels.
+        interval: seconds between probes; None where nothing says so.
+        currency: the reporting currency; None where its calls are not priced.
+        daily_budget: in that currency; None where there is none.
+        latency_slo: seconds that the latency is held against; each becomes a bucket boundary.
+        ttft_slo: the same for the time to first token.
+        labels: the configuration's own, shown by `aimon_endpoint_info`.
+    """
+
+    identity: Identity
+    interval: float | None = None
+    currency: str | None = None
+    daily_budget: float | None = None
+    latency_slo: tuple[float, ...] = ()
+    ttft_slo: tuple[float, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, currency: str) -> Self:
+        """What a configured endpoint says of itself; `currency` is the reporting currency."""
+        target = endpoint.target
+        slos: dict[str, list[float]] = {"latency": [], "ttft": []}
+        for objective in endpoint.slo.objectives:
+            slos.setdefault(objective.measure, []).append(objective.threshold)
+        return cls(
+            Identity(target.endpoint, target.model, target.provider, endpoint.region),
+            interval=endpoint.interval,
+            currency=currency,
+            daily_budget=None if endpoint.budget is None else endpoint.budget.per_day,
+            latency_slo=tuple(slos["latency"]),
+            ttft_slo=tuple(slos["ttft"]),
+            labels=endpoint.labels,
+        )
+
+    @property
+    def thresholds(self) -> dict[str, tuple[float, ...]]:
+        """The bucket boundaries that the endpoint adds, by histogram family."""
+        return {DURATION: self.latency_slo, TTFT: self.ttft_slo}

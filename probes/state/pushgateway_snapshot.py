@@ -1,0 +1,78 @@
+"""Reads back from a Pushgateway what earlier runs pushed, for those that have no disk to keep it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aimon.metrics import definitions, pushgateway
+from aimon.metrics.definitions import find
+from aimon.metrics.totals import Histogram, Identity, Totals
+from aimon.probes.state.history import Last
+from aimon.security.redact import bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from aimon.metrics.definitions import Family
+    from aimon.metrics.pushgateway import Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a gateway holds of some endpoints: their totals, and their gauges that have no further labels."""
+
+    totals: Totals = field(default_factory=Totals)
+    gauges: dict[Identity, dict[str, float]] = field(default_factory=dict)
+
+    def last(self, identity: Identity) -> Last:
+        """When the endpoint last ran and succeeded."""
+        held = self.gauges.get(identity, {})
+        return Last(held.get(definitions.PROBE_LAST_RUN), held.get(definitions.PROBE_LAST_SUCCESS) or None)
+
+
+def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> Held:
+    """What the groups of a job hold of these endpoints.
+
+    Raises:
+        PushError: the gateway cannot be read, or is none.
+    """
+    held = Held()
+    try:
+        for group in pushgateway.read(gateway):
+            if group["labels"].get("job") != job:
+                continue
+            for name, content in group.items():
+                described = find(name)
+                if described is not None and content["type"] == described.kind.upper():
+                    _take(held, described, content["metrics"], identities)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise pushgateway.PushError(
+            f"{gateway.url} answers in a way that no known Pushgateway does ({bounded(repr(error), 100)}): "
+            "check the address"
+        ) from error
+    return held
+
+
+def _take(held: Held, described: Family, metrics: list[Mapping[str, Any]], identities: Collection[Identity]) -> None:
+    for metric in metrics:
+        # The gateway leaves out labels that are empty.
+        labels = tuple(metric["labels"].get(label, "") for label in described.labels)
+        identity = Identity(*labels[:4]) if len(labels) >= len(Identity._fields) else None
+        if identity is None or identity not in identities:
+            continue
+        if described.kind == "counter":
+            held.totals.counters.setdefault(described.name, {})[labels] = float(metric["value"])
+        elif described.kind == "histogram":
+            held.totals.histograms.setdefault(described.name, {})[labels] = _histogram(metric)
+        elif labels == identity:
+            held.gauges.setdefault(identity, {})[described.name] = float(metric["value"])
+
+
+def _histogram(metric: Mapping[str, Any]) -> Histogram:
+    counts: dict[float, float] = {}
+    below = 0.0
+    for bound, count in sorted((float(bound), float(count)) for bound, count in metric["buckets"].items()):
+        counts[bound] = count - below
+        below = count
+    return Histogram(counts, float(metric["sum"]))

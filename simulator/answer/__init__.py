@@ -1,0 +1,1 @@
+"""What is answered, as timed writes."""

@@ -1,0 +1,1 @@
+"""What a simulated provider is like: latency, limits, texts and faults. Pure."""

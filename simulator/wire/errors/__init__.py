@@ -1,0 +1,1 @@
+"""Error bodies in each vendor's shape."""

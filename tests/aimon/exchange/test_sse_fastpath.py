@@ -1,0 +1,149 @@
+"""A frame is a shortcut: whatever the stream, what is read through it is what the dialect reads."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aimon import dialects
+from aimon.dialects import NOTHING, Delta
+from aimon.dialects.reader import reader
+from aimon.exchange.sse import EventStream
+from aimon.exchange.sse_fastpath import TextStream, learn
+
+CHAT = reader(dialects.get("openai-chat")).event
+MESSAGES = reader(dialects.get("anthropic-messages")).event
+
+
+def chunk(text: str, **other: object) -> bytes:
+    """A chunk of a chat completion, as most servers write it."""
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": None}
+    fields = {"id": "chatcmpl-1", "model": "m", "choices": [choice], **other}
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def event(data: bytes) -> bytes:
+    """An event of its own."""
+    return b"data: " + data + b"\n\n"
+
+
+def read(stream: TextStream, *pieces: bytes) -> list[str | Delta]:
+    """What a stream says, text by text."""
+    said: list[str | Delta] = []
+    for piece in pieces:
+        for each in stream.feed(piece):
+            if isinstance(each, list):
+                said += each
+            else:
+                said.append(each.text if each == Delta(each.text) else each)
+    return said
+
+
+def plainly(whole: bytes) -> list[str | Delta]:
+    """The same without frames."""
+    deltas = [CHAT(data) for data in EventStream().feed(whole) if isinstance(data, bytes) and data]
+    return [delta.text if delta == Delta(delta.text) else delta for delta in deltas if delta is not NOTHING]
+
+
+def counted(pieces: list[bytes]) -> tuple[list[str | Delta], int]:
+    """What a stream says, and how often the dialect was asked."""
+    asked = 0
+
+    def counting(data: bytes) -> Delta:
+        nonlocal asked
+        asked += 1
+        return CHAT(data)
+
+    return read(TextStream(counting), *pieces), asked
+
+
+TEXTS = st.one_of(
+    st.sampled_from(["", ":", ",", "id", "m", "aimon", '"', "\\", "\n", "\u200b", "\ud800", "河", '":"', "content"]),
+    st.text(max_size=5),
+)
+EVENTS = st.one_of(
+    TEXTS.map(lambda text: event(chunk(text))),
+    TEXTS.map(lambda text: event(json.dumps(json.loads(chunk("")) | {"model": text}).encode())),
+    st.sampled_from([event(chunk("x", usage={"prompt_tokens": 3})), b": a comment\n\n", b"data:\n\n", b"\n"]),
+    TEXTS.map(lambda text: event(chunk(text).replace(b'{"content', b'{"refusal":"no","content'))),
+)
+
+
+def readable(whole: bytes) -> bool:
+    """Whether the dialect can read all of it."""
+    try:
+        plainly(whole)
+    except ValueError:
+        return False
+    return True
+
+
+@settings(deadline=None)
+@given(st.lists(EVENTS, max_size=12).filter(lambda events: readable(b"".join(events))), st.data())
+def test_same_as_without(events: list[bytes], data: st.DataObject) -> None:
+    """Any mixture of events, cut anywhere, says what the dialect says of each event."""
+    whole = b"".join(events)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    pieces = [whole[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert read(TextStream(CHAT), *pieces) == plainly(whole)
+
+
+def test_dialect_is_spared() -> None:
+    """Of a hundred chunks the dialect reads the first, and the proof of its frame."""
+    events = [event(chunk(f"word {i} ")) for i in range(100)]
+    for pieces in (events, [events[0], b"".join(events[1:])]):
+        said, asked = counted([event(chunk("", model="m2")), *pieces])
+        assert said[1:] == [f"word {i} " for i in range(100)]
+        assert asked == 3
+
+
+def test_event_names_are_part_of_it() -> None:
+    """A dialect whose events have a name line has frames, too."""
+    data = b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%b"}}'
+    events = [b"event: content_block_delta\n" + event(data % word) for word in (b"one", b"two", b"three")]
+    stream = TextStream(MESSAGES)
+    assert read(stream, b"event: ping\n" + event(b'{"type":"ping"}'), *events) == ["one", "two", "three"]
+    framed = b"event: content_block_delta\n" + event(data % b"four")
+    assert list(stream.feed(framed)) == [["four"]]
+
+
+def test_no_frame() -> None:
+    """Where chunks differ in more than the text, every one is read, and few proofs are tried."""
+    events = [event(chunk("same", id=f"chatcmpl-{i}")) for i in range(50)]
+    said, asked = counted([event(chunk("")), *events])
+    assert said == plainly(event(chunk("")) + b"".join(events))
+    assert asked == 51 + 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(chunk("say \\ this"), id="escaped"),
+        pytest.param(chunk('":"'), id="quotes"),
+        pytest.param(chunk("m").replace(b'"content":"m"', b'"content":"\\u006d"'), id="elsewhere"),
+        pytest.param(chunk("\ud800").replace("\ud800".encode("utf-8", "surrogatepass"), b"\\ud800"), id="surrogate"),
+    ],
+)
+def test_unproven(data: bytes) -> None:
+    """A text that does not stand in its chunk as itself, and once, gives no frame."""
+    try:
+        text = CHAT(data).text
+    except ValueError:
+        return
+    assert learn(event(data), data, text, CHAT) is None
+
+
+@pytest.mark.parametrize("byte", [b"\xff", b"\x00", b"\x1f", b"\t"])
+def test_broken_text_is_told_by_the_dialect(byte: bytes) -> None:
+    """Bytes that JSON forbids are as wrong in a frame as outside."""
+    good, bad = event(chunk("good")), event(chunk("XX").replace(b"XX", byte))
+    stream = TextStream(CHAT)
+    assert read(stream, event(chunk("")) + good) == plainly(event(chunk("")) + good)
+    with pytest.raises(ValueError) as framed:  # noqa: PT011 - the same one, whichever it is
+        list(stream.feed(bad))
+    with pytest.raises(ValueError) as plain:  # noqa: PT011
+        CHAT(chunk("XX").replace(b"XX", byte))
+    assert str(framed.value) == str(plain.value)

@@ -1,0 +1,135 @@
+"""The search for a capacity, against queues whose capacity is known."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from aimon.loadtests.protocol.profiles import phases
+from aimon.loadtests.search.capacity import Capacity, Step, search
+from aimon.loadtests.search.trend import trend
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+def queue(
+    rate: float, slots: int, service: float, jitter: float, seconds: float = 5.0, seed: int = 3
+) -> list[tuple[float, float]]:
+    """(scheduled, latency) of calls at even distances, to a first-come-first-served queue with so many slots."""
+    source = random.Random(seed)
+    free = [0.0] * slots
+    points = []
+    for k in range(int(rate * seconds)):
+        at = k / rate
+        end = max(at, heapq.heappop(free)) + service * source.uniform(1 - jitter, 1 + jitter)
+        heapq.heappush(free, end)
+        points.append((at, end - at))
+    return points
+
+
+def advance(steps: Generator[float, Step, Capacity], step: Step) -> float | None:
+    """The next rate; None at the end."""
+    try:
+        return steps.send(step)
+    except StopIteration:
+        return None
+
+
+def drive(start: float, slots: int, service: float, jitter: float, most: float = 1e5) -> Capacity:
+    """A whole search."""
+    found = Capacity()
+    steps = search(start, most=most, found=found)
+    rate: float | None = next(steps)
+    while rate is not None:
+        seen = trend(queue(rate, slots, service, jitter))
+        rate = advance(steps, Step(rate, min(rate, slots / service), met=True, trend=seen))
+    return found
+
+
+@pytest.mark.parametrize("start", [1.0, 10.0, 500.0])
+@pytest.mark.parametrize(
+    ("slots", "service", "jitter"), [(4, 0.2, 0.0), (10, 0.5, 0.1), (64, 0.3, 0.3), (8, 0.02, 0.2)]
+)
+def test_a_known_capacity_is_found_within_five_percent(start: float, slots: int, service: float, jitter: float) -> None:
+    """From far below and from far above, in at most 20 steps."""
+    found = drive(start, slots, service, jitter)
+    assert found.rate == pytest.approx(slots / service, rel=0.05)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.high <= found.low * 1.04
+    assert len(found.steps) <= 16
+
+
+def test_the_growth_of_the_latency_tells_the_capacity() -> None:
+    """At 150 % of it, too: the latency grows by half a second a second."""
+    found = trend(queue(30, 4, 0.2, 0.1))
+    assert found.growing
+    assert found.slope == pytest.approx(0.5, rel=0.02)
+    assert Step(30, 20, met=True, trend=found).estimate == pytest.approx(20, rel=0.01)
+
+
+def test_a_rate_below_capacity_does_not_grow() -> None:
+    """At 95 % of it, with services that differ."""
+    assert not trend(queue(19, 4, 0.2, 0.3)).growing
+
+
+def test_an_objective_that_is_never_met_ends_the_search() -> None:
+    """With no capacity, and why."""
+    found = Capacity()
+    steps = search(10, found=found)
+    rate: float | None = next(steps)
+    while rate is not None:
+        rate = advance(steps, Step(rate, 0, met=False, trend=trend([]), why="error_rate"))
+    assert (found.rate, found.why) == (None, "it was not held at any rate")
+
+
+def test_a_client_that_is_the_bottleneck_ends_the_search() -> None:
+    """What it could not send says nothing about the endpoint."""
+    found = Capacity()
+    steps = search(10, found=found)
+    next(steps)
+    assert advance(steps, Step(10, 10, met=True, trend=trend([]))) == 20
+    assert advance(steps, Step(20, 12, met=False, trend=trend([]), limited=True)) is None
+    assert (found.low, found.high) == (10, None)
+    assert "the client could not keep up at 20/s" in found.why
+
+
+def test_the_highest_rate_allowed_is_not_passed() -> None:
+    """It is tried, and the search ends there."""
+    found = drive(1, 64, 0.1, 0.0, most=50)
+    assert (found.rate, found.high) == (50, None)
+    assert max(step.rate for step in found.steps) == 50
+
+
+@pytest.mark.parametrize(("profile", "total"), [("steady", 600), ("ramp", 330), ("spike", 960)])
+def test_profiles_ask_for_what_they_say(profile: str, total: float) -> None:
+    """Calls at 10/s in a minute: all of them, from a tenth up, and four times as many in a fifth of the time."""
+    assert sum(phase.expected for phase in phases(profile, 10, 60)) == pytest.approx(total)
+    assert sum(phase.duration for phase in phases(profile, 10, 60, warmup=5)) == pytest.approx(65)
+
+
+@pytest.mark.parametrize(("slots", "service", "over"), [(4, 0.2, 1.3), (64, 0.3, 1.05), (8, 0.02, 1.02)])
+def test_the_interval_holds_the_capacity_as_often_as_it_says(slots: int, service: float, over: float) -> None:
+    """In about 95 of 100 runs, though every queue wanders; and it is no wider than it needs to be."""
+    capacity = slots / service
+    held, width = 0, 0.0
+    for seed in range(200):
+        rate = over * capacity
+        seen = trend(queue(rate, slots, service, 0.3, min(max(80 / rate, 5), 20), seed))
+        found = Capacity(steps=[Step(rate, 0.0, met=True, trend=seen)])
+        assert found.interval is not None
+        low, high = found.interval
+        held += low <= capacity <= high
+        width += (high - low) / capacity / 200
+    assert 0.88 <= held / 200 <= 1.0
+    assert width < 0.15
+
+
+def test_without_growth_there_is_no_interval() -> None:
+    """Far below the capacity, latencies tell nothing of it."""
+    seen = trend(queue(5, 4, 0.2, 0.1, seconds=20.0))
+    assert Capacity(steps=[Step(5, 5.0, met=True, trend=seen)]).interval is None

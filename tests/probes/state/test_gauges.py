@@ -1,0 +1,123 @@
+"""What the gauges say of an endpoint's last probe, windows and budget."""
+
+from __future__ import annotations
+
+import pytest
+
+from aimon.call.outcome import Outcome
+from aimon.call.result import Connection, Limits
+from aimon.metrics import definitions
+from aimon.probes.state.gauges import endpoint_gauges, last_of
+from aimon.probes.state.history import Last, Sample
+from aimon.probes.state.monitored import Watched
+from aimon.probes.state.windows import summarise
+from results import QWEN, a_result
+
+LABELS = QWEN.labels
+
+
+def shown(watched: Watched, *args: object, **options: object) -> dict[str, float]:
+    """The gauges as `name` or `name{further labels}`."""
+    gauges = endpoint_gauges(watched, *args, **options)  # type: ignore[arg-type]  # as given by the test
+    values = {}
+    for gauge in gauges:
+        assert dict(gauge.labels).items() >= LABELS.items()
+        further = ",".join(value for name, value in gauge.labels if name not in LABELS)
+        values[f"{gauge.name}{{{further}}}" if further else gauge.name] = gauge.value
+    return values
+
+
+def test_an_endpoint_that_was_never_probed_has_its_configuration() -> None:
+    """And nothing that would look like a probe."""
+    watched = Watched(QWEN, interval=60, currency="CNY", daily_budget=5, labels={"team": "search"})
+    assert shown(watched, Last(), spent=0.0) == {
+        "aimon_endpoint_info{search}": 1,
+        "ai_probe_interval_seconds": 60,
+        "ai_probe_budget_spent_ratio": 0,
+    }
+
+
+def test_a_successful_probe_shows_all_it_found() -> None:
+    """Phases that it entered, certificate, limits (0 left is a value) and when it was."""
+    probe = a_result(
+        started_at=1000.0,
+        dns=0.01,
+        connect=0.03,
+        request_sent=0.1,
+        connection=Connection(certificate_expiry=2e9),
+        limits=Limits(requests_limit=60, requests_remaining=0),
+    )
+    values = shown(Watched(QWEN), Last(1001.5, 1001.5, probe))
+    phases = {name: values.pop(name) for name in list(values) if name.startswith("ai_probe_phase")}
+    assert values == {
+        "aimon_endpoint_info": 1,
+        "ai_probe_success": 1,
+        "ai_probe_http_status_code": 200,
+        "ai_probe_last_run_timestamp_seconds": 1001.5,
+        "ai_probe_last_success_timestamp_seconds": 1001.5,
+        "ai_probe_ssl_earliest_cert_expiry": 2e9,
+        "ai_api_rate_limit_limit{requests}": 60,
+        "ai_api_rate_limit_remaining{requests}": 0,
+    }
+    assert phases == pytest.approx(
+        {
+            "ai_probe_phase_seconds{resolve}": 0.01,
+            "ai_probe_phase_seconds{connect}": 0.02,
+            "ai_probe_phase_seconds{send}": 0.07,
+            "ai_probe_phase_seconds{wait}": 0.2,
+            "ai_probe_phase_seconds{first_token}": 0.1,
+            "ai_probe_phase_seconds{transfer}": 1.1,
+        }
+    )
+
+
+def test_an_endpoint_that_never_succeeded_says_so() -> None:
+    """Its last success is at 0, so that a rule on its age holds; without an answer the status is 0."""
+    probe = a_result(Outcome.CONNECT, status_code=None, headers=None)
+    values = shown(Watched(QWEN), Last(5.0, None, probe))
+    assert values["ai_probe_success"] == 0
+    assert values["ai_probe_http_status_code"] == 0
+    assert values["ai_probe_last_success_timestamp_seconds"] == 0
+
+
+def test_windows_show_what_they_have() -> None:
+    """20 successes and 5 failures: P95 but no P99."""
+    samples = [Sample(i, "ok", i / 10, i / 100) for i in range(1, 21)]
+    samples += [Sample(i, "dns", 9, None) for i in range(5)]
+    values = shown(Watched(QWEN), Last(), [summarise(samples, 3600.0, 100.0)])
+    assert values == {
+        "aimon_endpoint_info": 1,
+        "ai_probe_window_samples{1h}": 25,
+        "ai_probe_availability_ratio{1h}": 0.8,
+        "ai_probe_latency_quantile_seconds{1h,0.5}": 1.0,
+        "ai_probe_latency_quantile_seconds{1h,0.95}": 1.9,
+        "ai_probe_ttft_quantile_seconds{1h,0.5}": 0.1,
+        "ai_probe_ttft_quantile_seconds{1h,0.95}": 0.19,
+    }
+
+
+def test_a_budget_is_shown_as_the_part_spent() -> None:
+    """Where there is one, and where the spending is known."""
+    name = definitions.PROBE_BUDGET_SPENT
+    assert shown(Watched(QWEN, daily_budget=5), Last(), spent=1.25)[name] == 0.25
+    assert name not in shown(Watched(QWEN, daily_budget=5), Last())
+    assert name not in shown(Watched(QWEN), Last(), spent=1.25)
+
+
+def test_the_latest_goes_on_from_what_was_known() -> None:
+    """A failure keeps the last success; a skipped probe keeps the last one that was made."""
+    before = Last(success_at=50.0)
+    failed = a_result(Outcome.OVERLOADED, started_at=100.0)
+    skipped = a_result(Outcome.BUDGET_SKIPPED, started_at=200.0, end=0.0)
+    assert last_of([failed, skipped], before, 1000.0) == Last(200.0, 50.0, failed)
+    good = a_result(started_at=300.0)
+    assert last_of([good], Last(200.0, 50.0, failed), 1000.0) == Last(301.5, 301.5, good)
+
+
+def test_a_time_ahead_of_now_is_not_believed() -> None:
+    """What came last is the latest; a last success that can't be is not known, and none is after now."""
+    good, failed = a_result(started_at=9000.0), a_result(Outcome.OVERLOADED, started_at=100.0)
+    ahead = last_of([good], Last(), 9002.0)
+    assert ahead == Last(9001.5, 9001.5, good)
+    assert last_of([failed], ahead, 102.0) == Last(101.5, None, failed)
+    assert last_of([good], Last(), 102.0) == Last(102.0, 102.0, good)
