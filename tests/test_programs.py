@@ -33,7 +33,7 @@ def run_without_programs(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], pytest.RunResult]:
     """Run the tests above in a process whose PATH is empty, with the given value of CI."""
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parent / "support")
     pytester.makepyfile(TWO_THAT_NEED_PROMETHEUS)
 
     def run(ci: str) -> pytest.RunResult:

@@ -127,8 +127,9 @@ def _read(path: Path) -> str:
         raise ConfigError([Problem(reason or f"can't be read: {error.strerror}", file=str(path))]) from None
     if len(content) > parser.MAX_BYTES:
         raise ConfigError([Problem(f"too large: more than {parser.MAX_BYTES >> 20} MiB", file=str(path))])
+    content = content.removeprefix(b"\xef\xbb\xbf")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1

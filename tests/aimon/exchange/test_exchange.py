@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEY = "sk-0123456789abcdefghij"
 SSE = {"content-type": "text/event-stream"}
-RECORDINGS = Path(__file__).parent.parent.parent / "dialects" / "recordings"
+RECORDINGS = Path(__file__).parents[2] / "aimon" / "dialects" / "recordings"
 STREAMS = [
     (file.stem, name, recording["stream"].encode())
     for file in sorted(RECORDINGS.glob("*.toml"))

@@ -118,7 +118,7 @@ def test_merging_equals_observing_everything_in_one_place(first: list[Outcome], 
         "currency": "USD",
         "first_token": 0.5,
         "last_token": 1.5,
-        "usage": Usage(output=9),
+        "pace": Pace(seconds=1.0, tokens=8.0),
     }
     for totals, outcomes in ((apart, first), (other, second)):
         for outcome in outcomes:

@@ -23,7 +23,7 @@ from peers import Peer
 if TYPE_CHECKING:
     import socket
 
-FOLDER = Path(__file__).parent.parent.parent / "dialects" / "recordings"
+FOLDER = Path(__file__).parents[2] / "aimon" / "dialects" / "recordings"
 RECORDINGS: dict[str, tuple[str, dict[str, Any]]] = {
     f"{file.stem}: {name}": (file.stem, recording)
     for file in sorted(FOLDER.glob("*.toml"))
