@@ -26,7 +26,7 @@ from aimon.metrics.pushgateway import Gateway
 from aimon.metrics.totals import Identity, Totals
 from aimon.probes.publish.publish import push
 from aimon.probes.state.history import History
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.retention import DAY
 from aimon.probes.state.state import open_state
 from aimon.probes.state.windows import windows_at_intervals
@@ -138,13 +138,13 @@ def pushes(folder: Path, endpoints: int) -> None:
     if shutil.which(GATEWAY) is None:
         print(f"push: left out for want of {GATEWAY} (apt-get install {GATEWAY})", file=sys.stderr)
         return
-    watched = [Watched(identity(i), interval=60, currency="CNY", daily_budget=5) for i in range(endpoints)]
+    monitored = [MonitoredEndpoint(identity(i), interval=60, currency="CNY", daily_budget=5) for i in range(endpoints)]
     with pushgateway() as url:
         gateway = Gateway.parse(url, {})
-        state = open_state("sqlite", watched, path=folder / "push.db")
+        state = open_state("sqlite", monitored, path=folder / "push.db")
         for _ in range(3):
             began, cpu = time.perf_counter(), time.process_time()
-            state.record([a_result(each.identity, time.time()) for each in watched])
+            state.record([a_result(each.identity, time.time()) for each in monitored])
             push(state, gateway, region="cn-east", owner="aimon.yaml")
             wall, cpu = time.perf_counter() - began, time.process_time() - cpu
         state.close()

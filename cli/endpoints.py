@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aimon.config.endpoint import Endpoint
     from aimon.pricing import PriceBook
-    from aimon.probes.state.monitored import Watched
+    from aimon.probes.state.monitored import MonitoredEndpoint
     from aimon.security.redact import Redactor
 
 
@@ -60,11 +60,11 @@ class Selection:
 
         return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
 
-    def watched(self) -> list[Watched]:
+    def monitored(self) -> list[MonitoredEndpoint]:
         """What metrics and state need to know of the endpoints."""
-        from aimon.probes.state.monitored import Watched  # noqa: PLC0415  # start-up
+        from aimon.probes.state.monitored import MonitoredEndpoint  # noqa: PLC0415  # start-up
 
-        return [Watched.of(endpoint, self.currency) for endpoint in self.endpoints]
+        return [MonitoredEndpoint.of(endpoint, self.currency) for endpoint in self.endpoints]
 
 
 def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bool = False) -> Selection:

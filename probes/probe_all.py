@@ -19,7 +19,7 @@ STAGGER = 0.003
 CONCURRENCY = 100
 
 
-async def sweep(
+async def probe_all(
     endpoints: Sequence[Endpoint],
     prober: Prober,
     *,
@@ -35,7 +35,7 @@ async def sweep(
         on_result: told of each Result as it comes.
 
     Returns:
-        The Results in the order of the endpoints, one for each canary. A cancelled sweep keeps none: take them
+        The Results in the order of the endpoints, one for each canary. A cancelled run keeps none: take them
         from `on_result`.
     """
     await warm_up((endpoint.target, endpoint.transport) for endpoint in endpoints)

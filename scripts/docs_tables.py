@@ -164,14 +164,14 @@ def _written(value: object) -> str | None:
 
 SECTIONS = (
     config.Config,
-    config.Defaults,
-    config.Endpoint,
-    config.Timeout,
-    config.Slo,
-    config.Prices,
-    config.Quirks,
-    config.Canary,
-    config.LoadTest,
+    config.DefaultsSection,
+    config.EndpointSection,
+    config.TimeoutSection,
+    config.SloSection,
+    config.PricesSection,
+    config.QuirksSection,
+    config.CanarySection,
+    config.LoadTestSection,
 )
 
 
@@ -227,7 +227,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "buckets": buckets_markdown,
     "faults": faults_markdown,
     **{f"help-{command.replace(' ', '-')}": partial(help_text, command) for command in COMMANDS},
-    **{f"config-{section.__name__}": partial(keys_markdown, section) for section in SECTIONS},
+    **{f"config-{sections.section_name(section)}": partial(keys_markdown, section) for section in SECTIONS},
 }
 
 

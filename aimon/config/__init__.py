@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aimon.config.display import show
-    from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Slo, Transport, new_nonce
+    from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags
     from aimon.config.loader import find, load, passed_over
     from aimon.config.model.config import Config
@@ -35,7 +35,7 @@ _HOME = {
     "Config": "model.config",
     "ConfigError": "yaml.issues",
     "Endpoint": "endpoint",
-    "Objective": "endpoint",
+    "LatencyObjective": "endpoint",
     "Slo": "endpoint",
     "Transport": "endpoint",
     "example": "template",
@@ -56,7 +56,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Endpoint",
-    "Objective",
+    "LatencyObjective",
     "Slo",
     "Transport",
     "example",

@@ -10,14 +10,14 @@ import yaml
 
 from aimon.call.call import Timeouts
 from aimon.config.model import rules
-from aimon.config.model.config import CONFIG, Timeout
+from aimon.config.model.config import CONFIG, TimeoutSection
 from aimon.config.resolution.defaults import effective
 from aimon.config.yaml import variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.config.model.config import Config, Endpoint
+    from aimon.config.model.config import Config, EndpointSection
 
 _HEAD = "# What holds in the end: defaults and presets are filled in, keys stay where they are.\n"
 
@@ -29,7 +29,7 @@ def show(config: Config, environ: Mapping[str, str] = os.environ) -> str:
     variables are set.
     """
     usual = Timeouts()
-    limits = replace(Timeout(), connect=usual.connect, ttft=usual.ttft, total=usual.total)
+    limits = replace(TimeoutSection(), connect=usual.connect, ttft=usual.ttft, total=usual.total)
     limits = replace(limits, **{name: value for name, value in asdict(config.defaults.timeout).items() if value})
     filled = replace(
         config,
@@ -41,7 +41,7 @@ def show(config: Config, environ: Mapping[str, str] = os.environ) -> str:
     return _HEAD + _states([data.get("region"), data["endpoints"], data.get("notify")], environ) + body
 
 
-def _filled(endpoint: Endpoint, environ: Mapping[str, str]) -> Endpoint:
+def _filled(endpoint: EndpointSection, environ: Mapping[str, str]) -> EndpointSection:
     """The endpoint with what its preset says."""
     name = rules.usual_key(endpoint)
     if name is not None and (environ.get(name) or not rules.may_be_keyless(endpoint)):

@@ -40,7 +40,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Objective:
+class LatencyObjective:
     """The quantile (0.95) of a measure (latency, ttft or tpot) stays below `threshold` seconds."""
 
     measure: str
@@ -53,7 +53,7 @@ class Slo:
     """The objectives of one endpoint. `availability` is a ratio: 0.995 for 99.5 %."""
 
     availability: float | None = None
-    objectives: tuple[Objective, ...] = ()
+    objectives: tuple[LatencyObjective, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

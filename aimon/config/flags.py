@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aimon.config import loader
 from aimon.config.yaml import variables
 from aimon.config.yaml.document import Document, Spot
-from aimon.config.yaml.issues import ConfigError, Problem
+from aimon.config.yaml.issues import ConfigError, LocatedIssue
 
 if TYPE_CHECKING:
     from aimon.config.model.config import Config
@@ -41,9 +41,11 @@ def from_flags(
         ConfigError: something is missing or wrong; problems are named by flag.
     """
     if preset is None and (dialect is None or base_url is None):
-        raise ConfigError([Problem("give --preset and --model, or --dialect, --base-url and --model")])
+        raise ConfigError([LocatedIssue("give --preset and --model, or --dialect, --base-url and --model")])
     if api_key_env is not None and not variables.is_name(api_key_env):
-        raise ConfigError([Problem("takes the name of a variable, such as OPENAI_API_KEY, no key", "--api-key-env")])
+        raise ConfigError(
+            [LocatedIssue("takes the name of a variable, such as OPENAI_API_KEY, no key", "--api-key-env")]
+        )
     written = {"preset": preset, "dialect": dialect, "base_url": base_url, "model": model, **more}
     endpoint: dict[str, Any] = {key: value for key, value in written.items() if value is not None}
     endpoint["name"] = name or _name(preset or dialect or "", model)

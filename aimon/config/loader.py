@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aimon.config.model import references
 from aimon.config.model.config import CONFIG, Config
 from aimon.config.yaml import lookalikes, parser
-from aimon.config.yaml.issues import ConfigError, Problem, findings
+from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 from aimon.security import credentials
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def load(path: str | Path | None = None, environ: Mapping[str, str] = os.environ
     if found is None:
         raise ConfigError(
             [
-                *(Problem(reason) for reason in passed_over(path, environ)),
-                Problem(
+                *(LocatedIssue(reason) for reason in passed_over(path, environ)),
+                LocatedIssue(
                     f"no configuration: there is no {PLACES[0]} here, no {PLACES[1]}, and {VARIABLE} is not set; "
                     "`aimon init` writes one, --config names one, --preset and --model do without"
                 ),
@@ -104,7 +104,7 @@ def validate(written: Document) -> Config:
     try:
         config: Config = CONFIG.read(_without_extensions(written.data))
     except ValueError as error:
-        problems += [written.problem(f.path, f.message, at_key=f.at_key) for f in findings(error)]
+        problems += [written.problem(f.path, f.message, at_key=f.at_key) for f in issues_of(error)]
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return replace(config, document=written)
@@ -124,13 +124,13 @@ def _read(path: Path) -> str:
     except OSError as error:
         # strerror alone: the file's name stands before it.
         reason = "there is no such file; `aimon init` writes one" if isinstance(error, FileNotFoundError) else None
-        raise ConfigError([Problem(reason or f"can't be read: {error.strerror}", file=str(path))]) from None
+        raise ConfigError([LocatedIssue(reason or f"can't be read: {error.strerror}", file=str(path))]) from None
     if len(content) > parser.MAX_BYTES:
-        raise ConfigError([Problem(f"too large: more than {parser.MAX_BYTES >> 20} MiB", file=str(path))])
+        raise ConfigError([LocatedIssue(f"too large: more than {parser.MAX_BYTES >> 20} MiB", file=str(path))])
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        raise ConfigError([Problem("not UTF-8 text: save it as UTF-8", "", str(path), line, column)]) from None
+        raise ConfigError([LocatedIssue("not UTF-8 text: save it as UTF-8", "", str(path), line, column)]) from None

@@ -38,7 +38,7 @@ class Identity(NamedTuple):
         return self._asdict()
 
 
-class Histogram:
+class HistogramSeries:
     """Counts by bucket, and the sum of what was observed.
 
     `counts` maps an upper bound to the number of values in its own bucket (not cumulative), so histograms kept
@@ -60,7 +60,7 @@ class Histogram:
         self.counts[bound] = self.counts.get(bound, 0) + 1
         self.sum += value
 
-    def merge(self, other: "Histogram") -> None:
+    def merge(self, other: "HistogramSeries") -> None:
         """Adds another's counts."""
         for bound, count in other.counts.items():
             self.counts[bound] = self.counts.get(bound, 0) + count
@@ -76,16 +76,16 @@ class Histogram:
         return [(end, total := total + count) for end, count in zip(ends, own, strict=True)]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Histogram) and (other.counts, other.sum) == (self.counts, self.sum)
+        return isinstance(other, HistogramSeries) and (other.counts, other.sum) == (self.counts, self.sum)
 
     __hash__ = None  # type: ignore[assignment]  # it changes
 
     def __repr__(self) -> str:
-        return f"Histogram({self.counts}, {self.sum})"
+        return f"HistogramSeries({self.counts}, {self.sum})"
 
-    def copy(self) -> "Histogram":
+    def copy(self) -> "HistogramSeries":
         """An independent copy."""
-        return Histogram(self.counts.copy(), self.sum)
+        return HistogramSeries(self.counts.copy(), self.sum)
 
 
 # Precomputed: enum attribute access would be most of the cost of counting a call.
@@ -109,7 +109,7 @@ class Totals:
 
     def __init__(self) -> None:
         self.counters: dict[str, dict[Labels, float]] = {}
-        self.histograms: dict[str, dict[Labels, Histogram]] = {}
+        self.histograms: dict[str, dict[Labels, HistogramSeries]] = {}
         self._bounds: dict[tuple[str, str], tuple[float, ...]] = {}
         self._lock = Lock()
 
@@ -228,11 +228,11 @@ class Totals:
     def _observe(self, name: str, labels: Labels, value: float) -> None:
         self._histogram(name, labels).observe(value, self.bounds(name, labels[0]))
 
-    def _histogram(self, name: str, labels: Labels) -> Histogram:
+    def _histogram(self, name: str, labels: Labels) -> HistogramSeries:
         series = self.histograms.setdefault(name, {})
         histogram = series.get(labels)
         if histogram is None:
-            histogram = series[labels] = Histogram()
+            histogram = series[labels] = HistogramSeries()
         return histogram
 
 

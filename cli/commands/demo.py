@@ -90,7 +90,7 @@ def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
     config = folder / "aimon.yaml"
     config.write_text(_CONFIG.format(**{name: simulator.base_url(name) for name in ("healthy", "slow", "flaky")}))
     selection = select([], config, Flags())
-    state = SqliteState(selection.watched(), History(folder / "history.db"))
+    state = SqliteState(selection.monitored(), History(folder / "history.db"))
     try:
         with Listener("127.0.0.1", 0, {"/metrics": lambda: _metrics(state)}) as listener:
             print(f"The configuration, {config} (it goes when this ends):\n\n{_indented(config.read_text())}")
@@ -111,12 +111,12 @@ def _probe(selection: Selection, state: SqliteState) -> list[Result]:
     """Runs the rounds; returns the Results of the last."""
     from aimon.cli.probe.rounds import progress  # noqa: PLC0415  # start-up
     from aimon.probes.probe import Prober  # noqa: PLC0415
-    from aimon.probes.probe_all import sweep  # noqa: PLC0415
+    from aimon.probes.probe_all import probe_all  # noqa: PLC0415
 
     results: list[Result] = []
     with progress(ROUNDS) as show:
         for _ in range(ROUNDS):
-            results = asyncio.run(sweep(selection.endpoints, Prober(redactor=selection.redactor())))
+            results = asyncio.run(probe_all(selection.endpoints, Prober(redactor=selection.redactor())))
             results = [selection.prices.cost(result) for result in results]
             state.record(results)
             show(results)
@@ -132,7 +132,7 @@ def _show(results: list[Result], state: SqliteState, url: str) -> None:
     print("\nThe last round, as aimon probe shows it:\n")
     table.show(results)
     print("\nAll rounds, as aimon status shows them:\n")
-    tables.show(endpoint_status.standings(state.history, (), ["1h"], last=30, now=time.time()))
+    tables.show(endpoint_status.endpoint_statuses(state.history, (), ["1h"], last=30, now=time.time()))
     print(
         "\nA 429 is the account's limit and not the provider's failure: it has a rate of\n"
         "its own and does not count against uptime. A quantile that needs more successes\n"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aimon.metrics.pushgateway import Gateway
     from aimon.metrics.totals import Gauges, Identity, Totals
-    from aimon.probes.state.pushgateway_snapshot import Held
+    from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot
 
 PERIOD = 10.0  # seconds
 
@@ -47,7 +47,7 @@ class Pusher:
     ) -> None:
         self.problem: str | None = None
         self._gateway, self._identity, self._look, self._say = gateway, identity, look, say
-        self._held: Held | None = None
+        self._held: PushgatewaySnapshot | None = None
         self._begun, self._closing = Event(), Event()
         self._thread = Thread(target=self._run, name="aimon-push", daemon=True)
 

@@ -124,7 +124,7 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
     try:
         state = open_state(
             options.state,
-            selection.watched(),
+            selection.monitored(),
             path=options.history,
             gateway=gateway,
             opened=_renewed if options.set_aside_damaged else History,

@@ -20,7 +20,7 @@ from aimon.probes.publish import publish
 from aimon.probes.publish.listen import HEALTH, Listener, why_not
 from aimon.probes.publish.recorder import PublishError
 from aimon.probes.scheduler import HEARTBEAT, Scheduler
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
@@ -168,13 +168,13 @@ class _Loop:
             self._published = True
 
     def _spent(self, endpoint: Endpoint) -> float:
-        return self._recorder.state.spent_today(Watched.of(endpoint, self._currency), time.time())
+        return self._recorder.state.spent_today(MonitoredEndpoint.of(endpoint, self._currency), time.time())
 
     def _gauges(self) -> Gauges:
         gauges = build_info()
         under_way = self._scheduler.under_way
         for endpoint in self._endpoints:
-            identity = Watched.of(endpoint, self._currency).identity
+            identity = MonitoredEndpoint.of(endpoint, self._currency).identity
             gauges.set(definitions.IN_FLIGHT, float(endpoint.name in under_way), **identity.labels)
         gauges.set(definitions.SCHEDULER_HEARTBEAT, self._scheduler.heartbeat)
         gauges.set(definitions.SCHEDULER_LAG, self._scheduler.lag)

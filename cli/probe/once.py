@@ -15,10 +15,10 @@ from aimon.cli.exits import FAILED, GOOD, INTERRUPTED, UNABLE
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges
 from aimon.probes.probe import Prober
-from aimon.probes.probe_all import sweep
+from aimon.probes.probe_all import probe_all
 from aimon.probes.publish import publish
 from aimon.probes.publish.recorder import PublishError
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
     prober = Prober(redactor=selection.redactor(), spent=spending(selection, recorder))
     interrupted = False
     try:
-        asyncio.run(sweep(selection.endpoints, prober, concurrency=options.concurrency, on_result=results.append))
+        asyncio.run(probe_all(selection.endpoints, prober, concurrency=options.concurrency, on_result=results.append))
     except KeyboardInterrupt:
         interrupted = True
         done = {result.endpoint for result in results}
@@ -108,7 +108,9 @@ def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], f
     for endpoint in selection.endpoints:
         if endpoint.budget is not None:
             try:
-                spent[endpoint.name] = recorder.state.spent_today(Watched.of(endpoint, selection.currency), time.time())
+                spent[endpoint.name] = recorder.state.spent_today(
+                    MonitoredEndpoint.of(endpoint, selection.currency), time.time()
+                )
             except PushError as error:
                 # One probe costs little; a blind prober costs more. The failed gateway is an exit code of its own.
                 console.note(f"aimon: what was spent today is not known: {error}")

@@ -14,7 +14,7 @@ from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.probes.state.endpoint_status import Standing
+    from aimon.probes.state.endpoint_status import EndpointStatus
 
 WINDOW_NAMES = ("1h", "24h", "7d", "30d")
 
@@ -63,16 +63,16 @@ def status(
         from aimon.cli.status.tables import show  # noqa: PLC0415  # start-up
 
         show(found)
-    missing = set(configured or ()) - {standing.identity.endpoint for standing in found}
+    missing = set(configured or ()) - {each.identity.endpoint for each in found}
     for name in sorted(missing):
         note(f"{name}: never probed: run aimon probe {name}")
-    return GOOD if not missing and all(standing.well for standing in found) else FAILED
+    return GOOD if not missing and all(each.healthy for each in found) else FAILED
 
 
-def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[Standing]:
+def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[EndpointStatus]:
     """How the endpoints of these names (default: all) stand; `known` if each of them must have been probed."""
     from aimon.probes.state.database import HistoryError  # noqa: PLC0415  # start-up
-    from aimon.probes.state.endpoint_status import standings  # noqa: PLC0415
+    from aimon.probes.state.endpoint_status import endpoint_statuses  # noqa: PLC0415
     from aimon.probes.state.history import History  # noqa: PLC0415
 
     try:
@@ -82,7 +82,7 @@ def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, 
             chosen = names if known else [name for name in names if name in probed]
             if names and not chosen:
                 return []
-            found = standings(opened, chosen, windows, last=last, now=time.time())
+            found = endpoint_statuses(opened, chosen, windows, last=last, now=time.time())
             if opened.unreadable:
                 note(f"{path}: rows that can't be read, and are left out: {opened.unreadable}")
             return found
@@ -101,7 +101,7 @@ def _configured(path: Path) -> list[str]:
         raise Stop(USAGE, str(error)) from error
 
 
-def _print_json(found: Sequence[Standing]) -> None:
+def _print_json(found: Sequence[EndpointStatus]) -> None:
     import msgspec  # noqa: PLC0415  # start-up
 
-    write_data(b"".join(msgspec.json.encode(standing.as_object()) + b"\n" for standing in found))
+    write_data(b"".join(msgspec.json.encode(each.as_object()) + b"\n" for each in found))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from aimon.metrics.totals import Identity
-    from aimon.probes.state.endpoint_status import Standing
+    from aimon.probes.state.endpoint_status import EndpointStatus
     from aimon.probes.state.windows import Window
 
 _QUANTILES = (0.5, 0.95, 0.99)
@@ -25,25 +25,25 @@ _PLAIN = (".", "x", "-")
 _BLOCKS = ("▇", "▁", "-")
 
 
-def show(found: Sequence[Standing]) -> None:
+def show(found: Sequence[EndpointStatus]) -> None:
     """Prints how endpoints are now, what they did over the windows, and why the bad ones are bad."""
     names = _names(found)
     if not console.is_terminal():
-        for standing in found:
-            print("\n".join(_lines(standing, names[standing.identity])))
+        for status in found:
+            print("\n".join(_lines(status, names[status.identity])))
         return
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     out = console.tables()
     out.print(_now(found, names), _windows(found, names))
-    for standing in found:
-        for said in filter(None, (_why(standing), _ahead(standing))):
-            out.print(Text.assemble((names[standing.identity], "bold red"), f": {said}"))
+    for status in found:
+        for said in filter(None, (_why(status), _ahead(status))):
+            out.print(Text.assemble((names[status.identity], "bold red"), f": {said}"))
 
 
-def _names(found: Sequence[Standing]) -> dict[Identity, str]:
+def _names(found: Sequence[EndpointStatus]) -> dict[Identity, str]:
     """What to call each: its name, with model and region where several have it."""
-    identities = [standing.identity for standing in found]
+    identities = [status.identity for status in found]
     bearers = Counter(each.endpoint for each in identities)
     return {
         each: each.endpoint if bearers[each.endpoint] == 1 else f"{each.endpoint} ({each.model}, {each.region})"
@@ -51,13 +51,13 @@ def _names(found: Sequence[Standing]) -> dict[Identity, str]:
     }
 
 
-def _lines(standing: Standing, name: str) -> list[str]:
+def _lines(status: EndpointStatus, name: str) -> list[str]:
     """An endpoint in plain text: who and how it is now, why, and a line a window."""
-    bar = "".join(_mark(outcome, *_PLAIN)[0] for outcome in standing.recent)
-    spent = "" if standing.spent is None else f" today {money(standing.spent, standing.currency)}"
-    lines = [f"{name} {standing.state} last run {_ago(standing)}{spent} [{bar}]"]
-    lines += [f"  {said}" for said in (_why(standing), _ahead(standing)) if said]
-    for window in standing.windows:
+    bar = "".join(_mark(outcome, *_PLAIN)[0] for outcome in status.recent)
+    spent = "" if status.spent is None else f" today {money(status.spent, status.currency)}"
+    lines = [f"{name} {status.state} last run {_ago(status)}{spent} [{bar}]"]
+    lines += [f"  {said}" for said in (_why(status), _ahead(status)) if said]
+    for window in status.windows:
         figures = (
             f"uptime {_uptime(window)} of {window.counted}",
             f"latency {_listed(window.latency)}",
@@ -69,34 +69,34 @@ def _lines(standing: Standing, name: str) -> list[str]:
     return lines
 
 
-def _now(found: Sequence[Standing], names: Mapping[Identity, str]) -> Table:
+def _now(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> Table:
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     table = _table("ENDPOINT", "NOW")
     for name in ("LAST RUN", "TODAY"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("LAST RUNS, NEWEST RIGHT", overflow="fold")
-    for standing in found:
+    for status in found:
         table.add_row(
-            Text(names[standing.identity]),
-            Text(standing.state, style="green" if standing.well else "bold red"),
-            _ago(standing),
-            money(standing.spent, standing.currency),
-            _bar(standing),
+            Text(names[status.identity]),
+            Text(status.state, style="green" if status.healthy else "bold red"),
+            _ago(status),
+            money(status.spent, status.currency),
+            _bar(status),
         )
     return table
 
 
-def _windows(found: Sequence[Standing], names: Mapping[Identity, str]) -> Table:
+def _windows(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> Table:
     """A row for latency and one for TTFT, so that 80 columns hold all figures uncut."""
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     table = _table("ENDPOINT", "OVER")
     for name in ("UPTIME", "OF", "429", "401", "", "P50", "P95", "P99"):
         table.add_column(name, justify="right", no_wrap=True)
-    for standing in found:
-        name = names[standing.identity]
-        for window in standing.windows:
+    for status in found:
+        name = names[status.identity]
+        for window in status.windows:
             table.add_row(
                 Text(name),
                 _name(window),
@@ -123,11 +123,11 @@ def _table(endpoint: str, second: str) -> Table:
     return table
 
 
-def _bar(standing: Standing) -> Text:
+def _bar(status: EndpointStatus) -> Text:
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     marks = _BLOCKS if console.speaks_unicode() else _PLAIN
-    return Text.assemble(*(_mark(outcome, *marks) for outcome in standing.recent))
+    return Text.assemble(*(_mark(outcome, *marks) for outcome in status.recent))
 
 
 def _mark(outcome: Outcome, good: str, bad: str, none: str) -> tuple[str, str]:
@@ -137,35 +137,35 @@ def _mark(outcome: Outcome, good: str, bad: str, none: str) -> tuple[str, str]:
     return (none, "yellow") if outcome.fault is Fault.PROBER else (bad, "red")
 
 
-def _why(standing: Standing) -> str:
+def _why(status: EndpointStatus) -> str:
     """What is wrong and what to do; empty if nothing is."""
-    if standing.lead is not None:
+    if status.lead is not None:
         return (
-            f"its last run is recorded {_length(standing.lead)} in the future, so nobody knows whether it is recent: "
+            f"its last run is recorded {_length(status.lead)} in the future, so nobody knows whether it is recent: "
             "the clock was set back since, and the next probe puts it right."
         )
-    if standing.stale:
-        before = "" if standing.gap is None else f", and before that every {_length(standing.gap)}"
+    if status.stale:
+        before = "" if status.gap is None else f", and before that every {_length(status.gap)}"
         return (
-            f"not probed for {_length(standing.age)}{before}: "
+            f"not probed for {_length(status.age)}{before}: "
             "has the prober stopped? Look at cron or at the service that runs it."
         )
-    if standing.well or standing.probe is None:
+    if status.healthy or status.probe is None:
         return ""
-    return explained(standing.probe)
+    return explained(status.probe)
 
 
-def _ahead(standing: Standing) -> str:
+def _ahead(status: EndpointStatus) -> str:
     """Which results are in no window, since their times can't be."""
-    if not standing.ahead:
+    if not status.ahead:
         return ""
-    return f"recorded in the future: {standing.ahead} (the clock was ahead then, or is behind now), in no window."
+    return f"recorded in the future: {status.ahead} (the clock was ahead then, or is behind now), in no window."
 
 
-def _ago(standing: Standing) -> str:
-    if standing.lead is not None:
-        return f"in {_length(standing.lead)}"
-    return "never" if standing.age is None else f"{_length(standing.age)} ago"
+def _ago(status: EndpointStatus) -> str:
+    if status.lead is not None:
+        return f"in {_length(status.lead)}"
+    return "never" if status.age is None else f"{_length(status.age)} ago"
 
 
 def _length(value: float | None) -> str:

@@ -17,7 +17,7 @@ from aimon.quantities import ratio_text, seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.config import Objective
+    from aimon.config import LatencyObjective
 
 # Three, less what increase() may lose at the edges of its window.
 AT_LEAST_THREE = "2.5"
@@ -60,7 +60,7 @@ def availability(objective: float, *, endpoint: str | None = None, interval: flo
     return _alerts("AIAvailabilityBurn", "endpoint:ai_failures", labels, 1 - objective, interval, en, zh)
 
 
-def slow_calls(objective: Objective, *, endpoint: str | None = None) -> Group:
+def slow_calls(objective: LatencyObjective, *, endpoint: str | None = None) -> Group:
     """Records how many calls missed a latency objective, over each window."""
     histogram, *matchers = _HISTOGRAM[objective.measure]
     if endpoint is not None:
@@ -79,7 +79,7 @@ def slow_calls(objective: Objective, *, endpoint: str | None = None) -> Group:
     return Group(name if endpoint is None else f"{name}-{endpoint}", tuple(rules))
 
 
-def latency(objective: Objective, *, endpoint: str | None = None, interval: float = 60.0) -> tuple[Alert, ...]:
+def latency(objective: LatencyObjective, *, endpoint: str | None = None, interval: float = 60.0) -> tuple[Alert, ...]:
     """Alerts on a latency objective, from what `slow_calls` records."""
     promise = f"{objective.quantile:.1%} within {objective.threshold:g} s"
     en = Text(
@@ -97,7 +97,7 @@ def latency(objective: Objective, *, endpoint: str | None = None, interval: floa
     return _alerts("AILatencyBurn", "endpoint:ai_slow_calls", labels, 1 - objective.quantile, interval, en, zh)
 
 
-def _labels(objective: Objective | None, endpoint: str | None) -> dict[str, str]:
+def _labels(objective: LatencyObjective | None, endpoint: str | None) -> dict[str, str]:
     """What tells an objective's series and alerts from those of others; Prometheus' lint wants it to be written."""
     own = {} if objective is None else {"measure": objective.measure, "quantile": f"{objective.quantile:g}"}
     return own if endpoint is None else {**own, "endpoint": endpoint}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimon.config.endpoint import Objective
+from aimon.config.endpoint import LatencyObjective
 from aimon.config.resolution.defaults import effective
 from aimon.config.resolution.resolver import slo_of
 from aimon.dashboards.rules import burn, probing, recording, traffic
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aimon.dashboards.rules.document import Alert
 
 AVAILABILITY = 0.995
-LATENCY = Objective("latency", 0.99, 10.0)
+LATENCY = LatencyObjective("latency", 0.99, 10.0)
 
 
 def default(currency: str = "CNY", limits: Thresholds | None = None) -> list[Group]:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from aimon.metrics.definitions import family
-from aimon.metrics.totals import Histogram, Totals
+from aimon.metrics.totals import HistogramSeries, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ def load(dumped: Mapping[str, Any]) -> Totals:
         totals.counters[name] = {tuple(labels): value for labels, value in counters}
     for name, histograms in dumped["histograms"].items():
         totals.histograms[name] = {
-            tuple(labels): Histogram({_bound(bound): count for bound, count in buckets}, total)
+            tuple(labels): HistogramSeries({_bound(bound): count for bound, count in buckets}, total)
             for labels, total, buckets in histograms
         }
     return totals
@@ -62,7 +62,7 @@ def merge(parts: Iterable[Mapping[str, Any]]) -> Totals:
     return totals
 
 
-def _buckets(histogram: Histogram) -> list[tuple[float | None, float]]:
+def _buckets(histogram: HistogramSeries) -> list[tuple[float | None, float]]:
     return [(None if math.isinf(bound) else bound, count) for bound, count in histogram.counts.items()]
 
 

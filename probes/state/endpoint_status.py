@@ -29,7 +29,7 @@ _RUNS_FOR_GAP = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EndpointStatus:
     """One endpoint.
 
     Attributes:
@@ -81,7 +81,7 @@ class Standing:
         return self.recent[-1].value if self.recent else "never probed"
 
     @property
-    def well(self) -> bool:
+    def healthy(self) -> bool:
         """Whether the last probe succeeded and is known to be recent."""
         return (
             self.lead is None
@@ -95,7 +95,7 @@ class Standing:
         return {
             **self.identity.labels,
             "state": self.state,
-            "well": self.well,
+            "well": self.healthy,
             "last_run_age_s": None if self.age is None else round(self.age, 3),
             "usual_gap_s": None if self.gap is None else round(self.gap, 3),
             "recent": list(self.recent),
@@ -106,9 +106,9 @@ class Standing:
         }
 
 
-def standings(
+def endpoint_statuses(
     history: History, names: Sequence[str], lengths: Sequence[str], *, last: int, now: float
-) -> list[Standing]:
+) -> list[EndpointStatus]:
     """How the endpoints of these names (default: all that were ever probed) stand.
 
     One that was given another model is left out under its old one, once that has no recent run.
@@ -130,22 +130,24 @@ def standings(
         if name not in known:
             raise KeyError(f"endpoint {name!r} was never probed; known are {', '.join(sorted(known))}")
     found = [
-        _standing(history, identity, lengths, last, now)
+        _endpoint_status(history, identity, lengths, last, now)
         for identity in identities
         if not names or identity.endpoint in names
     ]
     ages: dict[tuple[str, str], float] = {}
-    for standing in found:
-        ages[standing.place] = min(standing.silence, ages.get(standing.place, math.inf))
-    return [standing for standing in found if not standing.stale or standing.silence == ages[standing.place]]
+    for status in found:
+        ages[status.place] = min(status.silence, ages.get(status.place, math.inf))
+    return [status for status in found if not status.stale or status.silence == ages[status.place]]
 
 
-def _standing(history: History, identity: Identity, lengths: Sequence[str], last: int, now: float) -> Standing:
+def _endpoint_status(
+    history: History, identity: Identity, lengths: Sequence[str], last: int, now: float
+) -> EndpointStatus:
     latest = history.last(identity)
     samples = history.latest(identity, max(last, _RUNS_FOR_GAP))
     lead = None if latest.run_at is None or latest.run_at <= now + AHEAD else latest.run_at - now
     currency = next((r.currency for r in reversed(history.recent(identity, last)) if r.currency), None)
-    return Standing(
+    return EndpointStatus(
         identity,
         tuple(Outcome(sample.outcome) for sample in samples[-last:]),
         tuple(windows(history, identity, now, [WINDOWS[name] for name in lengths])),

@@ -14,27 +14,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aimon.call.result import Result
-    from aimon.probes.state.monitored import Watched
+    from aimon.probes.state.monitored import MonitoredEndpoint
 
 _WINDOW_NAMES = {seconds: name for name, seconds in WINDOWS.items()}
 
 
-def endpoint_gauges(watched: Watched, last: Last, windows: Iterable[Window] = (), spent: float | None = None) -> Gauges:
+def endpoint_gauges(
+    monitored: MonitoredEndpoint, last: Last, windows: Iterable[Window] = (), spent: float | None = None
+) -> Gauges:
     """All gauges of one endpoint.
 
     Args:
-        watched: the endpoint.
+        monitored: the endpoint.
         last: its latest.
         windows: what it did in the standard windows.
         spent: what its probes have cost since 00:00 UTC; None if that is not known.
     """
     gauges = Gauges()
-    labels = watched.identity.labels
-    gauges.set(definitions.ENDPOINT_INFO, 1, **labels, **watched.labels)
-    if watched.interval is not None:
-        gauges.set(definitions.PROBE_INTERVAL, watched.interval, **labels)
-    if spent is not None and watched.daily_budget:
-        gauges.set(definitions.PROBE_BUDGET_SPENT, spent / watched.daily_budget, **labels)
+    labels = monitored.identity.labels
+    gauges.set(definitions.ENDPOINT_INFO, 1, **labels, **monitored.labels)
+    if monitored.interval is not None:
+        gauges.set(definitions.PROBE_INTERVAL, monitored.interval, **labels)
+    if spent is not None and monitored.daily_budget:
+        gauges.set(definitions.PROBE_BUDGET_SPENT, spent / monitored.daily_budget, **labels)
     if last.run_at is not None:
         gauges.set(definitions.PROBE_LAST_RUN, last.run_at, **labels)
         # 0, not absent: "no success for an hour" must also be true of what never succeeded.

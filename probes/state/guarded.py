@@ -16,7 +16,7 @@ from aimon.call.containment import apart
 from aimon.metrics.pushgateway import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.probes.state.database import HistoryError, UnstorableError
-from aimon.probes.state.pushgateway_snapshot import Held, read_back
+from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot, read_back
 from aimon.probes.state.state import JOB, MemoryState, SqliteState
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aimon.metrics.pushgateway import Gateway
     from aimon.probes.state.database import Database
     from aimon.probes.state.history import History, Last
-    from aimon.probes.state.monitored import Watched
+    from aimon.probes.state.monitored import MonitoredEndpoint
 
 _MOST_WAITING = 10_000
 # Seconds after a failure in which results only wait: each try of a file that is locked takes half a minute of a thread.
@@ -37,7 +37,7 @@ class GuardedState:
     """As SqliteState where the history can be used.
 
     Args:
-        watched: the endpoints.
+        monitored: the endpoints.
         open_history: opens the history, only to read it if that is True; raises HistoryError. Tried again with each
             record.
         gateway: where totals may be read back from.
@@ -50,18 +50,18 @@ class GuardedState:
     cumulative = True
 
     def __init__(
-        self, watched: Sequence[Watched], open_history: Callable[[bool], History], gateway: Gateway | None
+        self, monitored: Sequence[MonitoredEndpoint], open_history: Callable[[bool], History], gateway: Gateway | None
     ) -> None:
         self.problem: str | None = None
         self.dropped = 0
-        self._watched = watched
+        self._monitored = monitored
         self._open_history = open_history
         self._gateway = gateway
-        self._held: Held | None = None
+        self._held: PushgatewaySnapshot | None = None
         self._lock = RLock()
         self._not_before = 0.0
         self._waiting: list[Result] = []
-        self._seen = _Seen(watched, self._last_known)
+        self._seen = _Seen(monitored, self._last_known)
         self._kept: SqliteState | None = None
         self._read: SqliteState | None = None
         with suppress(HistoryError):
@@ -119,14 +119,14 @@ class GuardedState:
             gauges.update(self._seen.gauges(now))
         return gauges
 
-    def spent_today(self, watched: Watched, now: float) -> float:
+    def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
         """From the history; without it what this process has spent."""
         try:
-            spent = self._reader().spent_today(watched, now)
+            spent = self._reader().spent_today(monitored, now)
         except HistoryError as error:
             self.problem = str(error)
-            return self._seen.spent_today(watched, now)
-        return spent + sum(each.cost or 0.0 for each in self._waiting if each.endpoint == watched.identity.endpoint)
+            return self._seen.spent_today(monitored, now)
+        return spent + sum(each.cost or 0.0 for each in self._waiting if each.endpoint == monitored.identity.endpoint)
 
     def sole_pusher(self) -> AbstractContextManager[None]:
         """Holds the history's push lock, while it can be used."""
@@ -142,13 +142,13 @@ class GuardedState:
         if self._kept is not None:
             return self._kept
         if self._read is None:
-            self._read = SqliteState(self._watched, self._open_history(True))
+            self._read = SqliteState(self._monitored, self._open_history(True))
         return self._read
 
     def _state(self) -> SqliteState:
         if self._kept is None:
             try:
-                self._kept = SqliteState(self._watched, self._open_history(False))
+                self._kept = SqliteState(self._monitored, self._open_history(False))
             except HistoryError as error:
                 self.problem = str(error)
                 raise
@@ -179,20 +179,20 @@ class GuardedState:
             return self._reader().history.last(identity)
         return self._read_back().last(identity)
 
-    def _read_back(self) -> Held:
+    def _read_back(self) -> PushgatewaySnapshot:
         if self._held is None:
-            self._held = Held()
+            self._held = PushgatewaySnapshot()
             if self._gateway is not None:
                 with suppress(PushError):  # which the push itself will say
-                    self._held = read_back(self._gateway, JOB, {watched.identity for watched in self._watched})
+                    self._held = read_back(self._gateway, JOB, {monitored.identity for monitored in self._monitored})
         return self._held
 
 
 class _Seen(MemoryState):
     """What this process has seen, after what was known before."""
 
-    def __init__(self, watched: Sequence[Watched], before: Callable[[Identity], Last]) -> None:
-        super().__init__(watched)
+    def __init__(self, monitored: Sequence[MonitoredEndpoint], before: Callable[[Identity], Last]) -> None:
+        super().__init__(monitored)
         self._known_before = before
 
     def identities(self) -> set[Identity]:

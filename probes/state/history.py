@@ -20,7 +20,7 @@ from aimon.call.containment import apart
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Result
 from aimon.metrics.definitions import IDENTITY, find
-from aimon.metrics.totals import Histogram, Identity, Totals
+from aimon.metrics.totals import HistogramSeries, Identity, Totals
 from aimon.probes.state.database import Database, default_path
 from aimon.probes.state.retention import day, prune_if_due
 
@@ -322,7 +322,7 @@ def _restore(totals: Totals, family: str, labels: tuple[str, ...], part: str, va
     if not part:
         totals.counters.setdefault(family, {})[labels] = value
         return
-    histogram = totals.histograms.setdefault(family, {}).setdefault(labels, Histogram())
+    histogram = totals.histograms.setdefault(family, {}).setdefault(labels, HistogramSeries())
     if part == "sum":
         histogram.sum = value
     else:

@@ -18,7 +18,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class MonitoredEndpoint:
     """One configured endpoint.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.metrics import definitions, pushgateway
 from aimon.metrics.definitions import find
-from aimon.metrics.totals import Histogram, Identity, Totals
+from aimon.metrics.totals import HistogramSeries, Identity, Totals
 from aimon.probes.state.history import Last
 from aimon.security.redact import bounded
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PushgatewaySnapshot:
     """What a gateway holds of some endpoints: their totals, and their gauges that have no further labels."""
 
     totals: Totals = field(default_factory=Totals)
@@ -31,13 +31,13 @@ class Held:
         return Last(held.get(definitions.PROBE_LAST_RUN), held.get(definitions.PROBE_LAST_SUCCESS) or None)
 
 
-def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> Held:
+def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> PushgatewaySnapshot:
     """What the groups of a job hold of these endpoints.
 
     Raises:
         PushError: the gateway cannot be read, or is none.
     """
-    held = Held()
+    held = PushgatewaySnapshot()
     try:
         for group in pushgateway.read(gateway):
             if group["labels"].get("job") != job:
@@ -54,7 +54,9 @@ def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> H
     return held
 
 
-def _take(held: Held, described: Family, metrics: list[Mapping[str, Any]], identities: Collection[Identity]) -> None:
+def _take(
+    held: PushgatewaySnapshot, described: Family, metrics: list[Mapping[str, Any]], identities: Collection[Identity]
+) -> None:
     for metric in metrics:
         # The gateway leaves out labels that are empty.
         labels = tuple(metric["labels"].get(label, "") for label in described.labels)
@@ -69,10 +71,10 @@ def _take(held: Held, described: Family, metrics: list[Mapping[str, Any]], ident
             held.gauges.setdefault(identity, {})[described.name] = float(metric["value"])
 
 
-def _histogram(metric: Mapping[str, Any]) -> Histogram:
+def _histogram(metric: Mapping[str, Any]) -> HistogramSeries:
     counts: dict[float, float] = {}
     below = 0.0
     for bound, count in sorted((float(bound), float(count)) for bound, count in metric["buckets"].items()):
         counts[bound] = count - below
         below = count
-    return Histogram(counts, float(metric["sum"]))
+    return HistogramSeries(counts, float(metric["sum"]))

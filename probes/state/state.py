@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.metrics.pushgateway import Gateway
     from aimon.probes.state.database import Database
-    from aimon.probes.state.monitored import Watched
-    from aimon.probes.state.pushgateway_snapshot import Held
+    from aimon.probes.state.monitored import MonitoredEndpoint
+    from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot
 
 PUSH_LOCK_TIMEOUT = 60.0  # seconds
 JOB = "aimon-probe"
@@ -72,7 +72,7 @@ class State(Protocol):
     def gauges(self, now: float) -> Gauges:
         """The gauges of the endpoints that the state has results of."""
 
-    def spent_today(self, watched: Watched, now: float) -> float:
+    def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
         """What the endpoint's probes have cost since 00:00 UTC."""
 
     def sole_pusher(self) -> AbstractContextManager[None]:
@@ -89,11 +89,11 @@ class SqliteState:
     problem: str | None = None
     waiting = 0
 
-    def __init__(self, watched: Sequence[Watched], history: History) -> None:
-        self._watched = watched
+    def __init__(self, monitored: Sequence[MonitoredEndpoint], history: History) -> None:
+        self._monitored = monitored
         self.history = history
         self.database: Database | None = history.database
-        for each in watched:
+        for each in monitored:
             history.declare(each.identity, currency=each.currency, thresholds=each.thresholds)
 
     def record(self, results: Sequence[Result]) -> None:
@@ -101,31 +101,31 @@ class SqliteState:
         self.history.append(results)
 
     def totals(self) -> Totals:
-        """The totals of the watched endpoints, of all runs."""
-        return self.history.totals([watched.identity for watched in self._watched])
+        """The totals of the monitored endpoints, of all runs."""
+        return self.history.totals([monitored.identity for monitored in self._monitored])
 
     def gauges(self, now: float) -> Gauges:
-        """The gauges of all watched endpoints, windows included."""
+        """The gauges of all monitored endpoints, windows included."""
         gauges = Gauges()
         last: dict[Identity, Last] = {}
-        for watched in self._watched:
-            with apart(watched.identity.endpoint, PUBLISHED, but=HistoryError):
-                last[watched.identity] = self.history.last(watched.identity)
+        for monitored in self._monitored:
+            with apart(monitored.identity.endpoint, PUBLISHED, but=HistoryError):
+                last[monitored.identity] = self.history.last(monitored.identity)
         probed = [identity for identity, latest in last.items() if latest.run_at is not None]
         windows = windows_at_intervals(self.history, probed, now)
-        for watched in self._watched:
-            identity = watched.identity
+        for monitored in self._monitored:
+            identity = monitored.identity
             if identity in last:
                 with apart(identity.endpoint, PUBLISHED, but=HistoryError):
-                    spent = self.spent_today(watched, now)
-                    gauges.update(endpoint_gauges(watched, last[identity], windows.get(identity, ()), spent))
+                    spent = self.spent_today(monitored, now)
+                    gauges.update(endpoint_gauges(monitored, last[identity], windows.get(identity, ()), spent))
         return gauges
 
-    def spent_today(self, watched: Watched, now: float) -> float:
+    def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
         """From the history, in the endpoint's currency."""
-        if watched.currency is None:
+        if monitored.currency is None:
             return 0.0
-        return self.history.spent_today(watched.identity.endpoint, watched.currency, now)
+        return self.history.spent_today(monitored.identity.endpoint, monitored.currency, now)
 
     def sole_pusher(self) -> AbstractContextManager[None]:
         """Holds the history's push lock."""
@@ -144,13 +144,13 @@ class MemoryState:
     problem: str | None = None
     waiting = 0
 
-    def __init__(self, watched: Sequence[Watched], *, clock: Callable[[], float] = time.time) -> None:
-        self._watched = watched
+    def __init__(self, monitored: Sequence[MonitoredEndpoint], *, clock: Callable[[], float] = time.time) -> None:
+        self._monitored = monitored
         self._clock = clock
         self._totals = Totals()
         self._last: dict[Identity, Last] = {}
         self._spent: defaultdict[tuple[str, str], float] = defaultdict(float)
-        for each in watched:
+        for each in monitored:
             self._totals.declare(each.identity, currency=each.currency, thresholds=each.thresholds)
 
     def record(self, results: Sequence[Result]) -> None:
@@ -172,16 +172,16 @@ class MemoryState:
     def gauges(self, now: float) -> Gauges:
         """The gauges of the endpoints that this process has probed, without windows."""
         gauges = Gauges()
-        for watched in self._watched:
-            last = self._last.get(watched.identity)
+        for monitored in self._monitored:
+            last = self._last.get(monitored.identity)
             if last is not None:
-                with apart(watched.identity.endpoint, PUBLISHED, but=PushError):
-                    gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
+                with apart(monitored.identity.endpoint, PUBLISHED, but=PushError):
+                    gauges.update(endpoint_gauges(monitored, last, spent=self.spent_today(monitored, now)))
         return gauges
 
-    def spent_today(self, watched: Watched, now: float) -> float:
+    def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
         """What this process has spent."""
-        return self._spent[watched.identity.endpoint, day(now)]
+        return self._spent[monitored.identity.endpoint, day(now)]
 
     def sole_pusher(self) -> AbstractContextManager[None]:
         """Nothing is shared."""
@@ -203,10 +203,12 @@ class GatewayState(MemoryState):
 
     cumulative = True
 
-    def __init__(self, watched: Sequence[Watched], gateway: Gateway, *, clock: Callable[[], float] = time.time) -> None:
-        super().__init__(watched, clock=clock)
+    def __init__(
+        self, monitored: Sequence[MonitoredEndpoint], gateway: Gateway, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        super().__init__(monitored, clock=clock)
         self._gateway = gateway
-        self._held: Held | None = None
+        self._held: PushgatewaySnapshot | None = None
 
     def totals(self) -> Totals:
         """What the gateway held and what was counted since, of the endpoints that are this process' to push.
@@ -226,32 +228,32 @@ class GatewayState(MemoryState):
         """As in memory, with the last success that the gateway knows of. Raises PushError."""
         own = self._own()
         gauges = Gauges()
-        for watched in self._watched:
-            if watched.identity in own:
-                last = self._last.get(watched.identity, Last())
-                with apart(watched.identity.endpoint, PUBLISHED, but=PushError):
-                    gauges.update(endpoint_gauges(watched, last, spent=self.spent_today(watched, now)))
+        for monitored in self._monitored:
+            if monitored.identity in own:
+                last = self._last.get(monitored.identity, Last())
+                with apart(monitored.identity.endpoint, PUBLISHED, but=PushError):
+                    gauges.update(endpoint_gauges(monitored, last, spent=self.spent_today(monitored, now)))
         return gauges
 
-    def spent_today(self, watched: Watched, now: float) -> float:
+    def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
         """From the budget gauge that the gateway holds, if its last run was today. Raises PushError."""
-        held = self._read().gauges.get(watched.identity, {})
+        held = self._read().gauges.get(monitored.identity, {})
         before = 0.0
         # A last run on a later day was one by a wrong clock: what it held is still the best that is known of today.
-        if watched.daily_budget and day(held.get(definitions.PROBE_LAST_RUN, 0.0)) >= day(now):
-            before = held.get(definitions.PROBE_BUDGET_SPENT, 0.0) * watched.daily_budget
-        return before + super().spent_today(watched, now)
+        if monitored.daily_budget and day(held.get(definitions.PROBE_LAST_RUN, 0.0)) >= day(now):
+            before = held.get(definitions.PROBE_BUDGET_SPENT, 0.0) * monitored.daily_budget
+        return before + super().spent_today(monitored, now)
 
     def _own(self) -> set[Identity]:
         held = self._read().gauges.keys()
-        return {each.identity for each in self._watched if each.identity in self._last or each.identity not in held}
+        return {each.identity for each in self._monitored if each.identity in self._last or each.identity not in held}
 
-    def _read(self) -> Held:
+    def _read(self) -> PushgatewaySnapshot:
         if self._held is None:
             # Only this state needs the gateway before the probes are done, so only it pays for the import.
             from aimon.probes.state.pushgateway_snapshot import read_back  # noqa: PLC0415
 
-            self._held = read_back(self._gateway, JOB, {watched.identity for watched in self._watched})
+            self._held = read_back(self._gateway, JOB, {monitored.identity for monitored in self._monitored})
             for identity, last in list(self._last.items()):
                 success_at = last.success_at or self._before(identity).success_at
                 self._last[identity] = last._replace(success_at=success_at)
@@ -264,23 +266,25 @@ class GatewayState(MemoryState):
         return Last(success_at=believed(held, self._clock()))
 
 
-def _sqlite(watched: Sequence[Watched], opened: Callable[[bool], History], gateway: Gateway | None) -> State:
+def _sqlite(
+    monitored: Sequence[MonitoredEndpoint], opened: Callable[[bool], History], gateway: Gateway | None
+) -> State:
     from aimon.probes.state.guarded import GuardedState  # noqa: PLC0415 - which is made of the states here
 
-    return GuardedState(watched, opened, gateway)
+    return GuardedState(monitored, opened, gateway)
 
 
-def _gateway(watched: Sequence[Watched], _: Callable[[bool], History], gateway: Gateway | None) -> State:
+def _gateway(monitored: Sequence[MonitoredEndpoint], _: Callable[[bool], History], gateway: Gateway | None) -> State:
     if gateway is None:
         raise ValueError("--state gateway keeps totals in a Pushgateway: give its address with --push URL")
-    return GatewayState(watched, gateway)
+    return GatewayState(monitored, gateway)
 
 
-def _none(watched: Sequence[Watched], _: Callable[[bool], History], __: Gateway | None) -> State:
-    return MemoryState(watched)
+def _none(monitored: Sequence[MonitoredEndpoint], _: Callable[[bool], History], __: Gateway | None) -> State:
+    return MemoryState(monitored)
 
 
-STATES: dict[str, Callable[[Sequence[Watched], Callable[[bool], History], Gateway | None], State]] = {
+STATES: dict[str, Callable[[Sequence[MonitoredEndpoint], Callable[[bool], History], Gateway | None], State]] = {
     "sqlite": _sqlite,
     "gateway": _gateway,
     "none": _none,
@@ -289,7 +293,7 @@ STATES: dict[str, Callable[[Sequence[Watched], Callable[[bool], History], Gatewa
 
 def open_state(
     kind: str,
-    watched: Sequence[Watched],
+    monitored: Sequence[MonitoredEndpoint],
     *,
     path: Path | None = None,
     gateway: Gateway | None = None,
@@ -299,7 +303,7 @@ def open_state(
 
     Args:
         kind: `sqlite`, `gateway` or `none`.
-        watched: the endpoints.
+        monitored: the endpoints.
         path: the history's file, for `sqlite`; default: where histories are.
         gateway: the Pushgateway, for `gateway`.
         opened: opens the history; one that it can't open is the state's `problem`.
@@ -314,4 +318,4 @@ def open_state(
         where = default_path() if path is None else path
         return History(where, read_only=True) if read_only else opened(where)
 
-    return STATES[kind](watched, open_history, gateway)
+    return STATES[kind](monitored, open_history, gateway)

@@ -13,7 +13,7 @@ from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.metrics.totals import Identity
 from aimon.probes.probe import Prober
-from aimon.probes.probe_all import CONCURRENCY, STAGGER, sweep
+from aimon.probes.probe_all import CONCURRENCY, STAGGER, probe_all
 from aimon.simulator import Profile, SimulatorProcess
 from results import a_result
 
@@ -74,7 +74,7 @@ def swept(stub: Stub, endpoints: list[Endpoint], concurrency: int = CONCURRENCY)
     told: list[Result] = []
 
     async def main() -> list[Result]:
-        return await sweep(endpoints, stub, concurrency=concurrency, on_result=told.append)  # type: ignore[arg-type]  # a stub
+        return await probe_all(endpoints, stub, concurrency=concurrency, on_result=told.append)  # type: ignore[arg-type]  # a stub
 
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         return runner.run(main()), told
@@ -129,7 +129,7 @@ def test_a_sweep_that_is_stopped_has_told_what_it_had() -> None:
     async def main() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(10.0):
-                await sweep([endpoint(f"e{i}") for i in range(4)], stub, on_result=told.append)  # type: ignore[arg-type]  # a stub
+                await probe_all([endpoint(f"e{i}") for i in range(4)], stub, on_result=told.append)  # type: ignore[arg-type]  # a stub
 
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         runner.run(main())
@@ -143,7 +143,7 @@ def test_real_calls_beside_one_that_hangs() -> None:
         asked = [endpoint("stuck", simulator.base_url("stuck"))]
         asked += [endpoint(f"e{i}", simulator.base_url("well")) for i in range(30)]
         told: list[Result] = []
-        results = asyncio.run(sweep(asked, Prober(), on_result=told.append))
+        results = asyncio.run(probe_all(asked, Prober(), on_result=told.append))
     assert [r.outcome for r in results] == [Outcome.TIMEOUT_TTFT] + [Outcome.OK] * 30
     assert told[-1].endpoint == "stuck"
     assert max(r.started_at + r.end for r in results[1:]) < results[0].started_at + results[0].end

@@ -17,7 +17,7 @@ from aimon.metrics.exposition import push_bodies, render
 from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.probes.state.gauges import endpoint_gauges
 from aimon.probes.state.history import Last
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.windows import WINDOWS, Window
 from results import a_result
 
@@ -78,13 +78,13 @@ def a_call(identity: Identity, outcome: Outcome, number: int, **changes: Any) ->
 
 def probed(identity: Identity, last: Result | None, *, ended: float) -> Gauges:
     """The gauges of an endpoint whose last probe ended at a unix time."""
-    watched = Watched(identity, interval=60.0, currency=CURRENCY[identity], daily_budget=1.0)
+    monitored = MonitoredEndpoint(identity, interval=60.0, currency=CURRENCY[identity], daily_budget=1.0)
     windows = [
         Window(seconds, ended, {Outcome.OK: 199, Outcome.SERVER_ERROR: 1}, {0.5: 1.1, 0.95: 2.2, 0.99: 2.6}, {0.5: 0.3})
         for seconds in WINDOWS.values()
     ]
     # More than the budget: that alert waits for nothing.
-    return endpoint_gauges(watched, Last(ended, ended, last), windows, spent=1.2)
+    return endpoint_gauges(monitored, Last(ended, ended, last), windows, spent=1.2)
 
 
 def loaded(identity: Identity) -> Gauges:

@@ -55,7 +55,7 @@ _LABELS = table(LABEL_NAME, TEMPLATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timeout:
+class TimeoutSection:
     """Limits of one call, from its start."""
 
     connect: float | None = key(DURATION, "Until the connection stands, TLS included.", example="5s")
@@ -66,7 +66,7 @@ class Timeout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slo:
+class SloSection:
     """What is promised of an endpoint; the alerting rules are made from it."""
 
     availability: float | None = key(
@@ -87,7 +87,7 @@ class Slo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
+class PricesSection:
     """List prices per million tokens, where the public price list is wrong or has none."""
 
     input: float | None = key(PRICE, "Per million input tokens.", example=0.8)
@@ -101,7 +101,7 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quirks:
+class QuirksSection:
     """Where a server departs from its dialect; laid over what the preset knows."""
 
     max_tokens_field: str | None = key(
@@ -123,7 +123,7 @@ class Quirks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class MessageSection:
     """One turn of a canary's conversation."""
 
     role: str = key(words(("system", "user", "assistant"), "role"), "Who speaks.", required=True, example="user")
@@ -131,14 +131,14 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Canary:
+class CanarySection:
     """A question with a known answer. `{nonce}` stands for a value that is fresh in each call."""
 
     prompt: str | None = key(
         TEXT, "What the user asks; either this or `messages`.", example="Reply with exactly: {nonce}"
     )
-    messages: tuple[Message, ...] = key(
-        many(section(Message)), "A whole conversation, instead of `prompt`.", default=()
+    messages: tuple[MessageSection, ...] = key(
+        many(section(MessageSection)), "A whole conversation, instead of `prompt`.", default=()
     )
     system: str | None = key(TEXT, "The system prompt.", example="Answer in one word.")
     expect: Mapping[str, Any] = key(
@@ -150,11 +150,11 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
+class DefaultsSection:
     """What holds for every endpoint that says nothing else."""
 
     interval: float = key(DURATION, "Time between probes.", default=60.0, example="60s")
-    timeout: Timeout = key(section(Timeout, rules.timeouts), "Limits of one call.", make=Timeout)
+    timeout: TimeoutSection = key(section(TimeoutSection, rules.timeouts), "Limits of one call.", make=TimeoutSection)
     budget: Amount = key(
         BUDGET,
         "What the probes of each endpoint may cost in a day, as `5.00/day`, or `none`.",
@@ -170,12 +170,12 @@ class Defaults:
     proxy: str | None = key(PROXY, "Proxy URL; from HTTPS_PROXY and its kin by default.")
     ip: str = key(IP_VERSION, "IP version: any, 4 or 6.", default="any")
     http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `http2`).", default=False)
-    slo: Slo = key(section(Slo), "Objectives.", make=Slo)
+    slo: SloSection = key(section(SloSection), "Objectives.", make=SloSection)
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class EndpointSection:
     """One model behind one URL. It names a `preset`, or a `dialect` and a `base_url`."""
 
     name: str = key(NAME, "Its name in metrics, reports and commands; unique.", required=True, example="qwen-prod")
@@ -211,7 +211,9 @@ class Endpoint:
     query: Mapping[str, str] = key(
         table(TEXT, TEMPLATE), "Query parameters.", make=dict, example={"api-version": "2024-10-21"}
     )
-    quirks: Quirks = key(section(Quirks), "Where the server departs from its dialect.", make=Quirks)
+    quirks: QuirksSection = key(
+        section(QuirksSection), "Where the server departs from its dialect.", make=QuirksSection
+    )
     stream: bool | None = key(FLAG, "Whether answers are streamed.")
     max_tokens: int | None = key(
         TOKENS, "Token limit of all its canaries, taken as it is even for models that reason.", example=256
@@ -220,11 +222,13 @@ class Endpoint:
     reasoning: str | None = key(_REASONING, "How much the model thinks.", example="off")
     canaries: tuple[str, ...] | None = key(many(NAME), "The canaries that are asked.", example=["echo"])
     interval: float | None = key(DURATION, "Time between probes.", example="60s")
-    timeout: Timeout = key(section(Timeout, rules.timeouts), "Limits of one call.", make=Timeout)
+    timeout: TimeoutSection = key(section(TimeoutSection, rules.timeouts), "Limits of one call.", make=TimeoutSection)
     budget: Amount | None = key(BUDGET, "What its probes may cost in a day.", example="5.00/day")
-    slo: Slo | None = key(section(Slo), "Objectives; they replace those of the defaults as a whole.")
+    slo: SloSection | None = key(section(SloSection), "Objectives; they replace those of the defaults as a whole.")
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict, example={"team": "search"})
-    prices: Prices | None = key(section(Prices, rules.prices), "Prices, where the public list is wrong or has none.")
+    prices: PricesSection | None = key(
+        section(PricesSection, rules.prices), "Prices, where the public list is wrong or has none."
+    )
     ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
     proxy: str | None = key(PROXY, "Proxy URL.", example="http://proxy.example:3128")
     ip: str | None = key(IP_VERSION, "IP version: any, 4 or 6.", example="any")
@@ -232,7 +236,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTest:
+class LoadTestSection:
     """A load test that `aimon loadtest` can run by its name."""
 
     endpoint: str = key(NAME, "Which endpoint.", required=True, example="qwen-prod")
@@ -286,15 +290,17 @@ class Config:
         make=dict,
         example={"USD": 7.10},
     )
-    defaults: Defaults = key(
-        section(Defaults, rules.defaults), "What holds unless an endpoint says otherwise.", make=Defaults
+    defaults: DefaultsSection = key(
+        section(DefaultsSection, rules.defaults), "What holds unless an endpoint says otherwise.", make=DefaultsSection
     )
-    endpoints: tuple[Endpoint, ...] = key(many(section(Endpoint, rules.endpoint)), "What is probed.", required=True)
-    canaries: Mapping[str, Canary] = key(
-        table(NAME, section(Canary, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
+    endpoints: tuple[EndpointSection, ...] = key(
+        many(section(EndpointSection, rules.endpoint)), "What is probed.", required=True
     )
-    loadtests: Mapping[str, LoadTest] = key(
-        table(NAME, section(LoadTest, rules.loadtest)), "Load tests by name.", make=dict
+    canaries: Mapping[str, CanarySection] = key(
+        table(NAME, section(CanarySection, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
+    )
+    loadtests: Mapping[str, LoadTestSection] = key(
+        table(NAME, section(LoadTestSection, rules.loadtest)), "Load tests by name.", make=dict
     )
     notify: tuple[str, ...] = key(
         many(NOTIFY_URL),

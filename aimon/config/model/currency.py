@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aimon.config.yaml.issues import Finding
+from aimon.config.yaml.issues import Issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,14 +31,14 @@ def converted(amount: Amount, config: Config) -> float:
     return amount.value * (rates(config)[amount.currency] if amount.currency else 1.0)
 
 
-def missing_rates(config: Config) -> Iterator[Finding]:
+def missing_rates(config: Config) -> Iterator[Issue]:
     """Every amount can be converted into the reporting currency."""
     known = rates(config)
     for path, currency in _used(config):
         if currency is not None and currency not in known:
-            yield Finding(path, f"no rate for {currency}: add fx: {{{currency}: …}}, its worth in {config.currency}")
+            yield Issue(path, f"no rate for {currency}: add fx: {{{currency}: …}}, its worth in {config.currency}")
     if config.fx.get(config.currency, 1.0) != 1.0:
-        yield Finding(("fx", config.currency), f"one {config.currency} is one {config.currency}: remove it")
+        yield Issue(("fx", config.currency), f"one {config.currency} is one {config.currency}: remove it")
 
 
 def _used(config: Config) -> Iterator[tuple[Path, str | None]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon.call import checks
-from aimon.config.model.sections import Kind
+from aimon.config.model.sections import ValueType
 from aimon.config.yaml.document import unwritten
-from aimon.config.yaml.issues import Finding, MisfitError, kind_of
+from aimon.config.yaml.issues import InvalidSectionError, Issue, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def read(value: object) -> dict[str, Any]:
     """The expectations, each of which can be checked.
 
     Raises:
-        ValueError: they are no mapping, or (as MisfitError) one of them can't be checked.
+        ValueError: they are no mapping, or (as InvalidSectionError) one of them can't be checked.
     """
     if not isinstance(value, dict):
         raise ValueError(f"expected a check such as {{contains: OK}}, not {kind_of(value)}")  # noqa: TRY004 - as all kinds
@@ -54,11 +54,11 @@ def read(value: object) -> dict[str, Any]:
     try:
         checks.template(plain)
     except checks.CheckError as error:
-        raise MisfitError([Finding((error.key,), error.problem, at_key=error.key not in checks.KINDS)]) from None
+        raise InvalidSectionError([Issue((error.key,), error.problem, at_key=error.key not in checks.KINDS)]) from None
     return plain
 
 
-EXPECT: Final = Kind(read, SCHEMA)
+EXPECT: Final = ValueType(read, SCHEMA)
 
 
 def wants_text(expect: Mapping[str, Any]) -> bool:

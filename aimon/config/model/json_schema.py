@@ -6,19 +6,19 @@ import dataclasses
 from typing import Any, Final
 
 from aimon.config.model import config
-from aimon.config.model.sections import keys
+from aimon.config.model.sections import keys, section_name
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SECTIONS: Final = (
-    config.Defaults,
-    config.Endpoint,
-    config.Timeout,
-    config.Slo,
-    config.Prices,
-    config.Quirks,
-    config.Canary,
-    config.Message,
-    config.LoadTest,
+    config.DefaultsSection,
+    config.EndpointSection,
+    config.TimeoutSection,
+    config.SloSection,
+    config.PricesSection,
+    config.QuirksSection,
+    config.CanarySection,
+    config.MessageSection,
+    config.LoadTestSection,
 )
 
 
@@ -28,7 +28,7 @@ def schema() -> dict[str, Any]:
     It accepts all that `load` accepts; what it can't say (keys that belong together, names that must exist) is left
     to `aimon config check`.
     """
-    sections = {section.__name__: _section(section) for section in _SECTIONS}
+    sections = {section_name(section): _section(section) for section in _SECTIONS}
     # Where YAML's anchors live.
     extensions: dict[str, Any] = {"patternProperties": {"^x-": {}}}
     return {"$schema": DRAFT, **_section(config.Config), **extensions, "title": "aimon.yaml", "$defs": sections}
@@ -46,7 +46,7 @@ def _section(section: type) -> dict[str, Any]:
         properties[name] = described
     return {
         "type": "object",
-        "title": section.__name__,
+        "title": section_name(section),
         "description": (section.__doc__ or "").split("\n", maxsplit=1)[0],
         "additionalProperties": False,
         "required": [name for name, key in keys(section).items() if key.required],

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from aimon.config.yaml.document import Document
-    from aimon.config.yaml.issues import Path, Problem
+    from aimon.config.yaml.issues import LocatedIssue, Path
 
 BUILT_IN_CANARIES: Final = ("echo",)
 
 
-def problems(document: Document) -> list[Problem]:
+def problems(document: Document) -> list[LocatedIssue]:
     """Names used twice, and names that stand for nothing."""
     return [document.problem(path, message) for path, message in _found(document.data)]
 

@@ -1,6 +1,6 @@
-"""What the kinds of values can't say alone: which keys belong together, and what must not stand in the file.
+"""What the type of a single value can't check: which keys belong together, and what must not be in the file.
 
-Rules of one value raise ValueError; rules of a whole mapping raise MisfitError, which says which keys are to blame.
+A rule yields an Issue for each key that is to blame.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from aimon import providers
 from aimon.config.model import currency
 from aimon.config.yaml import variables
-from aimon.config.yaml.issues import Finding, is_keylike, shown
+from aimon.config.yaml.issues import Issue, is_keylike, shown
 from aimon.dialects import reasoning
 from aimon.network.address import split
 from aimon.pricing import Price, PriceError
@@ -38,68 +38,68 @@ def is_sensitive(name: str) -> bool:
     return _SENSITIVE.search(name) is not None
 
 
-def config(written: model.Config) -> Iterator[Finding]:
+def config(written: model.Config) -> Iterator[Issue]:
     """There is something to probe, and every amount can be converted into the reporting currency."""
     if not written.endpoints:
-        yield Finding(("endpoints",), "the list is empty: add an endpoint; `aimon init` shows how")
+        yield Issue(("endpoints",), "the list is empty: add an endpoint; `aimon init` shows how")
     yield from currency.missing_rates(written)
 
 
-def timeouts(limits: model.Timeout) -> Iterator[Finding]:
+def timeouts(limits: model.TimeoutSection) -> Iterator[Issue]:
     """A limit that the total would always cut short is a mistake."""
     for name in ("connect", "ttft"):
         value = getattr(limits, name)
         if value is not None and limits.total is not None and value > limits.total:
-            yield Finding((name,), "longer than total, which would always strike first: make it shorter")
+            yield Issue((name,), "longer than total, which would always strike first: make it shorter")
 
 
-def prices(written: model.Prices) -> Iterator[Finding]:
+def prices(written: model.PricesSection) -> Iterator[Issue]:
     """Prices say what something costs."""
     try:
         Price.of(asdict(written))
     except PriceError as error:
-        yield Finding((error.key,), error.problem)
+        yield Issue((error.key,), error.problem)
 
 
-def canary(asked: model.Canary) -> Iterator[Finding]:
+def canary(asked: model.CanarySection) -> Iterator[Issue]:
     """A canary asks something, in one way, and expects no nonce that it doesn't tell."""
     if asked.prompt is None and not asked.messages:
-        yield Finding((), 'nothing is asked; add prompt: "Reply with exactly: {nonce}"')
+        yield Issue((), 'nothing is asked; add prompt: "Reply with exactly: {nonce}"')
     if asked.prompt is not None and asked.messages:
-        yield Finding(("messages",), "prompt already asks: keep one of the two")
+        yield Issue(("messages",), "prompt already asks: keep one of the two")
     told = " ".join([asked.prompt or "", asked.system or "", *(message.content for message in asked.messages)])
     if "{nonce}" in str(asked.expect) and "{nonce}" not in told:
-        yield Finding(("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there")
+        yield Issue(("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there")
 
 
-def loadtest(test: model.LoadTest) -> Iterator[Finding]:
+def loadtest(test: model.LoadTestSection) -> Iterator[Issue]:
     """A load test is an open or a closed loop."""
     if test.concurrency is not None and test.rate is not None:
-        yield Finding(("concurrency",), "a closed loop, but rate asks for an open one: keep one of the two")
+        yield Issue(("concurrency",), "a closed loop, but rate asks for an open one: keep one of the two")
     if test.concurrency is not None and test.arrivals is not None:
-        yield Finding(("arrivals",), "a closed loop has no arrivals: remove it, or give a rate in place of concurrency")
+        yield Issue(("arrivals",), "a closed loop has no arrivals: remove it, or give a rate in place of concurrency")
 
 
-def endpoint(written: model.Endpoint) -> Iterator[Finding]:
+def endpoint(written: model.EndpointSection) -> Iterator[Issue]:
     """An endpoint can be reached, its keys fit together, and it holds no secrets."""
     yield from _address(written)
     yield from _reasoning(written)
     yield from _secrets(written)
     if written.api_key is not None and written.api_key_file is not None:
-        yield Finding(("api_key_file",), "api_key already gives the key: keep one of the two")
+        yield Issue(("api_key_file",), "api_key already gives the key: keep one of the two")
 
 
-def defaults(written: model.Defaults) -> Iterator[Finding]:
+def defaults(written: model.DefaultsSection) -> Iterator[Issue]:
     """Defaults hold no secrets either."""
     yield from _labels(written.labels)
 
 
-def dialect_of(written: model.Endpoint) -> str | None:
+def dialect_of(written: model.EndpointSection) -> str | None:
     """The dialect that is spoken; None where neither it nor a preset is given."""
     return written.dialect or (providers.get(written.preset).dialect if written.preset else None)
 
 
-def usual_key(written: model.Endpoint) -> str | None:
+def usual_key(written: model.EndpointSection) -> str | None:
     """The preset's own key variable, if the endpoint leaves its key to it.
 
     The vendor's key goes to the vendor alone: never, unasked, to wherever base_url points.
@@ -109,7 +109,7 @@ def usual_key(written: model.Endpoint) -> str | None:
     return None if written.api_key is not None else providers.get(written.preset).key_env
 
 
-def may_be_keyless(written: model.Endpoint) -> bool:
+def may_be_keyless(written: model.EndpointSection) -> bool:
     """Whether the usual key may be missing: there are other credentials, or the preset stays on this machine."""
     if any(map(is_sensitive, [*written.headers, *written.query])):
         return True
@@ -117,23 +117,23 @@ def may_be_keyless(written: model.Endpoint) -> bool:
     return urlsplit(base or "").hostname in {"127.0.0.1", "localhost"}
 
 
-def _address(written: model.Endpoint) -> Iterator[Finding]:
+def _address(written: model.EndpointSection) -> Iterator[Issue]:
     if written.preset is None and written.dialect is None:
-        yield Finding((), "nothing says what to call; add a preset (preset: openai), or a dialect and a base_url")
+        yield Issue((), "nothing says what to call; add a preset (preset: openai), or a dialect and a base_url")
     elif written.preset is None and written.base_url is None:
-        yield Finding(("base_url",), "missing; add the URL, up to and including /v1 where the provider has one")
+        yield Issue(("base_url",), "missing; add the URL, up to and including /v1 where the provider has one")
     elif not variables.names(written.base_url or ""):
         try:
             target(written, base_url=written.base_url)
         except ValueError as error:
             message = str(error).removeprefix("base_url ")
-            yield Finding(("base_url",), message.replace(repr(written.base_url), f"'{shown(written.base_url or '')}'"))
+            yield Issue(("base_url",), message.replace(repr(written.base_url), f"'{shown(written.base_url or '')}'"))
     if written.model is None and dialect_of(written) not in (None, providers.MODELS):
-        yield Finding(("model",), "missing; add the provider's name of the model to ask")
+        yield Issue(("model",), "missing; add the provider's name of the model to ask")
 
 
 def target(
-    written: model.Endpoint,
+    written: model.EndpointSection,
     *,
     base_url: str | None,
     api_key: Secret | None = None,
@@ -162,7 +162,7 @@ def target(
     )
 
 
-def _reasoning(written: model.Endpoint) -> Iterator[Finding]:
+def _reasoning(written: model.EndpointSection) -> Iterator[Issue]:
     dialect = dialect_of(written)
     style = written.quirks.reasoning_style
     if dialect is None or (written.reasoning is None and style is None):
@@ -170,14 +170,14 @@ def _reasoning(written: model.Endpoint) -> Iterator[Finding]:
     try:
         reasoning.check(dialect, style, written.reasoning or "off")
     except ValueError as error:
-        yield Finding(("reasoning",) if style is None else ("quirks", "reasoning_style"), str(error))
+        yield Issue(("reasoning",) if style is None else ("quirks", "reasoning_style"), str(error))
 
 
-def _secrets(written: model.Endpoint) -> Iterator[Finding]:
+def _secrets(written: model.EndpointSection) -> Iterator[Issue]:
     for place, values in (("headers", written.headers), ("query", written.query)):
         for name, value in values.items():
             if _holds_secret(name, value):
-                yield Finding((place, name), "a secret does not belong in this file: export it and write ${NAME}")
+                yield Issue((place, name), "a secret does not belong in this file: export it and write ${NAME}")
     yield from _labels(written.labels)
 
 
@@ -188,7 +188,7 @@ def _holds_secret(name: str, value: str) -> bool:
     return is_sensitive(name) and not (variables.names(value) and _SCHEME.fullmatch(literal))
 
 
-def _labels(labels: Mapping[str, str]) -> Iterator[Finding]:
+def _labels(labels: Mapping[str, str]) -> Iterator[Issue]:
     for name, value in labels.items():
         if is_keylike(value) or any(_SECRET_VARIABLE.search(variable) for variable in variables.names(value)):
-            yield Finding(("labels", name), "labels are public: a secret must not be one")
+            yield Issue(("labels", name), "labels are public: a secret must not be one")

@@ -13,7 +13,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aimon.config.yaml.issues import Finding, MisfitError, findings, kind_of, nearest, suggestion
+from aimon.config.yaml.issues import InvalidSectionError, Issue, issues_of, kind_of, nearest, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,11 +27,11 @@ def _as_is(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ValueType:
     """One kind of value.
 
     Attributes:
-        read: from the file's value to ours; raises ValueError, or MisfitError where parts of it are wrong.
+        read: from the file's value to ours; raises ValueError, or InvalidSectionError where parts of it are wrong.
         schema: what an editor may know of it, as JSON Schema.
         write: from our value to the file's.
     """
@@ -45,14 +45,14 @@ class Kind:
 class Key:
     """One key of a section."""
 
-    kind: Kind
+    kind: ValueType
     description: str
     example: Any = None
     required: bool = False
 
 
 def key(
-    kind: Kind,
+    kind: ValueType,
     description: str,
     *,
     default: Any = None,
@@ -81,7 +81,12 @@ def keys(section: Any) -> dict[str, Key]:
     return {field.name: field.metadata["key"] for field in dataclasses.fields(section) if "key" in field.metadata}
 
 
-def many(kind: Kind) -> Kind:
+def section_name(section: type) -> str:
+    """The name of a section in the JSON Schema and the documentation: that of its class without `Section`."""
+    return section.__name__.removesuffix("Section")
+
+
+def many(kind: ValueType) -> ValueType:
     """The kind of a list, read as a tuple."""
 
     def read(value: Any) -> tuple[Any, ...]:
@@ -92,24 +97,24 @@ def many(kind: Kind) -> Kind:
         return tuple(_all((i, kind.read, part) for i, part in enumerate(value)).values())
 
     schema = {"type": "array", "items": kind.schema}
-    return Kind(read, schema, lambda values: [kind.write(value) for value in values])
+    return ValueType(read, schema, lambda values: [kind.write(value) for value in values])
 
 
-def table(name: Kind, kind: Kind) -> Kind:
+def table(name: ValueType, kind: ValueType) -> ValueType:
     """The kind of a mapping whose keys are the user's own."""
 
     def read(value: Any) -> dict[str, Any]:
         written = _mapping(value)
-        wrong = [Finding((text,), error, at_key=True) for text in written if (error := _error(name.read, text))]
+        wrong = [Issue((text,), error, at_key=True) for text in written if (error := _error(name.read, text))]
         return _all(((text, kind.read, part) for text, part in written.items()), wrong)
 
     schema: dict[str, Any] = {"type": "object", "additionalProperties": kind.schema}
     if "pattern" in name.schema:
         schema["propertyNames"] = {"pattern": name.schema["pattern"]}
-    return Kind(read, schema, lambda values: {text: kind.write(value) for text, value in values.items()})
+    return ValueType(read, schema, lambda values: {text: kind.write(value) for text, value in values.items()})
 
 
-def section(cls: type[T], rule: Callable[[T], Iterable[Finding]] | None = None) -> Kind:
+def section(cls: type[T], rule: Callable[[T], Iterable[Issue]] | None = None) -> ValueType:
     """The kind of a mapping with keys of ours.
 
     Args:
@@ -125,7 +130,7 @@ def section(cls: type[T], rule: Callable[[T], Iterable[Finding]] | None = None) 
         made = cls(**values)
         broken = list(rule(made)) if rule is not None else []
         if broken:
-            raise MisfitError(broken)
+            raise InvalidSectionError(broken)
         return made
 
     def write(value: T) -> dict[str, Any]:
@@ -134,7 +139,7 @@ def section(cls: type[T], rule: Callable[[T], Iterable[Finding]] | None = None) 
         # Empty lists and mappings say nothing.
         return {name: part for name, part in written.items() if part not in ([], {})}
 
-    return Kind(read, {"$ref": f"#/$defs/{cls.__name__}"}, write)
+    return ValueType(read, {"$ref": f"#/$defs/{section_name(cls)}"}, write)
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -143,20 +148,20 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def _names(written: dict[str, Any], known: dict[str, Key]) -> Iterator[Finding]:
+def _names(written: dict[str, Any], known: dict[str, Key]) -> Iterator[Issue]:
     """Keys that there are not, and keys that are missing."""
     unknown = [name for name in written if name not in known]
     for name in unknown:
-        yield Finding((name,), f"unknown key; {suggestion(name, known)}", at_key=True)
+        yield Issue((name,), f"unknown key; {suggestion(name, known)}", at_key=True)
     meant = {nearest(name, known) for name in unknown}
     for name, each in known.items():
         # A misspelt key has a finding of its own.
         if each.required and name not in written and name not in meant:
             example = f", such as {name}: {each.example}" if each.example is not None else ""
-            yield Finding((name,), f"missing; add it{example}")
+            yield Issue((name,), f"missing; add it{example}")
 
 
-def _all(parts: Iterable[tuple[K, Callable[[Any], Any], Any]], wrong: Iterable[Finding] = ()) -> dict[K, Any]:
+def _all(parts: Iterable[tuple[K, Callable[[Any], Any], Any]], wrong: Iterable[Issue] = ()) -> dict[K, Any]:
     """Reads every part, and tells of all that are wrong, beside what is wrong already."""
     values: dict[K, Any] = {}
     found = list(wrong)
@@ -164,9 +169,9 @@ def _all(parts: Iterable[tuple[K, Callable[[Any], Any], Any]], wrong: Iterable[F
         try:
             values[name] = read(part)
         except ValueError as error:
-            found += [finding.below(name) for finding in findings(error)]
+            found += [finding.below(name) for finding in issues_of(error)]
     if found:
-        raise MisfitError(found)
+        raise InvalidSectionError(found)
     return values
 
 

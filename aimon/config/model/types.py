@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from aimon import objectives, quantities
-from aimon.config.model.sections import Kind
+from aimon.config.model.sections import ValueType
 from aimon.config.yaml import variables
 from aimon.config.yaml.document import WrittenFloat, WrittenInt, unwritten
 from aimon.config.yaml.issues import is_keylike, kind_of, shown, suggestion
@@ -188,22 +188,22 @@ HEADER_PATTERN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 # An editor sees a number where a name or a model is written like one.
 _TEXT = {"type": ["string", "number"], "minLength": 1}
 
-TEXT = Kind(text, _TEXT)
-TEMPLATE = Kind(template, _TEXT)
-FLAG = Kind(flag, {"type": "boolean"})
-API_KEY = Kind(
+TEXT = ValueType(text, _TEXT)
+TEMPLATE = ValueType(template, _TEXT)
+FLAG = ValueType(flag, {"type": "boolean"})
+API_KEY = ValueType(
     api_key, {"type": ["string", "null"], "pattern": rf"^\$\{{{variables.NAME}\}}$"}, lambda value: value or None
 )
-PROXY = Kind(proxy, _TEXT)
-NOTIFY_URL = Kind(notify_url, {"type": "string", "pattern": r"://|^\$\{"})
-BODY_FIELDS = Kind(body_fields, {"type": "object"})
-LABEL_NAME = Kind(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
-IP_VERSION = Kind(ip_version, {"enum": ["any", 4, 6, "4", "6"]})
-RATE = Kind(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})
-DURATION = Kind(
+PROXY = ValueType(proxy, _TEXT)
+NOTIFY_URL = ValueType(notify_url, {"type": "string", "pattern": r"://|^\$\{"})
+BODY_FIELDS = ValueType(body_fields, {"type": "object"})
+LABEL_NAME = ValueType(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
+IP_VERSION = ValueType(ip_version, {"enum": ["any", 4, 6, "4", "6"]})
+RATE = ValueType(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})
+DURATION = ValueType(
     quantities.seconds, {"type": "string", "pattern": quantities.DURATION_PATTERN}, quantities.duration_text
 )
-RATIO = Kind(
+RATIO = ValueType(
     quantities.ratio,
     {
         "anyOf": [
@@ -213,34 +213,34 @@ RATIO = Kind(
     },
     quantities.ratio_text,
 )
-BUDGET = Kind(
+BUDGET = ValueType(
     quantities.daily_money, {"type": "string", "pattern": quantities.BUDGET_PATTERN}, quantities.daily_money_text
 )
-MONEY = Kind(
+MONEY = ValueType(
     quantities.money,
     {"anyOf": [{"type": "string", "pattern": quantities.MONEY_PATTERN}, {"type": "number", "exclusiveMinimum": 0}]},
     quantities.money_text,
 )
 
 
-def words(known: Sequence[str], what: str) -> Kind:
+def words(known: Sequence[str], what: str) -> ValueType:
     """The kind of one of some words."""
-    return Kind(choice(known, what), {"enum": list(known)})
+    return ValueType(choice(known, what), {"enum": list(known)})
 
 
-def matching(regex: str, hint: str) -> Kind:
+def matching(regex: str, hint: str) -> ValueType:
     """The kind of text that matches a regular expression; `hint` continues "is not"."""
-    return Kind(pattern(regex, hint), {"type": ["string", "number"], "pattern": f"^({regex})$"})
+    return ValueType(pattern(regex, hint), {"type": ["string", "number"], "pattern": f"^({regex})$"})
 
 
-def count(least: int, most: int) -> Kind:
+def count(least: int, most: int) -> ValueType:
     """The kind of a whole number within bounds."""
-    return Kind(whole(least, most), {"type": "integer", "minimum": least, "maximum": most})
+    return ValueType(whole(least, most), {"type": "integer", "minimum": least, "maximum": most})
 
 
-def real(least: float, most: float) -> Kind:
+def real(least: float, most: float) -> ValueType:
     """The kind of a number within bounds."""
-    return Kind(number(least, most), {"type": "number", "minimum": least, "maximum": most})
+    return ValueType(number(least, most), {"type": "number", "minimum": least, "maximum": most})
 
 
 NAME = matching(
@@ -250,7 +250,7 @@ NAME = matching(
 CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as CNY or USD")
 HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
 AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
-OBJECTIVE = Kind(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
+OBJECTIVE = ValueType(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
 LENGTH = matching(
     r"[0-9]+|[A-Z]{1,2}\([0-9., ]+\)",
     "a number of tokens such as 512, or a distribution such as N(512,64) or U(100,900)",

@@ -11,12 +11,12 @@ from aimon.config.resolution import reasoning_models
 from aimon.dialects import reasoning
 
 if TYPE_CHECKING:
-    from aimon.config.model.config import Config, Defaults, Endpoint, Timeout
+    from aimon.config.model.config import Config, DefaultsSection, EndpointSection, TimeoutSection
 
 _PLAIN: Final = ("interval", "budget", "stream", "temperature", "ca_file", "proxy", "ip", "http2", "slo")
 
 
-def effective(config: Config, endpoint: Endpoint) -> Endpoint:
+def effective(config: Config, endpoint: EndpointSection) -> EndpointSection:
     """The endpoint, with what it leaves out taken from the defaults."""
     defaults = config.defaults
     filled: dict[str, Any] = {name: getattr(defaults, name) for name in _PLAIN if getattr(endpoint, name) is None}
@@ -27,7 +27,7 @@ def effective(config: Config, endpoint: Endpoint) -> Endpoint:
     return replace(endpoint, **filled)
 
 
-def _timeout(endpoint: Endpoint, defaults: Defaults) -> Timeout:
+def _timeout(endpoint: EndpointSection, defaults: DefaultsSection) -> TimeoutSection:
     """Each limit on its own; one that comes from elsewhere gives way to a shorter total."""
     own, shared, usual = endpoint.timeout, defaults.timeout, Timeouts()
     total = own.total or shared.total or usual.total

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aimon.config.model import rules
 from aimon.config.yaml import variables
-from aimon.config.yaml.issues import Problem
+from aimon.config.yaml.issues import LocatedIssue
 from aimon.network import proxy, tls_context
 from aimon.security import credentials
 from aimon.security.secret import Secret
@@ -19,7 +19,7 @@ from aimon.security.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.config.model.config import Endpoint
+    from aimon.config.model.config import EndpointSection
     from aimon.config.yaml.document import Document
     from aimon.config.yaml.issues import Path
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 
 
-class Surroundings:
+class EndpointExpander:
     """Expands the values of one endpoint.
 
     Attributes:
@@ -36,8 +36,8 @@ class Surroundings:
         refused: whether the file itself is wrong, too, which no variable can mend.
     """
 
-    def __init__(self, endpoint: Endpoint, index: int, document: Document, environ: Mapping[str, str]) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, endpoint: EndpointSection, index: int, document: Document, environ: Mapping[str, str]) -> None:
+        self.problems: list[LocatedIssue] = []
         self.secrets: list[Secret] = []
         self.refused = False
         self._endpoint = endpoint
@@ -48,7 +48,7 @@ class Surroundings:
     def text(self, template: str, *path: str, secret: bool = False, quotes: bool = False) -> str:
         """The text with its variables replaced; `path` is its place below the endpoint.
 
-        Quotes around a variable's value are dropped, unless they may belong to it.
+        Quotes expander a variable's value are dropped, unless they may belong to it.
         """
         clean = credentials.trimmed if quotes else credentials.unquoted
         try:
@@ -116,7 +116,7 @@ class Surroundings:
         try:
             proxy.find(base_url, None, self._environ)
         except ValueError as error:
-            self.problems.append(Problem(str(error)))
+            self.problems.append(LocatedIssue(str(error)))
 
     def api_key(self) -> Secret | None:
         """The key: from the variable or file that the endpoint names, or else from the preset's own variable."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from aimon import pricing, providers
 from aimon.call.call import Message, Timeouts
-from aimon.config.endpoint import Budget, Canary, Endpoint, Objective, Slo, Transport
+from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport
 from aimon.config.model import currency, expectations, rules
 from aimon.config.resolution import reasoning_models
 from aimon.config.resolution.defaults import effective
-from aimon.config.resolution.environment import Surroundings
+from aimon.config.resolution.environment import EndpointExpander
 from aimon.config.yaml import variables
-from aimon.config.yaml.issues import ConfigError, Problem, shown, suggestion
+from aimon.config.yaml.issues import ConfigError, LocatedIssue, shown, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,19 +55,19 @@ def resolve(
         ConfigError: there is no such endpoint, a variable is not set, a key can't be read, …: all of it at once.
     """
     canaries = _Canaries(config)
-    problems: list[Problem] = []
-    missing: list[Problem] = []
+    problems: list[LocatedIssue] = []
+    missing: list[LocatedIssue] = []
     region = _region(config, environ, problems)
     endpoints: list[Endpoint] = []
     for index in _selected(config, tuple(names)):
         written = effective(config, config.endpoints[index])
-        around = Surroundings(written, index, config.document, environ)
-        endpoint = _endpoint(config, written, around, canaries, region)
-        if around.problems and lenient and not around.refused:
-            missing += around.problems
-            endpoint = _unready(config, written, around, canaries, region)
+        expander = EndpointExpander(written, index, config.document, environ)
+        endpoint = _endpoint(config, written, expander, canaries, region)
+        if expander.problems and lenient and not expander.refused:
+            missing += expander.problems
+            endpoint = _unready(config, written, expander, canaries, region)
         else:
-            problems += around.problems
+            problems += expander.problems
         if endpoint is not None:
             endpoints.append(endpoint)
     if problems or (missing and all(endpoint.unready for endpoint in endpoints)):
@@ -76,24 +76,24 @@ def resolve(
 
 
 def _unready(
-    config: Config, written: model.Endpoint, around: Surroundings, canaries: _Canaries, region: str
+    config: Config, written: model.EndpointSection, expander: EndpointExpander, canaries: _Canaries, region: str
 ) -> Endpoint:
     """What is known of an endpoint that can't be called, and why it can't: enough for its metrics and results."""
     target = rules.target(written, base_url=_NOWHERE, headers={}, query={})
     return Endpoint(
         target=target,
-        canaries=canaries.of(written, around),
+        canaries=canaries.of(written, expander),
         region=region,
         interval=written.interval or config.defaults.interval,
         budget=_budget(config, written),
         slo=slo_of(written.slo),
         prices=_price(config, written),
-        secrets=tuple(around.secrets),
-        unready="; ".join(problem.message for problem in around.problems),
+        secrets=tuple(expander.secrets),
+        unready="; ".join(problem.message for problem in expander.problems),
     )
 
 
-def _region(config: Config, environ: Mapping[str, str], problems: list[Problem]) -> str:
+def _region(config: Config, environ: Mapping[str, str], problems: list[LocatedIssue]) -> str:
     try:
         return variables.expand(config.region, environ)
     except ValueError as error:
@@ -117,27 +117,27 @@ def _selected(config: Config, names: tuple[str, ...]) -> list[int]:
     if unknown:
         file = config.document.file
         raise ConfigError(
-            [Problem(f"no endpoint '{shown(name)}'; {suggestion(name, known)}", file=file) for name in unknown]
+            [LocatedIssue(f"no endpoint '{shown(name)}'; {suggestion(name, known)}", file=file) for name in unknown]
         )
     return sorted({known[name] for name in names}) if names else list(range(len(known)))
 
 
 def _endpoint(
-    config: Config, written: model.Endpoint, around: Surroundings, canaries: _Canaries, region: str
+    config: Config, written: model.EndpointSection, expander: EndpointExpander, canaries: _Canaries, region: str
 ) -> Endpoint | None:
-    """The endpoint, or None where `around` has noted a problem that leaves none."""
-    target = _target(written, around)
+    """The endpoint, or None where `expander` has noted a problem that leaves none."""
+    target = _target(written, expander)
     transport = Transport(
-        ca_file=around.ca_file(written.ca_file),
-        proxy=around.proxy(written.proxy),
+        ca_file=expander.ca_file(written.ca_file),
+        proxy=expander.proxy(written.proxy),
         ip=written.ip or "any",
         http2=bool(written.http2),
     )
     if target is not None and not written.proxy:
-        around.env_proxy(target.base_url)
-    labels = around.texts(written.labels, "labels")
-    asked = canaries.of(written, around)
-    if target is None or around.problems:
+        expander.env_proxy(target.base_url)
+    labels = expander.texts(written.labels, "labels")
+    asked = canaries.of(written, expander)
+    if target is None or expander.problems:
         return None
     limits = written.timeout
     return Endpoint(
@@ -154,16 +154,16 @@ def _endpoint(
         labels=labels,
         prices=_price(config, written),
         transport=transport,
-        secrets=tuple(around.secrets),
+        secrets=tuple(expander.secrets),
     )
 
 
-def _target(written: model.Endpoint, around: Surroundings) -> Target | None:
-    key = around.api_key()
-    base_url = around.optional(written.base_url, "base_url")
-    model_name = around.text(written.model, "model") if written.model else None
-    headers, query = around.headers(written.headers), around.texts(written.query, "query")
-    if around.problems:
+def _target(written: model.EndpointSection, expander: EndpointExpander) -> Target | None:
+    key = expander.api_key()
+    base_url = expander.optional(written.base_url, "base_url")
+    model_name = expander.text(written.model, "model") if written.model else None
+    headers, query = expander.headers(written.headers), expander.texts(written.query, "query")
+    if expander.problems:
         return None
     try:
         return rules.target(
@@ -172,23 +172,23 @@ def _target(written: model.Endpoint, around: Surroundings) -> Target | None:
     except ValueError as error:
         # Only what a variable holds is still unchecked here; its value is not for a message.
         message = str(error).removeprefix("base_url ").replace(repr(base_url), repr(written.base_url))
-        around.complain(message, "base_url")
+        expander.complain(message, "base_url")
         return None
 
 
-def _budget(config: Config, written: model.Endpoint) -> Budget | None:
+def _budget(config: Config, written: model.EndpointSection) -> Budget | None:
     amount = written.budget or config.defaults.budget
     return None if amount.value == math.inf else Budget(currency.converted(amount, config), config.currency)
 
 
-def slo_of(written: model.Slo | None) -> Slo:
+def slo_of(written: model.SloSection | None) -> Slo:
     """The objectives that are written: `latency_p99: 10s` is the 0.99 quantile of latency below 10 s."""
     if written is None:
         return Slo()
     values = asdict(written)
     availability = values.pop("availability")
     objectives = [
-        Objective(measure, float(f"0.{quantile}"), value)
+        LatencyObjective(measure, float(f"0.{quantile}"), value)
         for name, value in values.items()
         if value is not None
         for measure, _, quantile in [name.partition("_p")]
@@ -196,7 +196,7 @@ def slo_of(written: model.Slo | None) -> Slo:
     return Slo(availability, tuple(objectives))
 
 
-def _price(config: Config, written: model.Endpoint) -> pricing.Price | None:
+def _price(config: Config, written: model.EndpointSection) -> pricing.Price | None:
     prices = written.prices
     return None if prices is None else pricing.Price.of(asdict(prices), currency=config.currency)
 
@@ -208,7 +208,7 @@ class _Canaries:
         self._config = config
         self._made: dict[tuple[str, int], Canary] = {}
 
-    def of(self, written: model.Endpoint, around: Surroundings) -> tuple[Canary, ...]:
+    def of(self, written: model.EndpointSection, expander: EndpointExpander) -> tuple[Canary, ...]:
         """The canaries of an endpoint with defaults filled in."""
         dialect = rules.dialect_of(written)
         if written.canaries is None and dialect in _IMPLICIT:
@@ -219,10 +219,10 @@ class _Canaries:
             for i, canary in enumerate(canaries):
                 if expectations.wants_text(canary.expect):
                     message = f"'{canary.name}' expects text, but embeddings are numbers; of checks, latency_max fits"
-                    around.refuse(message, "canaries", i)
+                    expander.refuse(message, "canaries", i)
         return canaries
 
-    def _max_tokens(self, written: model.Endpoint, name: str) -> int:
+    def _max_tokens(self, written: model.EndpointSection, name: str) -> int:
         """What the endpoint says, taken as it is; else what the canary needs, and room to think."""
         if written.max_tokens is not None:
             return written.max_tokens
@@ -243,7 +243,7 @@ class _Canaries:
         return self._made[key]
 
 
-def _messages(asked: model.Canary) -> tuple[Message, ...]:
+def _messages(asked: model.CanarySection) -> tuple[Message, ...]:
     system = (Message("system", asked.system),) if asked.system else ()
     turns = [Message("user", asked.prompt)] if asked.prompt else []
     return (*system, *turns, *(Message(turn.role, turn.content) for turn in asked.messages))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimon.config.yaml.issues import Problem, place
+from aimon.config.yaml.issues import LocatedIssue, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,10 +57,10 @@ class Document:
     file: str
     data: Any
     root: Spot
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LocatedIssue, ...] = ()
     names: Mapping[Path, str] = field(default_factory=dict)
 
-    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
+    def problem(self, path: Path, message: str, *, at_key: bool = False) -> LocatedIssue:
         """A problem with the value at `path`, or with its key; where there is none, with what should hold it."""
         spot = self.root
         for i, part in enumerate(path):
@@ -70,4 +70,4 @@ class Document:
             if part not in spot.children:
                 break
             spot = spot.children[part]
-        return Problem(message, self.names.get(path, place(path)), self.file, spot.line, spot.column)
+        return LocatedIssue(message, self.names.get(path, place(path)), self.file, spot.line, spot.column)

@@ -19,7 +19,7 @@ _LONG_RUN = re.compile(r"[A-Za-z0-9]{32,}")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LocatedIssue:
     """One thing that is wrong. `line` and `column` count from 1; `place` is `endpoints[0].model`, or a flag."""
 
     message: str
@@ -38,34 +38,34 @@ class Problem:
 class ConfigError(Exception):
     """The configuration cannot be used. `problems` holds all that is wrong; str() has one a line."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[LocatedIssue]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class Finding(NamedTuple):
+class Issue(NamedTuple):
     """What is wrong with a part of a value: its path from there, or with the key itself."""
 
     path: Path
     message: str
     at_key: bool = False
 
-    def below(self, name: str | int) -> Finding:
+    def below(self, name: str | int) -> Issue:
         """The same, seen from the value that holds this one under `name`."""
         return self._replace(path=(name, *self.path))
 
 
-class MisfitError(ValueError):
-    """Raised by what reads values: several findings below one value."""
+class InvalidSectionError(ValueError):
+    """Raised by what reads values: several issues_of below one value."""
 
-    def __init__(self, found: Iterable[Finding]) -> None:
+    def __init__(self, found: Iterable[Issue]) -> None:
         self.found = tuple(found)
         super().__init__("; ".join(finding.message for finding in self.found))
 
 
-def findings(error: ValueError) -> tuple[Finding, ...]:
-    """What an error says: itself, or the findings that it holds."""
-    return error.found if isinstance(error, MisfitError) else (Finding((), str(error)),)
+def issues_of(error: ValueError) -> tuple[Issue, ...]:
+    """What an error says: itself, or the issues_of that it holds."""
+    return error.found if isinstance(error, InvalidSectionError) else (Issue((), str(error)),)
 
 
 def place(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from aimon.config.yaml.issues import Problem
+    from aimon.config.yaml.issues import LocatedIssue
 
 # What is wrong with each, and what to do.
 _MEANT: Final = {
@@ -46,7 +46,7 @@ def quoted(text: str) -> str | None:
     return None
 
 
-def explained(problems: Iterable[Problem], text: str) -> Iterator[Problem]:
+def explained(problems: Iterable[LocatedIssue], text: str) -> Iterator[LocatedIssue]:
     """The problems, with the lookalike in the line of each, which most likely is the reason.
 
     Args:

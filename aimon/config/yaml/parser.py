@@ -16,7 +16,7 @@ import yaml
 
 from aimon.config.yaml import lookalikes
 from aimon.config.yaml.document import Document, Spot, WrittenFloat, WrittenInt
-from aimon.config.yaml.issues import ConfigError, Problem, shown
+from aimon.config.yaml.issues import ConfigError, LocatedIssue, shown
 
 MAX_BYTES: Final = 8 << 20
 MAX_DEPTH: Final = 40
@@ -67,13 +67,13 @@ def _explained(error: yaml.MarkedYAMLError, text: str) -> tuple[Any, str]:
     return mark or error.context_mark, f"not valid YAML: {context}{error.problem}"
 
 
-def _bad_character(text: str, file: str) -> Problem:
+def _bad_character(text: str, file: str) -> LocatedIssue:
     bad = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
     if bad is None:
-        return Problem("not valid YAML", file=file)
+        return LocatedIssue("not valid YAML", file=file)
     before = text[: bad.start()]
     line, column = before.count("\n") + 1, bad.start() - (before.rfind("\n") + 1) + 1
-    return Problem(f"not valid YAML: the character U+{ord(bad[0]):04X} is not allowed", "", file, line, column)
+    return LocatedIssue(f"not valid YAML: the character U+{ord(bad[0]):04X} is not allowed", "", file, line, column)
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class _Builder:
         self._file = file
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Any, Spot, int] | None] = {}
-        self._problems: list[Problem] = []
+        self._problems: list[LocatedIssue] = []
         self._documents = 0
         self._data: Any = None
         self._root = Spot(1, 1)
@@ -106,7 +106,7 @@ class _Builder:
     def stop(self, mark: Any, message: str) -> ConfigError:
         """The error for a file that cannot be read on, with what was wrong before."""
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        return ConfigError([*self._problems, Problem(message, "", self._file, line, column)])
+        return ConfigError([*self._problems, LocatedIssue(message, "", self._file, line, column)])
 
     def take(self, event: yaml.Event) -> None:
         match event:
@@ -218,7 +218,7 @@ class _Builder:
             self._note(spot, "'<<' merges a mapping, or a list of mappings")
 
     def _note(self, spot: Spot, message: str) -> None:
-        self._problems.append(Problem(message, "", self._file, spot.line, spot.column))
+        self._problems.append(LocatedIssue(message, "", self._file, spot.line, spot.column))
 
 
 def _merge(done: _Open) -> None:

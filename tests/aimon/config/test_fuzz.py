@@ -38,7 +38,7 @@ _VALUES = st.recursive(
 )
 _ENDPOINTS = st.fixed_dictionaries(
     {"name": _SCALARS},
-    optional={key: _VALUES for key in keys(model.Endpoint) if key != "name"},
+    optional={key: _VALUES for key in keys(model.EndpointSection) if key != "name"},
 )
 _DOCUMENTS = st.fixed_dictionaries(
     {"endpoints": st.lists(_ENDPOINTS, max_size=3)},

@@ -13,7 +13,7 @@ from aimon.call.call import Message, Timeouts
 from aimon.call.checks import Answer
 from aimon.call.outcome import Outcome
 from aimon.call.result import Result, Usage
-from aimon.config import Budget, Endpoint, Objective, Slo, load, price_book, resolve, schema
+from aimon.config import Budget, Endpoint, LatencyObjective, Slo, load, price_book, resolve, schema
 from aimon.config.yaml import parser
 from aimon.config.yaml.document import unwritten
 from aimon.security.secret import Secret
@@ -43,7 +43,7 @@ def test_design() -> None:
     assert qwen.region == "cn-east"
     assert qwen.timeouts == Timeouts(5.0, 15.0, 60.0)
     assert (qwen.interval, qwen.stream, qwen.budget) == (60.0, True, Budget(5.0, "CNY"))
-    assert qwen.slo == Slo(0.995, (Objective("latency", 0.99, 10.0), Objective("ttft", 0.95, 2.0)))
+    assert qwen.slo == Slo(0.995, (LatencyObjective("latency", 0.99, 10.0), LatencyObjective("ttft", 0.95, 2.0)))
     assert claude.target.api_key == Secret("sk-2")
     assert (claude.target.auth, claude.target.dialect, claude.slo) == ("x-api-key", "anthropic-messages", Slo())
 
@@ -92,7 +92,7 @@ def test_what_an_endpoint_says_wins(everything: dict[str, Endpoint]) -> None:
     assert (full.stream, full.temperature, full.reasoning, full.interval) == (True, 0.5, "off", 5400.0)
     assert full.timeouts == Timeouts(0.5, 4.0, 9.0)
     assert full.budget is None
-    assert full.slo == Slo(None, (Objective("latency", 0.5, 1.0), Objective("tpot", 0.99, 0.05)))
+    assert full.slo == Slo(None, (LatencyObjective("latency", 0.5, 1.0), LatencyObjective("tpot", 0.99, 0.05)))
     assert full.labels == {"team": "search", "tier": "2", "zone": "a"}
     assert (full.transport.ip, full.transport.http2) == ("any", False)
     assert full.transport.proxy == "http://me:hunter2@proxy:3128"

@@ -1,4 +1,4 @@
-"""Finding and loading a file, and resolving some of its endpoints."""
+"""Issue and loading a file, and resolving some of its endpoints."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Pace, Usage
 from aimon.metrics import definitions
-from aimon.metrics.totals import Gauges, Histogram, Totals
+from aimon.metrics.totals import Gauges, HistogramSeries, Totals
 from results import QWEN, a_result
 
 LABELS = tuple(QWEN)
@@ -65,7 +65,7 @@ def test_a_failure_adds_nothing_to_the_times_of_successes() -> None:
     totals = Totals()
     totals.observe(a_result(Outcome.ANSWER_MISMATCH, first_token=0.4, last_token=1.3))
     assert totals.counters[definitions.REQUESTS] == {(*LABELS, "error", "answer_mismatch"): 1}
-    assert totals.histograms == {definitions.DURATION: {(*LABELS, "error"): Histogram({2.0: 1}, 1.5)}}
+    assert totals.histograms == {definitions.DURATION: {(*LABELS, "error"): HistogramSeries({2.0: 1}, 1.5)}}
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o.fault is Fault.PROBER])
@@ -95,7 +95,7 @@ def test_a_threshold_gets_a_boundary_of_its_own() -> None:
 @given(st.lists(st.floats(0, 3)), st.lists(st.floats(0, 3)))
 def test_histograms_with_other_boundaries_merge_without_loss(old: list[float], new: list[float]) -> None:
     """At the boundaries that both had the counts are exact; at a new one nothing is invented."""
-    before, after = Histogram(), Histogram()
+    before, after = HistogramSeries(), HistogramSeries()
     for value in old:
         before.observe(value, BOUNDS)
     for value in new:
@@ -144,7 +144,7 @@ def test_nothing_is_lost_between_threads() -> None:
     for _ in range(50):
         seen = totals.copy()
         calls = seen.counters.get(definitions.REQUESTS, {}).get((*LABELS, "success", "ok"), 0)
-        durations = seen.histograms.get(definitions.DURATION, {}).get((*LABELS, "success"), Histogram())
+        durations = seen.histograms.get(definitions.DURATION, {}).get((*LABELS, "success"), HistogramSeries())
         assert durations.cumulative(())[-1][1] == calls
     for thread in threads:
         thread.join()

@@ -126,7 +126,7 @@ def options(tmp_path: Path, *, as_json: bool, every: float | None = None) -> Opt
 
 def recorder(selection: Selection, tmp_path: Path) -> Recorder:
     """Into a history and a textfile."""
-    opened = state.open_state("sqlite", selection.watched(), path=tmp_path / "history.db")
+    opened = state.open_state("sqlite", selection.monitored(), path=tmp_path / "history.db")
     return Recorder(
         opened, selection.prices, "local", selection.owner, textfile=tmp_path / "aimon.prom",
         redactor=selection.redactor(),

@@ -18,7 +18,7 @@ from aimon.call.outcome import Outcome
 from aimon.metrics.pushgateway import Gateway, PushError
 from aimon.probes.publish.publish import push
 from aimon.probes.state.database import HistoryError
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.state import open_state
 from results import QWEN, a_result
 
@@ -28,14 +28,16 @@ def main() -> int:
     settings = json.loads(sys.argv[1])
     results = [a_result(Outcome(changes.pop("outcome", "ok")), **changes) for changes in settings["results"]]
     gateway = Gateway.parse(settings["gateway"], timeout=5)
-    watched = [
-        Watched(QWEN, interval=60, currency="CNY", daily_budget=5, latency_slo=(4.0,), labels={"team": "search"})
+    monitored = [
+        MonitoredEndpoint(
+            QWEN, interval=60, currency="CNY", daily_budget=5, latency_slo=(4.0,), labels={"team": "search"}
+        )
     ]
     print("ready", flush=True)
     sys.stdin.readline()
     try:
         state = open_state(
-            settings["state"], watched, path=Path(settings["path"]) if settings["path"] else None, gateway=gateway
+            settings["state"], monitored, path=Path(settings["path"]) if settings["path"] else None, gateway=gateway
         )
         state.record(results)
         push(state, gateway, region=QWEN.region, owner="aimon.yaml")

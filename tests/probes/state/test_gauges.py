@@ -9,16 +9,16 @@ from aimon.call.result import Connection, Limits
 from aimon.metrics import definitions
 from aimon.probes.state.gauges import endpoint_gauges, last_of
 from aimon.probes.state.history import Last, Sample
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.windows import summarise
 from results import QWEN, a_result
 
 LABELS = QWEN.labels
 
 
-def shown(watched: Watched, *args: object, **options: object) -> dict[str, float]:
+def shown(monitored: MonitoredEndpoint, *args: object, **options: object) -> dict[str, float]:
     """The gauges as `name` or `name{further labels}`."""
-    gauges = endpoint_gauges(watched, *args, **options)  # type: ignore[arg-type]  # as given by the test
+    gauges = endpoint_gauges(monitored, *args, **options)  # type: ignore[arg-type]  # as given by the test
     values = {}
     for gauge in gauges:
         assert dict(gauge.labels).items() >= LABELS.items()
@@ -29,8 +29,8 @@ def shown(watched: Watched, *args: object, **options: object) -> dict[str, float
 
 def test_an_endpoint_that_was_never_probed_has_its_configuration() -> None:
     """And nothing that would look like a probe."""
-    watched = Watched(QWEN, interval=60, currency="CNY", daily_budget=5, labels={"team": "search"})
-    assert shown(watched, Last(), spent=0.0) == {
+    monitored = MonitoredEndpoint(QWEN, interval=60, currency="CNY", daily_budget=5, labels={"team": "search"})
+    assert shown(monitored, Last(), spent=0.0) == {
         "aimon_endpoint_info{search}": 1,
         "ai_probe_interval_seconds": 60,
         "ai_probe_budget_spent_ratio": 0,
@@ -47,7 +47,7 @@ def test_a_successful_probe_shows_all_it_found() -> None:
         connection=Connection(certificate_expiry=2e9),
         limits=Limits(requests_limit=60, requests_remaining=0),
     )
-    values = shown(Watched(QWEN), Last(1001.5, 1001.5, probe))
+    values = shown(MonitoredEndpoint(QWEN), Last(1001.5, 1001.5, probe))
     phases = {name: values.pop(name) for name in list(values) if name.startswith("ai_probe_phase")}
     assert values == {
         "aimon_endpoint_info": 1,
@@ -74,7 +74,7 @@ def test_a_successful_probe_shows_all_it_found() -> None:
 def test_an_endpoint_that_never_succeeded_says_so() -> None:
     """Its last success is at 0, so that a rule on its age holds; without an answer the status is 0."""
     probe = a_result(Outcome.CONNECT, status_code=None, headers=None)
-    values = shown(Watched(QWEN), Last(5.0, None, probe))
+    values = shown(MonitoredEndpoint(QWEN), Last(5.0, None, probe))
     assert values["ai_probe_success"] == 0
     assert values["ai_probe_http_status_code"] == 0
     assert values["ai_probe_last_success_timestamp_seconds"] == 0
@@ -84,7 +84,7 @@ def test_windows_show_what_they_have() -> None:
     """20 successes and 5 failures: P95 but no P99."""
     samples = [Sample(i, "ok", i / 10, i / 100) for i in range(1, 21)]
     samples += [Sample(i, "dns", 9, None) for i in range(5)]
-    values = shown(Watched(QWEN), Last(), [summarise(samples, 3600.0, 100.0)])
+    values = shown(MonitoredEndpoint(QWEN), Last(), [summarise(samples, 3600.0, 100.0)])
     assert values == {
         "aimon_endpoint_info": 1,
         "ai_probe_window_samples{1h}": 25,
@@ -99,9 +99,9 @@ def test_windows_show_what_they_have() -> None:
 def test_a_budget_is_shown_as_the_part_spent() -> None:
     """Where there is one, and where the spending is known."""
     name = definitions.PROBE_BUDGET_SPENT
-    assert shown(Watched(QWEN, daily_budget=5), Last(), spent=1.25)[name] == 0.25
-    assert name not in shown(Watched(QWEN, daily_budget=5), Last())
-    assert name not in shown(Watched(QWEN), Last(), spent=1.25)
+    assert shown(MonitoredEndpoint(QWEN, daily_budget=5), Last(), spent=1.25)[name] == 0.25
+    assert name not in shown(MonitoredEndpoint(QWEN, daily_budget=5), Last())
+    assert name not in shown(MonitoredEndpoint(QWEN), Last(), spent=1.25)
 
 
 def test_the_latest_goes_on_from_what_was_known() -> None:

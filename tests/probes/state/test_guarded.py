@@ -12,10 +12,10 @@ from aimon.metrics import definitions
 from aimon.probes.publish.pushed_groups import remember, remembered, stale
 from aimon.probes.state import database, history
 from aimon.probes.state.database import HistoryError
-from aimon.probes.state.endpoint_status import standings
+from aimon.probes.state.endpoint_status import endpoint_statuses
 from aimon.probes.state.guarded import GuardedState
 from aimon.probes.state.history import History
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.state import open_state
 from results import QWEN, a_result
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Result
 
-WATCHED = Watched(QWEN, interval=60, currency="CNY", daily_budget=5)
+WATCHED = MonitoredEndpoint(QWEN, interval=60, currency="CNY", daily_budget=5)
 OK = (*QWEN, "success", "ok")
 
 
@@ -163,7 +163,7 @@ def test_junk_in_a_row_breaks_no_reader(statement: str, path: Path) -> None:
     with History(path) as opened:
         with opened.database.transaction() as connection:
             connection.execute(statement)
-        standings(opened, [], ["1h", "30d"], last=30, now=1.7e9 + 60)
+        endpoint_statuses(opened, [], ["1h", "30d"], last=30, now=1.7e9 + 60)
         state = open_state("sqlite", [WATCHED], path=path)
         state.gauges(1.7e9 + 60)
         state.totals()

@@ -10,9 +10,9 @@ from aimon.call.outcome import Outcome
 from aimon.metrics import definitions
 from aimon.metrics.pushgateway import Gateway
 from aimon.probes.publish.publish import push
-from aimon.probes.state.endpoint_status import standings
+from aimon.probes.state.endpoint_status import endpoint_statuses
 from aimon.probes.state.history import History, Last
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.retention import DAY, DETAIL_RETENTION, FAILURE_RETENTION, RETENTION
 from aimon.probes.state.state import GatewayState, SqliteState
 from aimon.probes.state.windows import windows
@@ -112,12 +112,12 @@ def test_the_latest_is_what_was_recorded_last(error: float, wrong: int, prober: 
     prober.run(times=wrong, error=error)
     prober.run(Outcome.SERVER_ERROR, times=3)
     now = prober.clock()
-    [standing] = standings(prober.history, [], ["24h"], last=30, now=now)
+    [standing] = endpoint_statuses(prober.history, [], ["24h"], last=30, now=now)
     assert standing.recent[-4:] == (Outcome.OK, *(Outcome.SERVER_ERROR,) * 3)
-    assert (standing.state, standing.well) == ("server_error", False)
+    assert (standing.state, standing.healthy) == ("server_error", False)
     assert standing.age == pytest.approx(0.0, abs=1.0)
     assert standing.ahead == (wrong if error >= 8 * HOUR else standing.ahead)
-    gauges = SqliteState([Watched(QWEN, interval=60)], prober.history).gauges(now)
+    gauges = SqliteState([MonitoredEndpoint(QWEN, interval=60)], prober.history).gauges(now)
     assert gauges.get(definitions.PROBE_SUCCESS, **QWEN.labels) == 0
     assert gauges.get(definitions.PROBE_LAST_RUN, **QWEN.labels) == pytest.approx(now, abs=1.0)
     success = gauges.get(definitions.PROBE_LAST_SUCCESS, **QWEN.labels)
@@ -140,14 +140,14 @@ def test_windows_have_what_was_recorded_by_now(prober: Prober) -> None:
 def test_a_last_run_in_the_future_is_no_sign_of_life(prober: Prober) -> None:
     """The prober stopped before the clock was set back: whether it still runs nobody can tell."""
     prober.run(times=4, error=8 * HOUR)
-    [standing] = standings(prober.history, [], ["1h"], last=30, now=prober.clock())
-    assert (standing.state, standing.well, standing.age) == ("ok", False, None)
+    [standing] = endpoint_statuses(prober.history, [], ["1h"], last=30, now=prober.clock())
+    assert (standing.state, standing.healthy, standing.age) == ("ok", False, None)
     assert standing.lead == pytest.approx(8 * HOUR, abs=1.0)
     shown = standing.as_object()
     assert (shown["last_run_age_s"], shown["recorded_in_the_future"]) == (None, 4)
     prober.run()
-    [standing] = standings(prober.history, [], ["1h"], last=30, now=prober.clock())
-    assert (standing.well, standing.lead, standing.ahead) == (True, None, 4)
+    [standing] = endpoint_statuses(prober.history, [], ["1h"], last=30, now=prober.clock())
+    assert (standing.healthy, standing.lead, standing.ahead) == (True, None, 4)
 
 
 def test_what_is_stored_ahead_of_now_is_replaced(prober: Prober) -> None:
@@ -169,14 +169,14 @@ def test_a_history_that_is_not_written_to_does_not_age(prober: Prober) -> None:
 @pytest.mark.parametrize("error", [8 * HOUR, 400 * DAY])
 def test_in_the_gateway_a_time_ahead_of_now_is_replaced(error: float, pushgateway: Pushgateway) -> None:
     """One run by a wrong clock, then a failure: the dead man's alert has a last run that is now."""
-    clock, watched = Clock(), Watched(QWEN, interval=60, currency="CNY", daily_budget=1)
+    clock, monitored = Clock(), MonitoredEndpoint(QWEN, interval=60, currency="CNY", daily_budget=1)
     gateway = Gateway.parse(pushgateway.url)
 
     def run(outcome: Outcome, *, off: float = 0.0) -> GatewayState:
         clock.truth += 60.0
         clock.error = off
-        state = GatewayState([watched], gateway, clock=clock)
-        state.spent_today(watched, clock())
+        state = GatewayState([monitored], gateway, clock=clock)
+        state.spent_today(monitored, clock())
         state.record([a_result(outcome, started_at=clock() - 1.5, cost=0.25, currency="CNY")])
         push(state, gateway, region="cn-east", now=clock())
         clock.error = 0.0
@@ -191,4 +191,4 @@ def test_in_the_gateway_a_time_ahead_of_now_is_replaced(error: float, pushgatewa
     assert gauges.get(definitions.PROBE_SUCCESS, **QWEN.labels) == 0
     assert state.totals().counters[definitions.REQUESTS][*QWEN, "success", "ok"] == 2
     # The run of another day had replaced what the gateway held of this one.
-    assert state.spent_today(watched, clock()) == pytest.approx(0.75 if error < DAY / 2 else 0.5)
+    assert state.spent_today(monitored, clock()) == pytest.approx(0.75 if error < DAY / 2 else 0.5)

@@ -14,7 +14,7 @@ from aimon.metrics.pushgateway import Gateway, PushError
 from aimon.metrics.totals import Gauges, Identity
 from aimon.probes.publish.publish import announce, push, snapshot, write_textfile
 from aimon.probes.state.database import HistoryError
-from aimon.probes.state.monitored import Watched
+from aimon.probes.state.monitored import MonitoredEndpoint
 from aimon.probes.state.state import JOB, open_state
 from results import QWEN, a_result
 from services import free_port
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from services import Pushgateway
 
 NOON = 1_700_006_400.0 - 1_700_006_400.0 % 86_400 + 43_200
-WATCHED = Watched(QWEN, interval=60, currency="CNY", daily_budget=5)
-GPT = Watched(Identity("gpt-prod", "gpt-5", "openai", "cn-east"), interval=60, currency="CNY")
+WATCHED = MonitoredEndpoint(QWEN, interval=60, currency="CNY", daily_budget=5)
+GPT = MonitoredEndpoint(Identity("gpt-prod", "gpt-5", "openai", "cn-east"), interval=60, currency="CNY")
 OWNER = "/etc/aimon.yaml"
 
 
@@ -36,9 +36,9 @@ OWNER = "/etc/aimon.yaml"
 def opened(tmp_path: Path, pushgateway: Pushgateway, request: pytest.FixtureRequest) -> Callable[..., State]:
     """Opens the state of a new run of some kind: `opened("sqlite", WATCHED, GPT)`."""
 
-    def new_run(kind: str, *watched: Watched) -> State:
+    def new_run(kind: str, *monitored: MonitoredEndpoint) -> State:
         gateway = Gateway.parse(pushgateway.url)
-        state = open_state(kind, watched, path=tmp_path / "history.db", gateway=gateway)
+        state = open_state(kind, monitored, path=tmp_path / "history.db", gateway=gateway)
         request.addfinalizer(state.close)
         return state
 
@@ -89,7 +89,7 @@ def test_a_new_boundary_counts_from_then_on(
     push(state, gateway, region="cn-east")
     seen = []
     for slo in ((4.0,), ()):
-        state = opened(kind, Watched(QWEN, currency="CNY", latency_slo=slo))
+        state = opened(kind, MonitoredEndpoint(QWEN, currency="CNY", latency_slo=slo))
         state.record([a_result(end=3.6)])
         push(state, gateway, region="cn-east")
         buckets = pushgateway.samples("ai_api_request_duration_seconds_bucket")
@@ -212,7 +212,7 @@ def test_a_group_that_could_not_be_deleted_is_deleted_later(
     opened: Callable[..., State], gateway: Gateway, pushgateway: Pushgateway
 ) -> None:
     """It is remembered until it is gone, also if an endpoint moves to another region."""
-    moved = Watched(QWEN._replace(region="eu-west"))
+    moved = MonitoredEndpoint(QWEN._replace(region="eu-west"))
     push(opened("sqlite", WATCHED), gateway, region="cn-east", owner=OWNER)
     pushgateway.stop()
     with pytest.raises(PushError):
