@@ -11,19 +11,19 @@ import msgspec
 
 from aimon.loadtests import report
 from aimon.loadtests.console import say
-from aimon.loadtests.protocol.progress_lines import Found
+from aimon.loadtests.protocol.progress_lines import FinalReport
 from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
-    from aimon.loadtests.controller.progress_pipe import Channel
+    from aimon.loadtests.controller.progress_pipe import ProgressPipe
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.statistics.run_result import Run
 
 GOOD, FAILED, USAGE, UNABLE, INTERRUPTED_CODE = 0, 1, 2, 3, 130
 
 
-def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -> int:
+def deliver(run: Run, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> int:
     """Delivers it all and returns the exit code; what can't be delivered is said."""
     built = report.build(run, plan, endpoint.name, model=endpoint.target.model)
     code = exit_code(built)
@@ -37,8 +37,8 @@ def deliver(run: Run, plan: Plan, endpoint: Endpoint, channel: Channel | None) -
         say(f"aimon loadtest: {problem}")
     if run.unwritten and code != INTERRUPTED_CODE:
         code = UNABLE
-    if channel is not None:
-        channel.finish(Found(report=built, totals=run.totals))
+    if pipe is not None:
+        pipe.finish(FinalReport(report=built, totals=run.totals))
     with suppress(OSError):
         text = msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built)
         sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))

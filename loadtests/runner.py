@@ -15,12 +15,12 @@ import gevent
 from aimon import config, files
 from aimon.loadtests import output
 from aimon.loadtests.console import say
-from aimon.loadtests.controller.controller import Session
-from aimon.loadtests.controller.progress_pipe import Channel
-from aimon.loadtests.controller.worker_pool import Alone
+from aimon.loadtests.controller.controller import RunController
+from aimon.loadtests.controller.progress_pipe import ProgressPipe
+from aimon.loadtests.controller.worker_pool import LocalWorker
 from aimon.loadtests.protocol.job import MASTER, Job
 from aimon.loadtests.statistics.run_result import INTERRUPTED
-from aimon.loadtests.worker.call_log import NAME, ResultLog
+from aimon.loadtests.worker.call_log import NAME, CallLog
 from aimon.loadtests.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -49,74 +49,74 @@ def conduct(job: Job) -> int:
         say(str(error))
         return output.USAGE
     with ExitStack() as stack:
-        channel = None if job.progress is None else stack.enter_context(Channel(job.progress))
+        pipe = None if job.progress is None else stack.enter_context(ProgressPipe(job.progress))
         try:
             # What is logged meanwhile may fill the disk, and the report is worth more.
             with nullcontext() if plan.out is None else files.reserve(Path(plan.out), _REPORT_BYTES):
                 alone = job.role != MASTER
-                run = _alone(plan, endpoint, prices, channel) if alone else _direct(job, plan, endpoint, channel)
+                run = _alone(plan, endpoint, prices, pipe) if alone else _direct(job, plan, endpoint, pipe)
         except OSError as error:
             say(f"aimon loadtest: {files.problem(error)}")
             return output.UNABLE
         except (ValueError, RuntimeError) as error:
             say(f"aimon loadtest: {error}")
             return output.UNABLE
-        return output.deliver(run, plan, endpoint, channel)
+        return output.deliver(run, plan, endpoint, pipe)
 
 
-def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, channel: Channel | None) -> Run:
+def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> Run:
     """All of it in this process."""
-    log = ResultLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
-    session = None
+    log = CallLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
+    controller = None
     try:
-        worker = Alone(Worker(plan, endpoint, prices, log=log))
-        session = Session(plan, worker, None if channel is None else channel.send)
-        with _attentive(session):
+        worker = LocalWorker(Worker(plan, endpoint, prices, log=log))
+        controller = RunController(plan, worker, None if pipe is None else pipe.send)
+        with _attentive(controller):
             try:
-                return session.perform()
+                return controller.execute()
             finally:
                 worker.close()
     finally:
         problem = None if log is None else log.close()
-        if problem is not None and session is not None:
-            session.run.unwritten.append(problem)
+        if problem is not None and controller is not None:
+            controller.run.unwritten.append(problem)
 
 
-def _direct(job: Job, plan: Plan, endpoint: Endpoint, channel: Channel | None) -> Run:
+def _direct(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> Run:
     """Others do it, here or elsewhere."""
-    from aimon.loadtests.distributed.master import Fleet  # noqa: PLC0415 - Locust, which who works alone does without
+    from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - Locust, which who works alone does without
     from aimon.loadtests.distributed.processes import Processes  # noqa: PLC0415
 
     # Workers that it starts itself get a token on their stdin: others on this machine can reach the port, too.
     token = secrets.token_hex() if job.processes else job.token
-    fleet = Fleet(plan, job.host, job.port, job.expect, model=endpoint.target.model, token=token)
+    pool = MasterPool(plan, job.host, job.port, job.expect, model=endpoint.target.model, token=token)
     if not job.processes:
-        say(f"waiting for {job.expect} workers on {job.host}:{fleet.port}")
-    session = Session(plan, fleet, None if channel is None else channel.send)
-    with _attentive(session), Processes(job.processes, fleet.port, plan.config, token) as processes:
+        say(f"waiting for {job.expect} workers on {job.host}:{pool.port}")
+    controller = RunController(plan, pool, None if pipe is None else pipe.send)
+    with _attentive(controller), Processes(job.processes, pool.port, plan.config, token) as processes:
         try:
-            fleet.gather(job.patience, processes.gone)
-            run = session.perform()
+            pool.gather(job.patience, processes.gone)
+            run = controller.execute()
         finally:
-            fleet.close()
+            pool.close()
     run.unwritten += processes.problems
     return run
 
 
 @contextmanager
-def _attentive(session: Session) -> Iterator[None]:
+def _attentive(controller: RunController) -> Iterator[None]:
     """With an eye on signals and on whoever started this process."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, partial(session.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
-    watch = gevent.spawn(_watch_parent, session, os.getppid())
+        gevent.signal_handler(number, partial(controller.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
+    watch = gevent.spawn(_watch_parent, controller, os.getppid())
     try:
         yield
     finally:
         watch.kill()
 
 
-def _watch_parent(session: Session, parent: int) -> None:
+def _watch_parent(controller: RunController, parent: int) -> None:
     """Ends a run whose starter has died."""
     while os.getppid() == parent:
         gevent.sleep(_LOOK)
-    session.stop(INTERRUPTED, "the process that started it has ended", cut=True)
+    controller.stop(INTERRUPTED, "the process that started it has ended", cut=True)

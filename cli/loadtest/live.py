@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aimon.cli.loadtest.view import View
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.progress import Progress
-    from aimon.loadtests.protocol.progress_lines import Found
+    from aimon.loadtests.protocol.progress_lines import FinalReport
     from aimon.probes.publish.listen import Listener, Page
 
 
@@ -78,7 +78,7 @@ class Live:
         self._quiet, self._lock = quiet, Lock()
         self._redactor = Redactor(endpoint.secrets)
         self._moment: Progress | None = None
-        self._found: Found | None = None
+        self._found: FinalReport | None = None
         self._run: str | None = None
         self._ended = False
         self._pusher: Pusher | None = None
@@ -144,8 +144,8 @@ class Live:
         if not self._on_view(lambda view: view.say(text)):
             _stderr(text)
 
-    def _take(self, record: Progress | Found) -> None:
-        if isinstance(record, progress_lines.Found):
+    def _take(self, record: Progress | FinalReport) -> None:
+        if isinstance(record, progress_lines.FinalReport):
             self._found = record
             return
         self._run = self._run or str(int(time.time() - record.elapsed))

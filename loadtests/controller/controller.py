@@ -1,4 +1,4 @@
-"""One run: orders go out to the workers as the plan says, and what they report is put together. Needs gevent."""
+"""One run: stages go out to the workers as the plan says, and what they report is put together. Needs gevent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from aimon.call.outcome import Outcome
-from aimon.loadtests.controller.progress_tracker import Outlook
+from aimon.loadtests.controller.progress_tracker import ProgressTracker
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
 from aimon.loadtests.protocol import totals_codec
-from aimon.loadtests.protocol.stage import CALLS, POINTS, Order
+from aimon.loadtests.protocol.stage import CALLS, POINTS, Stage
 from aimon.loadtests.search import capacity, held, limits
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.cpu_usage import Labour
+from aimon.loadtests.statistics.cpu_usage import CpuUsage
 from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE, INCOMPLETE, Run
 from aimon.loadtests.statistics.tally import Tally
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.call.result import Result
-    from aimon.loadtests.controller.worker_pool import Crew
+    from aimon.loadtests.controller.worker_pool import WorkerPool
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.protocol.progress import Progress
-    from aimon.loadtests.protocol.stage import Report
+    from aimon.loadtests.protocol.stage import StatsDelta
     from aimon.loadtests.search.observation import Point, Seen
 
 _TICK = 0.5
@@ -40,51 +40,51 @@ _PLAIN_GROWTH = 0.2
 _MOST_RATE = 1e5
 
 
-class Session:
+class RunController:
     """Carries out a plan.
 
     Args:
         plan: what to do.
-        crew: who does it.
-        tell: is told once a second how it goes.
+        pool: who does it.
+        on_progress: is told once a second how it goes.
 
     Attributes:
         run: what came of it so far.
     """
 
-    def __init__(self, plan: Plan, crew: Crew, tell: Callable[[Progress], None] | None = None) -> None:
+    def __init__(self, plan: Plan, pool: WorkerPool, on_progress: Callable[[Progress], None] | None = None) -> None:
         self.objectives = [slo.parse(text) for text in plan.slo]
         self.run = Run(Tally(slo.good(self.objectives)), objectives=self.objectives)
-        self._plan, self._crew, self._tell = plan, crew, tell
+        self._plan, self._pool, self._on_progress = plan, pool, on_progress
         self._counts_from = 0.0
-        self._outlook = Outlook(plan)
-        self._orders = 0
-        self._labour = Labour()
+        self._tracker = ProgressTracker(plan)
+        self._stages = 0
+        self._cpu_usage = CpuUsage()
         self._totals: dict[str, dict[str, Any]] = {}
         self._spent: dict[str, float] = {}
-        # Of the order that is being carried out
+        # Of the stage that is being carried out
         self._step = Tally(slo.good(self.objectives))
         self._points: list[Point] = []
         self._seen: list[Seen] = []
-        self._step_labour = Labour()
+        self._step_cpu = CpuUsage()
         self._gave_up = False
 
-    def perform(self) -> Run:
+    def execute(self) -> Run:
         """Does it all; returns early where a guard says so, or `stop` was called."""
         self.run.began = time.time()
         if self.run.ended != COMPLETE:
             return self.run
-        first, why = self._crew.first()
+        first, why = self._pool.run_first_call()
         self.run.uncounted += 1
         self.run.spent, self.run.currency = first.cost or 0.0, first.currency
-        self.run.workers = len(self._crew.workers)
+        self.run.workers = len(self._pool.workers)
         if why is not None:
             if first.outcome is not Outcome.OK:
                 self.run.culprit = first.outcome.value, first.status_code
             self.stop(ABORTED, why)
         if self.run.ended != COMPLETE:
             return self.run
-        until = self._crew.lead + self._plan.warmup
+        until = self._pool.lead_time + self._plan.warmup
         self._counts_from = monotonic() + until
         self.run.began = time.time() + until
         try:
@@ -95,7 +95,7 @@ class Session:
             else:
                 self._follow_plan()
         finally:
-            self._gather(last=True)
+            self._collect(last=True)
             self.run.elapsed = max(0.0, monotonic() - self._counts_from)
             self.run.window = self.run.window or self.run.elapsed
         return self.run
@@ -105,25 +105,25 @@ class Session:
         if self.run.ended == COMPLETE:
             self.run.ended, self.run.why = how, why
             self.run.window = max(0.0, monotonic() - self._counts_from) if self._counts_from else 0.0
-        self._crew.stop(cut=cut)
+        self._pool.stop(cut=cut)
 
-    # Orders
+    # Stages
 
     def _follow_plan(self) -> None:
         plan = self._plan
         schedule = plan.schedule
         replay = plan.workload.trace is not None
         closed = schedule is None and not replay
-        self._carry_out(
-            Order(
-                number=self._next(),
-                counts_from=plan.warmup,
+        self._run_stage(
+            Stage(
+                number=self._next_number(),
+                warmup=plan.warmup,
                 run_offset=-plan.warmup,
                 schedule=schedule,
                 replay=replay,
                 users=(plan.concurrency or 1) if closed else 0,
                 requests=plan.requests if closed else None,
-                lasts=plan.warmup + plan.duration if closed and plan.requests is None else None,
+                duration=plan.warmup + plan.duration if closed and plan.requests is None else None,
             )
         )
         if self.run.ended != COMPLETE:
@@ -137,8 +137,8 @@ class Session:
         expected = plan.requests if schedule is None else schedule.total
         if expected is not None:
             self._account_for(expected)
-        elif self._crew.lost_calls:
-            self.run.lost = self._crew.lost_calls
+        elif self._pool.lost_calls:
+            self.run.lost = self._pool.lost_calls
             self.run.ended, self.run.why = INCOMPLETE, f"{self.run.lost:,} calls or more were lost with a worker"
 
     def _replayed(self) -> float:
@@ -148,7 +148,7 @@ class Session:
         return due * count / (count - 1) if count > 1 else due
 
     def _account_for(self, expected: int) -> None:
-        """Finds out how many calls nobody can tell of."""
+        """Finds out how many calls nobody can on_progress of."""
         run = self.run
         counts = run.tally.counts
         # Of a closed loop the warm-up comes on top; the first call is nobody's.
@@ -158,72 +158,72 @@ class Session:
             run.ended = INCOMPLETE
             run.why = f"{run.lost:,} of {expected:,} calls were lost with a worker"
 
-    def _keep_to(self, schedule: Schedule, keep: str, give_up: Callable[[], bool] | None = None) -> None:
-        self._carry_out(
-            Order(
-                number=self._next(),
-                run_offset=monotonic() + self._crew.lead - self._counts_from,
+    def _run_schedule(self, schedule: Schedule, record: str, give_up: Callable[[], bool] | None = None) -> None:
+        self._run_stage(
+            Stage(
+                number=self._next_number(),
+                run_offset=monotonic() + self._pool.lead_time - self._counts_from,
                 schedule=schedule,
-                keep=keep,
+                record=record,
             ),
             give_up,
         )
 
-    def _next(self) -> int:
-        self._orders += 1
-        return self._orders
+    def _next_number(self) -> int:
+        self._stages += 1
+        return self._stages
 
-    def _carry_out(self, order: Order, give_up: Callable[[], bool] | None = None) -> None:
+    def _run_stage(self, stage: Stage, give_up: Callable[[], bool] | None = None) -> None:
         self._step = Tally(slo.good(self.objectives))
-        self._points, self._seen, self._step_labour = [], [], Labour()
+        self._points, self._seen, self._step_cpu = [], [], CpuUsage()
         self._gave_up = False
-        self._outlook.begin(order)
-        self._crew.start(order)
-        while not self._crew.wait(_TICK):
-            self._gather()
+        self._tracker.start_stage(stage)
+        self._pool.start(stage)
+        while not self._pool.wait(_TICK):
+            self._collect()
             if give_up is not None and give_up():
-                self._crew.stop(cut=False)
+                self._pool.stop(cut=False)
                 self._gave_up, give_up = True, None
-        self._gather()
-        if not self._crew.workers:
+        self._collect()
+        if not self._pool.workers:
             self.stop(ABORTED, "the last worker was lost")
 
     # Reports
 
-    def _gather(self, *, last: bool = False) -> None:
-        notes = self._crew.notes()
+    def _collect(self, *, last: bool = False) -> None:
+        notes = self._pool.notes()
         self.run.notes += notes
-        self.run.workers = max(self.run.workers, len(self._crew.workers))
-        for worker, report in self._crew.reports():
-            self._take(worker, report)
+        self.run.workers = max(self.run.workers, len(self._pool.workers))
+        for worker, delta in self._pool.deltas():
+            self._add_delta(worker, delta)
         if self._totals:
             # Each worker tells all it ever counted, so that what a lost one told is kept, and nothing counts twice.
             self.run.totals = totals_codec.dump(totals_codec.merge(self._totals.values()))
         now = monotonic() - self._counts_from
-        progress = self._outlook.look(self.run, now, self._crew.workers, notes, last=last)
-        if progress is not None and self._tell is not None:
-            self._tell(progress)
+        progress = self._tracker.progress(self.run, now, self._pool.workers, notes, last=last)
+        if progress is not None and self._on_progress is not None:
+            self._on_progress(progress)
 
-    def _take(self, worker: str, report: Report) -> None:
+    def _add_delta(self, worker: str, delta: StatsDelta) -> None:
         run = self.run
-        run.tally.merge(report.tally)
-        self._step.merge(report.tally)
-        self._points += report.points
-        self._seen += report.seen
-        run.uncounted += report.uncounted
-        for labour in (self._labour, self._step_labour):
-            labour.add(worker, report.cpu, report.wall)
-        run.cpu = self._labour.busiest
-        run.blocks.add(max(0, int(monotonic() - self._counts_from)), report.tally)
-        self._outlook.take(worker, report)
-        self._spent[worker] = report.spent
+        run.tally.merge(delta.tally)
+        self._step.merge(delta.tally)
+        self._points += delta.points
+        self._seen += delta.seen
+        run.uncounted += delta.uncounted
+        for usage in (self._cpu_usage, self._step_cpu):
+            usage.add(worker, delta.cpu, delta.wall)
+        run.cpu = self._cpu_usage.busiest
+        run.blocks.add(max(0, int(monotonic() - self._counts_from)), delta.tally)
+        self._tracker.add(worker, delta)
+        self._spent[worker] = delta.spent
         # Whoever made the first call has counted it, too, once there is a report of it.
         run.spent = max(run.spent, sum(self._spent.values()))
-        if report.totals is not None:
-            self._totals[worker] = report.totals
-        if report.problem is not None:
-            run.culprit = run.culprit or report.culprit
-            self.stop(ABORTED, report.problem)
+        if delta.totals is not None:
+            self._totals[worker] = delta.totals
+        if delta.problem is not None:
+            run.culprit = run.culprit or delta.culprit
+            self.stop(ABORTED, delta.problem)
 
     # Searches
 
@@ -249,10 +249,10 @@ class Session:
                 return
 
     def _try(self, rate: float) -> capacity.Step:
-        began = monotonic() + self._crew.lead
+        began = monotonic() + self._pool.lead_time
         # Even distances: what latency grows by is then the queue's doing and not that of chance.
         schedule = Schedule((Phase(self._long_enough(rate), rate),), CONSTANT)
-        self._keep_to(schedule, POINTS, self._grows_plainly)
+        self._run_schedule(schedule, POINTS, self._grows_plainly)
         return held.judge(
             schedule,
             self._step,
@@ -260,7 +260,7 @@ class Session:
             points=self._points,
             refused=self._seen,
             elapsed=monotonic() - began,
-            cpu=self._step_labour.busiest,
+            cpu=self._step_cpu.busiest,
             cut_short=self._gave_up,
         )
 
@@ -286,7 +286,7 @@ class Session:
                 found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
                 return
             schedule = Schedule((Phase(min(self._long_enough(rate), left), rate),), CONSTANT)
-            self._keep_to(schedule, CALLS)
+            self._run_schedule(schedule, CALLS)
             if self.run.ended == COMPLETE and len(self._seen) < held.SERVED * schedule.total:
                 missing = schedule.total - len(self._seen)
                 found.evidence = {"why": f"{missing} of {schedule.total} calls at {rate:.4g}/s were never made"}

@@ -11,10 +11,10 @@ from aimon.loadtests.protocol import progress_lines
 
 if TYPE_CHECKING:
     from aimon.loadtests.protocol.progress import Progress
-    from aimon.loadtests.protocol.progress_lines import Found
+    from aimon.loadtests.protocol.progress_lines import FinalReport
 
 
-class Channel:
+class ProgressPipe:
     """Sends records; a reader that is slow misses some of them, and never holds the run up.
 
     Args:
@@ -44,7 +44,7 @@ class Channel:
         except BrokenPipeError:
             self._rest = b""
 
-    def finish(self, found: Found) -> None:
+    def finish(self, found: FinalReport) -> None:
         """Sends the last record, however long that takes."""
         data = self._rest + progress_lines.encode(found)
         try:

@@ -10,16 +10,16 @@ import msgspec
 
 from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.protocol.progress import Progress, Times
-from aimon.loadtests.protocol.stage import Order
+from aimon.loadtests.protocol.stage import Stage
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.censoring import summary
-from aimon.loadtests.statistics.cpu_usage import Labour
+from aimon.loadtests.statistics.cpu_usage import CpuUsage
 from aimon.loadtests.statistics.self_check import check, distorted
 from aimon.loadtests.statistics.tally import Tally
 
 if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.protocol.stage import Report
+    from aimon.loadtests.protocol.stage import StatsDelta
     from aimon.loadtests.statistics.run_result import Run
 
 # What "now" means, in seconds: long enough for a percentile, short enough to see a change.
@@ -35,41 +35,41 @@ class _Slice(NamedTuple):
     ended: float
     tally: Tally
     started: int
-    labour: Labour
+    cpu_usage: CpuUsage
 
 
-class Outlook:
-    """Makes a Progress of what the workers report."""
+class ProgressTracker:
+    """Makes a Progress of what the workers delta."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._order = Order(number=0)
+        self._stage = Stage(number=0)
         self._recent: deque[_Slice] = deque()
         self._now = Tally()
         self._started: dict[str, int] = {}
         self._fresh = 0
-        self._labour = Labour()
+        self._cpu_usage = CpuUsage()
         self._in_flight: dict[str, int] = {}
         self._looked: float | None = None
         self._notes: list[str] = []
 
-    def begin(self, order: Order) -> None:
-        """Another order begins."""
-        self._order = order
+    def start_stage(self, stage: Stage) -> None:
+        """Another stage begins."""
+        self._stage = stage
         self._started = {}
-        if order.number > 1:
+        if stage.number > 1:
             # What the last rate showed says nothing about this one.
             self._recent.clear()
 
-    def take(self, worker: str, report: Report) -> None:
+    def add(self, worker: str, delta: StatsDelta) -> None:
         """Takes a worker's report into account."""
-        self._now.merge(report.tally)
-        self._fresh += report.started - self._started.get(worker, 0)
-        self._started[worker] = report.started
-        self._in_flight[worker] = report.in_flight
-        self._labour.add(worker, report.cpu, report.wall)
+        self._now.merge(delta.tally)
+        self._fresh += delta.started - self._started.get(worker, 0)
+        self._started[worker] = delta.started
+        self._in_flight[worker] = delta.in_flight
+        self._cpu_usage.add(worker, delta.cpu, delta.wall)
 
-    def look(
+    def progress(
         self, run: Run, now: float, workers: frozenset[str], notes: list[str], *, last: bool = False
     ) -> Progress | None:
         """A Progress, if a second has passed since the one before, or it is the last.
@@ -86,27 +86,27 @@ class Outlook:
             self._looked = now
         if now - self._looked < _EVERY and not last:
             return None
-        self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._labour))
+        self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._cpu_usage))
         self._looked = now
-        self._now, self._fresh, self._labour = Tally(), 0, Labour()
+        self._now, self._fresh, self._cpu_usage = Tally(), 0, CpuUsage()
         while now - self._recent[0].ended >= WINDOW:
             self._recent.popleft()
         seconds = max(now - self._recent[0].began, _LEAST)
         recent = Tally()
         for part in self._recent:
             recent.merge(part.tally)
-        client = check(recent, Labour(part.labour for part in self._recent).busiest)
+        client = check(recent, CpuUsage(part.cpu_usage for part in self._recent).busiest)
         whole = bool(check(run.tally, run.cpu)["bottleneck"])
         told, self._notes = self._notes, []
-        order, plan = self._order, self._plan
+        stage, plan = self._stage, self._plan
         return Progress(
             elapsed=now,
-            duration=None if plan.requests is not None and not order.is_open else plan.duration,
+            duration=None if plan.requests is not None and not stage.is_open else plan.duration,
             phase=self._phase(now),
             asked=self._asked(now),
             achieved=sum(part.started for part in self._recent) / seconds,
             in_flight=sum(self._in_flight.get(worker, 0) for worker in workers),
-            users=order.users or None,
+            users=stage.users or None,
             requests=plan.requests,
             sent=run.tally.sent,
             ok=run.tally.ok,
@@ -126,22 +126,22 @@ class Outlook:
 
     def _window(self, run: Run, now: float) -> float:
         """The part of the load window whose calls have ended: those under way are in no number yet."""
-        if self._plan.profile in SEARCHES or (self._plan.requests is not None and not self._order.is_open):
+        if self._plan.profile in SEARCHES or (self._plan.requests is not None and not self._stage.is_open):
             return max(0.0, now)
         pending = run.tally.series["latency"].mean or 0.0
         # A closed loop's calls under way are half done, in the mean.
-        return min(self._plan.duration, max(0.0, now - pending * (1.0 if self._order.is_open else 0.5)))
+        return min(self._plan.duration, max(0.0, now - pending * (1.0 if self._stage.is_open else 0.5)))
 
     def _phase(self, now: float) -> str:
         if now < 0:
             return "warm-up"
         if self._plan.profile in SEARCHES:
-            return f"{self._plan.profile}, step {self._order.number}"
+            return f"{self._plan.profile}, step {self._stage.number}"
         return self._plan.profile
 
     def _asked(self, now: float) -> float | None:
-        schedule = self._order.schedule
-        return None if schedule is None else schedule.rate(now - self._order.run_offset)
+        schedule = self._stage.schedule
+        return None if schedule is None else schedule.rate(now - self._stage.run_offset)
 
 
 def _tokens(recent: Tally, seconds: float) -> float | None:

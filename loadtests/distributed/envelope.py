@@ -116,21 +116,19 @@ def _is_pulse(data: Any) -> bool:
     )
 
 
+_ORDERS = (messages.Configure, messages.RunFirstCall, messages.StartStage, messages.Rebalance, messages.StopCalls)
 # Locust's own messages that aimon's runs depend on, and ours; the rest of Locust's is about its users and statistics.
 _OF_WORKERS: Mapping[str, Callable[[Any], bool]] = {
     "client_ready": _is_text,
     "heartbeat": _is_pulse,
     "quit": _is_nothing,
-    messages.REPORT: _is_bytes,
-    **{messages.kind(each): _is_bytes for each in (messages.Hello, messages.Ready, messages.FirstDone)},
+    messages.STATS: _is_bytes,
+    **{messages.kind(each): _is_bytes for each in (messages.Register, messages.Ready, messages.FirstCallDone)},
 }
 _OF_MASTERS: Mapping[str, Callable[[Any], bool]] = {
     "ack": _is_place,
     "heartbeat": _is_nothing,
     "quit": _is_nothing,
-    **{
-        messages.kind(each): _is_bytes
-        for each in (messages.Welcome, messages.First, messages.Begin, messages.Divide, messages.Stop)
-    },
+    **{messages.kind(each): _is_bytes for each in _ORDERS},
 }
 EXPECTED_OF_WORKERS = frozenset(_OF_WORKERS)

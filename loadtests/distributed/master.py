@@ -21,7 +21,7 @@ from aimon import __version__
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import Wire
-from aimon.loadtests.protocol.stage import Order, Part, Report, even, unpack
+from aimon.loadtests.protocol.stage import Assignment, Stage, StatsDelta, even, unpack
 from aimon.security.redact import bounded
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.loadtests.protocol.plan import Plan
 
-LEAD = 0.5
+LEAD_TIME = 0.5
 _LOOK = 0.2
 # How far ahead a new division begins: by then everybody has been told of it.
 _NOTICE = 1.0
 _LONGEST_HOST = 253
 
 
-class FleetError(RuntimeError):
+class WorkerPoolError(RuntimeError):
     """There are too few workers, or one of them can't do what it should."""
 
 
@@ -56,8 +56,8 @@ class _Member:
         name: for people.
         pid: of its process, if that is on this machine.
         ready: it has the plan, and can follow it.
-        at_work: it was told of the order that is being carried out.
-        done: it has said that it is, of the part with this `serial`.
+        at_work: it was told of the stage that is being carried out.
+        done: it has said that it is, of the assignment with this `serial`.
         quota: calls of a closed loop that it was given; `started` of them have begun.
         spent: in the whole run.
         in_flight: its calls under way, when last heard of.
@@ -76,8 +76,8 @@ class _Member:
     in_flight: int = 0
 
 
-class Fleet:
-    """The workers of a Locust master, as a Crew.
+class MasterPool:
+    """The workers of a Locust master, as a WorkerPool.
 
     Args:
         plan: of the run; every worker that comes gets it.
@@ -94,7 +94,7 @@ class Fleet:
         OSError: the address can't be listened on.
     """
 
-    lead = LEAD
+    lead_time = LEAD_TIME
 
     def __init__(
         self, plan: Plan, host: str, port: int, expected: int, *, model: str, token: str | None = None
@@ -113,24 +113,24 @@ class Fleet:
         self._members: dict[str, _Member] = {}
         self._came = 0
         self._introduced: set[str] = set()
-        self._reports: list[tuple[str, Report]] = []
+        self._deltas: list[tuple[str, StatsDelta]] = []
         self._notes: list[str] = []
         self._changed = Event()
-        self._first: messages.FirstDone | None = None
+        self._first: messages.FirstCallDone | None = None
         self._problem: str | None = None
         self._gone: Callable[[], set[int]] = set
         self._lost_spending = 0.0
         self.lost_calls = 0
-        self._order = Order(number=0)
+        self._stage = Stage(number=0)
         self._going_on = self._stopped = False
         self._epoch = 0.0
         for message, handle in (
-            (messages.Hello, self._on_hello),
+            (messages.Register, self._on_register),
             (messages.Ready, self._on_ready),
-            (messages.FirstDone, self._on_first),
+            (messages.FirstCallDone, self._on_first_call_done),
         ):
-            self._heed(messages.kind(message), partial(messages.decode, message=message), handle)
-        self._heed(messages.REPORT, unpack, self._on_report)
+            self._handle(messages.kind(message), partial(messages.decode, message=message), handle)
+        self._handle(messages.STATS, unpack, self._on_delta)
 
     def gather(self, seconds: float, gone: Callable[[], set[int]]) -> None:
         """Waits for the workers that are expected, or until it is stopped.
@@ -140,56 +140,56 @@ class Fleet:
             gone: process ids of workers on this machine that have ended, sooner than their heartbeats are missed.
 
         Raises:
-            FleetError: some did not come in that time, or one of them can't follow the plan.
+            WorkerPoolError: some did not come in that time, or one of them can't follow the plan.
         """
         self._gone = gone
         ends = monotonic() + seconds
         while len(self.workers) < self._expected and not self._stopped:
             if gone():
-                raise FleetError("a worker's process ended before the run began; what it said is printed above")
+                raise WorkerPoolError("a worker's process ended before the run began; what it said is printed above")
             if monotonic() >= ends:
-                raise FleetError(f"{len(self.workers)} of {self._expected} workers came within {seconds:g} s")
+                raise WorkerPoolError(f"{len(self.workers)} of {self._expected} workers came within {seconds:g} s")
             for note in self._strangers():
                 say(f"aimon loadtest: {note}")
             self._pause(_LOOK)
             self._look()
             if self._problem is not None:
-                raise FleetError(self._problem)
+                raise WorkerPoolError(self._problem)
 
-    # As a Crew
+    # As a WorkerPool
 
     @property
     def workers(self) -> frozenset[str]:
-        """See Crew: those that are ready."""
+        """See WorkerPool: those that are ready."""
         return frozenset(member.name for member in self._members.values() if member.ready)
 
-    def first(self) -> tuple[Result, str | None]:
-        """See Crew: one of the workers makes it.
+    def run_first_call(self) -> tuple[Result, str | None]:
+        """See WorkerPool: one of the workers makes it.
 
         Raises:
-            FleetError: all were lost before it had ended.
+            WorkerPoolError: all were lost before it had ended.
         """
         asked: _Member | None = None
         while self._first is None:
             if asked is None or asked.id not in self._members:
                 asked = next((member for member in self._members.values() if member.ready), None)
                 if asked is None:
-                    raise FleetError("the last worker was lost before the first call had ended")
-                self._send(asked, messages.First())
+                    raise WorkerPoolError("the last worker was lost before the first call had ended")
+                self._send(asked, messages.RunFirstCall())
             self._pause(_LOOK)
             self._look()
         return self._first.result, self._first.why
 
-    def start(self, order: Order) -> None:
-        """See Crew."""
-        self._order, self._going_on = order, True
-        self._epoch = monotonic() + LEAD
+    def start(self, stage: Stage) -> None:
+        """See WorkerPool."""
+        self._stage, self._going_on = stage, True
+        self._epoch = monotonic() + LEAD_TIME
         for member in self._members.values():
             member.at_work, member.quota, member.started = False, 0, 0
-        self._hand_out(0.0, order.requests)
+        self._assign(0.0, stage.requests)
 
     def wait(self, seconds: float) -> bool:
-        """See Crew."""
+        """See WorkerPool."""
         ends = monotonic() + seconds
         while True:
             self._look()
@@ -201,24 +201,24 @@ class Fleet:
                 return False
             self._pause(min(left, _LOOK))
 
-    def reports(self) -> list[tuple[str, Report]]:
-        """See Crew."""
-        reports, self._reports = self._reports, []
-        return reports
+    def deltas(self) -> list[tuple[str, StatsDelta]]:
+        """See WorkerPool."""
+        deltas, self._deltas = self._deltas, []
+        return deltas
 
     def notes(self) -> list[str]:
-        """See Crew."""
+        """See WorkerPool."""
         notes, self._notes = [*self._notes, *self._strangers()], []
         return notes
 
     def stop(self, *, cut: bool) -> None:
-        """See Crew."""
+        """See WorkerPool."""
         self._going_on, self._stopped = False, True
         for member in self._members.values():
-            self._send(member, messages.Stop(cut=cut))
+            self._send(member, messages.StopCalls(cut=cut))
 
     def close(self) -> None:
-        """See Crew."""
+        """See WorkerPool."""
         self._runner.quit()
 
     # Who is there
@@ -236,36 +236,36 @@ class Fleet:
             self.lost_calls += member.in_flight
             self._notes.append(f"{member.name} was lost, {len(self.workers)} left")
         if self._going_on and self.workers and (lost or came):
-            if self._order.number and came:
+            if self._stage.number and came:
                 self._notes += [f"{member.name} joined the run" for member in came]
-            unissued = None if self._order.requests is None else sum(member.quota - member.started for member in lost)
-            self._hand_out(monotonic() - self._epoch + _NOTICE, unissued)
+            unissued = None if self._stage.requests is None else sum(member.quota - member.started for member in lost)
+            self._assign(monotonic() - self._epoch + _NOTICE, unissued)
 
-    def _hand_out(self, since: float, more: int | None) -> None:
-        """Gives everybody a part of the order, from `since` on, and of `more` calls of a closed loop."""
+    def _assign(self, since: float, extra_requests: int | None) -> None:
+        """Gives everybody a assignment of the stage, from `since` on, and of `more` calls of a closed loop."""
         members = [member for member in self._members.values() if member.ready]
-        users = even(self._order.users, len(members))
-        quotas = [None] * len(members) if more is None else even(more, len(members))
+        users = even(self._stage.users, len(members))
+        quotas = [None] * len(members) if extra_requests is None else even(extra_requests, len(members))
         budgets = self._budgets(members)
         for k, member in enumerate(members):
             member.serial += 1
             member.done = False
             member.quota += quotas[k] or 0
-            part = Part(
+            assignment = Assignment(
                 serial=member.serial,
                 index=k,
                 workers=len(members),
                 delay=self._epoch - monotonic(),
                 since=since,
                 users=users[k],
-                more=quotas[k],
+                extra_requests=quotas[k],
                 budget=budgets[k],
             )
             if member.at_work:
-                self._send(member, messages.Divide(part=part))
+                self._send(member, messages.Rebalance(assignment=assignment))
             else:
                 member.at_work = True
-                self._send(member, messages.Begin(order=self._order, part=part))
+                self._send(member, messages.StartStage(stage=self._stage, assignment=assignment))
 
     def _budgets(self, members: Sequence[_Member]) -> list[float | None]:
         """What each may spend in the whole run, so that all together spend no more than the plan allows."""
@@ -289,7 +289,7 @@ class Fleet:
 
     # Messages
 
-    def _heed(self, kind: str, decode: Callable[[bytes], Any], handle: Callable[[_Member, Any], None]) -> None:
+    def _handle(self, kind: str, decode: Callable[[bytes], Any], handle: Callable[[_Member, Any], None]) -> None:
         def listen(msg: Any, **_: object) -> None:
             try:
                 message = decode(msg.data)
@@ -309,7 +309,7 @@ class Fleet:
         Raises:
             _UnknownWorkerError: it has not introduced itself.
         """
-        if kind == messages.kind(messages.Hello):
+        if kind == messages.kind(messages.Register):
             self._introduced.add(worker)
         if worker not in self._introduced:
             raise _UnknownWorkerError(worker)
@@ -318,14 +318,14 @@ class Fleet:
             self._members[worker] = _Member(worker, f"worker {self._came}")
         return self._members[worker]
 
-    def _on_hello(self, member: _Member, hello: messages.Hello) -> None:
-        member.name = f"worker {self._came} ({bounded(hello.host, _LONGEST_HOST)})"
-        member.pid = hello.pid if hello.host == socket.gethostname() else None
-        if hello.version != __version__:
-            other = bounded(hello.version, _LONGEST_HOST)
+    def _on_register(self, member: _Member, register: messages.Register) -> None:
+        member.name = f"worker {self._came} ({bounded(register.host, _LONGEST_HOST)})"
+        member.pid = register.pid if register.host == socket.gethostname() else None
+        if register.version != __version__:
+            other = bounded(register.version, _LONGEST_HOST)
             self._problem = f"{member.name} is aimon {other}, and its master {__version__}: use the same"
             return
-        self._send(member, messages.Welcome(plan=self._plan, index=self._came - 1, workers=self._expected))
+        self._send(member, messages.Configure(plan=self._plan, index=self._came - 1, workers=self._expected))
 
     def _on_ready(self, member: _Member, ready: messages.Ready) -> None:
         problem = ready.problem
@@ -336,18 +336,18 @@ class Fleet:
         else:
             self._problem = f"{member.name}: {bounded(problem)}"
 
-    def _on_first(self, _: _Member, first: messages.FirstDone) -> None:
+    def _on_first_call_done(self, _: _Member, first: messages.FirstCallDone) -> None:
         self._first = first
 
-    def _on_report(self, member: _Member, report: Report) -> None:
-        if report.problem is not None:
-            report.problem = bounded(report.problem)
-        self._reports.append((member.name, report))
-        member.spent, member.in_flight = report.spent, report.in_flight
-        if report.number == self._order.number:
-            member.started = report.started
-            if report.serial == member.serial:
-                member.done = report.done
+    def _on_delta(self, member: _Member, delta: StatsDelta) -> None:
+        if delta.problem is not None:
+            delta.problem = bounded(delta.problem)
+        self._deltas.append((member.name, delta))
+        member.spent, member.in_flight = delta.spent, delta.in_flight
+        if delta.number == self._stage.number:
+            member.started = delta.started
+            if delta.serial == member.serial:
+                member.done = delta.done
 
     def _send(self, member: _Member, message: msgspec.Struct) -> None:
         messages.send(self._runner, messages.kind(type(message)), messages.encode(message), member.id)

@@ -8,7 +8,7 @@ import msgspec
 
 from aimon.call.result import Result  # noqa: TC001 - msgspec reads the annotations
 from aimon.loadtests.protocol.plan import Plan  # noqa: TC001 - msgspec reads the annotations
-from aimon.loadtests.protocol.stage import Order, Part  # noqa: TC001 - msgspec reads the annotations
+from aimon.loadtests.protocol.stage import Assignment, Stage  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from locust.runners import MasterRunner, WorkerRunner
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _Body = TypeVar("_Body")
 
 
-class Hello(msgspec.Struct, kw_only=True, tag="aimon_hello"):
+class Register(msgspec.Struct, kw_only=True, tag="aimon_register"):
     """A worker has come."""
 
     version: str
@@ -24,7 +24,7 @@ class Hello(msgspec.Struct, kw_only=True, tag="aimon_hello"):
     pid: int
 
 
-class Welcome(msgspec.Struct, kw_only=True, tag="aimon_welcome"):
+class Configure(msgspec.Struct, kw_only=True, tag="aimon_configure"):
     """The plan, for worker `index` of `workers`."""
 
     plan: Plan
@@ -39,38 +39,38 @@ class Ready(msgspec.Struct, kw_only=True, tag="aimon_ready"):
     model: str | None = None
 
 
-class First(msgspec.Struct, kw_only=True, tag="aimon_first"):
+class RunFirstCall(msgspec.Struct, kw_only=True, tag="aimon_run_first_call"):
     """Make the first call."""
 
 
-class FirstDone(msgspec.Struct, kw_only=True, tag="aimon_first_done"):
+class FirstCallDone(msgspec.Struct, kw_only=True, tag="aimon_first_call_done"):
     """The first call's Result, and why there should be no more calls."""
 
     result: Result
     why: str | None
 
 
-class Begin(msgspec.Struct, kw_only=True, tag="aimon_begin"):
-    """Carry out this part of an order."""
+class StartStage(msgspec.Struct, kw_only=True, tag="aimon_start_stage"):
+    """Start this share of a stage."""
 
-    order: Order
-    part: Part
-
-
-class Divide(msgspec.Struct, kw_only=True, tag="aimon_divide"):
-    """Go on with another part of the same order."""
-
-    part: Part
+    stage: Stage
+    assignment: Assignment
 
 
-class Stop(msgspec.Struct, kw_only=True, tag="aimon_stop"):
+class Rebalance(msgspec.Struct, kw_only=True, tag="aimon_rebalance"):
+    """Continue the same stage with another share."""
+
+    assignment: Assignment
+
+
+class StopCalls(msgspec.Struct, kw_only=True, tag="aimon_stop_calls"):
     """Start no more calls; with `cut`, end those under way, too."""
 
     cut: bool
 
 
-# A report is packed by `orders`, since it holds what JSON doesn't.
-REPORT = "aimon_report"
+# A StatsDelta has a codec of its own (`stage.pack`), since a tally is no plain JSON.
+STATS = "aimon_stats"
 
 
 def send(runner: MasterRunner | WorkerRunner, name: str, body: bytes, client_id: str | None = None) -> None:

@@ -27,7 +27,7 @@ from aimon.loadtests.protocol.stage import pack
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.run_result import ABORTED, Run
 from aimon.loadtests.statistics.tally import Tally
-from aimon.loadtests.worker.call_log import NAME, ResultLog
+from aimon.loadtests.worker.call_log import NAME, CallLog
 from aimon.loadtests.worker.worker import Worker
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _LOOK = 0.5
 _SAY_AFTER, _GIVE_UP_AFTER = 10, 300
 
 
-class Service:
+class WorkerProcess:
     """A worker under a master.
 
     Args:
@@ -64,7 +64,7 @@ class Service:
         self._job, self._wire = job, wire
         self._heard = monotonic()
         self._worker: Worker | None = None
-        self._log: ResultLog | None = None
+        self._log: CallLog | None = None
         self._plan: Plan | None = None
         self._folder: Path | None = None
         self._endpoint = self._model = ""
@@ -76,17 +76,17 @@ class Service:
         environment.events.heartbeat_received.add_listener(self._on_heartbeat)  # type: ignore[no-untyped-call]  # Locust's
         self._runner = environment.create_worker_runner(job.host, job.port)
         for message, handle in (
-            (messages.Welcome, self._on_welcome),
-            (messages.First, self._on_first),
-            (messages.Begin, self._on_begin),
-            (messages.Divide, self._on_divide),
-            (messages.Stop, self._on_stop),
+            (messages.Configure, self._on_configure),
+            (messages.RunFirstCall, self._on_run_first_call),
+            (messages.StartStage, self._on_start_stage),
+            (messages.Rebalance, self._on_rebalance),
+            (messages.StopCalls, self._on_stop),
         ):
-            self._heed(message, handle)
+            self._handle(message, handle)
 
     def run(self) -> int:
         """Returns when the master says so, or is gone."""
-        self._send(messages.Hello(version=__version__, host=socket.gethostname(), pid=os.getpid()))
+        self._send(messages.Register(version=__version__, host=socket.gethostname(), pid=os.getpid()))
         while self._runner.greenlet and not self._leaving:
             if self._busy.wait(_REPORT_EVERY) and self._worker is not None:
                 self._worker.done.wait(_REPORT_EVERY)
@@ -101,7 +101,7 @@ class Service:
 
     # What the master says
 
-    def _heed(self, message: type[msgspec.Struct], handle: Callable[[Any], None]) -> None:
+    def _handle(self, message: type[msgspec.Struct], handle: Callable[[Any], None]) -> None:
         def listen(msg: Any, **_: object) -> None:
             try:
                 said = messages.decode(msg.data, message)
@@ -111,16 +111,17 @@ class Service:
                 handle(said)
 
         # The first call waits for its answer, and heartbeats must not wait for it.
-        self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.First)
+        self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.RunFirstCall)
 
-    def _on_welcome(self, welcome: messages.Welcome) -> None:
-        self._index = welcome.index
+    def _on_configure(self, configure: messages.Configure) -> None:
+        self._index = configure.index
         try:
-            plan, endpoint, prices, folder = own(self._job, welcome.plan)
+            plan, endpoint, prices, folder = own(self._job, configure.plan)
             self._plan, self._folder = plan, folder
             if plan.results and folder is not None:
-                self._log = ResultLog(folder / f"worker-{welcome.index + 1}-{NAME}", mode=plan.out_mode)
-            self._worker = Worker(plan, endpoint, prices, index=welcome.index, workers=welcome.workers, log=self._log)
+                self._log = CallLog(folder / f"worker-{configure.index + 1}-{NAME}", mode=plan.out_mode)
+            index, workers = configure.index, configure.workers
+            self._worker = Worker(plan, endpoint, prices, index=index, workers=workers, log=self._log)
         except OSError as error:
             self._send(messages.Ready(problem=files.problem(error)))
             return
@@ -131,22 +132,22 @@ class Service:
         self._own.objectives = [slo.parse(text) for text in plan.slo]
         self._send(messages.Ready(model=endpoint.target.model))
 
-    def _on_first(self, _: messages.First) -> None:
+    def _on_run_first_call(self, _: messages.RunFirstCall) -> None:
         if self._worker is not None:
-            result, why = self._worker.first()
-            self._send(messages.FirstDone(result=result, why=why))
+            result, why = self._worker.run_first_call()
+            self._send(messages.FirstCallDone(result=result, why=why))
 
-    def _on_begin(self, begin: messages.Begin) -> None:
+    def _on_start_stage(self, start: messages.StartStage) -> None:
         if self._worker is not None:
-            self._worker.start(begin.order, begin.part)
+            self._worker.start(start.stage, start.assignment)
             self._busy.set()
 
-    def _on_divide(self, divide: messages.Divide) -> None:
+    def _on_rebalance(self, rebalance: messages.Rebalance) -> None:
         if self._worker is not None:
-            self._worker.divide(divide.part)
+            self._worker.rebalance(rebalance.assignment)
             self._busy.set()
 
-    def _on_stop(self, stop: messages.Stop) -> None:
+    def _on_stop(self, stop: messages.StopCalls) -> None:
         if self._worker is not None:
             self._worker.stop(cut=stop.cut)
 
@@ -156,12 +157,12 @@ class Service:
     # What it says
 
     def _report(self, worker: Worker) -> None:
-        said = worker.report()
+        said = worker.take_delta()
         if said.done:
             self._busy.clear()
         self._own.tally.merge(said.tally)
         self._own.elapsed += said.wall
-        messages.send(self._runner, messages.REPORT, pack(said))
+        messages.send(self._runner, messages.STATS, pack(said))
 
     def _send(self, message: msgspec.Struct) -> None:
         messages.send(self._runner, messages.kind(type(message)), messages.encode(message))
@@ -169,7 +170,7 @@ class Service:
     # How it ends
 
     def _orphaned(self) -> str | None:
-        if _bereft(self._job):
+        if _parent_ended(self._job):
             return "the master's process has ended"
         if monotonic() - self._heard > _SILENCE:
             return f"nothing was heard from the master for {_SILENCE:g} s"
@@ -192,7 +193,7 @@ class Service:
             return UNABLE
         worker.stop(cut=True, why=why)
         worker.done.wait(_SILENCE)
-        last = worker.report()
+        last = worker.take_delta()
         own_run = self._own
         own_run.tally.merge(last.tally)
         own_run.elapsed += last.wall
@@ -216,7 +217,7 @@ class Service:
         return GOOD if problem is None else UNABLE
 
 
-def _bereft(job: Job) -> bool:
+def _parent_ended(job: Job) -> bool:
     """Whether the process that started this one has ended."""
     return job.parent is not None and os.getppid() != job.parent
 
@@ -225,7 +226,7 @@ def serve(job: Job) -> int:
     """Runs a worker until its master releases it; returns the exit code."""
     wire = Wire(job.token)
     # In a greenlet, which a signal can end: Locust asks for its master for minutes.
-    connecting = gevent.spawn(Service, job, wire)
+    connecting = gevent.spawn(WorkerProcess, job, wire)
     handlers = [gevent.signal_handler(number, connecting.kill) for number in (signal.SIGINT, signal.SIGTERM)]
     if job.parent is None:
         say(f"aimon loadtest: looking for the master at {job.host}:{job.port}")
@@ -233,7 +234,7 @@ def serve(job: Job) -> int:
     try:
         while not connecting.ready():
             connecting.join(_LOOK)
-            if _bereft(job):
+            if _parent_ended(job):
                 # Its master died before it had a chance to be missed.
                 return UNABLE
             if not told and (wire.final or wire.refused >= _SAY_AFTER):
@@ -247,7 +248,7 @@ def serve(job: Job) -> int:
         return UNABLE
     for handler in handlers:
         handler.cancel()
-    if not isinstance(service, Service):
+    if not isinstance(service, WorkerProcess):
         return INTERRUPTED
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, service.leave)

@@ -25,7 +25,7 @@ from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.statistics import slo as objectives
-from aimon.loadtests.statistics.cpu_usage import Labour
+from aimon.loadtests.statistics.cpu_usage import CpuUsage
 from aimon.loadtests.statistics.run_result import INTERRUPTED, Run
 from aimon.loadtests.statistics.tally import Tally
 from aimon.metrics.totals import amounts_of
@@ -96,7 +96,7 @@ class _Keeper:
         self._told_at, self._told_cpu = monotonic(), time.process_time()
         # Of all processes
         self._runs: dict[str, Run] = {}
-        self._labour = Labour()
+        self._cpu_usage = CpuUsage()
         self._processes: set[str] = set()
         self._unwritten = True
 
@@ -167,7 +167,7 @@ class _Keeper:
         self._take(msg.node_id, messages.decode(msg.data, _Counted))
 
     def _take(self, worker: str, counted: _Counted) -> None:
-        self._labour.add(worker, counted.cpu, counted.wall)
+        self._cpu_usage.add(worker, counted.cpu, counted.wall)
         self._processes.add(worker)
         self._models |= counted.models
         for endpoint, dumped in counted.tallies.items():
@@ -185,7 +185,7 @@ class _Keeper:
         elapsed = self._elapsed or monotonic() - self._clock
         for endpoint, run in self._runs.items():
             run.began, run.elapsed, run.window = self._began, elapsed, elapsed
-            run.cpu, run.workers = self._labour.busiest, len(self._processes)
+            run.cpu, run.workers = self._cpu_usage.busiest, len(self._processes)
             self._judge_end(run, elapsed)
             plan = Plan(endpoint=endpoint, profile=PROFILE, duration=elapsed, slo=self._slo, out=str(self._folder))
             built = report.build(run, plan, endpoint, model=self._models[endpoint])

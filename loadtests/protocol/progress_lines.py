@@ -9,19 +9,19 @@ import msgspec
 from aimon.loadtests.protocol.progress import Progress
 
 
-class Found(msgspec.Struct, kw_only=True):
+class FinalReport(msgspec.Struct, kw_only=True):
     """The last record of a run that came to a report: report.json, and the totals of all calls, if asked for."""
 
     report: dict[str, Any]
     totals: dict[str, Any] | None = None
 
 
-def encode(record: Progress | Found) -> bytes:
+def encode(record: Progress | FinalReport) -> bytes:
     """A record as a line."""
     return msgspec.json.encode(record) + b"\n"
 
 
-def decode(line: bytes) -> Progress | Found:
+def decode(line: bytes) -> Progress | FinalReport:
     """The record of a line.
 
     Raises:
@@ -29,5 +29,5 @@ def decode(line: bytes) -> Progress | Found:
     """
     fields = msgspec.json.decode(line)
     if isinstance(fields, dict) and "report" in fields:
-        return msgspec.convert(fields, Found)
+        return msgspec.convert(fields, FinalReport)
     return msgspec.convert(fields, Progress)

@@ -1,8 +1,8 @@
-"""What workers are told and what they tell: structs that travel between processes. Needs no gevent.
+"""Stages of load, the share of each worker, and the statistics that workers send back. Needs no gevent.
 
-An Order is one stretch of load for all workers together, a Part says which share of it is one worker's, and a Report
-is what happened at one worker since its last Report. Times in them are seconds relative to the start of the Order, so
-that the clocks of machines need not agree.
+A Stage is one stretch of load for all workers together, an Assignment is the share of one worker, and a StatsDelta is
+what happened at one worker since its last StatsDelta. Times in them are seconds relative to the start of the Stage, so
+that clocks of different machines need not agree.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from aimon.loadtests.statistics.tally import Tally
 NOTHING, POINTS, CALLS = "", "points", "calls"
 
 
-class Order(msgspec.Struct, kw_only=True, frozen=True):
+class Stage(msgspec.Struct, kw_only=True, frozen=True):
     """One stretch of load.
 
     Attributes:
-        number: counts the orders of a run.
-        counts_from: seconds from its start; calls due earlier are a warm-up and not counted.
-        run_offset: seconds from the beginning of what counts to the start of this order.
+        number: counts the stages of a run.
+        warmup: seconds from its start; calls due earlier are a warm-up and not counted.
+        run_offset: seconds from the beginning of what counts to the start of this stage.
         schedule: the arrivals of an open loop.
         replay: the arrivals are those of the workload's trace.
-        users: streams of a closed loop, `requests` how many calls they make, or `lasts` how long they go on.
-        keep: what a Report has beside its tally: CALLS; POINTS, which are successes, and the other calls; or NOTHING.
+        users: streams of a closed loop, `requests` how many calls they make, or `duration` how long they go on.
+        record: what a StatsDelta holds beside its tally: CALLS (all of them), POINTS (successes as points, other calls
+            as calls) or NOTHING.
     """
 
     number: int
-    counts_from: float = 0.0
+    warmup: float = 0.0
     run_offset: float = 0.0
     schedule: Schedule | None = None
     replay: bool = False
     users: int = 0
     requests: int | None = None
-    lasts: float | None = None
-    keep: str = NOTHING
+    duration: float | None = None
+    record: str = NOTHING
 
     @property
     def is_open(self) -> bool:
@@ -49,16 +50,16 @@ class Order(msgspec.Struct, kw_only=True, frozen=True):
         return self.replay or self.schedule is not None
 
 
-class Part(msgspec.Struct, kw_only=True, frozen=True):
+class Assignment(msgspec.Struct, kw_only=True, frozen=True):
     """One worker's share.
 
     Attributes:
         serial: counts the parts that were given out.
-        index: of the worker, among `workers` that share the order.
-        delay: seconds until the order starts; negative, if it started that long ago.
+        index: of the worker, among `workers` that share the stage.
+        delay: seconds until the stage starts; negative, if it started that long ago.
         since: arrivals due earlier, in seconds from the start, are those of an earlier division.
         users: streams of a closed loop.
-        more: calls of a closed loop that come on top of those it has been given; None: as many as the time allows.
+        extra_requests: calls of a closed loop in addition to those assigned before; None: until the time is up.
         budget: what this worker may spend in the whole run.
     """
 
@@ -68,24 +69,24 @@ class Part(msgspec.Struct, kw_only=True, frozen=True):
     delay: float = 0.0
     since: float = 0.0
     users: int = 0
-    more: int | None = None
+    extra_requests: int | None = None
     budget: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
-    """What happened at one worker since its last Report, unless said otherwise.
+class StatsDelta:
+    """What happened at one worker since its last StatsDelta, unless said otherwise.
 
     Attributes:
-        number: of the order, and `serial` of the part.
+        number: of the stage, and `serial` of the part.
         done: all its calls have started and ended.
         tally: of the calls that count.
-        started: calls since the order began.
+        started: calls since the stage began.
         in_flight: calls under way.
         uncounted: calls that do not count.
         spent: in the whole run, in the reporting currency, counted or not.
         cpu: processor seconds that passed while `wall` seconds did.
-        points: where the order asks for them; `seen` likewise.
+        points: where the stage asks for them; `seen` likewise.
         problem: why the run should end; `culprit` is the outcome and HTTP status of the call that says so, if one does.
         totals: the worker's cumulative metrics, where they are wanted.
     """
@@ -107,26 +108,26 @@ class Report:
     totals: dict[str, Any] | None = None
 
 
-def pack(report: Report) -> bytes:
-    """A Report as bytes, without loss."""
-    fields = {name: getattr(report, name) for name in Report.__slots__}
-    return msgspec.json.encode(fields | {"tally": report.tally.dump()})
+def pack(delta: StatsDelta) -> bytes:
+    """A StatsDelta as bytes, without loss."""
+    fields = {name: getattr(delta, name) for name in StatsDelta.__slots__}
+    return msgspec.json.encode(fields | {"tally": delta.tally.dump()})
 
 
-def unpack(data: bytes) -> Report:
+def unpack(data: bytes) -> StatsDelta:
     """The inverse of `pack`.
 
     Raises:
-        ValueError: it is no Report, or holds a tally that can't be added to others.
+        ValueError: it is no StatsDelta, or holds a tally that can't be added to others.
     """
     try:
-        report = msgspec.json.decode(data, type=Report, dec_hook=_load)
-        Tally().merge(report.tally)
-        if report.totals is not None:
-            totals_codec.load(report.totals)
+        delta = msgspec.json.decode(data, type=StatsDelta, dec_hook=_load)
+        Tally().merge(delta.tally)
+        if delta.totals is not None:
+            totals_codec.load(delta.totals)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"not a report: {error}") from error
-    return report
+        raise ValueError(f"not a StatsDelta: {error}") from error
+    return delta
 
 
 def _load(kind: type, dumped: Any) -> Any:

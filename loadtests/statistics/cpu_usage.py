@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Labour:
+class CpuUsage:
     """Processor time of each worker, and the time that passed meanwhile, in seconds."""
 
-    def __init__(self, parts: Iterable[Labour] = ()) -> None:
+    def __init__(self, parts: Iterable[CpuUsage] = ()) -> None:
         self._spent: dict[str, tuple[float, float]] = {}
         for part in parts:
             for worker, (cpu, wall) in part._spent.items():  # noqa: SLF001 - the same class

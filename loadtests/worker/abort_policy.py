@@ -30,7 +30,7 @@ _BROKEN = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.NET
 _RESTART = 5.0
 
 
-class Guard:
+class AbortPolicy:
     """Watches the calls of a run.
 
     Args:
@@ -51,16 +51,16 @@ class Guard:
         self._paid = self._fatal = self._failed = self._broken = 0
         self._failing_since = 0.0
 
-    def first(self, result: Result) -> str | None:
+    def check_first_call(self, result: Result) -> str | None:
         """Why the run should not even begin, by its first call."""
-        self.told(result, in_flight=0)
+        self.observe(result, in_flight=0)
         if result.outcome in FATAL or result.fault is Fault.NETWORK:
             return describe(result)
         if self.budget is not None and result.outcome is Outcome.OK and result.cost is None:
             return f"a limit of cost was given, but the cost of a call is not known: {_why_unpriced(result)}"
         return None
 
-    def told(self, result: Result, *, in_flight: int) -> str | None:
+    def observe(self, result: Result, *, in_flight: int) -> str | None:
         """Why to stop after this call; None goes on. Calls in flight are expected to cost what the others did."""
         outcome = result.outcome
         self._note(result)
@@ -77,7 +77,7 @@ class Guard:
             return self._reached(self.budget)
         return None
 
-    def denies(self, *, in_flight: int) -> str | None:
+    def check_budget(self, *, in_flight: int) -> str | None:
         """Why not to begin a call, if with those under way it would cost too much; None lets it begin."""
         if self.budget is None or self.spent + (in_flight + 1) * self._each <= self.budget * _ROUNDING:
             return None

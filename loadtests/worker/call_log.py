@@ -22,7 +22,7 @@ NAME = "results.jsonl.gz"
 _BLOCK = 1 << 16
 
 
-class ResultLog:
+class CallLog:
     """Writes Results to a gzip file; what was answered is left out.
 
     A disk that takes no more ends the log and not the run: it then holds whole lines, the calls up to some moment.

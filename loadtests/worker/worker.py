@@ -1,4 +1,4 @@
-"""Load from one process: starts its part of an Order's calls, counts them, and reports. Needs gevent."""
+"""Load from one process: starts its assignment of an Order's calls, counts them, and reports. Needs gevent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from aimon.loadtests.engine.process import allow_connections, settle
 from aimon.loadtests.engine.schedule import share
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.protocol.stage import POINTS, Order, Part, Report
+from aimon.loadtests.protocol.stage import POINTS, Assignment, Stage, StatsDelta
 from aimon.loadtests.search.observation import Point, Seen
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.tally import Tally, share_within
-from aimon.loadtests.worker.abort_policy import Guard
+from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.metrics.totals import Identity, Totals, amounts_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.worker.call_log import ResultLog
+    from aimon.loadtests.worker.call_log import CallLog
     from aimon.pricing import PriceBook
 
 MAX_IN_FLIGHT = 20_000
@@ -58,7 +58,7 @@ class Worker:
         log: takes every Result that counts.
 
     Attributes:
-        done: set while no order is being carried out.
+        done: set while no stage is being carried out.
 
     Raises:
         OSError: a file of the workload, or the endpoint's `ca_file`, can't be read.
@@ -73,7 +73,7 @@ class Worker:
         *,
         index: int = 0,
         workers: int = 1,
-        log: ResultLog | None = None,
+        log: CallLog | None = None,
     ) -> None:
         self.done = Event()
         self.done.set()
@@ -82,10 +82,10 @@ class Worker:
         self._client = Client(endpoint.transport, cold=plan.cold, honour_retry_after=plan.retry_after)
         self._prices = prices
         self._log = log
-        self._guard = Guard(plan.max_cost, storms=plan.profile not in SEARCHES)
+        self._policy = AbortPolicy(plan.max_cost, storms=plan.profile not in SEARCHES)
         self._totals = _totals(endpoint, prices) if plan.metered else None
         self._good = slo.good([slo.parse(text) for text in plan.slo])
-        self._order, self._part = Order(number=0), Part()
+        self._stage, self._assignment = Stage(number=0), Assignment()
         self._pace: OpenLoop | None = None
         self._users: list[ClosedLoop] = []
         self._busy_users = self._wanted_users = 0
@@ -104,7 +104,7 @@ class Worker:
         """Calls under way."""
         return self._client.in_flight
 
-    def first(self) -> tuple[Result, str | None]:
+    def run_first_call(self) -> tuple[Result, str | None]:
         """Makes one call, which counts as none of the run's, and says why there should be no run; None for one."""
         ask = self._source.take(0.0 if self._source.offsets() is not None else None)
         result = contained("priced", self._client.perform(ask.call), self._prices.cost)
@@ -112,38 +112,38 @@ class Worker:
             self._source.told(ask, result)
         result = contained("counted", result, self._meter)
         settle()
-        return result, self._guard.first(result)
+        return result, self._policy.check_first_call(result)
 
-    def start(self, order: Order, part: Part) -> None:
-        """Begins with its part of an order; the one before must be done."""
+    def start(self, stage: Stage, assignment: Assignment) -> None:
+        """Begins with its assignment of an stage; the one before must be done."""
         self.done.clear()
-        self._order = order
+        self._stage = stage
         self._started = self._passed_over = self._busy_users = 0
         self._stopped, self._stopped_at = False, inf
-        self._left = part.more
-        self._take_part(part)
+        self._left = assignment.extra_requests
+        self._accept(assignment)
         now = monotonic()
-        self._epoch = now + part.delay
-        self._began = time.time() + part.delay - order.run_offset
+        self._epoch = now + assignment.delay
+        self._began = time.time() + assignment.delay - stage.run_offset
         self._clock, self._cpu = now, time.process_time()
-        gevent.spawn(self._carry_out)
+        gevent.spawn(self._run)
 
-    def divide(self, part: Part) -> None:
-        """Goes on with another share of the same order, unless that was stopped."""
+    def rebalance(self, assignment: Assignment) -> None:
+        """Goes on with another share of the same stage, unless that was stopped."""
         if self._stopped:
-            # Reports are of the latest part, also where nothing is done for it.
-            self._part = part
+            # Reports are of the latest assignment, also where nothing is done for it.
+            self._assignment = assignment
             return
-        self._take_part(part)
+        self._accept(assignment)
         if self._left is not None:
-            self._left += part.more or 0
+            self._left += assignment.extra_requests or 0
         if self.done.is_set():
             self.done.clear()
-            gevent.spawn(self._carry_out)
+            gevent.spawn(self._run)
         elif self._pace is not None:
-            self._pace.redivide(share(self._offsets(), part.index, part.workers), since=part.since)
+            self._pace.redivide(share(self._offsets(), assignment.index, assignment.workers), since=assignment.since)
         else:
-            self._employ()
+            self._add_users()
 
     def stop(self, *, cut: bool = False, why: str = "the run was interrupted") -> None:
         """Starts no more calls; with `cut`, ends those under way, too, as prober errors that say why."""
@@ -162,30 +162,30 @@ class Worker:
         """Closes all connections; nothing may be under way."""
         self._client.close()
 
-    def report(self) -> Report:
+    def take_delta(self) -> StatsDelta:
         """What happened since the last one."""
         self._count_passed_over()
         clock, cpu = monotonic(), time.process_time()
-        report = Report(
-            number=self._order.number,
-            serial=self._part.serial,
+        delta = StatsDelta(
+            number=self._stage.number,
+            serial=self._assignment.serial,
             done=self.done.is_set(),
             tally=self._tally,
             started=self._started,
             in_flight=self.in_flight,
             uncounted=self._uncounted,
-            spent=self._guard.spent,
+            spent=self._policy.spent,
             cpu=cpu - self._cpu,
             wall=clock - self._clock,
             points=self._points,
             seen=self._seen,
             problem=self._problem,
-            culprit=self._guard.culprit,
+            culprit=self._policy.culprit,
             totals=None if self._totals is None else totals_codec.dump(self._totals),
         )
         self._clock, self._cpu = clock, cpu
         self._renew()
-        return report
+        return delta
 
     def _renew(self) -> None:
         self._tally = Tally(self._good)
@@ -193,28 +193,28 @@ class Worker:
         self._points: list[Point] = []
         self._seen: list[Seen] = []
 
-    def _take_part(self, part: Part) -> None:
-        self._part = part
-        self._wanted_users = part.users
-        if part.budget is not None:
-            self._guard.budget = part.budget
+    def _accept(self, assignment: Assignment) -> None:
+        self._assignment = assignment
+        self._wanted_users = assignment.users
+        if assignment.budget is not None:
+            self._policy.budget = assignment.budget
 
-    def _carry_out(self) -> None:
+    def _run(self) -> None:
         try:
             if self._stopped:
                 return
-            if self._order.is_open:
-                self._start_on_schedule()
+            if self._stage.is_open:
+                self._run_open_loop()
             else:
-                self._work_through()
+                self._run_closed_loop()
         finally:
             self._count_passed_over()
             self._pace = None
             self.done.set()
 
-    def _start_on_schedule(self) -> None:
-        part = self._part
-        mine = share(self._offsets(), part.index, part.workers, since=part.since)
+    def _run_open_loop(self) -> None:
+        assignment = self._assignment
+        mine = share(self._offsets(), assignment.index, assignment.workers, since=assignment.since)
         pace = self._pace = OpenLoop(mine, self._begin, max_in_flight=MAX_IN_FLIGHT)
         pace.start(self._epoch)
         pace.wait()
@@ -222,44 +222,44 @@ class Worker:
             self._problem = f"{pace.failed} calls broke off by a fault of aimon's own, which is printed above"
 
     def _offsets(self) -> Iterator[float]:
-        replayed = self._source.offsets() if self._order.replay else None
+        replayed = self._source.offsets() if self._stage.replay else None
         if replayed is not None:
             return replayed
-        assert self._order.schedule is not None  # noqa: S101 - an open loop has the one or the other
-        return self._order.schedule.offsets()
+        assert self._stage.schedule is not None  # noqa: S101 - an open loop has the one or the other
+        return self._stage.schedule.offsets()
 
-    def _work_through(self) -> None:
+    def _run_closed_loop(self) -> None:
         gevent.sleep(max(0.0, self._epoch - monotonic()))
-        self._employ()
+        self._add_users()
         while self._users:
             # They stay in the list meanwhile: `stop` looks for them there.
             self._users[0].wait()
             self._users.pop(0)
 
-    def _employ(self) -> None:
+    def _add_users(self) -> None:
         """As many new users as are wanted; those too many leave by themselves."""
         if (lacking := self._wanted_users - self._busy_users) > 0:
             self._busy_users += lacking
-            order = self._order
-            dialling = min(lacking * _EACH_DIAL, _MOST_RAMP, _RAMP_SHARE * (order.lasts or inf))
-            ramp = min(max(order.counts_from, _LEAST_RAMP, dialling), _MOST_RAMP)
+            stage = self._stage
+            dialling = min(lacking * _EACH_DIAL, _MOST_RAMP, _RAMP_SHARE * (stage.duration or inf))
+            ramp = min(max(stage.warmup, _LEAST_RAMP, dialling), _MOST_RAMP)
             users = ClosedLoop(self._turn, lacking, ramp=ramp)
             users.start()
             self._users.append(users)
 
     def _turn(self) -> bool:
         now = monotonic()
-        order, since = self._order, now - self._epoch
-        over = self._left == 0 or (order.lasts is not None and since >= order.lasts)
+        stage, since = self._stage, now - self._epoch
+        over = self._left == 0 or (stage.duration is not None and since >= stage.duration)
         if over or self._busy_users > self._wanted_users:
             self._busy_users -= 1
             return False
-        if (why := self._guard.denies(in_flight=self.in_flight)) is not None:
+        if (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
             # Asked here, too: others that are about to begin are not under way yet.
             self._end(why)
             self._busy_users -= 1
             return False
-        if self._left is not None and since >= order.counts_from:
+        if self._left is not None and since >= stage.warmup:
             self._left -= 1
         result = self._call(None, since)
         if result is not None and result.fault is Fault.NETWORK:
@@ -267,7 +267,7 @@ class Worker:
         return True
 
     def _begin(self, due: float) -> None:
-        if (why := self._guard.denies(in_flight=self.in_flight)) is not None:
+        if (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
             self._end(why)
         else:
             self._call(due, due - self._epoch)
@@ -282,42 +282,42 @@ class Worker:
             return None
 
     def _perform(self, scheduled: float | None, since: float) -> Result:
-        ask = self._source.take(since if self._order.replay else None)
+        ask = self._source.take(since if self._stage.replay else None)
         if not self._retries:
             result = self._count(self._client.perform(ask.call, scheduled=scheduled), since)
         else:
             for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
                 result = self._count(attempt, since, again=k > 0)
-                self._tally.counts["retried"] += k > 0 and since >= self._order.counts_from
+                self._tally.counts["retried"] += k > 0 and since >= self._stage.warmup
         with apart(result.endpoint, "used for the workload"):
             self._source.told(ask, result)
         return result
 
     def _count(self, result: Result, since: float, *, again: bool = False) -> Result:
         result = contained("counted", contained("priced", result, self._prices.cost), self._meter)
-        if since < self._order.counts_from:
+        if since < self._stage.warmup:
             self._uncounted += 1
-            self._tally.serve(result, self._began, 0.0 if self._order.is_open else self._share(result))
+            self._tally.serve(result, self._began, 0.0 if self._stage.is_open else self._share(result))
         else:
             tally = partial(self._tally_one, again=again)
             tallied = contained("counted", result, tally)
             if tallied is not result:
                 result = contained("counted", tallied, tally)
-            if self._order.keep:
-                self._keep(result, since)
+            if self._stage.record:
+                self._record(result, since)
             if self._log is not None:
                 contained("logged", result, self._log.add)
-        why = self._guard.told(result, in_flight=self._client.in_flight)
+        why = self._policy.observe(result, in_flight=self._client.in_flight)
         if why is not None:
             self._end(why)
         return result
 
     def _share(self, result: Result) -> float:
         """How much of a closed loop's call, which has just ended, lies in the window that counts."""
-        order = self._order
+        stage = self._stage
         ended = monotonic()
-        opens = self._epoch + order.counts_from
-        closes = min(inf if order.lasts is None else self._epoch + order.lasts, self._stopped_at)
+        opens = self._epoch + stage.warmup
+        closes = min(inf if stage.duration is None else self._epoch + stage.duration, self._stopped_at)
         return share_within(ended - result.end, ended, opens, closes)
 
     def _meter(self, result: Result) -> None:
@@ -332,7 +332,7 @@ class Worker:
             # None of the run's calls, but long ones are the likeliest to be cut: percentiles must not lose them.
             self._tally.time_failed(result, self._client.gaps)
             return
-        share = 1.0 if self._order.is_open else self._share(result)
+        share = 1.0 if self._stage.is_open else self._share(result)
         self._tally.observe(result, self._began, gaps=self._client.gaps, share=share, again=again)
 
     def _end(self, why: str) -> None:
@@ -340,8 +340,8 @@ class Worker:
             self._problem = why
             self.stop()
 
-    def _keep(self, result: Result, since: float) -> None:
-        if self._order.keep == POINTS and result.outcome is Outcome.OK:
+    def _record(self, result: Result, since: float) -> None:
+        if self._stage.record == POINTS and result.outcome is Outcome.OK:
             self._points.append(Point(since, result.latency_from_schedule))
         else:
             read, written = result.usage.input, result.usage.output

@@ -16,7 +16,7 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.call.result import Result
-from aimon.loadtests.worker.call_log import ResultLog
+from aimon.loadtests.worker.call_log import CallLog
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
 
@@ -63,7 +63,7 @@ def held(path: Path) -> list[float]:
 def test_a_log_that_fills_the_disk_stays_whole(tmp_path: Path) -> None:
     """It ends whole, holds the first calls, and says how many."""
     with small_disk(tmp_path / "disk", "6m") as disk:
-        log = ResultLog(disk / "run" / "results.jsonl.gz")
+        log = CallLog(disk / "run" / "results.jsonl.gz")
         for number in range(20_000):
             log.add(result(number))
         said = log.close()
@@ -76,7 +76,7 @@ def test_a_log_that_fills_the_disk_stays_whole(tmp_path: Path) -> None:
 def test_a_log_that_may_not_grow(tmp_path: Path) -> None:
     """The same where the limit is one of the file's size, however small."""
     path = tmp_path / "results.jsonl.gz"
-    log = ResultLog(path)
+    log = CallLog(path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
@@ -91,7 +91,7 @@ def test_a_log_that_may_not_grow(tmp_path: Path) -> None:
 
 def test_a_log_without_trouble(tmp_path: Path) -> None:
     """Holds every call, in many blocks."""
-    log = ResultLog(tmp_path / "results.jsonl.gz")
+    log = CallLog(tmp_path / "results.jsonl.gz")
     for number in range(2000):
         log.add(result(number))
     assert log.close() is None

@@ -25,7 +25,7 @@ from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.run_result import INCOMPLETE, INTERRUPTED, Run
 from aimon.loadtests.statistics.self_check import check
 from aimon.loadtests.statistics.tally import Tally
-from aimon.loadtests.worker.abort_policy import Guard
+from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
 
@@ -83,8 +83,8 @@ def test_the_client_is_named() -> None:
     found = check(tally, 0.1)
     assert (found["bottleneck"], found["reasons"]) == (True, ["3 calls failed in the client itself"])
     assert check(tallied(*[stale] * 7), 0.1)["reasons"] == []
-    guard = Guard()
-    assert [guard.told(stale, in_flight=0) for _ in range(20)] == [None] * 20
+    policy = AbortPolicy()
+    assert [policy.observe(stale, in_flight=0) for _ in range(20)] == [None] * 20
     assert tally.counts["stale"] == 7
     report = build(Run(tally), Plan(endpoint="e", rate=1.0, duration=1.0), "e")
     assert report["requests"]["stale"] == 7
@@ -154,12 +154,12 @@ def test_an_interrupted_run_judges_what_ended(run_aimon: Command) -> None:
 
 def test_what_is_refused_does_not_make_calls_under_way_cheap() -> None:
     """After one call at 0.10 and ninety-nine 429s, three under way may cost 0.30, and not 0.003."""
-    guard = Guard(0.35)
-    guard.told(result(Outcome.OK, cost=0.1), in_flight=0)
+    policy = AbortPolicy(0.35)
+    policy.observe(result(Outcome.OK, cost=0.1), in_flight=0)
     for _ in range(99):
-        assert guard.told(result(Outcome.RATE_LIMITED), in_flight=2) is None
-    assert guard.denies(in_flight=1) is None
-    assert guard.denies(in_flight=2) == "the limit of cost is reached: 0.10 of 0.35 spent"
+        assert policy.observe(result(Outcome.RATE_LIMITED), in_flight=2) is None
+    assert policy.check_budget(in_flight=1) is None
+    assert policy.check_budget(in_flight=2) == "the limit of cost is reached: 0.10 of 0.35 spent"
 
 
 def configured(run_aimon: Command, sim: SimulatorProcess) -> None:

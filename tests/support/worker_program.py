@@ -16,7 +16,7 @@ from aimon.call.call import Message, Target, Timeouts
 from aimon.call.result import Usage
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.loadtests.protocol.plan import Plan
-from aimon.loadtests.protocol.stage import Order, Part, pack
+from aimon.loadtests.protocol.stage import Assignment, Stage, pack
 from aimon.loadtests.statistics.tally import Tally
 from aimon.loadtests.worker.worker import Worker
 from aimon.loadtests.workload.canary import CanarySource
@@ -62,13 +62,13 @@ def main(base_url: str, stage: str) -> None:
     endpoint = Endpoint(target, (Canary("c", (Message("user", "hi"),)),), timeouts=Timeouts(5, 5, 5))
     plan = Plan(endpoint="e", duration=5, metered=stage != "a count of 400 digits")
     worker = Worker(plan, endpoint, PriceBook(currency="USD"))
-    worker.first()
-    worker.start(Order(number=1, users=2, requests=CALLS), Part(users=2, more=CALLS))
+    worker.run_first_call()
+    worker.start(Stage(number=1, users=2, requests=CALLS), Assignment(users=2, extra_requests=CALLS))
     worker.done.wait()
-    report = worker.report()
-    pack(report)  # as it travels to a master
+    delta = worker.take_delta()
+    pack(delta)  # as it travels to a master
     worker.close()
-    print(json.dumps({"outcomes": dict(report.tally.outcomes), "started": report.started, "problem": report.problem}))
+    print(json.dumps({"outcomes": dict(delta.tally.outcomes), "started": delta.started, "problem": delta.problem}))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ class Run:
         self._thread = Thread(target=self.live.follow, args=(self._records,))
         self._thread.start()
 
-    def tell(self, record: Progress | progress_lines.Found) -> None:
+    def tell(self, record: Progress | progress_lines.FinalReport) -> None:
         """Says how it goes."""
         self._pipe.write(progress_lines.encode(record))
 
@@ -190,7 +190,7 @@ def test_pushes_during_the_run_and_at_its_end(pushgateway: Pushgateway) -> None:
         wait_for(lambda: value(pushgateway, "in_flight"), lambda number: number == 12)
         assert calls(pushgateway) == {"ok": 7, "rate_limited": 2}
         info = pushgateway.samples("ai_loadtest_run_info")[0].labels
-        run.tell(progress_lines.Found(report=a_report(capacity={"rate": 23.5}), totals=totals(9, 2)))
+        run.tell(progress_lines.FinalReport(report=a_report(capacity={"rate": 23.5}), totals=totals(9, 2)))
     assert calls(pushgateway) == {"ok": 9, "rate_limited": 2}
     assert value(pushgateway, "in_flight") == 0
     assert value(pushgateway, "achieved_requests_per_second") == 39.9
@@ -211,7 +211,7 @@ def test_a_run_without_a_report_is_not_left_in_flight(pushgateway: Pushgateway) 
 def test_a_run_that_told_nothing_pushes_nothing(pushgateway: Pushgateway) -> None:
     """It failed before it began: the gateway still has what the one before found."""
     with running(push=pushgateway.url) as run:
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(3)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(3)))
     with running(push=pushgateway.url):
         pass
     assert calls(pushgateway) == {"ok": 3}
@@ -221,17 +221,19 @@ def test_a_capacity_outlives_other_load_tests(pushgateway: Pushgateway) -> None:
     """It holds until the next search for one; objectives and rates are those of the last run alone."""
     with running(push=pushgateway.url) as run:
         found = {"capacity": {"rate": 23.5}, "limits": {"requests_per_s": 8.3, "tokens_per_min": 60_000.0}}
-        run.tell(progress_lines.Found(report=a_report(**found), totals=totals(1)))
+        run.tell(progress_lines.FinalReport(report=a_report(**found), totals=totals(1)))
     with running(push=pushgateway.url) as run:
         run.tell(a_moment(totals=totals(0)))
-        run.tell(progress_lines.Found(report=a_report(slo=[], rate={"asked": None, "achieved": 3.0}), totals=totals(1)))
+        run.tell(
+            progress_lines.FinalReport(report=a_report(slo=[], rate={"asked": None, "achieved": 3.0}), totals=totals(1))
+        )
     assert value(pushgateway, "capacity_requests_per_second") == 23.5
     assert value(pushgateway, "limit_requests_per_second") == 8.3
     assert value(pushgateway, "limit_tokens_per_minute") == 60_000
     assert value(pushgateway, "target_requests_per_second") is None
     assert value(pushgateway, "slo_met") is None
     with running(push=pushgateway.url) as run:
-        run.tell(progress_lines.Found(report=a_report(capacity={"rate": 30.0}), totals=totals(1)))
+        run.tell(progress_lines.FinalReport(report=a_report(capacity={"rate": 30.0}), totals=totals(1)))
     assert value(pushgateway, "capacity_requests_per_second") == 30
 
 
@@ -248,7 +250,7 @@ def test_a_gateway_that_is_down_does_not_end_the_run(
         assert "does not answer (Connection refused)" in problem
         pushgateway.start()
         wait_for(lambda: run.live.push_problem, lambda problem: problem is None)
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(5)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(5)))
     assert run.live.push_problem is None
     assert calls(pushgateway) == {"ok": 5}
     said = capsys.readouterr().err
@@ -260,7 +262,7 @@ def test_a_gateway_that_is_down_does_not_end_the_run(
 def test_a_gateway_that_is_down_at_the_end_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
     """For whoever decides the exit code; it is not said here."""
     with running(push=f"http://127.0.0.1:{free_port()}") as run:
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(5)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(5)))
     assert run.live.push_problem is not None
     assert run.live.push_problem.endswith("(Connection refused): is it running, and is the address right?")
     assert capsys.readouterr().err == ""
@@ -293,17 +295,17 @@ def test_prometheus_counts_every_call_of_every_run_once(prometheus: Prometheus, 
         prometheus.wait_until(f"{CALLS} == 0")
         run.tell(a_moment(totals=totals(60)))
         prometheus.wait_until(f"{CALLS} == 60")
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(90, 10)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(90, 10)))
     prometheus.wait_until(f"{CALLS} == 100")
     with running(push=pushgateway.url) as run:
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(150)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(150)))
     prometheus.wait_until(f"{CALLS} == 250")
     with running(push=pushgateway.url) as run:
         run.tell(a_moment(totals=totals(0)))
         prometheus.wait_for_scrape()
         run.tell(a_moment(totals=totals(20)))
         prometheus.wait_until(f"{CALLS} == 270")
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(20, 20)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(20, 20)))
     prometheus.wait_until(f"{CALLS} == 290")
     prometheus.wait_for_scrape()
     assert prometheus.value(f"sum(resets({REQUESTS}[5m]))") == 0
@@ -321,7 +323,9 @@ def test_every_panel_of_the_board_has_something_to_show(prometheus: Prometheus, 
     """While a run goes on that follows a search for capacity and limits."""
     limits = {"requests_per_s": 8.3, "tokens_per_min": 60_000.0}
     with running(push=pushgateway.url) as run:
-        run.tell(progress_lines.Found(report=a_report(capacity={"rate": 23.5}, limits=limits), totals=totals(1, 1)))
+        run.tell(
+            progress_lines.FinalReport(report=a_report(capacity={"rate": 23.5}, limits=limits), totals=totals(1, 1))
+        )
     with running(push=pushgateway.url) as run:
         for number in range(4):
             run.tell(a_moment(users=64, slo=a_report()["slo"], totals=totals(10 * number, number)))
@@ -345,7 +349,7 @@ def test_histograms_go_on_where_their_boundaries_were_others(pushgateway: Pushga
     bodies = exposition.push_bodies(before, None, job="aimon-loadtest", region=QWEN.region)
     push(Gateway.parse(pushgateway.url), bodies)
     with running(push=pushgateway.url) as run:
-        run.tell(progress_lines.Found(report=a_report(), totals=totals(3)))
+        run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(3)))
     assert calls(pushgateway) == {"ok": 4}
     buckets = {
         sample.labels["le"]: sample.value

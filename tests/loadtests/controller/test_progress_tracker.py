@@ -8,10 +8,10 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.cli.format import percentile
-from aimon.loadtests.controller.progress_tracker import WINDOW, Outlook
+from aimon.loadtests.controller.progress_tracker import WINDOW, ProgressTracker
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.protocol.plan import Plan
-from aimon.loadtests.protocol.stage import Order, Report
+from aimon.loadtests.protocol.stage import Stage, StatsDelta
 from aimon.loadtests.statistics.run_result import Run
 from aimon.loadtests.statistics.tally import Tally
 from aimon.objectives import parse
@@ -32,40 +32,42 @@ def told(
     outcome: Outcome = Outcome.OK,
     cpu: float = 0.1,
     calls: int = 1,
-) -> Report:
+) -> StatsDelta:
     """A worker's report of so many calls, when so many have been started in all."""
     tally = Tally()
     for _ in range(calls):
         tally.observe(a_result(outcome, end=latency), 0.0)
-    return Report(number=1, serial=1, done=False, tally=tally, started=started, in_flight=in_flight, cpu=cpu, wall=1.0)
+    return StatsDelta(
+        number=1, serial=1, done=False, tally=tally, started=started, in_flight=in_flight, cpu=cpu, wall=1.0
+    )
 
 
-def look(outlook: Outlook, run: Run, now: float, workers: frozenset[str] = BOTH) -> Progress:
+def look(tracker: ProgressTracker, run: Run, now: float, workers: frozenset[str] = BOTH) -> Progress:
     """A Progress that must be due."""
-    found = outlook.look(run, now, workers, [])
+    found = tracker.progress(run, now, workers, [])
     assert found is not None
     return found
 
 
-def begun() -> tuple[Outlook, Run]:
+def begun() -> tuple[ProgressTracker, Run]:
     """An open loop at 10 calls a second whose warm-up has begun."""
-    outlook = Outlook(PLAN)
+    tracker = ProgressTracker(PLAN)
     schedule = Schedule((Phase(5.0, 10.0), Phase(60.0, 10.0)))
-    outlook.begin(Order(number=1, run_offset=-5.0, counts_from=5.0, schedule=schedule))
-    assert outlook.look(Run(Tally()), -5.0, BOTH, []) is None
-    return outlook, Run(Tally())
+    tracker.start_stage(Stage(number=1, run_offset=-5.0, warmup=5.0, schedule=schedule))
+    assert tracker.progress(Run(Tally()), -5.0, BOTH, []) is None
+    return tracker, Run(Tally())
 
 
 def test_a_moment_is_too_short_to_tell_that_the_client_is_busy() -> None:
     """A report that comes right after another is of a time in which nothing but reporting happened."""
-    outlook, run = begun()
-    outlook.take("a", told(10, cpu=0.4))
-    outlook.take("b", told(10, cpu=0.2))
-    assert look(outlook, run, -4.0).client["cpu"] == pytest.approx(0.4)
+    tracker, run = begun()
+    tracker.add("a", told(10, cpu=0.4))
+    tracker.add("b", told(10, cpu=0.2))
+    assert look(tracker, run, -4.0).client["cpu"] == pytest.approx(0.4)
     moment = told(10)
     moment.cpu = moment.wall = 0.001
-    outlook.take("b", moment)
-    found = outlook.look(run, -3.999, BOTH, [], last=True)
+    tracker.add("b", moment)
+    found = tracker.progress(run, -3.999, BOTH, [], last=True)
     assert found is not None
     assert found.client["cpu"] == pytest.approx(0.4)
     assert not found.client["bottleneck"]
@@ -73,27 +75,27 @@ def test_a_moment_is_too_short_to_tell_that_the_client_is_busy() -> None:
 
 def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
     """10 and 20 calls in two seconds are 15 a second; ten seconds later they are forgotten."""
-    outlook, run = begun()
-    outlook.take("a", told(10, in_flight=3))
-    outlook.take("b", told(20, in_flight=4))
-    first = look(outlook, run, -3.0)
+    tracker, run = begun()
+    tracker.add("a", told(10, in_flight=3))
+    tracker.add("b", told(20, in_flight=4))
+    first = look(tracker, run, -3.0)
     assert (first.phase, first.asked, first.achieved, first.in_flight) == ("warm-up", 10.0, 15.0, 7)
-    outlook.take("a", told(15))
-    later = look(outlook, run, -3.0 + WINDOW)
+    tracker.add("a", told(15))
+    later = look(tracker, run, -3.0 + WINDOW)
     assert later.phase == "steady"
     assert later.achieved == pytest.approx(5 / WINDOW)
 
 
 def test_now_is_a_window_and_overall_is_not() -> None:
     """A slow beginning is no longer seen in the percentiles of now."""
-    outlook, run = begun()
+    tracker, run = begun()
     slow, quick = told(100, latency=9.0, calls=100), told(200, latency=1.0, calls=100)
-    outlook.take("a", slow)
+    tracker.add("a", slow)
     run.tally.merge(slow.tally)
-    assert look(outlook, run, 1.0).now["latency"].p50 == pytest.approx(9.0, rel=0.005)
-    outlook.take("a", quick)
+    assert look(tracker, run, 1.0).now["latency"].p50 == pytest.approx(9.0, rel=0.005)
+    tracker.add("a", quick)
     run.tally.merge(quick.tally)
-    seen = look(outlook, run, 1.0 + WINDOW)
+    seen = look(tracker, run, 1.0 + WINDOW)
     assert seen.now["latency"].p50 == pytest.approx(1.0, rel=0.005)
     assert seen.overall["latency"].p99 == pytest.approx(9.0, rel=0.005)
     assert (seen.overall["latency"].count, seen.sent, seen.ok) == (200, 200, 200)
@@ -101,21 +103,21 @@ def test_now_is_a_window_and_overall_is_not() -> None:
 
 def test_failures_are_in_no_percentile() -> None:
     """They are counted by their outcome."""
-    outlook, run = begun()
+    tracker, run = begun()
     failed = told(1, outcome=Outcome.SERVER_ERROR)
-    outlook.take("a", failed)
+    tracker.add("a", failed)
     run.tally.merge(failed.tally)
-    seen = look(outlook, run, 1.0)
+    seen = look(tracker, run, 1.0)
     assert (seen.now["latency"].p50, seen.outcomes, seen.ok) == (None, {"server_error": 1}, 0)
 
 
 def test_calls_that_timed_out_are_in_every_percentile() -> None:
     """As longer than they had lasted, now and in all; a percentile of too few says how many it takes."""
-    outlook, run = begun()
+    tracker, run = begun()
     for report in (told(20, calls=20), told(40, latency=3.0, outcome=Outcome.TIMEOUT_TOTAL, calls=20)):
-        outlook.take("a", report)
+        tracker.add("a", report)
         run.tally.merge(report.tally)
-    seen = look(outlook, run, 1.0)
+    seen = look(tracker, run, 1.0)
     for times in (seen.now["latency"], seen.overall["latency"]):
         assert times.p50 == pytest.approx(1.0, rel=0.005)
         assert (times.p95, times.p99, times.needs["p99"]) == (None, None, 100)
@@ -126,49 +128,49 @@ def test_calls_that_timed_out_are_in_every_percentile() -> None:
 
 def test_what_was_under_way_at_a_lost_worker_is_not() -> None:
     """It will never be heard of."""
-    outlook, run = begun()
-    outlook.take("a", told(1, in_flight=3))
-    outlook.take("b", told(1, in_flight=4))
-    assert look(outlook, run, 1.0, frozenset({"b"})).in_flight == 4
+    tracker, run = begun()
+    tracker.add("a", told(1, in_flight=3))
+    tracker.add("b", told(1, in_flight=4))
+    assert look(tracker, run, 1.0, frozenset({"b"})).in_flight == 4
 
 
 def test_another_rate_begins_anew() -> None:
     """A step of a search shows nothing of the one before."""
-    outlook, run = begun()
-    outlook.take("a", told(100, latency=9.0))
-    look(outlook, run, 1.0)
-    outlook.begin(Order(number=2, run_offset=1.0, schedule=Schedule((Phase(5.0, 20.0),))))
-    outlook.take("a", told(2, latency=1.0, calls=100))
-    seen = look(outlook, run, 2.0)
+    tracker, run = begun()
+    tracker.add("a", told(100, latency=9.0))
+    look(tracker, run, 1.0)
+    tracker.start_stage(Stage(number=2, run_offset=1.0, schedule=Schedule((Phase(5.0, 20.0),))))
+    tracker.add("a", told(2, latency=1.0, calls=100))
+    seen = look(tracker, run, 2.0)
     assert (seen.asked, seen.achieved) == (20.0, 2.0)
     assert seen.now["latency"].p99 == pytest.approx(1.0, rel=0.005)
 
 
 def test_the_busiest_worker_is_the_bottleneck() -> None:
     """However idle the others are."""
-    outlook, run = begun()
-    outlook.take("a", told(1, cpu=0.2))
-    outlook.take("b", told(1, cpu=0.99))
-    seen = look(outlook, run, 1.0)
+    tracker, run = begun()
+    tracker.add("a", told(1, cpu=0.2))
+    tracker.add("b", told(1, cpu=0.99))
+    seen = look(tracker, run, 1.0)
     assert seen.client["bottleneck"]
     assert seen.client["reasons"] == ["the client used 99% of its core"]
 
 
 def test_notes_wait_until_they_are_told() -> None:
     """None is lost between two looks, and none is told twice."""
-    outlook, run = begun()
-    assert outlook.look(run, -4.8, BOTH, ["worker 1 was lost"]) is None
-    assert look(outlook, run, -3.0).notes == ["worker 1 was lost"]
-    assert look(outlook, run, -1.0).notes == []
+    tracker, run = begun()
+    assert tracker.progress(run, -4.8, BOTH, ["worker 1 was lost"]) is None
+    assert look(tracker, run, -3.0).notes == ["worker 1 was lost"]
+    assert look(tracker, run, -1.0).notes == []
 
 
 def test_rates_under_way_leave_out_what_has_not_ended() -> None:
     """10 calls a second of 5 s each: after 8 s those of 3 s have ended, at the end of the window's drain all."""
-    outlook, run = begun()
+    tracker, run = begun()
     run.objectives = [parse("rate>9/s")]
     for now, calls in ((8.0, 30), (64.0, 550), (65.5, 20)):
         report = told(calls, latency=5.0, calls=calls)
-        outlook.take("a", report)
+        tracker.add("a", report)
         run.tally.merge(report.tally)
-        found = look(outlook, run, now).slo
+        found = look(tracker, run, now).slo
         assert [(row["met"], round(row["value"])) for row in found] == [(True, 10)]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.envelope import Envelope, EnvelopeError, from_master, from_worker
-from aimon.loadtests.protocol.stage import Report, pack, unpack
+from aimon.loadtests.protocol.stage import StatsDelta, pack, unpack
 from aimon.loadtests.statistics.tally import Tally
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
@@ -39,7 +39,7 @@ def say(kind: Any, data: Any, worker: Any = "w") -> bytes:
     return packed
 
 
-HELLO = messages.encode(messages.Hello(version="0", host="h", pid=1))
+HELLO = messages.encode(messages.Register(version="0", host="h", pid=1))
 # Nothing of this is a message, whatever a socket accepts; the rest of a frame list follows the sender's address.
 MALFORMED: dict[str, list[bytes]] = {
     "a byte that is no msgpack": [b"\xc1"],
@@ -67,14 +67,14 @@ MALFORMED: dict[str, list[bytes]] = {
     "a heartbeat of text": [say("heartbeat", {"state": "ready", "current_cpu_usage": "x"})],
     "in another's name": [say("client_ready", "2.47.0", "another worker")],
     "in nobody's name": [say("client_ready", "2.47.0", None)],
-    "ours, of text": [say("aimon_hello", "text")],
-    "ours, of no JSON": [say("aimon_hello", b"{")],
-    "ours, of deep JSON": [say("aimon_hello", b"[" * 100_000)],
+    "ours, of text": [say("aimon_register", "text")],
+    "ours, of no JSON": [say("aimon_register", b"{")],
+    "ours, of deep JSON": [say("aimon_register", b"[" * 100_000)],
     "ours, of another shape": [say("aimon_ready", b'{"type":"aimon_ready","problem":1}')],
-    "a report of nothing": [say("aimon_report", b"{}")],
-    "a report of numbers": [say("aimon_report", b"[1,2,3]")],
+    "a report of nothing": [say("aimon_stats", b"{}")],
+    "a report of numbers": [say("aimon_stats", b"[1,2,3]")],
 }
-UNINTRODUCED = [say("aimon_report", pack(Report(number=1, serial=1, done=True, tally=Tally())), "stranger")]
+UNINTRODUCED = [say("aimon_stats", pack(StatsDelta(number=1, serial=1, done=True, tally=Tally())), "stranger")]
 
 
 @contextmanager
@@ -101,10 +101,10 @@ def test_what_is_no_message_is_refused(frames: list[bytes]) -> None:
 
 
 def _read(envelope: Envelope) -> None:
-    if envelope.kind == messages.REPORT:
+    if envelope.kind == messages.STATS:
         unpack(envelope.data)
     else:
-        messages.decode(envelope.data, {"aimon_hello": messages.Hello}.get(envelope.kind, messages.Ready))
+        messages.decode(envelope.data, {"aimon_register": messages.Register}.get(envelope.kind, messages.Ready))
 
 
 _VALUES = st.recursive(
@@ -131,7 +131,7 @@ def test_any_frames_are_a_message_or_refused(frames: list[bytes]) -> None:
         assert isinstance(from_master(frames, "w"), Envelope)
 
 
-_REPORT: dict[str, Any] = json.loads(pack(Report(number=1, serial=1, done=True, tally=Tally(), totals=None)))
+_REPORT: dict[str, Any] = json.loads(pack(StatsDelta(number=1, serial=1, done=True, tally=Tally(), totals=None)))
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -183,14 +183,14 @@ def test_a_master_hears_workers_after_whatever_came_before(run_aimon: Command) -
 def test_what_a_worker_says_drives_no_terminal(run_aimon: Command) -> None:
     """Its host and version are shown on one line, without escapes."""
     escape = "\x1b]52;c;ZXZpbA==\x07\u202e\n" * 99
-    hello = messages.encode(messages.Hello(version=f"0{escape}", host=f"host{escape}", pid=1))
+    hello = messages.encode(messages.Register(version=f"0{escape}", host=f"host{escape}", pid=1))
     flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--rate", "1/s"]
     with (
         start(run_aimon, *flags, "--duration", "1s", "--master", "--bind-port", "0") as master,
         peer(zmq.DEALER, f"tcp://127.0.0.1:{port_of(master)}", b"stranger") as stranger,
     ):
         stranger.send(say("client_ready", "2.47.0", "stranger"))
-        stranger.send(say("aimon_hello", hello, "stranger"))
+        stranger.send(say("aimon_register", hello, "stranger"))
         _, said = master.communicate(timeout=60)
     assert master.returncode == 3
     assert re.search(r"worker 1 \(host.*\) is aimon 0.*, and its master", said), said
@@ -226,9 +226,9 @@ def test_a_worker_hears_its_master_after_whatever_came_before(run_aimon: Command
             for frames in MALFORMED.values():
                 if frames:
                     master.send_multipart([address, *frames])
-            master.send_multipart([address, say("aimon_begin", b'{"type":"aimon_begin","order":1}', name)])
+            master.send_multipart([address, say("aimon_start_stage", b'{"type":"aimon_start_stage","order":1}', name)])
             master.send_multipart([address, say("ack", {"index": 0}, name)])
-            until(lambda: "aimon_hello" in str(master.recv_multipart()[1]))
+            until(lambda: "aimon_register" in str(master.recv_multipart()[1]))
             master.send_multipart([address, say("quit", None, name)])
             _, said = worker.communicate(timeout=60)
     assert worker.returncode == 0, said
@@ -305,7 +305,7 @@ def test_who_knows_the_token_takes_part(run_aimon: Command, tokens: dict[str, li
         port = port_of(master)
         with peer(zmq.DEALER, f"tcp://127.0.0.1:{port}") as stranger:
             stranger.send(say("client_ready", "2.47.0"))
-            stranger.send(say("aimon_hello", HELLO))
+            stranger.send(say("aimon_register", HELLO))
             worker = stack.enter_context(
                 start(run_aimon, "--worker", "--master-port", port, *where(sim), *tokens["token"])
             )

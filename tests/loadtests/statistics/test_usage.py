@@ -14,7 +14,7 @@ from aimon.loadtests.report.page import page
 from aimon.loadtests.search.limits import let_through
 from aimon.loadtests.search.observation import Seen
 from aimon.loadtests.statistics.tally import Tally
-from aimon.loadtests.worker.abort_policy import Guard
+from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.pricing import Price, PriceBook
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
@@ -114,7 +114,7 @@ def test_a_limit_of_cost_names_what_lacks() -> None:
     """Prices, or usage that the endpoint does not report."""
 
     def why(call: Result) -> str | None:
-        return Guard(1.0).first(call)
+        return AbortPolicy(1.0).check_first_call(call)
 
     unpriced = result(0.0, 0.5, cost=None, currency=None, **TOLD)
     assert "give the endpoint prices" in (why(unpriced) or "")

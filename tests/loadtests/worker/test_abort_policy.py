@@ -10,7 +10,7 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Result
 from aimon.loadtests.statistics.self_check import check
 from aimon.loadtests.statistics.tally import Tally
-from aimon.loadtests.worker.abort_policy import Guard
+from aimon.loadtests.worker.abort_policy import AbortPolicy
 
 
 def result(outcome: Outcome, **more: Any) -> Result:
@@ -19,45 +19,45 @@ def result(outcome: Outcome, **more: Any) -> Result:
     return Result(**{**fields, **more}, outcome=outcome)
 
 
-def after(guard: Guard, *outcomes: Outcome, cost: float | None = None) -> list[str | None]:
-    """What the guard says after each call."""
-    return [guard.told(result(outcome, cost=cost), in_flight=1) for outcome in outcomes]
+def after(policy: AbortPolicy, *outcomes: Outcome, cost: float | None = None) -> list[str | None]:
+    """What the policy says after each call."""
+    return [policy.observe(result(outcome, cost=cost), in_flight=1) for outcome in outcomes]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.UNAUTHORIZED, Outcome.QUOTA_EXHAUSTED, Outcome.DNS, Outcome.CONNECT])
 def test_a_first_call_that_no_other_can_better_ends_the_run(outcome: Outcome) -> None:
     """With its reason."""
-    assert Guard().first(result(outcome, status_code=None, error="why")) == f"{outcome}: why"
+    assert AbortPolicy().check_first_call(result(outcome, status_code=None, error="why")) == f"{outcome}: why"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.RATE_LIMITED, Outcome.SERVER_ERROR])
 def test_other_first_calls_do_not(outcome: Outcome) -> None:
     """The next may go better."""
-    assert Guard().first(result(outcome)) is None
+    assert AbortPolicy().check_first_call(result(outcome)) is None
 
 
 def test_five_fatal_calls_in_a_row_end_it() -> None:
     """But not five with a success between them."""
     bad, good = Outcome.UNAUTHORIZED, Outcome.OK
-    assert after(Guard(), bad, bad, bad, bad, good, bad) == [None] * 6
-    assert after(Guard(), bad, bad, bad, bad, bad)[-1] == "5 calls in a row ended so: unauthorized"
+    assert after(AbortPolicy(), bad, bad, bad, bad, good, bad) == [None] * 6
+    assert after(AbortPolicy(), bad, bad, bad, bad, bad)[-1] == "5 calls in a row ended so: unauthorized"
 
 
 def test_a_storm_of_failures_ends_it_but_one_of_429s_does_not() -> None:
     """A limit is what load tests run into; a search looks for it."""
-    assert after(Guard(), *[Outcome.RATE_LIMITED] * 500)[-1] is None
-    assert after(Guard(storms=False), *[Outcome.SERVER_ERROR] * 500)[-1] is None
-    said = after(Guard(), *[Outcome.SERVER_ERROR] * 100)
+    assert after(AbortPolicy(), *[Outcome.RATE_LIMITED] * 500)[-1] is None
+    assert after(AbortPolicy(storms=False), *[Outcome.SERVER_ERROR] * 500)[-1] is None
+    said = after(AbortPolicy(), *[Outcome.SERVER_ERROR] * 100)
     assert said[:99] == [None] * 99
     assert said[99] == "100 calls in a row failed; the last: server_error"
 
 
 def test_a_server_has_time_to_restart() -> None:
     """Connections that break or are refused end a run after five seconds of nothing else, not by their number."""
-    guard = Guard()
+    policy = AbortPolicy()
 
     def at(seconds: float, outcome: Outcome) -> str | None:
-        return guard.told(result(outcome, started_at=seconds), in_flight=1)
+        return policy.observe(result(outcome, started_at=seconds), in_flight=1)
 
     broken = [at(0.0, Outcome.STREAM_TRUNCATED) for _ in range(200)]
     refused = [at(k / 4, Outcome.CONNECT) for k in range(20)]
@@ -70,14 +70,14 @@ def test_a_server_has_time_to_restart() -> None:
 
 def test_cost_counts_what_is_under_way() -> None:
     """At 0.10 each with one more in flight, a limit of 0.50 is reached with the fourth."""
-    said = after(Guard(0.5), *[Outcome.OK] * 4, cost=0.1)
+    said = after(AbortPolicy(0.5), *[Outcome.OK] * 4, cost=0.1)
     assert said[:3] == [None] * 3
     assert said[3] == "the limit of cost is reached: 0.40 of 0.50 spent"
 
 
 def test_a_limit_of_cost_needs_a_price() -> None:
     """Otherwise it could never be reached."""
-    assert "does not report usage" in (Guard(1.0).first(result(Outcome.OK)) or "")
+    assert "does not report usage" in (AbortPolicy(1.0).check_first_call(result(Outcome.OK)) or "")
 
 
 def test_a_late_client_is_named() -> None:
@@ -110,9 +110,9 @@ def test_one_late_moment_among_a_few_is_no_bottleneck() -> None:
 
 def test_a_call_that_would_pass_the_limit_of_cost_is_not_begun() -> None:
     """With 0.49 of 0.50 spent one call at 0.01 may begin, and none beside it."""
-    guard = Guard(0.5)
+    policy = AbortPolicy(0.5)
     for _ in range(49):
-        guard.told(result(Outcome.OK, cost=0.01), in_flight=0)
-    assert guard.denies(in_flight=0) is None
-    assert guard.denies(in_flight=1) == "the limit of cost is reached: 0.49 of 0.50 spent"
-    assert Guard().denies(in_flight=1000) is None
+        policy.observe(result(Outcome.OK, cost=0.01), in_flight=0)
+    assert policy.check_budget(in_flight=0) is None
+    assert policy.check_budget(in_flight=1) == "the limit of cost is reached: 0.49 of 0.50 spent"
+    assert AbortPolicy().check_budget(in_flight=1000) is None
