@@ -26,16 +26,19 @@ def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="A report.json, or a folder that holds one.")],
     compare: Annotated[bool, typer.Option("--compare", help="Compare the first run with each of the others.")] = False,
     tolerance: Annotated[str, typer.Option(help="With --compare: the smallest change that matters.")] = "5%",
+    different_load: Annotated[
+        bool, typer.Option("--different-load", help="With --compare: also of runs that were not asked the same.")
+    ] = False,
     layout: Annotated[str, typer.Option("--format", help="md, json or html.")] = "md",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file, and not to stdout.")] = None,
     mode: Annotated[
         str | None, typer.Option("--out-mode", metavar="MODE", help="Who may read it, such as 640; 600 by default.")
     ] = None,
 ) -> int:
-    """Show reports of load tests, or what differs between them beyond doubt.
+    """Show reports of load tests, or which differences between them are statistically significant.
 
-    Exit codes: 0 good; 1 with --compare: a later run is worse beyond doubt in anything, by the tolerance or more;
-    2 usage, or a file that is no report; 3 --out can't be written.
+    Exit codes: 0 good; 1 with --compare: a later run is significantly worse in anything, by the tolerance or more;
+    2 usage, a file that is no report, or runs under different loads; 3 --out can't be written.
     """
     if layout not in FORMATS:
         raise Stop(USAGE, f"--format {layout}: there are {', '.join(FORMATS)}")
@@ -50,6 +53,8 @@ def report(
         _give(_shown(reports, layout), out, readers)
         return GOOD
     found = _compared(reports, runs, smallest)
+    if not different_load:
+        _refuse_different_loads(reports, runs)
     _give(_told(found, layout), out, readers)
     return FAILED if any(comparison.verdict == "worse" for comparison in found) else GOOD
 
@@ -88,6 +93,19 @@ def _shown(reports: list[Report], layout: str) -> str:
         return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in reports)
     write = page.render if layout == "html" else markdown
     return "\n".join(write(msgspec.to_builtins(each)) for each in reports)
+
+
+def _refuse_different_loads(reports: list[Report], runs: list[Path]) -> None:
+    from aimon.loadtests.report.comparison.comparability import different_load  # noqa: PLC0415  # start-up
+
+    base, *others = reports
+    for new, run in zip(others, runs[1:], strict=True):
+        if differing := different_load(base, new):
+            raise Stop(
+                USAGE,
+                f"aimon report: {runs[0]} and {run} were not under the same load ({'; '.join(differing)}): repeat one "
+                "with the options of the other, or add --different-load to compare all but throughput",
+            )
 
 
 def _compared(reports: list[Report], runs: list[Path], tolerance: float) -> list[Comparison]:

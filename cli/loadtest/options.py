@@ -57,7 +57,7 @@ TraceSpeed = Annotated[
 Slo = Annotated[
     list[str] | None, typer.Option(metavar="OBJECTIVE", help="What must hold, such as 'p99<10s'; repeatable.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would take, and cost at most.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Estimate requests, tokens and cost; send nothing.")]
 Push = Annotated[str | None, typer.Option(help="Push metrics to this Pushgateway, during the run and at its end.")]
 Listen = Annotated[str | None, typer.Option(help="Serve /metrics while it runs, such as 127.0.0.1:9464.")]
 TokenFile = Annotated[

@@ -103,7 +103,7 @@ class ProgressTracker:
             elapsed=now,
             duration=None if plan.requests is not None and not stage.is_open else plan.duration,
             phase=self._phase(now),
-            asked=self._asked(now),
+            asked=self._asked(self._recent[0].began, now),
             achieved=sum(part.started for part in self._recent) / seconds,
             in_flight=sum(self._in_flight.get(worker, 0) for worker in workers),
             users=stage.users or None,
@@ -139,9 +139,12 @@ class ProgressTracker:
             return f"{self._plan.profile}, step {self._stage.number}"
         return self._plan.profile
 
-    def _asked(self, now: float) -> float | None:
-        schedule = self._stage.schedule
-        return None if schedule is None else schedule.rate(now - self._stage.run_offset)
+    def _asked(self, began: float, now: float) -> float | None:
+        """The mean of the seconds that the rate achieved is of: beside a spike's peak it would look slow."""
+        if (schedule := self._stage.schedule) is None:
+            return None
+        before, after = (schedule.due(at - self._stage.run_offset) for at in (began, now))
+        return (after - before) / max(now - began, _LEAST)
 
 
 def _tokens(recent: Tally, seconds: float) -> float | None:

@@ -117,6 +117,15 @@ class Schedule:
             offset -= phase.duration
         return 0.0
 
+    def due(self, offset: float) -> float:
+        """Arrivals that are due in the first `offset` seconds of the run, by the rates alone."""
+        count = 0.0
+        for phase in self.phases:
+            inside = min(max(offset, 0.0), phase.duration)
+            count += inside * (phase.start + phase.rate(inside)) / 2
+            offset -= phase.duration
+        return count
+
     def offsets(self) -> Iterator[float]:
         """Seconds from the start of the run to each arrival, in order."""
         shape = 1 / (self.variation * self.variation) if self.arrivals == GAMMA else 1.0

@@ -26,7 +26,7 @@ class Progress(msgspec.Struct, kw_only=True):
         elapsed: since counting began; negative in the warm-up.
         duration: what `elapsed` will be at the end; None where a number of requests or a search decides.
         phase: what is being done, for people: `warm-up`, `steady`, `capacity, step 3`.
-        asked: rate asked for now; None in a closed loop.
+        asked: mean rate asked for over the same seconds as `achieved`; None in a closed loop.
         achieved: rate of calls started over the last seconds.
         in_flight: calls under way.
         users: streams that a closed loop keeps up; None in an open one.

@@ -182,7 +182,10 @@ class Capacity(Struct, forbid_unknown_fields=True):
     steps: list[Step]
     interval: Annotated[
         tuple[float, float] | None,
-        Meta(description="95 % confidence that the capacity lies between; null without a step beyond it."),
+        Meta(
+            description="What the steps beyond the capacity tell of it, with 95 % confidence; `rate` was held, and may "
+            "lie below. Null without such a step."
+        ),
     ] = None
     limit: Annotated[
         str | None, Meta(description="What ended the search, and above which rate; null where nothing did.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.statistics.run_result import COMPLETE
 
 if TYPE_CHECKING:
@@ -13,26 +14,83 @@ if TYPE_CHECKING:
 
 # What says where the endpoint is found, or where the answer goes, and not what was asked.
 _IRRELEVANT = frozenset(
-    {"endpoint", "profile", "config", "out", "results", "as_json", "seed", "slo", "max_cost", "metered", "listen"}
+    {"endpoint", "profile", "config", "out", "out_mode", "results", "as_json", "seed", "slo", "max_cost", "metered"}
+    | {"listen"}
 )
+# What decides how much is asked of the endpoint, and what each call asks for.
+_LOAD = frozenset({"rate", "arrivals", "variation", "concurrency", "workload", "cold", "retry_after"})
+# Options of the command line that have other names than their keys.
+_OPTIONS = {"retry_after": "--honour-retry-after"}
 
 
 def reservations(base: Report, new: Report, names: tuple[str, str]) -> list[str]:
     """Each as a sentence; none if the runs differ in nothing but what came of them."""
-    return [*_asked(base, new), *_trust(base, names[0]), *_trust(new, names[1])]
+    return [
+        *different_load(base, new),
+        *_told_apart(_others(base, new)),
+        *_trust(base, names[0]),
+        *_trust(new, names[1]),
+    ]
 
 
-def _asked(base: Report, new: Report) -> Iterator[str]:
-    pairs: dict[str, tuple[Any, Any]] = {
-        name: (getattr(base, name), getattr(new, name)) for name in ("endpoint", "model", "profile", "workers")
-    }
+def different_load(base: Report, new: Report) -> list[str]:
+    """What differs between the loads of two runs, each as a sentence; none if the same was asked of both.
+
+    A longer run at the same rate has the same load; a search chooses its own rates.
+    """
+    differing = list(_told_apart(_load(base, new)))
+    if not differing and _rates(base) != _rates(new):
+        one, other = (f"{_told(report.rate.asked)}/s in the mean" for report in (base, new))
+        differing.append(f"rate over time: {one} in the base, {other} in the new run")
+    return differing
+
+
+def _rates(report: Report) -> list[float]:
+    """The rates that were asked one after the other, whenever; one for a level load, whatever its length."""
+    rates = [float(f"{point.rate:.6g}") for point in report.rate.schedule]
+    return [rate for k, rate in enumerate(rates) if k == 0 or rate != rates[k - 1]]
+
+
+def _load(base: Report, new: Report) -> dict[str, tuple[Any, Any]]:
+    pairs = {name: pair for name, pair in _settings(base, new).items() if _is_load(name, base, new)}
+    # Of two open loops the rates tell what was asked.
+    return pairs if base.rate.schedule and new.rate.schedule else {"profile": (base.profile, new.profile)} | pairs
+
+
+def _others(base: Report, new: Report) -> dict[str, tuple[Any, Any]]:
+    names = ("endpoint", "model", "profile", "workers")
+    pairs = {name: (getattr(base, name), getattr(new, name)) for name in names}
+    pairs |= {name: pair for name, pair in _settings(base, new).items() if not _is_load(name, base, new)}
+    return {name: pair for name, pair in pairs.items() if name not in _load(base, new)}
+
+
+def _is_load(name: str, base: Report, new: Report) -> bool:
+    # A key that one report lacks is another version's.
+    known = all(name in _flat(report.config) for report in (base, new))
+    chosen = {"rate", "arrivals", "variation", "concurrency"} if base.profile in SEARCHES else set()
+    return known and name.split(".", maxsplit=1)[0] in _LOAD - chosen
+
+
+def _settings(base: Report, new: Report) -> dict[str, tuple[Any, Any]]:
     before, after = _flat(base.config), _flat(new.config)
-    for name in (*before, *(name for name in after if name not in before)):
-        if name.split(".")[0] not in _IRRELEVANT and name != "flags.model":
-            pairs[name] = (before.get(name), after.get(name))
+    return {
+        name: (before.get(name), after.get(name))
+        for name in (*before, *(name for name in after if name not in before))
+        if name.split(".", maxsplit=1)[0] not in _IRRELEVANT and name != "flags.model"
+    }
+
+
+def _told_apart(pairs: dict[str, tuple[Any, Any]]) -> Iterator[str]:
     for name, (one, other) in pairs.items():
         if one != other:
-            yield f"{name}: {_told(one)} in the base, {_told(other)} in the new run"
+            yield f"{_option(name)}: {_told(one)} in the base, {_told(other)} in the new run"
+
+
+def _option(name: str) -> str:
+    """A setting as it is given on the command line; what is none of its options stays as it is."""
+    if name in {"profile", "endpoint", "model", "workers"}:
+        return name
+    return _OPTIONS.get(name) or f"--{name.rpartition('.')[2].replace('_', '-')}"
 
 
 def _trust(report: Report, name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Two reports: what differs beyond doubt, and whether they can be compared at all."""
+"""Two reports: which differences are statistically significant, and whether they can be compared at all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import msgspec
 import numpy as np
 
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.report.comparison.comparability import reservations
+from aimon.loadtests.report.comparison.comparability import different_load, reservations
 from aimon.loadtests.report.comparison.samples import (
     MEASURES,
     MONEY,
     RATE,
     RESAMPLES,
     SHARE,
+    THROUGHPUT,
     TIME,
     Measure,
     Sample,
@@ -182,6 +183,8 @@ def _lack(measure: Measure, base: Report, new: Report, before: Sample, after: Sa
             return f"{who}: {found.lacking[name]}"
         if name not in found.values:
             return f"not measured in {who}"
+    if name in THROUGHPUT and different_load(base, new):
+        return "not the same load was asked of both"
     if measure.kind == MONEY and base.cost and new.cost and base.cost.currency != new.cost.currency:
         return f"{base.cost.currency} and {new.cost.currency}"
     return ""

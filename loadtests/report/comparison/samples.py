@@ -69,6 +69,8 @@ MEASURES = (
     Measure("output_tokens_per_s", "Output tokens per second", RATE, more_is_better=True),
     Measure("cost_per_1000", "Cost of 1,000 calls", MONEY),
 )
+# What is low already where little is asked for.
+THROUGHPUT = frozenset({"ok_per_s", "output_tokens_per_s"})
 
 
 @dataclass(slots=True)

@@ -166,9 +166,7 @@ def capacity(report: dict[str, Any], mark: str) -> str:
     parts.append(frame.line([[(step["rate"], step["served"]) for step in steps]], "c0"))
     parts += [_dot(frame, step["rate"], step["served"], step) for step in steps]
     if found["rate"] is not None:
-        interval = found.get("interval")
-        sure = "" if interval is None else f" (95 %: {interval[0]:.4g} to {interval[1]:.4g})"
-        text = f"capacity {found['rate']:.4g}/s{sure}"
+        text = f"held {found['rate']:.4g}/s{_estimate(found)}"
         beyond = frame.across(found["rate"]) > FULL * 0.7
         place = frame.across(found["rate"]) + (-7 if beyond else 7)
         parts.append(frame.note(place, TOP + 10, text, anchor="end" if beyond else "start", kind="halo"))
@@ -205,6 +203,14 @@ def capacity_latency(report: dict[str, Any], mark: str) -> str:
     )
     legend = [(f"c{k} d{k}", name) for k, name in enumerate(lines)]
     return figure(title, legend, frame.drawing(title, words, parts), full=True, mark=mark)
+
+
+def _estimate(found: dict[str, Any]) -> str:
+    """Where the steps beyond it see the capacity; empty where that contradicts what was held or not."""
+    interval = found.get("interval")
+    if interval is None or interval[1] < found["low"] or (found["high"] is not None and interval[0] > found["high"]):
+        return ""
+    return f"; the steps beyond tell {interval[0]:.4g} to {interval[1]:.4g}/s (95 %)"
 
 
 def _bracket(frame: Frame, found: dict[str, Any]) -> str:

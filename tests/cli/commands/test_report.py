@@ -57,6 +57,22 @@ def test_the_same_passes_and_worse_fails(run_aimon: Command, runs: Path) -> None
     assert "within tolerance" in tolerant.stdout
 
 
+def test_runs_under_different_loads_are_refused_unless_told(run_aimon: Command, runs: Path) -> None:
+    """Exit code 2, with what differs and both ways on; then all but throughput is compared."""
+    other = msgspec.json.decode((runs / "same.json").read_bytes())
+    other["config"]["rate"] = 2.5
+    (runs / "half.json").write_bytes(msgspec.json.encode(other))
+    names = (str(runs / "base.json"), str(runs / "half.json"))
+    refused = run_aimon("report", "--compare", *names)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "not under the same load (--rate: 5 in the base, 2.5 in the new run)" in refused.stderr
+    assert "add --different-load" in refused.stderr
+    told = run_aimon("report", "--compare", "--different-load", *names)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "**No difference shown, with reservations**" in told.stdout
+    assert "too little data: not the same load was asked of both" in told.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

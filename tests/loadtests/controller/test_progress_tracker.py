@@ -86,6 +86,24 @@ def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
     assert later.achieved == pytest.approx(5 / WINDOW)
 
 
+def test_what_was_asked_is_of_the_same_seconds_as_what_was_achieved() -> None:
+    """In the first two seconds of a spike both are means of ten: the peak alone would make the client look slow."""
+    tracker, run = ProgressTracker(PLAN), Run(Tally())
+    schedule = Schedule((Phase(20.0, 8.0), Phase(10.0, 32.0), Phase(10.0, 8.0, 0.0)))
+    tracker.start_stage(Stage(number=1, run_offset=0.0, schedule=schedule))
+    assert tracker.progress(run, 0.0, BOTH, []) is None
+    started = 0
+    for second in range(1, 41):
+        started = round(schedule.due(float(second)))
+        tracker.add("a", told(started))
+        seen = look(tracker, run, float(second))
+        assert seen.asked is not None
+        assert seen.achieved == pytest.approx(seen.asked, abs=1.0)
+        if second == 22:
+            assert seen.asked == pytest.approx((8 * 8 + 2 * 32) / 10)
+    assert started == schedule.total == 20 * 8 + 10 * 32 + 40
+
+
 def test_now_is_a_window_and_overall_is_not() -> None:
     """A slow beginning is no longer seen in the percentiles of now."""
     tracker, run = begun()

@@ -12,6 +12,7 @@ from aimon.call.outcome import Outcome
 from aimon.loadtests import report
 from aimon.loadtests.report.comparison import page
 from aimon.loadtests.report.comparison import text as comparison_text
+from aimon.loadtests.report.comparison.comparability import different_load
 from aimon.loadtests.report.comparison.comparison import Comparison, Verdict, compare
 from aimon.loadtests.report.schema import RatePoint, Report
 from aimon.loadtests.search.capacity import Capacity
@@ -74,7 +75,7 @@ def test_faster_is_better_and_failing_is_worse() -> None:
 
 
 def test_a_change_below_the_tolerance_does_not_matter() -> None:
-    """Though it is beyond doubt."""
+    """Though it is statistically significant."""
     base, new = quick(1, seconds=60, rate=200), quick(2, seconds=60, rate=200, slower=1.1)
     assert verdicts(pair(base, new))["tpot_p50_s"] == "worse"
     assert verdicts(pair(base, new, tolerance=0.3))["tpot_p50_s"] == "within tolerance"
@@ -149,10 +150,13 @@ def test_too_little_data_is_said_to_be_that() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"rate": 6.0}, "rate: 5 in the base, 6 in the new run"),
+        ({"rate": 6.0}, "--rate: 5 in the base, 6 in the new run"),
         ({"profile": "spike"}, "profile: steady in the base, spike in the new run"),
-        ({"concurrency": 3}, "concurrency: none in the base, 3 in the new run"),
-        ({"workload": {"prompt_tokens": 9}}, "workload.prompt_tokens: none in the base, 9 in the new run"),
+        ({"concurrency": 3}, "--concurrency: none in the base, 3 in the new run"),
+        ({"workload": {"prompt_tokens": 9}}, "--prompt-tokens: none in the base, 9 in the new run"),
+        ({"retry_after": 2}, "--honour-retry-after: 0 in the base, 2 in the new run"),
+        ({"warmup": 3.0}, "--warmup: 0 in the base, 3 in the new run"),
+        ({"flags": {"base_url": "http://x/v1"}}, "--base-url: none in the base, http://x/v1 in the new run"),
     ],
 )
 def test_what_was_asked_differently_is_said(more: dict[str, Any], said: str) -> None:
@@ -167,6 +171,48 @@ def test_what_was_asked_differently_is_said(more: dict[str, Any], said: str) -> 
     assert comparison.reservations == [said]
     assert "with reservations" in comparison_text.verdict(comparison)
     assert f"- {said}" in comparison_text.markdown(comparison)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ({"rate": 5.0}, {"rate": 10.0}, ["--rate: 5 in the base, 10 in the new run"]),
+        ({"rate": 5.0}, {"rate": 5.0, "duration": 60.0, "warmup": 1.0}, []),
+        ({"rate": 5.0}, {"rate": 5.0, "profile": "soak"}, []),
+        (
+            {"rate": 5.0},
+            {"rate": 5.0, "profile": "spike"},
+            ["rate over time: 5/s in the mean in the base, 8/s in the new run"],
+        ),
+        ({"rate": 5.0, "arrivals": "gamma"}, {"rate": 5.0}, ["--arrivals: gamma in the base, poisson in the new run"]),
+        (
+            {"rate": None, "concurrency": 3},
+            {"rate": 5.0},
+            ["--rate: none in the base, 5 in the new run", "--concurrency: 3 in the base, none in the new run"],
+        ),
+        ({"profile": "capacity", "rate": 5.0}, {"profile": "capacity", "rate": 9.0}, []),
+    ],
+)
+def test_loads_differ_by_what_was_asked_and_not_by_how_long(
+    one: dict[str, Any], other: dict[str, Any], said: list[str]
+) -> None:
+    """By rates over time, streams and workload; a search chooses its own rates."""
+    found = different_load(read(**one), read(**other))
+    assert [each.split(" in the mean in the new")[0] for each in found] == [
+        each.removesuffix(" in the new run") if "over time" in each else each for each in said
+    ]
+
+
+def test_less_that_was_asked_is_no_loss() -> None:
+    """Half the rate is half the successes per second: that is no verdict on the endpoint, its latency is."""
+    base, new = quick(1, rate=40), quick(2, rate=20)
+    new.config = {**new.config, "rate": 2.5}
+    found = pair(base, new)
+    assert found.verdict == "no difference shown"
+    rows = {row.name: row for row in found.rows}
+    assert rows["ok_per_s"].verdict == rows["output_tokens_per_s"].verdict == "too little data"
+    assert rows["ok_per_s"].why == "not the same load was asked of both"
+    assert verdicts(pair(base, quick(2, rate=20)))["ok_per_s"] == "worse"
 
 
 def test_where_the_answer_went_is_no_difference() -> None:

@@ -195,4 +195,7 @@ def test_a_capacity_has_its_curves() -> None:
     text = page.render(built)
     assert "Latency from schedule against calls asked for. P50 100 ms at 2/s, 300 ms at 4/s, 900 ms at 6/s" in text
     assert "8 asked, 6 succeeded, not held" in text
-    assert "capacity 6/s (95 %: 5.9 to 6.4)" in text
+    assert "held 6/s; the steps beyond tell 5.9 to 6.4/s (95 %)" in text
+    # An estimate below what was held is no label for it.
+    built["capacity"]["interval"] = [5.0, 5.5]
+    assert "held 6/s</text>" in page.render(built)
