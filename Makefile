@@ -8,10 +8,10 @@ SOAK := benchmarks/loadtest_soak.py
 BENCHMARKS := $(filter-out $(SOAK),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check docs bench soak lock clean
+.PHONY: help demo test fuzz check docs docs-site bench soak lock clean
 
 help: ## show this
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: ## a tour: simulated providers, probes, a table; nothing leaves this machine
 	@$(BOOTSTRAP) demo
@@ -29,9 +29,9 @@ fuzz: ## generated hostile answers, 20 times as many as in the tests; `make fuzz
 	@$(BOOTSTRAP) test
 	@$(BIN)/pytest -n $(WORKERS) --fuzz 20 $(ARGS) tests/fuzz
 
-check: style types imports lockfile tables ## style, types, import direction; lock file and documents fit the code
+check: style types imports lockfile tables site ## style, types, import direction; lock file and documents fit the code
 
-.PHONY: style types imports lockfile tables checkers
+.PHONY: style types imports lockfile tables site checkers
 style: checkers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -49,13 +49,21 @@ lockfile: checkers
 tables: checkers
 	$(BIN)/python scripts/docs_tables.py --check
 
+# A link to a page or a heading that is not there ends it.
+site: checkers
+	$(BIN)/zensical build --strict --clean
+
 checkers:
-	@$(BOOTSTRAP) test check
+	@$(BOOTSTRAP) test check docs
 	@$(BIN)/python scripts/link_tree.py
 
 docs: ## rewrite the tables that the documentation takes from the code
 	@$(BOOTSTRAP) test
 	$(BIN)/python scripts/docs_tables.py
+
+docs-site: ## the documentation as a web site, in site/; `python3 -m http.server -d site` shows it
+	@$(BOOTSTRAP) docs
+	$(BIN)/zensical build --strict --clean
 
 bench: ## the measured claims of the documentation
 	@$(BOOTSTRAP) test
@@ -70,6 +78,6 @@ lock: ## renew uv.lock after a change of dependencies; `make lock ARGS=--upgrade
 	$(BIN)/uv lock $(ARGS)
 
 clean: ## remove all that make made
-	rm -rf .venv .services .types build dist *.egg-info
+	rm -rf .venv .services .types .cache build dist site *.egg-info
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
