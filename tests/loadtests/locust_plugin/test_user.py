@@ -109,7 +109,7 @@ def test_results_cross_processes() -> None:
         "from aimon.call.outcome import Outcome as O; e = CallError(a_result(O.RATE_LIMITED, status_code=429)); "
         "c = pickle.loads(pickle.dumps(e)); print(c, c.result == e.result)"
     )
-    folder = str(Path(__file__).parent.parent.parent)
+    folder = str(Path(__file__).parents[2] / "support")
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": folder},
         capture_output=True, text=True, timeout=60, check=True,

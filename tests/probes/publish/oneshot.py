@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 import prometheus_client.exposition  # noqa: F401 - before `ready`, so that kills hit the work and not the import
 

@@ -112,7 +112,7 @@ def test_results_and_totals_are_written_together_or_not_at_all(path: Path) -> No
 WRITER = """
 import sys
 from pathlib import Path
-from aimon.probes.history import History
+from aimon.probes.state.history import History
 from results import a_result
 for i in range(int(sys.argv[2])):
     with History(Path(sys.argv[1])) as history:
@@ -122,7 +122,7 @@ for i in range(int(sys.argv[2])):
 
 def test_many_processes_at_once_lose_no_count(path: Path) -> None:
     """Eight processes make the same new file and append ten times each."""
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "support")}
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), "10", str(n)], env=environ) for n in range(8)]
     assert [writer.wait() for writer in writers] == [0] * 8
     with History(path) as history:
