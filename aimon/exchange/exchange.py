@@ -105,6 +105,9 @@ class Exchange(Heard):
         self._status = status
         self._headers = headers
         self._headers_at = t
+        if self.request_sent is not None and self.request_sent > t:
+            # A process that is preempted between the write and its clock reads that clock after the answer arrived.
+            self.request_sent = t
         if (encoding := headers.get("content-encoding")) is not None:
             self._inflate = inflater(encoding)
 

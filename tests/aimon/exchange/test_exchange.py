@@ -220,3 +220,12 @@ def test_an_answer_that_came_whole_though_a_stream_was_asked_for() -> None:
     running.close(101.5)
     result = running.result()
     assert (result.outcome, result.text, result.ttft, result.latency) == (Outcome.OK, "hi", None, 1.5)
+
+
+def test_a_request_is_sent_before_its_answer_arrives() -> None:
+    """A process preempted right after the write reads its clock when the kernel has stamped the answer already."""
+    running = begin()
+    running.request_sent = 100.3
+    running.head(200, SSE, 100.2)
+    running.feed(DONE, 100.4)
+    assert running.result().request_sent == pytest.approx(0.2)
