@@ -234,6 +234,14 @@ class PriceBook:
             return price
         return self._list_price(provider, model, response_model, at)
 
+    def knows(self, provider: str, model: str, endpoint: str | None = None) -> bool:
+        """Whether calls can be costed at all: a price is known, and a rate for its currency.
+
+        A model that only the answer names (an alias, a deployment on Azure) may turn out to have a price after all.
+        """
+        price = self.price(provider, model, endpoint)
+        return price is not None and price.currency in self._fx
+
     def cost(self, result: Result) -> Result:
         """The Result with `cost`, `currency` and `price_source`; the same one where the cost is not known.
 

@@ -60,11 +60,21 @@ class Selection:
 
         return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
 
-    def monitored(self) -> list[MonitoredEndpoint]:
-        """What metrics and state need to know of the endpoints."""
+    def monitored(self, *, published: bool = True) -> list[MonitoredEndpoint]:
+        """What metrics and state need to know of the endpoints.
+
+        The price list, which takes long to import, is only asked beforehand where metrics are `published`.
+        """
         from aimon.probes.state.monitored import MonitoredEndpoint  # noqa: PLC0415  # start-up
 
-        return [MonitoredEndpoint.of(endpoint, self.currency) for endpoint in self.endpoints]
+        return [
+            MonitoredEndpoint.of(endpoint, self.currency, priced=not published or self._priced(endpoint))
+            for endpoint in self.endpoints
+        ]
+
+    def _priced(self, endpoint: Endpoint) -> bool:
+        target = endpoint.target
+        return self.prices.knows(target.provider, target.model, endpoint.name)
 
 
 def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bool = False) -> Selection:

@@ -40,11 +40,14 @@ INPUT_TOKENS = "ai_token_usage_input_total"
 OUTPUT_TOKENS = "ai_token_usage_output_total"
 CACHED_INPUT_TOKENS = "ai_token_usage_cached_input_total"
 REASONING_TOKENS = "ai_token_usage_reasoning_total"
+PRICED_CALLS = "ai_api_priced_calls_total"
+UNPRICED_CALLS = "ai_api_unpriced_calls_total"
 IN_FLIGHT = "ai_api_requests_in_flight"
 RATE_LIMIT = "ai_api_rate_limit_limit"
 RATE_LIMIT_REMAINING = "ai_api_rate_limit_remaining"
 PROBE_SUCCESS = "ai_probe_success"
 PROBE_STATUS_CODE = "ai_probe_http_status_code"
+PROBE_OUTCOME_INFO = "ai_probe_outcome_info"
 PROBE_PHASE = "ai_probe_phase_seconds"
 PROBE_LAST_RUN = "ai_probe_last_run_timestamp_seconds"
 PROBE_LAST_SUCCESS = "ai_probe_last_success_timestamp_seconds"
@@ -54,6 +57,7 @@ PROBE_LATENCY_QUANTILE = "ai_probe_latency_quantile_seconds"
 PROBE_TTFT_QUANTILE = "ai_probe_ttft_quantile_seconds"
 PROBE_AVAILABILITY = "ai_probe_availability_ratio"
 PROBE_WINDOW_SAMPLES = "ai_probe_window_samples"
+PROBE_DAILY_BUDGET = "ai_probe_daily_budget"
 PROBE_BUDGET_SPENT = "ai_probe_budget_spent_ratio"
 LOADTEST_TARGET_RATE = "ai_loadtest_target_requests_per_second"
 LOADTEST_ACHIEVED_RATE = "ai_loadtest_achieved_requests_per_second"
@@ -73,7 +77,8 @@ BUILD_INFO = "aimon_build_info"
 
 # The currencies whose metric is named by the word people use; any other by its code, in lower case.
 _CURRENCY_WORDS = {"CNY": "yuan", "USD": "usd"}
-_COST = re.compile(r"ai_api_cost_([a-z]{3})_total")
+COST_PREFIX = "ai_api_cost_"
+_COST = re.compile(rf"{COST_PREFIX}([a-z]{{3}})_total")
 
 
 @cache
@@ -86,7 +91,11 @@ def cost_family(currency: str) -> Family:
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ValueError(f"{currency!r} is no currency code: write three capital letters, such as CNY or USD")
     word = _CURRENCY_WORDS.get(currency, currency.lower())
-    return Family(f"ai_api_cost_{word}_total", "counter", f"Cost of the calls, in {currency}.")
+    return Family(
+        f"{COST_PREFIX}{word}_total",
+        "counter",
+        f"Cost of the calls whose cost is known, in {currency}; missing where no price is known.",
+    )
 
 
 _ALL = (
@@ -122,6 +131,13 @@ _ALL = (
     Family(REASONING_TOKENS, "counter", "The part of the tokens received that was spent on reasoning."),
     cost_family("CNY"),
     cost_family("USD"),
+    Family(PRICED_CALLS, "counter", "Calls whose cost is known, and is in the cost counter."),
+    Family(
+        UNPRICED_CALLS,
+        "counter",
+        "Calls that may have been charged and whose cost is not known, for want of a price or of token counts. "
+        "Refused calls (4xx, 5xx) and those never sent are in neither counter.",
+    ),
     Family(IN_FLIGHT, "gauge", "Calls that have started and not ended."),
     Family(
         RATE_LIMIT,
@@ -137,6 +153,13 @@ _ALL = (
     ),
     Family(PROBE_SUCCESS, "gauge", "Whether the last probe that was made succeeded (1) or not (0)."),
     Family(PROBE_STATUS_CODE, "gauge", "HTTP status of the last probe that was made; 0 if there was no answer."),
+    Family(
+        PROBE_OUTCOME_INFO,
+        "gauge",
+        "Always 1; carries the outcome of the last probe that was made and whose fault it was: network, provider, "
+        "account, config, or none.",
+        (*IDENTITY, "outcome", "fault"),
+    ),
     Family(
         PROBE_PHASE,
         "gauge",
@@ -175,7 +198,16 @@ _ALL = (
         "Probes that the availability of the window counts.",
         (*IDENTITY, "window"),
     ),
-    Family(PROBE_BUDGET_SPENT, "gauge", "Cost of the endpoint's probes since 00:00 UTC over its daily budget."),
+    Family(
+        PROBE_DAILY_BUDGET,
+        "gauge",
+        "What the endpoint's probes may cost in a day, in the reporting currency; missing with budget: none.",
+    ),
+    Family(
+        PROBE_BUDGET_SPENT,
+        "gauge",
+        "Cost of the endpoint's probes since 00:00 UTC over its daily budget; missing where no price is known.",
+    ),
     Family(LOADTEST_TARGET_RATE, "gauge", "Calls per second that the load test asked for; open loops only."),
     Family(LOADTEST_ACHIEVED_RATE, "gauge", "Calls per second that the load test started."),
     Family(LOADTEST_USERS, "gauge", "Streams at a time that the load test kept up; closed loops only."),

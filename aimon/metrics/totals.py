@@ -8,6 +8,7 @@ several threads: a scrape sees a consistent copy while calls are being observed.
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from threading import Lock
 from typing import NamedTuple, Self
 
@@ -124,11 +125,11 @@ class Totals:
 
         Args:
             identity: the endpoint.
-            currency: the reporting currency, if its calls are priced.
+            currency: the reporting currency, if the price of its calls is known: an unknown cost is no cost of 0.
             thresholds: seconds that get a bucket boundary of their own, by histogram family.
         """
         labels = tuple(identity)
-        names = [name for name, _ in _TOKENS]
+        names = [*(name for name, _ in _TOKENS), definitions.PRICED_CALLS, definitions.UNPRICED_CALLS]
         if currency is not None:
             names.append(cost_family(currency).name)
         with self._lock:
@@ -237,18 +238,27 @@ class Totals:
 
 
 def amounts_of(result: Result) -> list[tuple[str, float]]:
-    """Tokens and cost of a call, by counter.
+    """Tokens and cost of a call, by counter, and whether its cost is known.
 
     Raises:
         ValueError, OverflowError: a number by which a counter would fall or overflow.
     """
     amounts = [(name, tokens) for name, field in _TOKENS if (tokens := getattr(result.usage, field)) is not None]
     if result.cost is not None and result.currency is not None:
-        amounts.append((cost_family(result.currency).name, result.cost))
+        amounts += [(cost_family(result.currency).name, result.cost), (definitions.PRICED_CALLS, 1)]
+    elif _may_be_charged(result):
+        amounts.append((definitions.UNPRICED_CALLS, 1))
     for name, amount in amounts:
         if not 0 <= float(amount) < math.inf:
             raise ValueError(f"{name} can't grow by {amount}")
     return amounts
+
+
+def _may_be_charged(result: Result) -> bool:
+    """Whether the provider had the request and did not refuse it; a list of models is free."""
+    if result.request_sent is None or result.operation == "models":
+        return False
+    return result.status_code is None or result.status_code < HTTPStatus.BAD_REQUEST
 
 
 class Gauge(NamedTuple):

@@ -124,7 +124,7 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
     try:
         state = open_state(
             options.state,
-            selection.monitored(),
+            selection.monitored(published=any((options.push, options.textfile, options.listen))),
             path=options.history,
             gateway=gateway,
             opened=_renewed if options.set_aside_damaged else History,

@@ -49,7 +49,7 @@ def lines(endpoints: Iterable[Endpoint], prices: PriceBook) -> Iterator[str]:
         if cost is None:
             unknown += 1
             why = f"no price of {endpoint.target.model} in {prices.currency} is known"
-            yield f"  {endpoint.name}: not known, every {every}: {why}"
+            yield f"  {endpoint.name}: not known, every {every}: {why}{_toothless(endpoint)}"
             continue
         limit = math.inf if endpoint.budget is None else endpoint.budget.per_day
         bounded = f", by its budget; {_a_day(cost, prices)} without" if cost > limit else ""
@@ -58,6 +58,13 @@ def lines(endpoints: Iterable[Endpoint], prices: PriceBook) -> Iterator[str]:
     if count > 1:
         without = f", without {unknown} of unknown cost" if unknown else ""
         yield f"  all together: {_a_day(total, prices)}{without}"
+
+
+def _toothless(endpoint: Endpoint) -> str:
+    """What to write where a budget can stop nothing, for want of a price."""
+    if endpoint.budget is None:
+        return ""
+    return ", so its budget can't stop it: write prices: {input: …, output: …}, or budget: none"
 
 
 def _a_day(cost: float, prices: PriceBook) -> str:

@@ -357,5 +357,7 @@ class Worker:
 def _totals(endpoint: Endpoint, prices: PriceBook) -> Totals:
     target = endpoint.target
     totals = Totals()
-    totals.declare(Identity(endpoint.name, target.model, target.provider, endpoint.region), currency=prices.currency)
+    priced = prices.knows(target.provider, target.model, endpoint.name)
+    identity = Identity(endpoint.name, target.model, target.provider, endpoint.region)
+    totals.declare(identity, currency=prices.currency if priced else None)
     return totals

@@ -35,8 +35,11 @@ def endpoint_gauges(
     gauges.set(definitions.ENDPOINT_INFO, 1, **labels, **monitored.labels)
     if monitored.interval is not None:
         gauges.set(definitions.PROBE_INTERVAL, monitored.interval, **labels)
-    if spent is not None and monitored.daily_budget:
-        gauges.set(definitions.PROBE_BUDGET_SPENT, spent / monitored.daily_budget, **labels)
+    if monitored.daily_budget:
+        gauges.set(definitions.PROBE_DAILY_BUDGET, monitored.daily_budget, **labels)
+        # Nothing spent, by a price that is not known, is no share of 0.
+        if spent is not None and (spent or monitored.priced):
+            gauges.set(definitions.PROBE_BUDGET_SPENT, spent / monitored.daily_budget, **labels)
     if last.run_at is not None:
         gauges.set(definitions.PROBE_LAST_RUN, last.run_at, **labels)
         # 0, not absent: "no success for an hour" must also be true of what never succeeded.
@@ -77,6 +80,8 @@ def believed(at: float | None, now: float) -> float | None:
 
 def _last_probe(gauges: Gauges, labels: dict[str, str], probe: Result) -> None:
     gauges.set(definitions.PROBE_SUCCESS, float(probe.outcome is Outcome.OK), **labels)
+    fault = "none" if probe.fault is None else probe.fault.value
+    gauges.set(definitions.PROBE_OUTCOME_INFO, 1, **labels, outcome=probe.outcome.value, fault=fault)
     gauges.set(definitions.PROBE_STATUS_CODE, probe.status_code or 0, **labels)
     for phase, seconds in probe.phases.items():
         if seconds is not None:

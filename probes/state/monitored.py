@@ -25,6 +25,7 @@ class MonitoredEndpoint:
         identity: its labels.
         interval: seconds between probes; None where nothing says so.
         currency: the reporting currency; None where its calls are not priced.
+        priced: whether a price is known before any call; where none is, a cost of 0 would be a lie.
         daily_budget: in that currency; None where there is none.
         latency_slo: seconds that the latency is held against; each becomes a bucket boundary.
         ttft_slo: the same for the time to first token.
@@ -34,13 +35,14 @@ class MonitoredEndpoint:
     identity: Identity
     interval: float | None = None
     currency: str | None = None
+    priced: bool = True
     daily_budget: float | None = None
     latency_slo: tuple[float, ...] = ()
     ttft_slo: tuple[float, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
 
     @classmethod
-    def of(cls, endpoint: Endpoint, currency: str) -> Self:
+    def of(cls, endpoint: Endpoint, currency: str, *, priced: bool = True) -> Self:
         """What a configured endpoint says of itself; `currency` is the reporting currency."""
         target = endpoint.target
         slos: dict[str, list[float]] = {"latency": [], "ttft": []}
@@ -50,11 +52,17 @@ class MonitoredEndpoint:
             Identity(target.endpoint, target.model, target.provider, endpoint.region),
             interval=endpoint.interval,
             currency=currency,
+            priced=priced,
             daily_budget=None if endpoint.budget is None else endpoint.budget.per_day,
             latency_slo=tuple(slos["latency"]),
             ttft_slo=tuple(slos["ttft"]),
             labels=endpoint.labels,
         )
+
+    @property
+    def cost_currency(self) -> str | None:
+        """The currency that its cost is shown in from the start, at 0; None where a price is not known."""
+        return self.currency if self.priced else None
 
     @property
     def thresholds(self) -> dict[str, tuple[float, ...]]:

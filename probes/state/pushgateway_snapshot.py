@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aimon.metrics import definitions, pushgateway
-from aimon.metrics.definitions import find
+from aimon.metrics.definitions import COST_PREFIX, find
 from aimon.metrics.totals import HistogramSeries, Identity, Totals
 from aimon.probes.state.history import Last
 from aimon.security.redact import bounded
@@ -63,6 +63,8 @@ def _take(
         identity = Identity(*labels[:4]) if len(labels) >= len(Identity._fields) else None
         if identity is None or identity not in identities:
             continue
+        if described.name.startswith(COST_PREFIX) and not float(metric["value"]):
+            continue  # earlier versions pushed 0 where no price was known
         if described.kind == "counter":
             held.totals.counters.setdefault(described.name, {})[labels] = float(metric["value"])
         elif described.kind == "histogram":

@@ -94,7 +94,7 @@ class SqliteState:
         self.history = history
         self.database: Database | None = history.database
         for each in monitored:
-            history.declare(each.identity, currency=each.currency, thresholds=each.thresholds)
+            history.declare(each.identity, currency=each.cost_currency, thresholds=each.thresholds)
 
     def record(self, results: Sequence[Result]) -> None:
         """Appends to the history. Raises HistoryError if that is impossible."""
@@ -151,7 +151,7 @@ class MemoryState:
         self._last: dict[Identity, Last] = {}
         self._spent: defaultdict[tuple[str, str], float] = defaultdict(float)
         for each in monitored:
-            self._totals.declare(each.identity, currency=each.currency, thresholds=each.thresholds)
+            self._totals.declare(each.identity, currency=each.cost_currency, thresholds=each.thresholds)
 
     def record(self, results: Sequence[Result]) -> None:
         """Keeps them in memory."""

@@ -32,6 +32,43 @@ def test_declared_series_are_born_at_zero() -> None:
     assert totals.counters[definitions.INPUT_TOKENS] == {LABELS: 0}
 
 
+def test_an_unknown_price_is_no_cost_of_zero() -> None:
+    """Without a currency there is no cost series; calls without a price are counted from 0 on."""
+    totals = Totals()
+    totals.declare(QWEN)
+    assert not [name for name in totals.counters if name.startswith("ai_api_cost")]
+    assert totals.counters[definitions.UNPRICED_CALLS] == totals.counters[definitions.PRICED_CALLS] == {LABELS: 0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "counted"),
+    [
+        ({}, "unpriced"),
+        ({"outcome": Outcome.STREAM_TRUNCATED}, "unpriced"),
+        ({"outcome": Outcome.TIMEOUT_TTFT, "status_code": None}, "unpriced"),
+        ({"cost": 0.0, "currency": "CNY"}, "priced"),
+        ({"outcome": Outcome.RATE_LIMITED, "status_code": 429}, None),
+        ({"outcome": Outcome.UNAUTHORIZED, "status_code": 400}, None),
+        ({"outcome": Outcome.SERVER_ERROR, "status_code": 503}, None),
+        ({"outcome": Outcome.CONNECT, "status_code": None, "request_sent": None}, None),
+        ({"outcome": Outcome.BUDGET_SKIPPED, "status_code": None, "request_sent": None}, None),
+        ({"operation": "models"}, None),
+    ],
+    ids=str,
+)
+def test_which_calls_lack_a_price(changes: dict[str, Any], counted: str | None) -> None:
+    """Those that the provider may charge for; a call of known cost is priced, one that was refused is neither."""
+    outcome = changes.pop("outcome", Outcome.OK)
+    result = a_result(outcome, **({"cost": None, "currency": None, "request_sent": 0.1, "status_code": 200} | changes))
+    totals = Totals()
+    totals.declare(QWEN)
+    totals.observe(result)
+    both = {"priced": definitions.PRICED_CALLS, "unpriced": definitions.UNPRICED_CALLS}
+    assert {name: totals.counters[both[name]][LABELS] for name in both} == {
+        name: float(name == counted) for name in both
+    }
+
+
 def test_declaring_again_changes_no_count() -> None:
     """A configuration that is read again resets nothing."""
     totals = Totals()
@@ -53,6 +90,7 @@ def test_a_success_counts_its_call_times_tokens_and_cost() -> None:
         definitions.CACHED_INPUT_TOKENS: {LABELS: 4},
         definitions.REASONING_TOKENS: {LABELS: 1},
         "ai_api_cost_yuan_total": {LABELS: 0.002},
+        definitions.PRICED_CALLS: {LABELS: 1},
     }
     assert totals.histograms[definitions.DURATION][*LABELS, "success"].counts == {2.0: 1}
     assert totals.histograms[definitions.TTFT][LABELS].counts == {0.5: 1}
@@ -199,7 +237,10 @@ def test_calls_in_flight_go_up_and_down() -> None:
 def test_the_cost_counter_is_named_by_its_currency(currency: str, name: str) -> None:
     """Yuan and dollars as the guide names them, any other by its code; each is found by name again."""
     assert definitions.cost_family(currency).name == name
-    assert definitions.family(name).help == f"Cost of the calls, in {currency}."
+    assert (
+        definitions.family(name).help
+        == f"Cost of the calls whose cost is known, in {currency}; missing where no price is known."
+    )
 
 
 def test_a_currency_is_a_code() -> None:

@@ -42,7 +42,8 @@ def test_check_counts(run_aimon: Command, config: Path) -> None:
     assert re.fullmatch(
         "probing costs at most, if every answer is as long as it may be:\n"
         rf"  a: {amounts}, every 1m\n"
-        "  b: not known, every 1m: no price of m in CNY is known\n"
+        "  b: not known, every 1m: no price of m in CNY is known, so its budget can't stop it: "
+        "write prices: {input: …, output: …}, or budget: none\n"
         rf"  all together: {amounts}, without 1 of unknown cost\n",
         done.stderr,
     ), done.stderr

@@ -51,12 +51,17 @@ def test_what_has_no_answer() -> None:
 def test_it_is_said_of_each_and_of_all() -> None:
     """A budget bounds it; an unknown cost is none, and is said."""
     bounded = replace(endpoint("b"), budget=Budget(5.0, "CNY"))
-    assert list(cost.lines([endpoint("a"), bounded, endpoint("c")], book("a", "b"))) == [
+    blind = replace(bounded, target=replace(bounded.target, endpoint="d"))
+    assert list(cost.lines([endpoint("a"), bounded, endpoint("c"), blind], book("a", "b"))) == [
         "probing costs at most, if every answer is as long as it may be:",
         "  a: 19.01 CNY a day, 570.24 CNY a month, every 1m",
         "  b: 5.00 CNY a day, 150.00 CNY a month, every 1m, by its budget; 19.01 CNY a day, 570.24 CNY a month without",
         "  c: not known, every 1m: no price of m in CNY is known",
-        "  all together: 24.01 CNY a day, 720.24 CNY a month, without 1 of unknown cost",
+        (
+            "  d: not known, every 1m: no price of m in CNY is known, so its budget can't stop it: "
+            "write prices: {input: …, output: …}, or budget: none"
+        ),
+        "  all together: 24.01 CNY a day, 720.24 CNY a month, without 2 of unknown cost",
     ]
 
 

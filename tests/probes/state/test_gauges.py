@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aimon.call.outcome import Outcome
+from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Connection, Limits
 from aimon.metrics import definitions
 from aimon.probes.state.gauges import endpoint_gauges, last_of
@@ -33,6 +33,7 @@ def test_an_endpoint_that_was_never_probed_has_its_configuration() -> None:
     assert shown(monitored, Last(), spent=0.0) == {
         "aimon_endpoint_info{search}": 1,
         "ai_probe_interval_seconds": 60,
+        "ai_probe_daily_budget": 5,
         "ai_probe_budget_spent_ratio": 0,
     }
 
@@ -52,6 +53,7 @@ def test_a_successful_probe_shows_all_it_found() -> None:
     assert values == {
         "aimon_endpoint_info": 1,
         "ai_probe_success": 1,
+        "ai_probe_outcome_info{ok,none}": 1,
         "ai_probe_http_status_code": 200,
         "ai_probe_last_run_timestamp_seconds": 1001.5,
         "ai_probe_last_success_timestamp_seconds": 1001.5,
@@ -102,6 +104,22 @@ def test_a_budget_is_shown_as_the_part_spent() -> None:
     assert shown(MonitoredEndpoint(QWEN, daily_budget=5), Last(), spent=1.25)[name] == 0.25
     assert name not in shown(MonitoredEndpoint(QWEN, daily_budget=5), Last())
     assert name not in shown(MonitoredEndpoint(QWEN), Last(), spent=1.25)
+
+
+def test_a_budget_that_no_price_can_spend() -> None:
+    """It is told that there is one, and no share of it, until a call turns out to have a price after all."""
+    monitored = MonitoredEndpoint(QWEN, currency="CNY", priced=False, daily_budget=5)
+    unknown = shown(monitored, Last(), spent=0.0)
+    assert definitions.PROBE_BUDGET_SPENT not in unknown
+    assert unknown[definitions.PROBE_DAILY_BUDGET] == 5
+    assert shown(monitored, Last(), spent=1.25)[definitions.PROBE_BUDGET_SPENT] == 0.25
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each.fault is not Fault.PROBER])
+def test_whose_fault_the_last_probe_was(outcome: Outcome) -> None:
+    """Its outcome and fault are labels of a gauge that alerts can leave out the account's faults by."""
+    values = shown(MonitoredEndpoint(QWEN), Last(1.0, None, a_result(outcome)))
+    assert values[f"ai_probe_outcome_info{{{outcome},{outcome.fault or 'none'}}}"] == 1
 
 
 def test_the_latest_goes_on_from_what_was_known() -> None:
