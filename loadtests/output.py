@@ -12,18 +12,18 @@ import msgspec
 from aimon.loadtests import report
 from aimon.loadtests.console import say
 from aimon.loadtests.protocol.progress_lines import FinalReport
-from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
+from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.controller.progress_pipe import ProgressPipe
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.statistics.run_result import Run
+    from aimon.loadtests.report.run_result import RunResult
 
 GOOD, FAILED, USAGE, UNABLE, INTERRUPTED_CODE = 0, 1, 2, 3, 130
 
 
-def deliver(run: Run, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> int:
+def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> int:
     """Delivers it all and returns the exit code; what can't be delivered is said."""
     built = report.build(run, plan, endpoint.name, model=endpoint.target.model)
     code = exit_code(built)

@@ -19,7 +19,7 @@ from aimon.loadtests.controller.controller import RunController
 from aimon.loadtests.controller.progress_pipe import ProgressPipe
 from aimon.loadtests.controller.worker_pool import LocalWorker
 from aimon.loadtests.protocol.job import MASTER, Job
-from aimon.loadtests.statistics.run_result import INTERRUPTED
+from aimon.loadtests.report.run_result import INTERRUPTED
 from aimon.loadtests.worker.call_log import NAME, CallLog
 from aimon.loadtests.worker.worker import Worker
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.statistics.run_result import Run
+    from aimon.loadtests.report.run_result import RunResult
     from aimon.pricing import PriceBook
 
 _LOOK = 0.5
@@ -64,7 +64,7 @@ def conduct(job: Job) -> int:
         return output.deliver(run, plan, endpoint, pipe)
 
 
-def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> Run:
+def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> RunResult:
     """All of it in this process."""
     log = CallLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
     controller = None
@@ -82,7 +82,7 @@ def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe
             controller.run.unwritten.append(problem)
 
 
-def _direct(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> Run:
+def _direct(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> RunResult:
     """Others do it, here or elsewhere."""
     from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - Locust, which who works alone does without
     from aimon.loadtests.distributed.processes import Processes  # noqa: PLC0415

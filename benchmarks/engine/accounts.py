@@ -37,20 +37,20 @@ class Accounts:
         self.gaps = array("d")
         self.lag, self.lateness, self.starts = array("d"), array("d"), array("d")
         if self._tallied:
-            from aimon.loadtests.statistics.tally import Tally  # noqa: PLC0415 - FastHttpUser does without numpy
+            from aimon.loadtests.statistics.call_stats import CallStats  # noqa: PLC0415 - FastHttpUser does without numpy
 
-            self._tally = Tally()
+            self._stats = CallStats()
 
     @property
     def ended(self) -> int:
         """Calls counted so far."""
-        return self._tally.sent if self._tallied else self.outcomes.total()
+        return self._stats.sent if self._tallied else self.outcomes.total()
 
     def add(self, result: Result, gaps: Sequence[float]) -> None:
         """Counts one Result, as a load test does."""
         if self.first_at is None:
             self.first_at = time.monotonic()
-        self._tally.observe(result, self.began, gaps=gaps)
+        self._stats.observe(result, self.began, gaps=gaps)
         if self._logged:
             self.time(int(result.request_id or 0), result.first_token or 0.0, gaps)
             self.lag.append(result.self_lag or 0.0)
@@ -73,7 +73,7 @@ class Accounts:
     def found(self) -> dict[str, Any]:
         """All of it, as JSON values."""
         return {
-            "outcomes": dict(self._tally.outcomes if self._tallied else self.outcomes),
+            "outcomes": dict(self._stats.outcomes if self._tallied else self.outcomes),
             "ttft": self.ttft,
             "gap_ms": [gap * 1e3 for gap in self.gaps],
             "lag": list(self.lag),

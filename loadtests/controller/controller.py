@@ -13,12 +13,12 @@ from aimon.loadtests.controller.progress_tracker import ProgressTracker
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.stage import CALLS, POINTS, Stage
-from aimon.loadtests.search import capacity, held, limits
+from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, RunResult
+from aimon.loadtests.search import capacity, limits, step_verdict
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
-from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE, INCOMPLETE, Run
-from aimon.loadtests.statistics.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.protocol.progress import Progress
     from aimon.loadtests.protocol.stage import StatsDelta
-    from aimon.loadtests.search.observation import Point, Seen
+    from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint
 
 _TICK = 0.5
 # Seconds after a step that 429s ended: a second's worth of a limit is the least burst that providers allow.
@@ -54,7 +54,7 @@ class RunController:
 
     def __init__(self, plan: Plan, pool: WorkerPool, on_progress: Callable[[Progress], None] | None = None) -> None:
         self.objectives = [slo.parse(text) for text in plan.slo]
-        self.run = Run(Tally(slo.good(self.objectives)), objectives=self.objectives)
+        self.run = RunResult(CallStats(slo.good(self.objectives)), objectives=self.objectives)
         self._plan, self._pool, self._on_progress = plan, pool, on_progress
         self._counts_from = 0.0
         self._tracker = ProgressTracker(plan)
@@ -63,13 +63,13 @@ class RunController:
         self._totals: dict[str, dict[str, Any]] = {}
         self._spent: dict[str, float] = {}
         # Of the stage that is being carried out
-        self._step = Tally(slo.good(self.objectives))
-        self._points: list[Point] = []
-        self._seen: list[Seen] = []
+        self._step = CallStats(slo.good(self.objectives))
+        self._points: list[LatencyPoint] = []
+        self._seen: list[CallObservation] = []
         self._step_cpu = CpuUsage()
         self._gave_up = False
 
-    def execute(self) -> Run:
+    def execute(self) -> RunResult:
         """Does it all; returns early where a guard says so, or `stop` was called."""
         self.run.began = time.time()
         if self.run.ended != COMPLETE:
@@ -143,17 +143,17 @@ class RunController:
 
     def _replayed(self) -> float:
         """The time that a trace's arrivals take: from the first to the last, and one mean gap after that."""
-        tally = self.run.tally
-        due, count = tally.last_due, tally.sent
+        stats = self.run.stats
+        due, count = stats.last_due, stats.sent
         return due * count / (count - 1) if count > 1 else due
 
     def _account_for(self, expected: int) -> None:
         """Finds out how many calls nobody can on_progress of."""
         run = self.run
-        counts = run.tally.counts
+        counts = run.stats.counts
         # Of a closed loop the warm-up comes on top; the first call is nobody's.
         warm = 0 if self._plan.schedule is None and self._plan.workload.trace is None else run.uncounted - 1
-        run.lost = max(0, expected - (run.tally.sent - counts["retried"] + counts["not_started"] + warm))
+        run.lost = max(0, expected - (run.stats.sent - counts["retried"] + counts["not_started"] + warm))
         if run.lost:
             run.ended = INCOMPLETE
             run.why = f"{run.lost:,} of {expected:,} calls were lost with a worker"
@@ -174,7 +174,7 @@ class RunController:
         return self._stages
 
     def _run_stage(self, stage: Stage, give_up: Callable[[], bool] | None = None) -> None:
-        self._step = Tally(slo.good(self.objectives))
+        self._step = CallStats(slo.good(self.objectives))
         self._points, self._seen, self._step_cpu = [], [], CpuUsage()
         self._gave_up = False
         self._tracker.start_stage(stage)
@@ -206,15 +206,15 @@ class RunController:
 
     def _add_delta(self, worker: str, delta: StatsDelta) -> None:
         run = self.run
-        run.tally.merge(delta.tally)
-        self._step.merge(delta.tally)
+        run.stats.merge(delta.stats)
+        self._step.merge(delta.stats)
         self._points += delta.points
         self._seen += delta.seen
         run.uncounted += delta.uncounted
         for usage in (self._cpu_usage, self._step_cpu):
             usage.add(worker, delta.cpu, delta.wall)
         run.cpu = self._cpu_usage.busiest
-        run.blocks.add(max(0, int(monotonic() - self._counts_from)), delta.tally)
+        run.blocks.add(max(0, int(monotonic() - self._counts_from)), delta.stats)
         self._tracker.add(worker, delta)
         self._spent[worker] = delta.spent
         # Whoever made the first call has counted it, too, once there is a report of it.
@@ -253,7 +253,7 @@ class RunController:
         # Even distances: what latency grows by is then the queue's doing and not that of chance.
         schedule = Schedule((Phase(self._long_enough(rate), rate),), CONSTANT)
         self._run_schedule(schedule, POINTS, self._grows_plainly)
-        return held.judge(
+        return step_verdict.judge(
             schedule,
             self._step,
             objectives=self.objectives,
@@ -287,7 +287,7 @@ class RunController:
                 return
             schedule = Schedule((Phase(min(self._long_enough(rate), left), rate),), CONSTANT)
             self._run_schedule(schedule, CALLS)
-            if self.run.ended == COMPLETE and len(self._seen) < held.SERVED * schedule.total:
+            if self.run.ended == COMPLETE and len(self._seen) < step_verdict.SERVED * schedule.total:
                 missing = schedule.total - len(self._seen)
                 found.evidence = {"why": f"{missing} of {schedule.total} calls at {rate:.4g}/s were never made"}
                 return

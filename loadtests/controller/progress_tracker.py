@@ -12,15 +12,15 @@ from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.protocol.progress import Progress, Times
 from aimon.loadtests.protocol.stage import Stage
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.censoring import summary
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
 from aimon.loadtests.statistics.self_check import check, distorted
-from aimon.loadtests.statistics.tally import Tally
 
 if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.protocol.stage import StatsDelta
-    from aimon.loadtests.statistics.run_result import Run
+    from aimon.loadtests.report.run_result import RunResult
 
 # What "now" means, in seconds: long enough for a percentile, short enough to see a change.
 WINDOW = 10.0
@@ -33,7 +33,7 @@ _SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot")
 class _Slice(NamedTuple):
     began: float
     ended: float
-    tally: Tally
+    stats: CallStats
     started: int
     cpu_usage: CpuUsage
 
@@ -45,7 +45,7 @@ class ProgressTracker:
         self._plan = plan
         self._stage = Stage(number=0)
         self._recent: deque[_Slice] = deque()
-        self._now = Tally()
+        self._now = CallStats()
         self._started: dict[str, int] = {}
         self._fresh = 0
         self._cpu_usage = CpuUsage()
@@ -63,14 +63,14 @@ class ProgressTracker:
 
     def add(self, worker: str, delta: StatsDelta) -> None:
         """Takes a worker's report into account."""
-        self._now.merge(delta.tally)
+        self._now.merge(delta.stats)
         self._fresh += delta.started - self._started.get(worker, 0)
         self._started[worker] = delta.started
         self._in_flight[worker] = delta.in_flight
         self._cpu_usage.add(worker, delta.cpu, delta.wall)
 
     def progress(
-        self, run: Run, now: float, workers: frozenset[str], notes: list[str], *, last: bool = False
+        self, run: RunResult, now: float, workers: frozenset[str], notes: list[str], *, last: bool = False
     ) -> Progress | None:
         """A Progress, if a second has passed since the one before, or it is the last.
 
@@ -88,15 +88,15 @@ class ProgressTracker:
             return None
         self._recent.append(_Slice(self._looked, now, self._now, self._fresh, self._cpu_usage))
         self._looked = now
-        self._now, self._fresh, self._cpu_usage = Tally(), 0, CpuUsage()
+        self._now, self._fresh, self._cpu_usage = CallStats(), 0, CpuUsage()
         while now - self._recent[0].ended >= WINDOW:
             self._recent.popleft()
         seconds = max(now - self._recent[0].began, _LEAST)
-        recent = Tally()
+        recent = CallStats()
         for part in self._recent:
-            recent.merge(part.tally)
+            recent.merge(part.stats)
         client = check(recent, CpuUsage(part.cpu_usage for part in self._recent).busiest)
-        whole = bool(check(run.tally, run.cpu)["bottleneck"])
+        whole = bool(check(run.stats, run.cpu)["bottleneck"])
         told, self._notes = self._notes, []
         stage, plan = self._stage, self._plan
         return Progress(
@@ -108,27 +108,27 @@ class ProgressTracker:
             in_flight=sum(self._in_flight.get(worker, 0) for worker in workers),
             users=stage.users or None,
             requests=plan.requests,
-            sent=run.tally.sent,
-            ok=run.tally.ok,
-            outcomes=dict(run.tally.outcomes.most_common()),
+            sent=run.stats.sent,
+            ok=run.stats.ok,
+            outcomes=dict(run.stats.outcomes.most_common()),
             now=_times(recent, bottleneck=client["bottleneck"]),
-            overall=_times(run.tally, bottleneck=whole),
+            overall=_times(run.stats, bottleneck=whole),
             tokens_per_s=_tokens(recent, seconds),
             tokens_estimated=recent.usage.estimated,
-            cost=None if (run.tally.currency or run.currency) is None else max(run.spent, run.tally.cost),
-            currency=run.tally.currency or run.currency,
+            cost=None if (run.stats.currency or run.currency) is None else max(run.spent, run.stats.cost),
+            currency=run.stats.currency or run.currency,
             client=client,
             workers=len(workers),
-            slo=slo.judge(run.objectives, run.tally, self._window(run, now), bottleneck=whole),
+            slo=slo.judge(run.objectives, run.stats, self._window(run, now), bottleneck=whole),
             notes=told,
             totals=run.totals,
         )
 
-    def _window(self, run: Run, now: float) -> float:
+    def _window(self, run: RunResult, now: float) -> float:
         """The part of the load window whose calls have ended: those under way are in no number yet."""
         if self._plan.profile in SEARCHES or (self._plan.requests is not None and not self._stage.is_open):
             return max(0.0, now)
-        pending = run.tally.series["latency"].mean or 0.0
+        pending = run.stats.series["latency"].mean or 0.0
         # A closed loop's calls under way are half done, in the mean.
         return min(self._plan.duration, max(0.0, now - pending * (1.0 if self._stage.is_open else 0.5)))
 
@@ -147,15 +147,15 @@ class ProgressTracker:
         return (after - before) / max(now - began, _LEAST)
 
 
-def _tokens(recent: Tally, seconds: float) -> float | None:
+def _tokens(recent: CallStats, seconds: float) -> float | None:
     """Of calls that have ended, whenever they began; None where nothing is known of them."""
     amounts = recent.usage.amounts
     return amounts["all_output"] / seconds if amounts["output_calls"] + amounts["estimated_calls"] else None
 
 
-def _times(tally: Tally, *, bottleneck: bool) -> dict[str, Times]:
+def _times(stats: CallStats, *, bottleneck: bool) -> dict[str, Times]:
     times = {}
     for name in _SERIES:
-        found = summary(tally.sample(name), partial(distorted, tally, name) if bottleneck else None)
+        found = summary(stats.sample(name), partial(distorted, stats, name) if bottleneck else None)
         times[name] = _NONE if found is None else msgspec.convert(found, Times)
     return times

@@ -24,9 +24,9 @@ from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import Wire
 from aimon.loadtests.distributed.worker_settings import own
 from aimon.loadtests.protocol.stage import pack
+from aimon.loadtests.report.run_result import ABORTED, RunResult
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.run_result import ABORTED, Run
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.worker.call_log import NAME, CallLog
 from aimon.loadtests.worker.worker import Worker
 
@@ -69,7 +69,7 @@ class WorkerProcess:
         self._folder: Path | None = None
         self._endpoint = self._model = ""
         self._index = 0
-        self._own = Run(Tally())
+        self._own = RunResult(CallStats())
         self._busy = Event()
         self._leaving = False
         environment = self._environment = Environment()
@@ -160,7 +160,7 @@ class WorkerProcess:
         said = worker.take_delta()
         if said.done:
             self._busy.clear()
-        self._own.tally.merge(said.tally)
+        self._own.stats.merge(said.stats)
         self._own.elapsed += said.wall
         messages.send(self._runner, messages.STATS, pack(said))
 
@@ -195,7 +195,7 @@ class WorkerProcess:
         worker.done.wait(_SILENCE)
         last = worker.take_delta()
         own_run = self._own
-        own_run.tally.merge(last.tally)
+        own_run.stats.merge(last.stats)
         own_run.elapsed += last.wall
         own_run.window = own_run.elapsed
         own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"

@@ -24,10 +24,10 @@ from aimon.loadtests import report
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.protocol.plan import Plan
+from aimon.loadtests.report.run_result import INTERRUPTED, RunResult
 from aimon.loadtests.statistics import slo as objectives
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
-from aimon.loadtests.statistics.run_result import INTERRUPTED, Run
-from aimon.loadtests.statistics.tally import Tally
 from aimon.metrics.totals import amounts_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
 class _Counted(msgspec.Struct):
     """What a process has counted since it last told, as a message: tallies by endpoint, and seconds of work."""
 
-    tallies: dict[str, dict[str, Any]]
+    stats_by_endpoint: dict[str, dict[str, Any]]
     models: dict[str, str]
     cpu: float
     wall: float
@@ -91,17 +91,17 @@ class _Keeper:
     def _renew(self) -> None:
         self._began, self._clock = time.time(), monotonic()
         self._elapsed: float | None = None
-        self._fresh: defaultdict[str, Tally] = defaultdict(self._tally)
+        self._fresh: defaultdict[str, CallStats] = defaultdict(self._stats)
         self._models: dict[str, str] = {}
         self._told_at, self._told_cpu = monotonic(), time.process_time()
         # Of all processes
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, RunResult] = {}
         self._cpu_usage = CpuUsage()
         self._processes: set[str] = set()
         self._unwritten = True
 
-    def _tally(self) -> Tally:
-        return Tally(objectives.good(self._objectives))
+    def _stats(self) -> CallStats:
+        return CallStats(objectives.good(self._objectives))
 
     # Locust's events
 
@@ -151,7 +151,7 @@ class _Keeper:
         """Hands over what was counted since the last time."""
         now, cpu = monotonic(), time.process_time()
         counted = _Counted(
-            {endpoint: tally.dump() for endpoint, tally in self._fresh.items()},
+            {endpoint: stats.dump() for endpoint, stats in self._fresh.items()},
             dict(self._models),
             cpu - self._told_cpu,
             now - self._told_at,
@@ -170,14 +170,14 @@ class _Keeper:
         self._cpu_usage.add(worker, counted.cpu, counted.wall)
         self._processes.add(worker)
         self._models |= counted.models
-        for endpoint, dumped in counted.tallies.items():
+        for endpoint, dumped in counted.stats_by_endpoint.items():
             run = self._runs.get(endpoint)
             if run is None:
-                run = self._runs[endpoint] = Run(self._tally(), objectives=self._objectives)
-            tally = Tally.load(dumped)
-            run.tally.merge(tally)
-            run.blocks.add(int(monotonic() - self._clock), tally)
-        self._unwritten = self._unwritten or bool(counted.tallies)
+                run = self._runs[endpoint] = RunResult(self._stats(), objectives=self._objectives)
+            stats = CallStats.load(dumped)
+            run.stats.merge(stats)
+            run.blocks.add(int(monotonic() - self._clock), stats)
+        self._unwritten = self._unwritten or bool(counted.stats_by_endpoint)
 
     # What comes of it
 
@@ -201,7 +201,7 @@ class _Keeper:
                 environment.process_exit_code = max(environment.process_exit_code or 0, 3 if problems else 1)
         self._unwritten = False
 
-    def _judge_end(self, run: Run, elapsed: float) -> None:
+    def _judge_end(self, run: RunResult, elapsed: float) -> None:
         """A test that was to last longer was interrupted."""
         options = self._environment and self._environment.parsed_options
         planned = getattr(options, "run_time", None)

@@ -14,8 +14,8 @@ import msgspec
 
 from aimon.loadtests.engine.schedule import Schedule  # noqa: TC001 - msgspec reads the annotations
 from aimon.loadtests.protocol import totals_codec
-from aimon.loadtests.search.observation import Point, Seen  # noqa: TC001 - msgspec reads the annotations
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
+from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint  # noqa: TC001 - msgspec reads the annotations
 
 NOTHING, POINTS, CALLS = "", "points", "calls"
 
@@ -30,7 +30,7 @@ class Stage(msgspec.Struct, kw_only=True, frozen=True):
         schedule: the arrivals of an open loop.
         replay: the arrivals are those of the workload's trace.
         users: streams of a closed loop, `requests` how many calls they make, or `duration` how long they go on.
-        record: what a StatsDelta holds beside its tally: CALLS (all of them), POINTS (successes as points, other calls
+        record: what a StatsDelta holds beside its stats: CALLS (all of them), POINTS (successes as points, other calls
             as calls) or NOTHING.
     """
 
@@ -80,7 +80,7 @@ class StatsDelta:
     Attributes:
         number: of the stage, and `serial` of the part.
         done: all its calls have started and ended.
-        tally: of the calls that count.
+        stats: of the calls that count.
         started: calls since the stage began.
         in_flight: calls under way.
         uncounted: calls that do not count.
@@ -94,15 +94,15 @@ class StatsDelta:
     number: int
     serial: int
     done: bool
-    tally: Tally
+    stats: CallStats
     started: int = 0
     in_flight: int = 0
     uncounted: int = 0
     spent: float = 0.0
     cpu: float = 0.0
     wall: float = 0.0
-    points: list[Point] = field(default_factory=list)
-    seen: list[Seen] = field(default_factory=list)
+    points: list[LatencyPoint] = field(default_factory=list)
+    seen: list[CallObservation] = field(default_factory=list)
     problem: str | None = None
     culprit: tuple[str, int | None] | None = None
     totals: dict[str, Any] | None = None
@@ -111,18 +111,18 @@ class StatsDelta:
 def pack(delta: StatsDelta) -> bytes:
     """A StatsDelta as bytes, without loss."""
     fields = {name: getattr(delta, name) for name in StatsDelta.__slots__}
-    return msgspec.json.encode(fields | {"tally": delta.tally.dump()})
+    return msgspec.json.encode(fields | {"stats": delta.stats.dump()})
 
 
 def unpack(data: bytes) -> StatsDelta:
     """The inverse of `pack`.
 
     Raises:
-        ValueError: it is no StatsDelta, or holds a tally that can't be added to others.
+        ValueError: it is no StatsDelta, or holds statistics that can't be added to others.
     """
     try:
         delta = msgspec.json.decode(data, type=StatsDelta, dec_hook=_load)
-        Tally().merge(delta.tally)
+        CallStats().merge(delta.stats)
         if delta.totals is not None:
             totals_codec.load(delta.totals)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:

@@ -3,7 +3,7 @@
 schema      what report.json holds, and reading it
 contents    from a Run to that
 text        the verdict, and the summary as Markdown
-page        the HTML page; `charts`, `svg` and `style` are its parts, `figures` what the charts show
+page        the HTML page; `charts`, `svg` and `style` are its parts, `chart_data` what the charts show
 comparison  two reports: what differs beyond doubt
 """
 

@@ -19,8 +19,8 @@ from aimon.loadtests.statistics.self_check import check, distorted
 
 if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.statistics.run_result import Run
-    from aimon.loadtests.statistics.tally import Tally
+    from aimon.loadtests.report.run_result import RunResult
+    from aimon.loadtests.statistics.call_stats import CallStats
 
 TIMES = {
     "latency_s": "latency",
@@ -35,7 +35,7 @@ TIMES = {
 _NOT_TOLD = frozenset({"push"})
 
 
-def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> dict[str, Any]:
+def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None) -> dict[str, Any]:
     """The report as JSON values; what there was none of is None.
 
     Args:
@@ -44,8 +44,8 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         endpoint: the name of whom it was asked of.
         model: its model; without it that of the plan's flags.
     """
-    tally, elapsed, window = run.tally, run.elapsed, run.window
-    client = check(tally, run.cpu)
+    stats, elapsed, window = run.stats, run.elapsed, run.window
+    client = check(stats, run.cpu)
     config = {key: value for key, value in msgspec.to_builtins(plan).items() if key not in _NOT_TOLD}
     return {
         "version": VERSION,
@@ -65,25 +65,25 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
             "lost": run.lost,
         },
         "requests": {
-            "sent": tally.sent,
-            "ok": tally.ok,
-            "by_outcome": dict(tally.outcomes.most_common()),
-            "not_started": tally.counts["not_started"],
-            "interrupted": tally.counts["interrupted"],
-            "resent": tally.counts["resent"],
-            "stale": tally.counts["stale"],
+            "sent": stats.sent,
+            "ok": stats.ok,
+            "by_outcome": dict(stats.outcomes.most_common()),
+            "not_started": stats.counts["not_started"],
+            "interrupted": stats.counts["interrupted"],
+            "resent": stats.counts["resent"],
+            "stale": stats.counts["stale"],
         },
         "rate": {
             "asked": _asked(plan),
-            "achieved": tally.served["sent"] / window if window > 0 else None,
+            "achieved": stats.served["sent"] / window if window > 0 else None,
             "schedule": _schedule(plan),
         },
-        **{key: _times(tally, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
-        "tpot": tally.pace.summary(),
-        "tokens": tally.usage.summary(window),
+        **{key: _times(stats, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
+        "tpot": stats.pace.summary(),
+        "tokens": stats.usage.summary(window),
         "cost": _cost(run),
-        "goodput": tally.served["good"] / window if window > 0 else None,
-        "slo": slo.judge(run.objectives, tally, window, lost=run.lost, bottleneck=client["bottleneck"]),
+        "goodput": stats.served["good"] / window if window > 0 else None,
+        "slo": slo.judge(run.objectives, stats, window, lost=run.lost, bottleneck=client["bottleneck"]),
         "client": client,
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
         "limits": None if run.limits is None else asdict(run.limits),
@@ -91,9 +91,9 @@ def build(run: Run, plan: Plan, endpoint: str, *, model: str | None = None) -> d
         "notes": list(run.notes),
         "config": config,
         "steady": steady.part(run, plan),
-        "seconds": [{"second": second, **counts} for second, counts in sorted(tally.seconds.items())],
+        "seconds": [{"second": second, **counts} for second, counts in sorted(stats.seconds.items())],
         "blocks": run.blocks.dump(),
-        "distributions": _distributions(tally),
+        "distributions": _distributions(stats),
     }
 
 
@@ -117,29 +117,29 @@ def _schedule(plan: Plan) -> list[dict[str, float]]:
     return [point for point in points if point["at_s"] >= 0][1 if plan.warmup else 0 :]
 
 
-def _times(tally: Tally, name: str, lost: int, *, bottleneck: bool) -> dict[str, Any] | None:
-    return summary(tally.sample(name, lost=lost), partial(distorted, tally, name) if bottleneck else None)
+def _times(stats: CallStats, name: str, lost: int, *, bottleneck: bool) -> dict[str, Any] | None:
+    return summary(stats.sample(name, lost=lost), partial(distorted, stats, name) if bottleneck else None)
 
 
-def _cost(run: Run) -> dict[str, Any] | None:
-    tally = run.tally
-    currency = tally.currency or run.currency
+def _cost(run: RunResult) -> dict[str, Any] | None:
+    stats = run.stats
+    currency = stats.currency or run.currency
     if currency is None:
         return None
-    estimated = round(tally.usage.amounts["priced_by_estimate"])
+    estimated = round(stats.usage.amounts["priced_by_estimate"])
     return {
         # Whoever makes a Run of calls alone, as Locust's report does, has nothing else to pay for.
-        "amount": max(run.spent, tally.cost),
-        "counted": tally.cost,
+        "amount": max(run.spent, stats.cost),
+        "counted": stats.cost,
         "currency": currency,
-        "unpriced": tally.counts["unpriced"],
+        "unpriced": stats.counts["unpriced"],
         "estimated": estimated,
     }
 
 
-def _distributions(tally: Tally) -> dict[str, Any]:
+def _distributions(stats: CallStats) -> dict[str, Any]:
     found = {}
-    for name, histogram in tally.series.items():
+    for name, histogram in stats.series.items():
         if count := histogram.count:
             dumped = histogram.dump()
             found[name] = {
@@ -148,6 +148,6 @@ def _distributions(tally: Tally) -> dict[str, Any]:
                 "min_s": dumped["min"],
                 "max_s": dumped["max"],
                 "buckets": {str(i): number for i, number in dumped["buckets"].items()},
-                "censored": tally.sample(name).open.count,
+                "censored": stats.sample(name).open.count,
             }
     return {"unit_s": UNIT, "gamma": (1 + ERROR) / (1 - ERROR), "formula": FORMULA, "series": found}

@@ -6,24 +6,24 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.report.page.figures import quantile
-from aimon.loadtests.report.words import length
+from aimon.loadtests.report.chart_data import quantile
 from aimon.loadtests.statistics import flow
 from aimon.loadtests.statistics.censoring import needs
+from aimon.loadtests.statistics.formatting import format_duration
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.statistics.run_result import Run
+    from aimon.loadtests.report.run_result import RunResult
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _GAMMA = (1 + ERROR) / (1 - ERROR)
 _FAILED = "calls failed in it, so that the times of the others would flatter"
 
 
-def part(run: Run, plan: Plan) -> dict[str, Any]:
+def part(run: RunResult, plan: Plan) -> dict[str, Any]:
     """As in report.json; all but `why` is None where there was no such part."""
     found: flow.Level | None = None
     why: str | None = None
@@ -32,12 +32,12 @@ def part(run: Run, plan: Plan) -> dict[str, Any]:
     elif len({phase.rate(at) for phase in _counted(plan) for at in (0.0, phase.duration)}) > 1:
         why = "the profile changes the rate"
     else:
-        found = flow.level([run.tally.flow.row(second)[0] for second in range(int(run.window))])
+        found = flow.level([run.stats.flow.row(second)[0] for second in range(int(run.window))])
         why = "concurrency was not level for long enough" if found is None else None
     if found is None:
         empty = dict.fromkeys(("start_s", "seconds", "in_flight", "ok_per_s", "output_tokens_per_s"))
         return {"why": why, **empty, "times": {}}
-    rows = [run.tally.flow.row(second) for second in range(found.start, found.end)]
+    rows = [run.stats.flow.row(second) for second in range(found.start, found.end)]
     times, why = _times(run.blocks.dump(), found)
     seconds = found.end - found.start
     return {
@@ -46,7 +46,7 @@ def part(run: Run, plan: Plan) -> dict[str, Any]:
         "seconds": seconds,
         "in_flight": found.in_flight,
         "ok_per_s": sum(row[1] for row in rows) / seconds,
-        "output_tokens_per_s": None if run.tally.usage.amounts["without"] else sum(row[2] for row in rows) / seconds,
+        "output_tokens_per_s": None if run.stats.usage.amounts["without"] else sum(row[2] for row in rows) / seconds,
         "times": times,
     }
 
@@ -100,6 +100,10 @@ def words(steady: dict[str, Any], *, times: bool = True) -> str:
 def rows(steady: dict[str, Any]) -> list[tuple[str, ...]]:
     """For each kind of time its key, its percentiles as people read them, and how many values they are of."""
     return [
-        (key, *("-" if times[share] is None else length(times[share]) for share in SHARES), f"{times['count']:,}")
+        (
+            key,
+            *("-" if times[share] is None else format_duration(times[share]) for share in SHARES),
+            f"{times['count']:,}",
+        )
         for key, times in steady["times"].items()
     ]

@@ -8,8 +8,8 @@ from typing import Any
 from aimon import quantities
 from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.report import steady, tokens
-from aimon.loadtests.report.words import judged, measured, shown
-from aimon.loadtests.statistics.run_result import COMPLETE
+from aimon.loadtests.report.run_result import COMPLETE
+from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
 TITLES = {
     "latency_s": "Latency",
@@ -42,7 +42,7 @@ def verdict(report: dict[str, Any]) -> str:
         return f"Capacity: {capacity['rate']:.4g} requests/s were held{upper}{note}"
     if (limits := report["limits"]) is not None:
         return _limits_verdict(limits)
-    rows = [(judged(row), row["expr"]) for row in report["slo"]]
+    rows = [(slo_verdict(row), row["expr"]) for row in report["slo"]]
     missed = [expr for verdict, expr in rows if verdict == "missed"]
     unknown = [expr for verdict, expr in rows if verdict == "not judged"]
     if missed or unknown:
@@ -129,9 +129,9 @@ def _requests(requests: dict[str, Any]) -> str:
 
 def objective(row: dict[str, Any]) -> str:
     """What came of an objective: its verdict, the value and whatever there is to know about them."""
-    verdict = judged(row)
+    verdict = slo_verdict(row)
     why = f" ({row['why']})" if row.get("why") else ""
-    return f"{verdict if verdict == 'met' else verdict.upper()}, {measured(row)}{why}"
+    return f"{verdict if verdict == 'met' else verdict.upper()}, {format_slo_value(row)}{why}"
 
 
 def time_rows(report: dict[str, Any]) -> list[list[str]]:
@@ -140,7 +140,7 @@ def time_rows(report: dict[str, Any]) -> list[list[str]]:
     rows = [["ms", *COLUMNS, "count"]]
     for key, title in TITLES.items():
         if (summary := report[key]) is not None:
-            times = (shown(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
+            times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
             rows.append([tokens.titled(key, title, report) + mark, *times, values(summary)])
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aimon.loadtests.report.words import plain
+from aimon.loadtests.statistics.formatting import format_number
 
 # Shown as 1.1.
 _SEVERAL = 1.05
@@ -26,7 +26,7 @@ def _amounts(tokens: dict[str, Any]) -> str:
         f"{tokens[name]:,} {word}" for name, word in (("input", "in"), ("output", "out")) if tokens[name] is not None
     ]
     if tokens["output_per_s"] is not None:
-        known.append(f"{plain(tokens['output_per_s'])}/s out")
+        known.append(f"{format_number(tokens['output_per_s'])}/s out")
     return ", ".join(known)
 
 
@@ -34,12 +34,12 @@ def rate(report: dict[str, Any]) -> tuple[str, str] | None:
     """Output tokens per second, and what is to be said of it; None where nothing is known."""
     tokens = report["tokens"]
     if tokens["output_per_s"] is not None:
-        return plain(tokens["output_per_s"]), _amounts(tokens | {"output_per_s": None})
+        return format_number(tokens["output_per_s"]), _amounts(tokens | {"output_per_s": None})
     guess = tokens["estimated"]
     if guess is None or guess["output_per_s"] is None:
         return ("-", counted(report)) if tokens["without_usage"] else None
     said = f"estimated: {calls(tokens['without_usage'])} without usage"
-    return f"≈ {plain(guess['output_per_s'])}", said
+    return f"≈ {format_number(guess['output_per_s'])}", said
 
 
 def titled(key: str, title: str, report: dict[str, Any]) -> str:

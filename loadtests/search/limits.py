@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from aimon.call.result import Limits
-    from aimon.loadtests.search.observation import Seen
+    from aimon.loadtests.statistics.observation import CallObservation
 
 _GROWTH = 2.0
 _ABOVE = 1.5
@@ -31,7 +31,7 @@ _COARSE = "two rates disagree: the limit allows no bursts, and may be higher tha
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StepThroughput:
     """What a step let through after its first 429.
 
     Attributes:
@@ -60,7 +60,7 @@ class AccountLimits:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def let_through(calls: Sequence[Seen]) -> Found | None:
+def throughput_between_429s(calls: Sequence[CallObservation]) -> StepThroughput | None:
     """What came through after the first 429 of a step; None without one, or if too little did."""
     ordered = sorted(calls, key=lambda call: call.at)
     refused = [call.at for call in ordered if call.outcome is Outcome.RATE_LIMITED]
@@ -73,10 +73,12 @@ def let_through(calls: Sequence[Seen]) -> Found | None:
         return None
     tokens = [call.tokens for call in passed if call.tokens is not None]
     per_minute = 60 * sum(tokens) / (last - first) if len(tokens) == len(passed) else None
-    return Found(len(passed) / (last - first), per_minute, len(passed))
+    return StepThroughput(len(passed) / (last - first), per_minute, len(passed))
 
 
-def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generator[float, Sequence[Seen], None]:
+def search(
+    start: float, *, most: float = 1e5, found: AccountLimits
+) -> Generator[float, Sequence[CallObservation], None]:
     """Yields the next rate, is sent the calls at that rate, and fills `found`.
 
     Args:
@@ -104,10 +106,10 @@ def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generato
             found.evidence = {"why": f"no 429 up to {most:g}/s, the highest rate that was allowed"}
             return
         rate = min(rate * _GROWTH, most)
-    rough, coarse = let_through(calls), False
+    rough, coarse = throughput_between_429s(calls), False
     if rough is not None:
         closer = yield min(_ABOVE * rough.per_s, most)
-        near = let_through(closer) or rough
+        near = throughput_between_429s(closer) or rough
         coarse = abs(near.per_s - rough.per_s) > _DISAGREEMENT * rough.per_s
         # An empty limit never lets through more than it is: of two findings, the higher is nearer to it.
         rough = max(near, rough, key=lambda step: step.per_s) if coarse else near
@@ -132,7 +134,7 @@ def search(start: float, *, most: float = 1e5, found: AccountLimits) -> Generato
         found.tokens_per_min = rough.tokens_per_min
 
 
-def _failed(calls: Sequence[Seen]) -> str:
+def _failed(calls: Sequence[CallObservation]) -> str:
     """What failed, and was not limited; empty if that is next to nothing."""
     outcomes = Counter(call.outcome for call in calls)
     served = outcomes.pop(Outcome.OK, 0)
@@ -142,7 +144,7 @@ def _failed(calls: Sequence[Seen]) -> str:
     return f"{served} of {len(calls)} calls succeeded ({worst or 'none was made'})"
 
 
-def _headers(limited: Sequence[Seen]) -> Limits | None:
+def _headers(limited: Sequence[CallObservation]) -> Limits | None:
     return next((call.limits for call in reversed(limited) if call.limits is not None), None)
 
 

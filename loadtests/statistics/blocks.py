@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aimon.loadtests.statistics.tally import Tally
+    from aimon.loadtests.statistics.call_stats import CallStats
 
 MOST = 64
 SERIES = ("latency", "latency_from_schedule", "ttft", "tpot", "itl")
@@ -35,14 +35,14 @@ class Block:
     series: dict[str, Counter[int]] = field(default_factory=lambda: {name: Counter() for name in SERIES})
     censored: Counter[str] = field(default_factory=Counter)
 
-    def add(self, tally: Tally) -> None:
+    def add(self, stats: CallStats) -> None:
         """Adds the calls of a tally."""
-        self.outcomes.update(tally.outcomes)
-        self.output_tokens += tally.counts["output_tokens"]
-        self.cost += tally.cost
+        self.outcomes.update(stats.outcomes)
+        self.output_tokens += stats.counts["output_tokens"]
+        self.cost += stats.cost
         for name, buckets in self.series.items():
-            buckets.update(tally.series[name].dump()["buckets"])
-            if (found := tally.open.get(name)) is not None:
+            buckets.update(stats.series[name].dump()["buckets"])
+            if (found := stats.open.get(name)) is not None:
                 self.censored[name] += found.count
 
     def merge(self, other: Block) -> None:
@@ -82,12 +82,12 @@ class Blocks:
         self._blocks: list[Block] = []
         self._end = 0
 
-    def add(self, second: int, tally: Tally) -> None:
+    def add(self, second: int, stats: CallStats) -> None:
         """Counts the calls that ended in one second.
 
         Args:
             second: which one; the first that counts is 0, and what is earlier counts as that.
-            tally: those calls and no others; an empty one says that nothing ended.
+            stats: those calls and no others; an empty one says that nothing ended.
         """
         second = max(0, second)
         while second // self.seconds >= MOST:
@@ -95,7 +95,7 @@ class Blocks:
         place = second // self.seconds
         while len(self._blocks) <= place:
             self._blocks.append(Block())
-        self._blocks[place].add(tally)
+        self._blocks[place].add(stats)
         self._end = max(self._end, second + 1)
 
     def dump(self) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aimon.loadtests.statistics.histogram import UNIT
 
 if TYPE_CHECKING:
+    from aimon.loadtests.statistics.call_stats import CallStats
     from aimon.loadtests.statistics.histogram import Histogram
-    from aimon.loadtests.statistics.tally import Tally
 
 # Beyond 95 % of a core the client's own queues grow; measured against a server that logs its writes.
 _CPU = 0.92
@@ -24,30 +24,30 @@ _OWN = 0.5
 _COALESCED = 0.01
 
 
-def check(tally: Tally, cpu: float) -> dict[str, Any]:
+def check(stats: CallStats, cpu: float) -> dict[str, Any]:
     """`{bottleneck, reasons, lag_p99_s, start_lateness_p99_s, cpu}`.
 
     Args:
-        tally: what was counted.
+        stats: what was counted.
         cpu: the share of one core that the process used.
     """
-    lag = tally.series["lag"].quantile(0.99)
-    lateness = tally.series["start_lateness"].quantile(0.99)
+    lag = stats.series["lag"].quantile(0.99)
+    lateness = stats.series["start_lateness"].quantile(0.99)
     reasons = []
     if cpu > _CPU:
         reasons.append(f"the client used {cpu:.0%} of its core")
     for what, series, most in (
-        ("the client's event loop was", tally.series["lag"], _LAG),
-        ("calls started", tally.series["start_lateness"], _LATENESS),
+        ("the client's event loop was", stats.series["lag"], _LAG),
+        ("calls started", stats.series["start_lateness"], _LATENESS),
     ):
         share, name = (0.99, "99th percentile") if series.count >= _ENOUGH else (0.5, "median")
         late = series.quantile(share)
         if late is not None and late > most:
             reasons.append(f"{what} {late * 1e3:.0f} ms late at the {name}")
     # A connection that the server was resetting is nobody's overload.
-    if failed := tally.unmeasured - tally.counts["stale"]:
+    if failed := stats.unmeasured - stats.counts["stale"]:
         reasons.append(f"{failed} calls failed in the client itself")
-    if missed := tally.counts["not_started"]:
+    if missed := stats.counts["not_started"]:
         reasons.append(f"{missed} calls could not be started, since too many were under way")
     return {
         "bottleneck": bool(reasons),
@@ -58,29 +58,29 @@ def check(tally: Tally, cpu: float) -> dict[str, Any]:
     }
 
 
-def distorted(tally: Tally, name: str, column: str | float, value: float) -> bool:
+def distorted(stats: CallStats, name: str, column: str | float, value: float) -> bool:
     """Whether a number of a client that was the bottleneck is known to be the client's own, and not only suspect.
 
     Args:
-        tally: what was counted.
+        stats: what was counted.
         name: of the series.
         column: a share for a percentile, or `mean` or `max`.
         value: what was counted for that, in seconds.
     """
-    lag = tally.series["lag"]
+    lag = stats.series["lag"]
     if name == "itl":
         # Late reads make some gaps vanish and others longer; their mean stays.
-        return column != "mean" and _coalesced(tally)
+        return column != "mean" and _coalesced(stats)
     own = _column(lag, column)
     if name == "latency_from_schedule":
-        own += _column(tally.series["start_lateness"], column)
+        own += _column(stats.series["start_lateness"], column)
     elif name == "tpot":
-        own *= tally.series["tpot"].count / max(1, tally.series["itl"].count)
+        own *= stats.series["tpot"].count / max(1, stats.series["itl"].count)
     return own >= _OWN * value
 
 
-def _coalesced(tally: Tally) -> bool:
-    gaps, lag = tally.series["itl"], tally.series["lag"].quantile(0.99)
+def _coalesced(stats: CallStats) -> bool:
+    gaps, lag = stats.series["itl"], stats.series["lag"].quantile(0.99)
     if not gaps.count or lag is None or lag < (gaps.mean or 0.0):
         return False
     return gaps.count - gaps.count_above(UNIT) >= _COALESCED * gaps.count

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aimon.call.result import Result
+    from aimon.loadtests.statistics.call_stats import CallStats
     from aimon.loadtests.statistics.censoring import Sample
-    from aimon.loadtests.statistics.tally import Tally
 
 __all__ = ["LAGGED", "MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "needs", "parse", "value"]
 
@@ -25,18 +25,18 @@ LAGGED = "the client's own lag is too large a part of it"
 _NOTHING = "nothing was measured"
 
 
-def value(objective: Objective, tally: Tally, window: float) -> float | None:
+def value(objective: Objective, stats: CallStats, window: float) -> float | None:
     """A rate or a share that was measured, in a load window of so many seconds; None where nothing was."""
     if objective.measure in _RATES:
         # In a closed loop all that the window saw may be calls which began in the warm-up.
-        return tally.served[_RATES[objective.measure]] / window if tally.served["sent"] and window > 0 else None
-    if not tally.measured:
+        return stats.served[_RATES[objective.measure]] / window if stats.served["sent"] and window > 0 else None
+    if not stats.measured:
         return None
-    return _SHARES[objective.measure](tally)
+    return _SHARES[objective.measure](stats)
 
 
 def judge(
-    objectives: Sequence[Objective], tally: Tally, window: float, *, lost: int = 0, bottleneck: bool = False
+    objectives: Sequence[Objective], stats: CallStats, window: float, *, lost: int = 0, bottleneck: bool = False
 ) -> list[dict[str, Any]]:
     """`{expr, value, met, verdict, at_least, why}` of each, in a load window of so many seconds.
 
@@ -44,17 +44,17 @@ def judge(
     open, it is None, and `at_least` is the bound. The verdict is on all calls (`censoring`), and on those that were
     `lost`. Numbers that a client which was the `bottleneck` has made are no verdict on the endpoint.
     """
-    rows = [_judge(objective, tally, window, lost) for objective in objectives]
+    rows = [_judge(objective, stats, window, lost) for objective in objectives]
     for objective, row in zip(objectives, rows, strict=True):
         if bottleneck and objective.quantile is not None:
-            _doubt(row, objective, tally)
+            _doubt(row, objective, stats)
     return rows
 
 
-def _doubt(row: dict[str, Any], objective: Objective, tally: Tally) -> None:
+def _doubt(row: dict[str, Any], objective: Objective, stats: CallStats) -> None:
     """Takes a verdict back that only the client's own lag has made."""
     assert objective.quantile is not None  # noqa: S101 - asked before
-    if row["value"] is None or not distorted(tally, objective.measure, objective.quantile, row["value"]):
+    if row["value"] is None or not distorted(stats, objective.measure, objective.quantile, row["value"]):
         return
     row["value"] = None
     # Lag only adds to all times but gaps: what is met with it is met without.
@@ -63,11 +63,11 @@ def _doubt(row: dict[str, Any], objective: Objective, tally: Tally) -> None:
     row["why"] = LAGGED
 
 
-def _judge(objective: Objective, tally: Tally, window: float, lost: int) -> dict[str, Any]:
+def _judge(objective: Objective, stats: CallStats, window: float, lost: int) -> dict[str, Any]:
     if objective.quantile is not None:
-        found, least, verdict, why = _on_time(objective, objective.quantile, tally.sample(objective.measure, lost=lost))
+        found, least, verdict, why = _on_time(objective, objective.quantile, stats.sample(objective.measure, lost=lost))
     else:
-        found = value(objective, tally, window)
+        found = value(objective, stats, window)
         least, why = None, "" if found is not None else _NOTHING
         verdict = NOT_JUDGED if found is None else MET if objective.met(found) else MISSED
     return {
@@ -124,9 +124,9 @@ def _mean_gap(result: Result) -> float | None:
     return arrivals.sum / arrivals.count if arrivals and arrivals.count else None
 
 
-def _availability(tally: Tally) -> float | None:
-    counted = sum(count for name, count in tally.outcomes.items() if Outcome(name).counts_for_availability)
-    return tally.ok / counted if counted else None
+def _availability(stats: CallStats) -> float | None:
+    counted = sum(count for name, count in stats.outcomes.items() if Outcome(name).counts_for_availability)
+    return stats.ok / counted if counted else None
 
 
 _OF_RESULT: dict[str, Callable[[Result], float | None]] = {
@@ -136,9 +136,9 @@ _OF_RESULT: dict[str, Callable[[Result], float | None]] = {
     "tpot": lambda result: result.tpot,
     "itl": _mean_gap,
 }
-_SHARES: dict[str, Callable[[Tally], float | None]] = {
-    "error_rate": lambda tally: 1 - tally.ok / tally.measured,
-    "rate_limited": lambda tally: tally.outcomes[Outcome.RATE_LIMITED] / tally.measured,
+_SHARES: dict[str, Callable[[CallStats], float | None]] = {
+    "error_rate": lambda stats: 1 - stats.ok / stats.measured,
+    "rate_limited": lambda stats: stats.outcomes[Outcome.RATE_LIMITED] / stats.measured,
     "availability": _availability,
 }
 _RATES = {"goodput": "good", "rate": "ok"}

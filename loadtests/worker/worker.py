@@ -21,9 +21,9 @@ from aimon.loadtests.engine.schedule import share
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.protocol.stage import POINTS, Assignment, Stage, StatsDelta
-from aimon.loadtests.search.observation import Point, Seen
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.tally import Tally, share_within
+from aimon.loadtests.statistics.call_stats import CallStats, share_within
+from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint
 from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.metrics.totals import Identity, Totals, amounts_of
 
@@ -170,7 +170,7 @@ class Worker:
             number=self._stage.number,
             serial=self._assignment.serial,
             done=self.done.is_set(),
-            tally=self._tally,
+            stats=self._stats,
             started=self._started,
             in_flight=self.in_flight,
             uncounted=self._uncounted,
@@ -188,10 +188,10 @@ class Worker:
         return delta
 
     def _renew(self) -> None:
-        self._tally = Tally(self._good)
+        self._stats = CallStats(self._good)
         self._uncounted = 0
-        self._points: list[Point] = []
-        self._seen: list[Seen] = []
+        self._points: list[LatencyPoint] = []
+        self._seen: list[CallObservation] = []
 
     def _accept(self, assignment: Assignment) -> None:
         self._assignment = assignment
@@ -288,7 +288,7 @@ class Worker:
         else:
             for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
                 result = self._count(attempt, since, again=k > 0)
-                self._tally.counts["retried"] += k > 0 and since >= self._stage.warmup
+                self._stats.counts["retried"] += k > 0 and since >= self._stage.warmup
         with apart(result.endpoint, "used for the workload"):
             self._source.told(ask, result)
         return result
@@ -297,12 +297,12 @@ class Worker:
         result = contained("counted", contained("priced", result, self._prices.cost), self._meter)
         if since < self._stage.warmup:
             self._uncounted += 1
-            self._tally.serve(result, self._began, 0.0 if self._stage.is_open else self._share(result))
+            self._stats.serve(result, self._began, 0.0 if self._stage.is_open else self._share(result))
         else:
-            tally = partial(self._tally_one, again=again)
-            tallied = contained("counted", result, tally)
+            stats = partial(self._tally_one, again=again)
+            tallied = contained("counted", result, stats)
             if tallied is not result:
-                result = contained("counted", tallied, tally)
+                result = contained("counted", tallied, stats)
             if self._stage.record:
                 self._record(result, since)
             if self._log is not None:
@@ -328,12 +328,12 @@ class Worker:
 
     def _tally_one(self, result: Result, *, again: bool) -> None:
         if self._cutting and result.outcome is Outcome.PROBER_ERROR:
-            self._tally.counts["interrupted"] += 1
+            self._stats.counts["interrupted"] += 1
             # None of the run's calls, but long ones are the likeliest to be cut: percentiles must not lose them.
-            self._tally.time_failed(result, self._client.gaps)
+            self._stats.time_failed(result, self._client.gaps)
             return
         share = 1.0 if self._stage.is_open else self._share(result)
-        self._tally.observe(result, self._began, gaps=self._client.gaps, share=share, again=again)
+        self._stats.observe(result, self._began, gaps=self._client.gaps, share=share, again=again)
 
     def _end(self, why: str) -> None:
         if self._problem is None:
@@ -342,15 +342,15 @@ class Worker:
 
     def _record(self, result: Result, since: float) -> None:
         if self._stage.record == POINTS and result.outcome is Outcome.OK:
-            self._points.append(Point(since, result.latency_from_schedule))
+            self._points.append(LatencyPoint(since, result.latency_from_schedule))
         else:
             read, written = result.usage.input, result.usage.output
             tokens = None if read is None or written is None else read + written
-            self._seen.append(Seen(since, result.outcome, tokens, result.limits, result.retry_after))
+            self._seen.append(CallObservation(since, result.outcome, tokens, result.limits, result.retry_after))
 
     def _count_passed_over(self) -> None:
         if self._pace is not None:
-            self._tally.counts["not_started"] += self._pace.not_started - self._passed_over
+            self._stats.counts["not_started"] += self._pace.not_started - self._passed_over
             self._passed_over = self._pace.not_started
 
 

@@ -13,7 +13,7 @@ from aimon.call.result import Result, Usage
 from aimon.loadtests.engine.schedule import Schedule
 from aimon.loadtests.protocol.profiles import phases
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.tally import Tally, share_within
+from aimon.loadtests.statistics.call_stats import CallStats, share_within
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
 
@@ -38,10 +38,10 @@ def call(at: float, latency: float) -> Result:
     )
 
 
-def rates(tally: Tally) -> dict[str, float | None]:
+def rates(stats: CallStats) -> dict[str, float | None]:
     """Throughput and goodput as objectives see them, and tokens per second."""
-    found = {name: slo.value(slo.parse(f"{name}>1/s"), tally, WINDOW) for name in ("rate", "goodput")}
-    return found | {"tokens": tally.usage.per_second(WINDOW)}
+    found = {name: slo.value(slo.parse(f"{name}>1/s"), stats, WINDOW) for name in ("rate", "goodput")}
+    return found | {"tokens": stats.usage.per_second(WINDOW)}
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
@@ -50,19 +50,19 @@ def rates(tally: Tally) -> dict[str, float | None]:
 def test_a_closed_loop_serves_streams_by_latency(ratio: float, warmup: float, spread: float) -> None:
     """Little's law: N streams of latency L make N/L calls a second, whether many or none of them end in the window."""
     streams, mean, random_ = 400, ratio * WINDOW, random.Random(7)
-    tally = Tally()
+    stats = CallStats()
     for k in range(streams):
         at = -warmup + 0.1 * k / streams
         while at < WINDOW:
             latency = mean * random_.uniform(1 - spread, 1 + spread)
             part = share_within(at, at + latency, 0.0, WINDOW)
             if at < 0:
-                tally.serve(call(at, latency), 1000.0, part)
+                stats.serve(call(at, latency), 1000.0, part)
             else:
-                tally.observe(call(at, latency), 1000.0, share=part)
+                stats.observe(call(at, latency), 1000.0, share=part)
             at += latency
     # Where a window sees few calls of a stream, the quick among them weigh more: by 1.4 % at this spread.
-    found, expected, off = rates(tally), streams / mean, 0.05 if spread else 0.02
+    found, expected, off = rates(stats), streams / mean, 0.05 if spread else 0.02
     assert found == pytest.approx({"rate": expected, "goodput": expected, "tokens": 100 * expected}, rel=off)
 
 
@@ -71,11 +71,11 @@ def test_a_closed_loop_serves_streams_by_latency(ratio: float, warmup: float, sp
 def test_an_open_loop_serves_what_was_due(ratio: float, profile: str) -> None:
     """Every call that was due in the window counts once, though the last ends long after it."""
     schedule = Schedule(phases(profile, 10.0, WINDOW), "constant")
-    tally = Tally(slo.good([slo.parse("p99<1h")]))
+    stats = CallStats(slo.good([slo.parse("p99<1h")]))
     for due in schedule.offsets():
-        tally.observe(call(due, ratio * WINDOW), 1000.0)
+        stats.observe(call(due, ratio * WINDOW), 1000.0)
     expected = pytest.approx(schedule.total / WINDOW)
-    assert rates(tally) == {
+    assert rates(stats) == {
         "rate": expected,
         "goodput": expected,
         "tokens": pytest.approx(100 * schedule.total / WINDOW),
@@ -91,10 +91,10 @@ def test_an_overlap_is_a_share() -> None:
 
 def test_shares_travel_and_merge() -> None:
     """Workers' windows add up."""
-    one, other = Tally(), Tally()
+    one, other = CallStats(), CallStats()
     one.observe(call(0, 1), 1000.0, share=0.25)
     other.serve(call(-1, 2), 1000.0, 0.5)
-    one.merge(Tally.load(json.loads(json.dumps(other.dump()))))
+    one.merge(CallStats.load(json.loads(json.dumps(other.dump()))))
     assert one.served == {"sent": 0.75, "ok": 0.75, "good": 0.75}
     assert one.usage.summary(1.0)["output_per_s"] == 75.0
     assert one.sent == 1

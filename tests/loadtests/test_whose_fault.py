@@ -16,15 +16,15 @@ from aimon.call.result import Connection, Result
 from aimon.loadtests.output import UNABLE, exit_code
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.report import build, markdown
+from aimon.loadtests.report.run_result import INCOMPLETE, INTERRUPTED, RunResult
 from aimon.loadtests.report.text import verdict
 from aimon.loadtests.search import limits
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits
-from aimon.loadtests.search.observation import Seen
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.run_result import INCOMPLETE, INTERRUPTED, Run
+from aimon.loadtests.statistics.call_stats import CallStats
+from aimon.loadtests.statistics.observation import CallObservation
 from aimon.loadtests.statistics.self_check import check
-from aimon.loadtests.statistics.tally import Tally
 from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
@@ -39,12 +39,12 @@ def result(outcome: Outcome, **more: Any) -> Result:
     return Result(**{**fields, **more}, outcome=outcome)
 
 
-def tallied(*results: Result) -> Tally:
+def tallied(*results: Result) -> CallStats:
     """All of them, counted."""
-    tally = Tally()
+    stats = CallStats()
     for each in results:
-        tally.observe(each, 0.0)
-    return tally
+        stats.observe(each, 0.0)
+    return stats
 
 
 OURS = [outcome for outcome in Outcome if outcome.fault is Fault.PROBER]
@@ -54,46 +54,48 @@ OURS = [outcome for outcome in Outcome if outcome.fault is Fault.PROBER]
 def test_what_failed_on_this_side_is_in_no_objective(outcome: Outcome) -> None:
     """8 calls were served, 2 refused, and 10 never tested the endpoint."""
     refused = [result(Outcome.RATE_LIMITED)] * 2
-    tally = tallied(*[result(Outcome.OK)] * 8, *refused, *[result(outcome)] * 10)
+    stats = tallied(*[result(Outcome.OK)] * 8, *refused, *[result(outcome)] * 10)
     texts = ["error_rate<25%", "rate_limited<25%", "availability>99%", "rate>0.5/s"]
-    values = [row["value"] for row in slo.judge([slo.parse(text) for text in texts], tally, 10.0)]
+    values = [row["value"] for row in slo.judge([slo.parse(text) for text in texts], stats, 10.0)]
     assert values == pytest.approx([0.2, 0.2, 1.0, 0.8])
-    assert (tally.sent, tally.measured, tally.served["sent"]) == (20, 10, 10)
-    assert tally.series["latency"].count == 8
+    assert (stats.sent, stats.measured, stats.served["sent"]) == (20, 10, 10)
+    assert stats.series["latency"].count == 8
 
 
 def test_nothing_but_own_failures_is_no_verdict() -> None:
     """Not judged, and so not met."""
-    tally = tallied(*[result(Outcome.PROBER_ERROR)] * 3)
-    (row,) = slo.judge([slo.parse("error_rate<1%")], tally, 1.0)
+    stats = tallied(*[result(Outcome.PROBER_ERROR)] * 3)
+    (row,) = slo.judge([slo.parse("error_rate<1%")], stats, 1.0)
     assert (row["value"], row["verdict"]) == (None, "not judged")
 
 
 def test_own_failures_may_change_the_verdict_on_times() -> None:
     """As arrivals that could not start."""
-    tally = tallied(*[result(Outcome.OK)] * 60, *[result(Outcome.PROBER_ERROR)] * 40)
-    (row,) = slo.judge([slo.parse("p90<1s")], tally, 1.0)
+    stats = tallied(*[result(Outcome.OK)] * 60, *[result(Outcome.PROBER_ERROR)] * 40)
+    (row,) = slo.judge([slo.parse("p90<1s")], stats, 1.0)
     assert row["verdict"] == "not judged"
 
 
 def test_the_client_is_named() -> None:
     """With how many; a connection that the server was resetting is nobody's overload, and ends no run."""
     stale = result(Outcome.PROBER_ERROR, connection=Connection(cold=False, stale=True))
-    tally = tallied(*[result(Outcome.OK)] * 50, *[result(Outcome.PROBER_ERROR)] * 3, *[stale] * 7)
-    found = check(tally, 0.1)
+    stats = tallied(*[result(Outcome.OK)] * 50, *[result(Outcome.PROBER_ERROR)] * 3, *[stale] * 7)
+    found = check(stats, 0.1)
     assert (found["bottleneck"], found["reasons"]) == (True, ["3 calls failed in the client itself"])
     assert check(tallied(*[stale] * 7), 0.1)["reasons"] == []
     policy = AbortPolicy()
     assert [policy.observe(stale, in_flight=0) for _ in range(20)] == [None] * 20
-    assert tally.counts["stale"] == 7
-    report = build(Run(tally), Plan(endpoint="e", rate=1.0, duration=1.0), "e")
+    assert stats.counts["stale"] == 7
+    report = build(RunResult(stats), Plan(endpoint="e", rate=1.0, duration=1.0), "e")
     assert report["requests"]["stale"] == 7
     assert "7 calls met a kept connection that the server was just resetting" in markdown(report)
 
 
 def test_what_was_lost_makes_a_run_incomplete() -> None:
     """Exit code 3, whatever the objectives say."""
-    run = Run(tallied(result(Outcome.OK)), ended=INCOMPLETE, why="95 of 200 calls were lost with a worker", lost=95)
+    run = RunResult(
+        tallied(result(Outcome.OK)), ended=INCOMPLETE, why="95 of 200 calls were lost with a worker", lost=95
+    )
     report = build(run, Plan(endpoint="e", rate=1.0, duration=1.0), "e")
     assert exit_code(report) == UNABLE
     assert "**INCOMPLETE, results are partial: 95 of 200 calls were lost with a worker**" in markdown(report)
@@ -103,15 +105,15 @@ def test_a_search_that_was_interrupted_says_what_it_knows() -> None:
     """The highest rate that was held, or that met no 429: at least that."""
     plan = Plan(endpoint="e", profile="capacity", duration=60.0)
     ended: dict[str, Any] = {"ended": INTERRUPTED, "why": "it was stopped by a signal"}
-    known = Run(tallied(result(Outcome.OK)), capacity=Capacity(low=12.7), **ended)
+    known = RunResult(tallied(result(Outcome.OK)), capacity=Capacity(low=12.7), **ended)
     assert verdict(build(known, plan, "e")).endswith("it was stopped by a signal; at least 12.7/s were held")
-    nothing = Run(tallied(result(Outcome.OK)), capacity=Capacity(), **ended)
+    nothing = RunResult(tallied(result(Outcome.OK)), capacity=Capacity(), **ended)
     assert verdict(build(nothing, plan, "e")).endswith("it was stopped by a signal")
     found = AccountLimits()
     steps = limits.search(10.0, most=100.0, found=found)
     next(steps)
-    steps.send([Seen(0.0, Outcome.OK, 1, None, None)])
-    run = Run(tallied(result(Outcome.OK)), limits=found, **ended)
+    steps.send([CallObservation(0.0, Outcome.OK, 1, None, None)])
+    run = RunResult(tallied(result(Outcome.OK)), limits=found, **ended)
     assert verdict(build(run, plan, "e")).endswith("it was stopped by a signal; at least 10/s met no 429")
 
 

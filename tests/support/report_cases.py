@@ -14,11 +14,11 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Pace, Result, Usage
 from aimon.loadtests import report
 from aimon.loadtests.protocol.plan import Plan
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.report.schema import Block, Report, Series
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
-from aimon.loadtests.statistics.run_result import Run
-from aimon.loadtests.statistics.tally import Tally
 
 
 def result(at: float, latency: float, outcome: Outcome = Outcome.OK, **more: Any) -> Result:
@@ -42,28 +42,28 @@ def result(at: float, latency: float, outcome: Outcome = Outcome.OK, **more: Any
     )
 
 
-def run(calls: list[Result], seconds: float, **more: Any) -> Run:
+def run(calls: list[Result], seconds: float, **more: Any) -> RunResult:
     """What comes of such calls, if the run took so long."""
     objectives = [slo.parse("p99<2s"), slo.parse("error_rate<1%")]
-    made = Run(Tally(slo.good(objectives)), **{"began": 1000.0, "cpu": 0.1, "objectives": objectives, **more})
+    made = RunResult(CallStats(slo.good(objectives)), **{"began": 1000.0, "cpu": 0.1, "objectives": objectives, **more})
     made.window = more.get("window", seconds)
     made.elapsed = max(seconds, *(call.started_at - 1000.0 + call.end for call in calls)) if calls else seconds
-    ended: dict[int, Tally] = {second: Tally() for second in range(int(made.elapsed) + 1)}
+    ended: dict[int, CallStats] = {second: CallStats() for second in range(int(made.elapsed) + 1)}
     for call in calls:
-        made.tally.observe(call, 1000.0)
+        made.stats.observe(call, 1000.0)
         ended[int(call.started_at - 1000.0 + call.end)].observe(call, 1000.0)
-    for second, tally in ended.items():
-        made.blocks.add(second, tally)
+    for second, stats in ended.items():
+        made.blocks.add(second, stats)
     return made
 
 
-def few(**more: Any) -> Run:
+def few(**more: Any) -> RunResult:
     """Ten calls of half a second in two seconds, one of them refused."""
     calls = [result(k / 5, 0.5, Outcome.RATE_LIMITED if k == 3 else Outcome.OK) for k in range(10)]
     return run(calls, 2.0, **more)
 
 
-def noisy(seed: int, *, seconds: int = 40, rate: int = 20, slower: float = 1.0, failing: float = 0.02) -> Run:
+def noisy(seed: int, *, seconds: int = 40, rate: int = 20, slower: float = 1.0, failing: float = 0.02) -> RunResult:
     """Log-normal latencies that go up and down slowly, as those of a shared server do."""
     source = random.Random(seed)
     level, calls = 0.0, []

@@ -17,7 +17,7 @@ from aimon.call.result import Usage
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.protocol.stage import Assignment, Stage, pack
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.worker.worker import Worker
 from aimon.loadtests.workload.canary import CanarySource
 from aimon.pricing import PriceBook
@@ -53,7 +53,7 @@ def main(base_url: str, stage: str) -> None:
     stages: dict[str, Any] = {
         "priced": lambda: break_every_third(PriceBook, "cost"),
         "a count of 400 digits": say_too_much,
-        "tallied": lambda: break_every_third(Tally, "observe"),
+        "tallied": lambda: break_every_third(CallStats, "observe"),
         "told": lambda: break_every_third(CanarySource, "told"),
         "taken": lambda: break_every_third(CanarySource, "take"),
     }
@@ -68,7 +68,7 @@ def main(base_url: str, stage: str) -> None:
     delta = worker.take_delta()
     pack(delta)  # as it travels to a master
     worker.close()
-    print(json.dumps({"outcomes": dict(delta.tally.outcomes), "started": delta.started, "problem": delta.problem}))
+    print(json.dumps({"outcomes": dict(delta.stats.outcomes), "started": delta.started, "problem": delta.problem}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.statistics.run_result import COMPLETE
+from aimon.loadtests.report.run_result import COMPLETE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

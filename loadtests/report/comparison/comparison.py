@@ -23,8 +23,8 @@ from aimon.loadtests.report.comparison.samples import (
     Sample,
     samples,
 )
+from aimon.loadtests.report.run_result import ABORTED, COMPLETE
 from aimon.loadtests.statistics.bootstrap import CONFIDENCE, simultaneous
-from aimon.loadtests.statistics.run_result import ABORTED, COMPLETE
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.schema import Report

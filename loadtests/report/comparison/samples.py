@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.report.schema import Block, Series
-from aimon.loadtests.report.words import length
 from aimon.loadtests.statistics import bootstrap
-from aimon.loadtests.statistics.run_result import COMPLETE
+from aimon.loadtests.statistics.formatting import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,9 @@ def _open(report: Report, measure: Measure, value: float) -> str:
     if value < _LONGEST:
         return ""
     least = None if times is None else times.at_least.get(column)
-    return "calls without an end leave it open" if least is None else f"> {length(least)}, since calls had no end"
+    return (
+        "calls without an end leave it open" if least is None else f"> {format_duration(least)}, since calls had no end"
+    )
 
 
 def _aligned(one: Sequence[Block], other: Sequence[Block]) -> tuple[list[Block], list[Block]]:

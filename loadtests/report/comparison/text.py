@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import MONEY, SHARE, TIME
 from aimon.loadtests.report.text import cell, table
-from aimon.loadtests.report.words import length, percent, plain
+from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.comparison.comparison import Comparison, Row
@@ -25,7 +25,7 @@ def verdict(comparison: Comparison) -> str:
         more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
         return f"{comparison.verdict.upper()}{care}: {', '.join(named[:_MOST_NAMED])}{more}"
     said = {
-        Verdict.WITHIN: f"No difference of {percent(comparison.tolerance)} or more",
+        Verdict.WITHIN: f"No difference of {format_percent(comparison.tolerance)} or more",
         Verdict.UNSHOWN: "No difference shown",
         Verdict.LITTLE: "Too little data to tell",
     }
@@ -47,10 +47,10 @@ def value(row: Row, found: float | None, currency: str | None) -> str:
     if found is None:
         return "-"
     if row.kind == TIME:
-        return length(found)
+        return format_duration(found)
     if row.kind == SHARE:
-        return percent(found)
-    return f"{found:.4g} {currency or ''}".strip() if row.kind == MONEY else plain(found)
+        return format_percent(found)
+    return f"{found:.4g} {currency or ''}".strip() if row.kind == MONEY else format_number(found)
 
 
 def change(row: Row) -> str:
@@ -88,6 +88,7 @@ def markdown(comparison: Comparison) -> str:
 def foot(comparison: Comparison) -> str:
     """How the table is to be read."""
     return (
-        f"With {percent(comparison.confidence)} confidence all intervals hold at once (block bootstrap over time, "
-        f"{comparison.resamples:,} resamples). Changes below {percent(comparison.tolerance)} do not matter."
+        f"With {format_percent(comparison.confidence)} confidence all intervals hold at once "
+        f"(block bootstrap over time, {comparison.resamples:,} resamples). "
+        f"Changes below {format_percent(comparison.tolerance)} do not matter."
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from aimon.loadtests.report.page import figures
+from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
-from aimon.loadtests.report.words import length, plain, shown
 from aimon.loadtests.statistics.censoring import needs
+from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percentile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +32,9 @@ def figure(title: str, legend: Sequence[tuple[str, str]], drawing: str, *, full:
 def distribution(report: dict[str, Any], series: str, key: str, title: str, mark: str) -> str:
     """How often each duration was, on a logarithmic axis, with the percentiles."""
     summary = report[key]
-    found, outside = figures.bins(report, series)
+    found, outside = chart_data.bins(report, series)
     total = summary["count"] + summary.get("censored", 0)
-    x = logarithmic(found[0].low, found[-1].high, length)
+    x = logarithmic(found[0].low, found[-1].high, format_duration)
     # With room above for the percentiles' names.
     y = linear(0.0, 1.2 * max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
     frame = Frame(HALF, _LOW + 26, x, y)
@@ -44,7 +44,7 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
             (one.low, one.high),
             (0.0, one.number / total),
             "c5",
-            f"{length(one.low)} to {length(one.high)}: {one.number} ({one.number / total:.1%})",
+            f"{format_duration(one.low)} to {format_duration(one.high)}: {one.number} ({one.number / total:.1%})",
         )
         for one in found
         if one.number
@@ -54,9 +54,9 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
     for k, (name, value) in enumerate(values.items()):
         right = frame.across(value) > HALF * 0.72
         place = frame.across(value) + (-5 if right else 5)
-        text = f"{name} {length(value)}"
+        text = f"{name} {format_duration(value)}"
         parts.append(frame.note(place, TOP + 9 + 13 * k, text, anchor="end" if right else "start", kind="halo"))
-    words = ", ".join(f"{name} {shown(summary, name.lower(), length)}" for name in _SHARES)
+    words = ", ".join(f"{name} {format_percentile(summary, name.lower(), format_duration)}" for name in _SHARES)
     open_ = f", and {summary['censored']:,} without an end" if summary.get("censored") else ""
     return figure(
         title + open_, (), frame.drawing(title, f"{words}, of {summary['count']} values{open_}", parts), mark=mark
@@ -65,15 +65,15 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
 
 def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> str:
     """How the percentiles went over time; a line has gaps where calls without an end leave them open."""
-    points = figures.over_time(report, series, tuple(_SHARES.values()))
-    typical = figures.typical_count(report, series)
+    points = chart_data.over_time(report, series, tuple(_SHARES.values()))
+    typical = chart_data.typical_count(report, series)
     # What a stretch has too few calls for is no percentile, and no line.
     lines = {
-        name: figures.unbroken(points, k) if typical >= needs(share) else []
+        name: chart_data.unbroken(points, k) if typical >= needs(share) else []
         for k, (name, share) in enumerate(_SHARES.items())
     }
     top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
-    frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, length))
+    frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, format_duration))
     parts = [frame.grid("", "")]
     parts += [frame.line(stretches, f"c{k} d{k}") for k, stretches in enumerate(lines.values())]
     words = ", ".join(f"{name} {_from_to(stretches)}" for name, stretches in lines.items())
@@ -84,18 +84,18 @@ def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> s
 
 def throughput(report: dict[str, Any], mark: str) -> str:
     """Calls asked for, started and succeeded, per second."""
-    done, asked = figures.per_second(report, ("sent", "ok")), figures.asked(report)
-    lines = {"started": figures.unbroken(done, 0), "succeeded": figures.unbroken(done, 1)}
+    done, asked = chart_data.per_second(report, ("sent", "ok")), chart_data.asked(report)
+    lines = {"started": chart_data.unbroken(done, 0), "succeeded": chart_data.unbroken(done, 1)}
     kinds = {"started": "c0", "succeeded": "c3 d1"}
     if asked:
-        lines = {"asked": figures.unbroken(asked, 0), **lines}
+        lines = {"asked": chart_data.unbroken(asked, 0), **lines}
         kinds["asked"] = "c7"
     return _rates(report, "Calls per second", lines, kinds, mark)
 
 
 def tokens(report: dict[str, Any], mark: str) -> str:
     """Output tokens per second: of calls, when they ended."""
-    lines = {"tokens": figures.unbroken(figures.per_second(report, ("output_tokens",)), 0)}
+    lines = {"tokens": chart_data.unbroken(chart_data.per_second(report, ("output_tokens",)), 0)}
     title = "Output tokens per second" + (", some estimated" if report["tokens"]["estimated"] else "")
     return _rates(report, title, lines, {"tokens": "c4"}, mark, full=False)
 
@@ -110,10 +110,10 @@ def _rates(
     full: bool = True,
 ) -> str:
     top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
-    frame = Frame(FULL if full else HALF, _HIGH if full else _LOW, _time(report), linear(0.0, top, plain))
+    frame = Frame(FULL if full else HALF, _HIGH if full else _LOW, _time(report), linear(0.0, top, format_number))
     parts = [frame.grid("", "per second")]
     parts += [frame.line(stretches, kinds[name]) for name, stretches in lines.items()]
-    words = "; ".join(f"{name} {_from_to(stretches, plain)}" for name, stretches in lines.items())
+    words = "; ".join(f"{name} {_from_to(stretches, format_number)}" for name, stretches in lines.items())
     legend = [(kinds[name], name) for name in lines] if len(lines) > 1 else ()
     return figure(title, legend, frame.drawing(title, words, parts), full=full, mark=mark)
 
@@ -121,18 +121,18 @@ def _rates(
 def failures(report: dict[str, Any]) -> str:
     """What failed over time, by outcome, one on top of the other."""
     title = "Failed calls per second, by outcome"
-    found = _few(figures.failures(report))
+    found = _few(chart_data.failures(report))
     counts = report["requests"]["by_outcome"]
     if not found or not report["blocks"]:
         return figure(title, (), '<p class="none">No call failed.</p>')
     top = max(map(sum, zip(*found.values(), strict=True)))
-    frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, plain))
+    frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, format_number))
     parts = [frame.grid("", "per second")]
     for k, block in enumerate(report["blocks"]):
         span, floor = (block["start_s"], block["start_s"] + block["seconds"]), 0.0
         for colour, (name, rates) in enumerate(found.items()):
             if rates[k]:
-                text = f"{name}: {plain(rates[k])}/s from {span[0]} to {span[1]} s"
+                text = f"{name}: {format_number(rates[k])}/s from {span[0]} to {span[1]} s"
                 parts.append(frame.bar(span, (floor, floor + rates[k]), f"c{_hue(colour)}", text))
                 floor += rates[k]
     words = ", ".join(f"{name} {count}" for name, count in counts.items() if name != "ok")
@@ -158,7 +158,7 @@ def capacity(report: dict[str, Any], mark: str) -> str:
     found = report["capacity"]
     steps = sorted(found["steps"], key=lambda step: step["rate"])
     most = max(step["rate"] for step in steps) * 1.04
-    frame = Frame(FULL, 300, linear(0.0, most, plain, about=8), linear(0.0, most, plain, about=5))
+    frame = Frame(FULL, 300, linear(0.0, most, format_number, about=8), linear(0.0, most, format_number, about=5))
     title = "Capacity: successes against calls asked for, per second"
     end = min(frame.x.high, frame.y.high)
     parts = [frame.grid("asked, per second", "succeeded, per second"), _bracket(frame, found)]
@@ -192,14 +192,17 @@ def capacity_latency(report: dict[str, Any], mark: str) -> str:
         return ""
     most = max(step["rate"] for step in steps) * 1.04
     frame = Frame(
-        FULL, 230, linear(0.0, most, plain, about=8), logarithmic(min(values) * 0.8, max(values) * 1.2, length)
+        FULL,
+        230,
+        linear(0.0, most, format_number, about=8),
+        logarithmic(min(values) * 0.8, max(values) * 1.2, format_duration),
     )
     title = "Latency from schedule against calls asked for"
     parts = [frame.grid("asked, per second; latency is logarithmic", ""), _bracket(frame, report["capacity"])]
     for k, line in enumerate(lines.values()):
         parts.append(frame.line([line], f"c{k} d{k}"))
     words = "; ".join(
-        f"{name} " + ", ".join(f"{length(y)} at {x:.4g}/s" for x, y in line) for name, line in lines.items()
+        f"{name} " + ", ".join(f"{format_duration(y)} at {x:.4g}/s" for x, y in line) for name, line in lines.items()
     )
     legend = [(f"c{k} d{k}", name) for k, name in enumerate(lines)]
     return figure(title, legend, frame.drawing(title, words, parts), full=True, mark=mark)
@@ -237,9 +240,9 @@ def _dot(frame: Frame, x: float, y: float, step: dict[str, Any]) -> str:
 def _time(report: dict[str, Any]) -> Any:
     blocks = report["blocks"]
     ends = blocks[-1]["start_s"] + blocks[-1]["seconds"] if blocks else 1.0
-    return exact(0.0, max(1.0, min(ends, report["duration_s"] or ends)), length)
+    return exact(0.0, max(1.0, min(ends, report["duration_s"] or ends)), format_duration)
 
 
-def _from_to(stretches: Sequence[Sequence[tuple[float, float]]], write: Any = length) -> str:
+def _from_to(stretches: Sequence[Sequence[tuple[float, float]]], write: Any = format_duration) -> str:
     values = [value for stretch in stretches for _, value in stretch]
     return f"from {write(min(values))} to {write(max(values))}" if values else "was never measured"

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.report import steady, tokens
-from aimon.loadtests.report.page import charts, figures
+from aimon.loadtests.report import chart_data, steady, tokens
+from aimon.loadtests.report.page import charts
 from aimon.loadtests.report.page.style import CSS
+from aimon.loadtests.report.run_result import ABORTED, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
-from aimon.loadtests.report.words import judged, length, measured, percent, plain, shown
-from aimon.loadtests.statistics.run_result import ABORTED, INCOMPLETE, INTERRUPTED
+from aimon.loadtests.statistics.formatting import (
+    format_duration,
+    format_number,
+    format_percent,
+    format_percentile,
+    format_slo_value,
+    slo_verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,7 +137,7 @@ def _lead(report: dict[str, Any]) -> str:
         f"profile {report['profile']}",
         _load(report),
         started(report),
-        length(report["duration_s"]),
+        format_duration(report["duration_s"]),
         f"{workers} workers" if workers > 1 else "",
     ]
     return escape(" · ".join(part for part in parts if part))
@@ -139,7 +146,7 @@ def _lead(report: dict[str, Any]) -> str:
 def _load(report: dict[str, Any]) -> str:
     config = report["config"]
     if report["rate"]["asked"] is not None:
-        return f"open loop, {plain(report['rate']['asked'])}/s, {config['arrivals']} arrivals"
+        return f"open loop, {format_number(report['rate']['asked'])}/s, {config['arrivals']} arrivals"
     if report["capacity"] is not None or report["limits"] is not None:
         return "rates chosen by the search"
     return f"closed loop, {config['concurrency']} streams" if config["concurrency"] else ""
@@ -169,10 +176,10 @@ def _tiles(report: dict[str, Any]) -> str:
             f"{requests['ok']:,} ok, {failed:,} failed" + (f", {own:,} in the client itself" if own else ""),
             "",
         ),
-        ("Error rate", percent(failed / sent) if sent else "-", _worst(requests["by_outcome"]), ""),
+        ("Error rate", format_percent(failed / sent) if sent else "-", _worst(requests["by_outcome"]), ""),
         (
             "Calls /s",
-            "-" if rate["achieved"] is None else plain(rate["achieved"]),
+            "-" if rate["achieved"] is None else format_number(rate["achieved"]),
             _asked(report),
             mark,
         ),
@@ -185,8 +192,10 @@ def _tiles(report: dict[str, Any]) -> str:
         if (times := report[key]) is not None:
             # Of few calls the median is the best that there is.
             big, *others = ("p50", "p95", "p99") if "p95" in times.get("needs", {}) else ("p95", "p50", "p99")
-            small = ", ".join(f"{column.upper()} {shown(times, column, length)}" for column in others)
-            tiles.append((f"{title} {big.upper()}", shown(times, big, length), small, mark))
+            small = ", ".join(
+                f"{column.upper()} {format_percentile(times, column, format_duration)}" for column in others
+            )
+            tiles.append((f"{title} {big.upper()}", format_percentile(times, big, format_duration), small, mark))
     if (flow := tokens.rate(report)) is not None:
         tiles.append(("Output tokens /s", *flow, mark))
     if report["cost"] is not None:
@@ -200,8 +209,8 @@ def _tiles(report: dict[str, Any]) -> str:
 
 def _asked(report: dict[str, Any]) -> str:
     asked, goodput = report["rate"]["asked"], report["goodput"]
-    said = _load(report) if asked is None else f"{plain(asked)} asked"
-    return said + (f", {plain(goodput)} good" if report["slo"] and goodput is not None else "")
+    said = _load(report) if asked is None else f"{format_number(asked)} asked"
+    return said + (f", {format_number(goodput)} good" if report["slo"] and goodput is not None else "")
 
 
 def _tile(title: str, big: str, small: str, mark: str) -> str:
@@ -222,8 +231,9 @@ def _objectives(report: dict[str, Any]) -> str:
     rows = [
         (
             f"<code>{escape(row['expr'])}</code>",
-            escape(measured(row)) + " " + _mark(report),
-            f'<span class="said {_VERDICTS[judged(row)]}</span>' + escape(f" {row['why']}" if row.get("why") else ""),
+            escape(format_slo_value(row)) + " " + _mark(report),
+            f'<span class="said {_VERDICTS[slo_verdict(row)]}</span>'
+            + escape(f" {row['why']}" if row.get("why") else ""),
         )
         for row in report["slo"]
     ]
@@ -244,7 +254,7 @@ def _times(report: dict[str, Any]) -> str:
 
 
 def _number(times: dict[str, Any], column: str) -> str:
-    said = escape(shown(times, column, length))
+    said = escape(format_percentile(times, column, format_duration))
     return said if said[0].isdigit() or said[0] in "&-" else f'<span class="word">{said}</span>'
 
 
@@ -288,8 +298,8 @@ def _limits(report: dict[str, Any]) -> str:
     if found is None:
         return ""
     rows = [
-        ("Requests per second", "-" if found["requests_per_s"] is None else plain(found["requests_per_s"])),
-        ("Tokens per minute", "-" if found["tokens_per_min"] is None else plain(found["tokens_per_min"])),
+        ("Requests per second", "-" if found["requests_per_s"] is None else format_number(found["requests_per_s"])),
+        ("Tokens per minute", "-" if found["tokens_per_min"] is None else format_number(found["tokens_per_min"])),
         *(
             (name.replace("_", " "), escape(str(value)))
             for name, value in found["evidence"].items()
@@ -335,7 +345,7 @@ def _distributions(report: dict[str, Any]) -> str:
 def _outcomes(report: dict[str, Any]) -> str:
     requests = report["requests"]
     rows = [
-        (escape(name), f"{count:,}", percent(count / requests["sent"]))
+        (escape(name), f"{count:,}", format_percent(count / requests["sent"]))
         for name, count in requests["by_outcome"].items()
     ]
     more = [
@@ -359,7 +369,7 @@ def _client(report: dict[str, Any]) -> str:
     )
     rows = [
         ("Result", said),
-        ("Processor, busiest worker", percent(client["cpu"]) + " of a core"),
+        ("Processor, busiest worker", format_percent(client["cpu"]) + " of a core"),
         ("Lag of the event loop", _spread(report, "lag")),
         ("Lateness of starts", _spread(report, "start_lateness")),
         ("Arrivals that could not start", f"{report['requests']['not_started']:,}"),
@@ -373,9 +383,13 @@ def _spread(report: dict[str, Any], series: str) -> str:
     if found is None:
         return "not measured"
     middle, late = (
-        figures.quantile(found["buckets"], share, unit=shapes["unit_s"], gamma=shapes["gamma"]) for share in (0.5, 0.99)
+        chart_data.quantile(found["buckets"], share, unit=shapes["unit_s"], gamma=shapes["gamma"])
+        for share in (0.5, 0.99)
     )
-    return escape(f"P50 {length(middle or 0.0)}, P99 {length(late or 0.0)}, at most {length(found['max_s'])}")
+    return escape(
+        f"P50 {format_duration(middle or 0.0)}, P99 {format_duration(late or 0.0)}, "
+        f"at most {format_duration(found['max_s'])}"
+    )
 
 
 def _happened(report: dict[str, Any]) -> str:

@@ -12,8 +12,8 @@ from aimon.loadtests.controller.progress_tracker import WINDOW, ProgressTracker
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.protocol.stage import Stage, StatsDelta
-from aimon.loadtests.statistics.run_result import Run
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.report.run_result import RunResult
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.objectives import parse
 from results import a_result
 
@@ -34,28 +34,28 @@ def told(
     calls: int = 1,
 ) -> StatsDelta:
     """A worker's report of so many calls, when so many have been started in all."""
-    tally = Tally()
+    stats = CallStats()
     for _ in range(calls):
-        tally.observe(a_result(outcome, end=latency), 0.0)
+        stats.observe(a_result(outcome, end=latency), 0.0)
     return StatsDelta(
-        number=1, serial=1, done=False, tally=tally, started=started, in_flight=in_flight, cpu=cpu, wall=1.0
+        number=1, serial=1, done=False, stats=stats, started=started, in_flight=in_flight, cpu=cpu, wall=1.0
     )
 
 
-def look(tracker: ProgressTracker, run: Run, now: float, workers: frozenset[str] = BOTH) -> Progress:
+def look(tracker: ProgressTracker, run: RunResult, now: float, workers: frozenset[str] = BOTH) -> Progress:
     """A Progress that must be due."""
     found = tracker.progress(run, now, workers, [])
     assert found is not None
     return found
 
 
-def begun() -> tuple[ProgressTracker, Run]:
+def begun() -> tuple[ProgressTracker, RunResult]:
     """An open loop at 10 calls a second whose warm-up has begun."""
     tracker = ProgressTracker(PLAN)
     schedule = Schedule((Phase(5.0, 10.0), Phase(60.0, 10.0)))
     tracker.start_stage(Stage(number=1, run_offset=-5.0, warmup=5.0, schedule=schedule))
-    assert tracker.progress(Run(Tally()), -5.0, BOTH, []) is None
-    return tracker, Run(Tally())
+    assert tracker.progress(RunResult(CallStats()), -5.0, BOTH, []) is None
+    return tracker, RunResult(CallStats())
 
 
 def test_a_moment_is_too_short_to_tell_that_the_client_is_busy() -> None:
@@ -88,7 +88,7 @@ def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
 
 def test_what_was_asked_is_of_the_same_seconds_as_what_was_achieved() -> None:
     """In the first two seconds of a spike both are means of ten: the peak alone would make the client look slow."""
-    tracker, run = ProgressTracker(PLAN), Run(Tally())
+    tracker, run = ProgressTracker(PLAN), RunResult(CallStats())
     schedule = Schedule((Phase(20.0, 8.0), Phase(10.0, 32.0), Phase(10.0, 8.0, 0.0)))
     tracker.start_stage(Stage(number=1, run_offset=0.0, schedule=schedule))
     assert tracker.progress(run, 0.0, BOTH, []) is None
@@ -109,10 +109,10 @@ def test_now_is_a_window_and_overall_is_not() -> None:
     tracker, run = begun()
     slow, quick = told(100, latency=9.0, calls=100), told(200, latency=1.0, calls=100)
     tracker.add("a", slow)
-    run.tally.merge(slow.tally)
+    run.stats.merge(slow.stats)
     assert look(tracker, run, 1.0).now["latency"].p50 == pytest.approx(9.0, rel=0.005)
     tracker.add("a", quick)
-    run.tally.merge(quick.tally)
+    run.stats.merge(quick.stats)
     seen = look(tracker, run, 1.0 + WINDOW)
     assert seen.now["latency"].p50 == pytest.approx(1.0, rel=0.005)
     assert seen.overall["latency"].p99 == pytest.approx(9.0, rel=0.005)
@@ -124,7 +124,7 @@ def test_failures_are_in_no_percentile() -> None:
     tracker, run = begun()
     failed = told(1, outcome=Outcome.SERVER_ERROR)
     tracker.add("a", failed)
-    run.tally.merge(failed.tally)
+    run.stats.merge(failed.stats)
     seen = look(tracker, run, 1.0)
     assert (seen.now["latency"].p50, seen.outcomes, seen.ok) == (None, {"server_error": 1}, 0)
 
@@ -134,7 +134,7 @@ def test_calls_that_timed_out_are_in_every_percentile() -> None:
     tracker, run = begun()
     for report in (told(20, calls=20), told(40, latency=3.0, outcome=Outcome.TIMEOUT_TOTAL, calls=20)):
         tracker.add("a", report)
-        run.tally.merge(report.tally)
+        run.stats.merge(report.stats)
     seen = look(tracker, run, 1.0)
     for times in (seen.now["latency"], seen.overall["latency"]):
         assert times.p50 == pytest.approx(1.0, rel=0.005)
@@ -189,6 +189,6 @@ def test_rates_under_way_leave_out_what_has_not_ended() -> None:
     for now, calls in ((8.0, 30), (64.0, 550), (65.5, 20)):
         report = told(calls, latency=5.0, calls=calls)
         tracker.add("a", report)
-        run.tally.merge(report.tally)
+        run.stats.merge(report.stats)
         found = look(tracker, run, now).slo
         assert [(row["met"], round(row["value"])) for row in found] == [(True, 10)]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.envelope import Envelope, EnvelopeError, from_master, from_worker
 from aimon.loadtests.protocol.stage import StatsDelta, pack, unpack
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
 from fleet_command import port_of, reported, start, until, where
@@ -74,7 +74,7 @@ MALFORMED: dict[str, list[bytes]] = {
     "a report of nothing": [say("aimon_stats", b"{}")],
     "a report of numbers": [say("aimon_stats", b"[1,2,3]")],
 }
-UNINTRODUCED = [say("aimon_stats", pack(StatsDelta(number=1, serial=1, done=True, tally=Tally())), "stranger")]
+UNINTRODUCED = [say("aimon_stats", pack(StatsDelta(number=1, serial=1, done=True, stats=CallStats())), "stranger")]
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def test_any_frames_are_a_message_or_refused(frames: list[bytes]) -> None:
         assert isinstance(from_master(frames, "w"), Envelope)
 
 
-_REPORT: dict[str, Any] = json.loads(pack(StatsDelta(number=1, serial=1, done=True, tally=Tally(), totals=None)))
+_REPORT: dict[str, Any] = json.loads(pack(StatsDelta(number=1, serial=1, done=True, stats=CallStats(), totals=None)))
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -146,17 +146,17 @@ def test_any_value_in_any_field_of_a_report_is_read_or_refused(field: str, value
         report = unpack(json.dumps(_REPORT | {field: value}).encode())
     except ValueError:
         return
-    Tally().merge(report.tally)
+    CallStats().merge(report.stats)
 
 
-@given(st.sampled_from(sorted(_REPORT["tally"])), _JSON)
+@given(st.sampled_from(sorted(_REPORT["stats"])), _JSON)
 def test_any_value_in_any_field_of_a_tally_is_read_or_refused(field: str, value: Any) -> None:
     """The same, one level deeper."""
     try:
-        report = unpack(json.dumps(_REPORT | {"tally": _REPORT["tally"] | {field: value}}).encode())
+        report = unpack(json.dumps(_REPORT | {"stats": _REPORT["stats"] | {field: value}}).encode())
     except ValueError:
         return
-    Tally().merge(report.tally)
+    CallStats().merge(report.stats)
 
 
 @pytest.mark.e2e

@@ -14,10 +14,10 @@ from aimon.loadtests.report.comparison import page
 from aimon.loadtests.report.comparison import text as comparison_text
 from aimon.loadtests.report.comparison.comparability import different_load
 from aimon.loadtests.report.comparison.comparison import Comparison, Verdict, compare
+from aimon.loadtests.report.run_result import ABORTED, INTERRUPTED
 from aimon.loadtests.report.schema import RatePoint, Report
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits
-from aimon.loadtests.statistics.run_result import ABORTED, INTERRUPTED
 from report_cases import few, noisy, plan, quick, result, run
 
 TRIALS = 200

@@ -10,11 +10,11 @@ import pytest
 
 from aimon.loadtests import report
 from aimon.loadtests.report.page import page
+from aimon.loadtests.report.run_result import ABORTED, RunResult
 from aimon.loadtests.search.capacity import Capacity, Step
 from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.search.trend import Trend
-from aimon.loadtests.statistics.run_result import ABORTED, Run
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 from report_cases import few, noisy, plan
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_numbers_are_what_was_counted() -> None:
 
 def test_what_was_never_measured_is_null() -> None:
     """No reasoning, no price, no search."""
-    built = report.build(Run(Tally()), plan(slo=[]), "e")
+    built = report.build(RunResult(CallStats()), plan(slo=[]), "e")
     assert built["requests"]["sent"] == 0
     assert [
         key for key in ("latency_s", "ttft_reasoning_s", "cost", "capacity", "limits") if built[key] is not None
@@ -166,7 +166,7 @@ def test_what_a_provider_says_is_never_markup(profile: str, tmp_path: Path) -> N
 
 def test_a_run_without_calls_has_a_report(tmp_path: Path) -> None:
     """Empty, and not an error."""
-    built = report.build(Run(Tally()), plan(slo=[]), "e")
+    built = report.build(RunResult(CallStats()), plan(slo=[]), "e")
     written, problems = report.save(built, tmp_path)
     assert [path.name for path in written] == ["report.json", "report.md", "report.html"]
     assert problems == []

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from aimon.loadtests import report
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.report.schema import Report, ReportError, json_schema, read
 from aimon.loadtests.search.capacity import Capacity, Step
 from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.search.trend import Trend
-from aimon.loadtests.statistics.run_result import Run
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
 from report_cases import few, noisy, plan
@@ -45,13 +45,13 @@ def test_the_file_is_made_from_the_code() -> None:
     [
         few(),
         noisy(1),
-        Run(Tally()),
+        RunResult(CallStats()),
         few(capacity=Capacity(low=5.0, steps=[Step(5.0, 4.9, met=True, trend=Trend(0.0, 0.01))])),
         few(limits=AccountLimits(4.0, None, {"why": "", "limited": 3})),
     ],
     ids=["few", "noisy", "none", "capacity", "limits"],
 )
-def test_reports_fit(validator: jsonschema.Draft202012Validator, run: Run, tmp_path: Path) -> None:
+def test_reports_fit(validator: jsonschema.Draft202012Validator, run: RunResult, tmp_path: Path) -> None:
     """And come back from their file as they were."""
     built = report.build(run, plan(), "e")
     validator.validate(built)

@@ -14,11 +14,11 @@ from aimon.loadtests import report
 from aimon.loadtests.engine.schedule import Schedule
 from aimon.loadtests.protocol.profiles import phases
 from aimon.loadtests.report import steady
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.flow import Flow, level
-from aimon.loadtests.statistics.tally import Tally
 
 if TYPE_CHECKING:
-    from aimon.loadtests.statistics.run_result import Run
+    from aimon.loadtests.report.run_result import RunResult
 from report_cases import plan, result, run
 
 
@@ -69,7 +69,7 @@ def test_random_arrivals_are_level() -> None:
         assert found.in_flight == pytest.approx(10.0, rel=0.2)
 
 
-def calls(latency: float = 5.0, window: float = 20.0, per_second: float = 10.0) -> Run:
+def calls(latency: float = 5.0, window: float = 20.0, per_second: float = 10.0) -> RunResult:
     """An open loop of calls of the same length."""
     count = round(window * per_second)
     return run([result(k / per_second, latency) for k in range(count)], window)
@@ -122,8 +122,8 @@ def test_a_warm_up_at_another_rate_is_no_change() -> None:
 def test_times_of_survivors_are_not_shown() -> None:
     """Where a call failed in it, throughput is known, and the percentiles are not."""
     made = calls(0.5)
-    made.tally.observe(result(12.0, 0.5, Outcome.TIMEOUT_TOTAL), 1000.0)
-    failed = Tally()
+    made.stats.observe(result(12.0, 0.5, Outcome.TIMEOUT_TOTAL), 1000.0)
+    failed = CallStats()
     failed.observe(result(12.0, 0.5, Outcome.TIMEOUT_TOTAL), 1000.0)
     made.blocks.add(12, failed)
     found = steady.part(made, plan(rate=10.0, duration=20.0))
@@ -134,9 +134,9 @@ def test_times_of_survivors_are_not_shown() -> None:
 
 def test_calls_of_the_warm_up_are_under_way() -> None:
     """They hold the endpoint busy in the first seconds that count."""
-    tally = Tally()
-    tally.serve(result(-4.0, 6.0), 1000.0, 0.0)
-    again = Tally.load(json.loads(json.dumps(tally.dump())))
+    stats = CallStats()
+    stats.serve(result(-4.0, 6.0), 1000.0, 0.0)
+    again = CallStats.load(json.loads(json.dumps(stats.dump())))
     assert [again.flow.row(second)[0] for second in range(3)] == [1.0, 1.0, 0.0]
     assert (again.sent, again.served["ok"]) == (0, 0.0)
 
@@ -144,29 +144,29 @@ def test_calls_of_the_warm_up_are_under_way() -> None:
 def test_the_set_up_of_connections_is_apart() -> None:
     """In the latency, in a row of its own, and not in the time to the first token; a kept connection has none."""
     cold: dict[str, Any] = {"connection": Connection(cold=True), "dns": 0.1, "connect": 0.15, "tls": 0.25}
-    tally = Tally()
-    tally.observe(result(0.0, 1.0, first_reasoning=0.3, **cold), 1000.0)
-    tally.observe(result(0.0, 1.0, connection=Connection(cold=False)), 1000.0)
-    found = {name: (series.count, series.max) for name, series in tally.series.items()}
+    stats = CallStats()
+    stats.observe(result(0.0, 1.0, first_reasoning=0.3, **cold), 1000.0)
+    stats.observe(result(0.0, 1.0, connection=Connection(cold=False)), 1000.0)
+    found = {name: (series.count, series.max) for name, series in stats.series.items()}
     assert found["set_up"] == (1, 0.25)
     assert found["ttft"] == (2, 0.4)
     assert found["first_reasoning"][0] == 1
-    assert tally.series["first_reasoning"].max == pytest.approx(0.05)
-    assert tally.series["ttft"].quantile(0) == pytest.approx(0.15, rel=0.01)
+    assert stats.series["first_reasoning"].max == pytest.approx(0.05)
+    assert stats.series["ttft"].quantile(0) == pytest.approx(0.15, rel=0.01)
     assert found["latency"] == (2, 1.0)
 
 
 def test_seeds_of_chance_do_not_matter() -> None:
     """Latencies that differ, in a closed loop of 20 streams: level from the beginning, N/L a second."""
-    source, tally = random.Random(3), Tally()
+    source, stats = random.Random(3), CallStats()
     for k in range(20):
         at = -3.0 + k / 20
         while at < 30.0:
             latency = source.uniform(0.8, 1.2)
-            tally.serve(result(at, latency), 1000.0, 0.0)
+            stats.serve(result(at, latency), 1000.0, 0.0)
             at += latency
-    found = level([tally.flow.row(second)[0] for second in range(30)])
+    found = level([stats.flow.row(second)[0] for second in range(30)])
     assert found is not None
     assert (found.start, found.end) == (0, 30)
     assert found.in_flight == pytest.approx(20.0)
-    assert sum(tally.flow.row(second)[1] for second in range(30)) / 30 == pytest.approx(20.0, rel=0.02)
+    assert sum(stats.flow.row(second)[1] for second in range(30)) / 30 == pytest.approx(20.0, rel=0.02)

@@ -6,16 +6,16 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.call.result import Limits
-from aimon.loadtests.search.limits import AccountLimits, let_through, search
-from aimon.loadtests.search.observation import Seen
+from aimon.loadtests.search.limits import AccountLimits, search, throughput_between_429s
+from aimon.loadtests.statistics.observation import CallObservation
 from limit_cases import Serve, bucket, window
 
 
-def answer(at: float, passed: bool, limits: Limits | None) -> Seen:
+def answer(at: float, passed: bool, limits: Limits | None) -> CallObservation:
     """A success with 60 tokens, or a 429."""
     if passed:
-        return Seen(at, Outcome.OK, 60, limits, None)
-    return Seen(at, Outcome.RATE_LIMITED, 0, limits, 2.0)
+        return CallObservation(at, Outcome.OK, 60, limits, None)
+    return CallObservation(at, Outcome.RATE_LIMITED, 0, limits, 2.0)
 
 
 def drive(serve: Serve, limits: Limits | None = None, *, most: float = 1e5) -> tuple[AccountLimits, int]:
@@ -78,7 +78,7 @@ def test_no_limit_is_no_number() -> None:
 
 def test_a_step_without_refusals_says_nothing() -> None:
     """There is no first 429 to count from."""
-    assert let_through([answer(float(k), passed=True, limits=None) for k in range(20)]) is None
+    assert throughput_between_429s([answer(float(k), passed=True, limits=None) for k in range(20)]) is None
 
 
 @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK, Outcome.RATE_LIMITED}))
@@ -89,7 +89,10 @@ def test_what_fails_otherwise_is_not_held(outcome: Outcome) -> None:
     rate: float | None = next(steps)
     while rate is not None:
         failing = rate >= 4
-        calls = [Seen(k / rate, outcome if failing and k % 10 == 0 else Outcome.OK, 60, None, None) for k in range(40)]
+        calls = [
+            CallObservation(k / rate, outcome if failing and k % 10 == 0 else Outcome.OK, 60, None, None)
+            for k in range(40)
+        ]
         try:
             rate = steps.send(calls)
         except StopIteration:

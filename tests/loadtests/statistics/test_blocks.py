@@ -10,12 +10,12 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Pace, Result, Usage
 from aimon.loadtests.statistics.blocks import MOST, SERIES, Blocks
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 
 
-def tally(*latencies: float, failed: int = 0) -> Tally:
+def stats(*latencies: float, failed: int = 0) -> CallStats:
     """Successes of these latencies, with two tokens of 0.01 each, and some failures."""
-    found = Tally()
+    found = CallStats()
     for k, latency in enumerate([*latencies, *[0.001] * failed]):
         found.observe(
             Result(
@@ -50,9 +50,9 @@ def total(blocks: list[dict[str, Any]], name: str) -> dict[str, int]:
 def test_a_block_holds_what_ended_in_it() -> None:
     """Outcomes, tokens and cost of all calls; times of the successes."""
     blocks = Blocks()
-    blocks.add(0, tally(0.1, 0.1, failed=1))
-    blocks.add(0, tally(0.2))
-    blocks.add(2, Tally())
+    blocks.add(0, stats(0.1, 0.1, failed=1))
+    blocks.add(0, stats(0.2))
+    blocks.add(2, CallStats())
     first, empty, last = blocks.dump()
     assert (first["start_s"], first["seconds"], first["sent"], first["ok"]) == (0, 1, 4, 3)
     assert first["outcomes"] == {"ok": 3, "overloaded": 1}
@@ -70,8 +70,8 @@ def test_a_long_run_has_longer_blocks_and_not_more(seconds: int, length: int) ->
     blocks = Blocks()
     latencies = [0.01 + k % 7 / 100 for k in range(seconds)]
     for second, latency in enumerate(latencies):
-        blocks.add(second, tally(latency, failed=second % 2))
-    whole = tally(*latencies)
+        blocks.add(second, stats(latency, failed=second % 2))
+    whole = stats(*latencies)
     found = blocks.dump()
     assert blocks.seconds == length
     assert len(found) <= MOST
@@ -85,9 +85,9 @@ def test_a_long_run_has_longer_blocks_and_not_more(seconds: int, length: int) ->
 def test_what_comes_late_or_early_has_a_place() -> None:
     """A run that was silent for an hour, and a call that ended before the first second."""
     blocks = Blocks()
-    blocks.add(-1, tally(0.1))
-    blocks.add(3600, tally(0.1))
-    blocks.add(10, tally(0.3))
+    blocks.add(-1, stats(0.1))
+    blocks.add(3600, stats(0.1))
+    blocks.add(10, stats(0.3))
     found = blocks.dump()
     assert len(found) <= MOST
     assert (found[0]["sent"], found[-1]["sent"]) == (2, 1)

@@ -11,9 +11,9 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.censoring import LATE, Open, Sample, summary
 from aimon.loadtests.statistics.histogram import Histogram
-from aimon.loadtests.statistics.tally import Tally
 from report_cases import result
 
 if TYPE_CHECKING:
@@ -90,33 +90,33 @@ def test_a_percentile_lies_between_its_bounds(share: float) -> None:
         assert (high if high < math.inf else GRID[-1]) == pytest.approx(max(possible), rel=0.005, abs=1e-6)
 
 
-def counted(*calls: Any) -> Tally:
+def counted(*calls: Any) -> CallStats:
     """Calls, as a run counts them."""
-    tally = Tally()
+    stats = CallStats()
     for call in calls:
-        tally.observe(call, 1000.0)
-    return tally
+        stats.observe(call, 1000.0)
+    return stats
 
 
-def judged(tally: Tally, *texts: str) -> list[tuple[Any, ...]]:
+def judged(stats: CallStats, *texts: str) -> list[tuple[Any, ...]]:
     """Verdict, value and bound of each objective."""
     return [
-        (row["verdict"], row["value"], row["at_least"]) for row in slo.judge([slo.parse(t) for t in texts], tally, 10.0)
+        (row["verdict"], row["value"], row["at_least"]) for row in slo.judge([slo.parse(t) for t in texts], stats, 10.0)
     ]
 
 
 def test_calls_that_timed_out_are_no_survivors() -> None:
     """42 of 64 calls gave up after 3 s: P95 of all is above that, and not what the other 22 took."""
-    tally = counted(
+    stats = counted(
         *(result(k / 10, 1.0) for k in range(22)),
         *(result(k / 10, 3.0, Outcome.TIMEOUT_TTFT, request_sent=0.01) for k in range(42)),
     )
-    assert judged(tally, "ttft_p95<2900ms", "p50<5s", "latency_p95<10s") == [
+    assert judged(stats, "ttft_p95<2900ms", "p50<5s", "latency_p95<10s") == [
         ("missed", None, pytest.approx(3.0, rel=0.005)),
         ("missed", None, pytest.approx(3.0, rel=0.005)),
         ("missed", None, pytest.approx(3.0, rel=0.005)),
     ]
-    found = summary(tally.sample("ttft"))
+    found = summary(stats.sample("ttft"))
     assert found is not None
     assert (found["count"], found["censored"]) == (22, 42)
     assert (found["p50"], found["p95"], found["max"], found["mean"]) == (None, None, None, None)
@@ -125,40 +125,40 @@ def test_calls_that_timed_out_are_no_survivors() -> None:
 
 def test_a_few_that_timed_out_leave_the_middle_known() -> None:
     """Three of a hundred: P50, P90 and P95 are numbers of all hundred, P99 is not."""
-    tally = counted(
+    stats = counted(
         *(result(0.0, 0.01 * k) for k in range(1, 98)), *(result(0.0, 9.0, Outcome.TIMEOUT_TOTAL) for _ in range(3))
     )
-    found = summary(tally.sample("latency"))
+    found = summary(stats.sample("latency"))
     assert found is not None
     assert (found["p50"], found["p95"]) == (pytest.approx(0.5, rel=0.005), pytest.approx(0.95, rel=0.005))
     assert (found["p99"], found["at_least"]["p99"]) == (None, pytest.approx(9.0, rel=0.005))
-    assert judged(tally, "latency_p95<1s", "latency_p99<10s")[0][0] == "met"
-    assert judged(tally, "latency_p99<10s") == [("missed", None, pytest.approx(9.0, rel=0.005))]
+    assert judged(stats, "latency_p95<1s", "latency_p99<10s")[0][0] == "met"
+    assert judged(stats, "latency_p99<10s") == [("missed", None, pytest.approx(9.0, rel=0.005))]
 
 
 @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK}))
 @pytest.mark.parametrize("text", ["p90<2s", "latency_p90<2s", "ttft_p90<2s", "itl_p90<2s", "tpot_p90<2s"])
 def test_no_failure_is_overlooked(outcome: Outcome, text: str) -> None:
     """Whatever became of one call in five, and whatever is measured, a percentile above the others is not met."""
-    tally = counted(*(result(0.0, 1.0) for _ in range(80)), *(result(0.0, 1.0, outcome) for _ in range(20)))
-    (verdict, _, _) = judged(tally, text)[0]
+    stats = counted(*(result(0.0, 1.0) for _ in range(80)), *(result(0.0, 1.0, outcome) for _ in range(20)))
+    (verdict, _, _) = judged(stats, text)[0]
     has_bound = outcome in LATE and text not in {"itl_p90<2s", "tpot_p90<2s"}
     assert verdict == ("missed" if has_bound else "not judged")
     # Where they could change nothing, they do not.
-    assert judged(tally, text.replace("p90", "p75"))[0][0] == "met"
-    assert judged(tally, text.replace("2s", "1ms").replace("p90", "p50"))[0][0] == "missed"
+    assert judged(stats, text.replace("p90", "p75"))[0][0] == "met"
+    assert judged(stats, text.replace("2s", "1ms").replace("p90", "p50"))[0][0] == "missed"
 
 
 def test_text_that_came_before_the_end_tells_the_time_to_it() -> None:
     """A call that ran out of time while its text came has a TTFT, and gaps up to the one that was open."""
     late = result(0.0, 3.0, Outcome.TIMEOUT_TOTAL, request_sent=0.01, first_token=0.5, last_token=1.0)
-    tally = Tally()
-    tally.observe(late, 1000.0, gaps=[0.1, 0.4])
-    ttft, gaps = tally.sample("ttft"), tally.sample("itl")
+    stats = CallStats()
+    stats.observe(late, 1000.0, gaps=[0.1, 0.4])
+    ttft, gaps = stats.sample("ttft"), stats.sample("itl")
     assert ttft.values.quantile(0.5) == pytest.approx(0.5, rel=0.005)
     assert ttft.open.count == 0
-    assert (gaps.values.count, gaps.open.late.max, tally.sample("tpot").open.unknown) == (2, 2.0, 1)
-    assert tally.sample("latency").open.late.max == 3.0
+    assert (gaps.values.count, gaps.open.late.max, stats.sample("tpot").open.unknown) == (2, 2.0, 1)
+    assert stats.sample("latency").open.late.max == 3.0
 
 
 def test_a_stream_that_was_cut_could_have_taken_any_time_beyond() -> None:
@@ -174,22 +174,22 @@ def test_a_stream_that_was_cut_could_have_taken_any_time_beyond() -> None:
 
 def test_what_never_started_counts_as_unknown() -> None:
     """Arrivals that could not start, and calls that were lost with their worker."""
-    tally = counted(*(result(0.0, 1.0) for _ in range(80)))
+    stats = counted(*(result(0.0, 1.0) for _ in range(80)))
     objective = [slo.parse("p90<2s")]
-    assert slo.judge(objective, tally, 10.0)[0]["verdict"] == "met"
-    assert slo.judge(objective, tally, 10.0, lost=20)[0]["verdict"] == "not judged"
-    tally.counts["not_started"] = 20
-    assert slo.judge(objective, tally, 10.0)[0]["why"] == "20 of 100 failed without such a time, and could change it"
+    assert slo.judge(objective, stats, 10.0)[0]["verdict"] == "met"
+    assert slo.judge(objective, stats, 10.0, lost=20)[0]["verdict"] == "not judged"
+    stats.counts["not_started"] = 20
+    assert slo.judge(objective, stats, 10.0)[0]["why"] == "20 of 100 failed without such a time, and could change it"
 
 
 def test_answers_without_such_a_time_have_none_when_they_time_out() -> None:
     """Where nothing streams, there is no time to first token to be late."""
-    tally = counted(
+    stats = counted(
         *(result(0.0, 1.0, first_token=None, last_token=None, arrivals=None) for _ in range(20)),
         result(0.0, 3.0, Outcome.TIMEOUT_TOTAL),
     )
-    assert summary(tally.sample("ttft")) is None
-    assert judged(tally, "ttft_p50<1s") == [("not judged", None, None)]
+    assert summary(stats.sample("ttft")) is None
+    assert judged(stats, "ttft_p50<1s") == [("not judged", None, None)]
 
 
 def test_a_percentile_of_too_few_says_so() -> None:
@@ -209,7 +209,7 @@ def test_it_merges_and_travels() -> None:
         for outcome in (Outcome.TIMEOUT_TOTAL, Outcome.STREAM_TRUNCATED, Outcome.SERVER_ERROR)
     ]
     whole, part = counted(*calls), counted(calls[0])
-    part.merge(Tally.load(counted(*calls[1:]).dump()))
+    part.merge(CallStats.load(counted(*calls[1:]).dump()))
     for name in ("latency", "latency_from_schedule", "ttft", "itl", "tpot"):
         one, other = whole.sample(name), part.sample(name)
         assert (one.open.dump(), one.count) == (other.open.dump(), other.count)
@@ -217,12 +217,12 @@ def test_it_merges_and_travels() -> None:
 
 def test_calls_cut_at_the_end_are_in_the_percentiles_and_no_calls_of_the_run() -> None:
     """A run that is stopped while one stream in five hangs has not seen how long those take."""
-    tally = counted(*(result(0.0, 1.0) for _ in range(80)))
+    stats = counted(*(result(0.0, 1.0) for _ in range(80)))
     for _ in range(20):
-        tally.time_failed(result(0.0, 30.0, Outcome.PROBER_ERROR, request_sent=0.01), None)
-    assert tally.sent == 80
-    found = summary(tally.sample("latency"))
+        stats.time_failed(result(0.0, 30.0, Outcome.PROBER_ERROR, request_sent=0.01), None)
+    assert stats.sent == 80
+    found = summary(stats.sample("latency"))
     assert found is not None
     assert (found["p95"], found["at_least"]["p95"]) == (None, pytest.approx(30.0, rel=0.005))
-    assert judged(tally, "latency_p95<2s", "latency_p75<2s")[0][0] == "missed"
-    assert judged(tally, "latency_p75<2s")[0][0] == "met"
+    assert judged(stats, "latency_p95<2s", "latency_p75<2s")[0][0] == "missed"
+    assert judged(stats, "latency_p75<2s")[0][0] == "met"

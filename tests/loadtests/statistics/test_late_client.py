@@ -16,17 +16,17 @@ from aimon.loadtests.report.comparison.comparison import Verdict, compare
 from aimon.loadtests.report.page import page
 from aimon.loadtests.report.schema import Report
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.self_check import check, distorted
-from aimon.loadtests.statistics.tally import Tally
 from report_cases import noisy, plan, result, run
 
 if TYPE_CHECKING:
-    from aimon.loadtests.statistics.run_result import Run
+    from aimon.loadtests.report.run_result import RunResult
 
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
 
 
-def streams(lag: float, *, gap: float = 0.01, latency: float = 2.0, calls: int = 1200) -> Run:
+def streams(lag: float, *, gap: float = 0.01, latency: float = 2.0, calls: int = 1200) -> RunResult:
     """Streams of fifty chunks at even gaps, read by a client whose loop comes round once in `lag` seconds.
 
     All that arrived meanwhile is read at once: its gaps are 0, and the next one is as long as the loop took.
@@ -34,14 +34,14 @@ def streams(lag: float, *, gap: float = 0.01, latency: float = 2.0, calls: int =
     seen = np.ceil(np.arange(50) * gap / max(lag, 1e-9)) * max(lag, 1e-9)
     gaps = np.diff(seen).tolist()
     made = run([result(k / 100, latency, self_lag=lag) for k in range(calls)], calls / 100)
-    tally = Tally()
+    stats = CallStats()
     for k in range(calls):
-        tally.observe(result(k / 100, latency, self_lag=lag), 1000.0, gaps=gaps)
-    made.tally, made.objectives = tally, [slo.parse(t) for t in ("itl_p50<1ms", "ttft_p50<1s", "latency_p50<1ms")]
+        stats.observe(result(k / 100, latency, self_lag=lag), 1000.0, gaps=gaps)
+    made.stats, made.objectives = stats, [slo.parse(t) for t in ("itl_p50<1ms", "ttft_p50<1s", "latency_p50<1ms")]
     return made
 
 
-def built(made: Run) -> dict[str, Any]:
+def built(made: RunResult) -> dict[str, Any]:
     """Its report."""
     return report.build(made, plan(duration=12.0), "e")
 
@@ -98,11 +98,11 @@ def test_a_missed_objective_may_be_the_clients_and_a_met_one_is_met() -> None:
 
 def test_late_starts_are_no_latency_of_the_endpoint() -> None:
     """Calls of half a second that began a second late: two thirds of the latency from schedule are the client's."""
-    tally = Tally()
+    stats = CallStats()
     for k in range(200):
-        tally.observe(result(k / 10, 0.5, scheduled=-1.0), 1000.0)
-    assert distorted(tally, "latency_from_schedule", 0.5, 1.5)
-    assert not distorted(tally, "latency", 0.5, 0.5)
+        stats.observe(result(k / 10, 0.5, scheduled=-1.0), 1000.0)
+    assert distorted(stats, "latency_from_schedule", 0.5, 1.5)
+    assert not distorted(stats, "latency", 0.5, 0.5)
 
 
 def test_a_comparison_leaves_it_out() -> None:
@@ -110,7 +110,7 @@ def test_a_comparison_leaves_it_out() -> None:
     base = msgspec.convert(report.build(noisy(1), plan(duration=40.0), "e"), Report)
     late = noisy(2)
     for _ in range(1000):
-        late.tally.series["lag"].record(5.0)
+        late.stats.series["lag"].record(5.0)
     new = msgspec.convert(report.build(late, plan(duration=40.0), "e"), Report)
     rows = {row.name: row for row in compare(base, new, names=("a", "b"), resamples=200).rows}
     assert (rows["ttft_p50_s"].verdict, rows["ttft_p50_s"].new) == (Verdict.LITTLE, None)
@@ -119,9 +119,9 @@ def test_a_comparison_leaves_it_out() -> None:
 
 def test_a_call_that_comes_back_as_it_was_told_is_not_late() -> None:
     """It begins a second after its schedule, since the endpoint asked for that: no sign of a busy client."""
-    tally = Tally()
+    stats = CallStats()
     for k in range(200):
-        tally.observe(result(k / 10, 0.1, Outcome.RATE_LIMITED), 1000.0)
-        tally.observe(result(k / 10 + 1.0, 0.1, scheduled=-1.0), 1000.0, again=True)
-    assert not check(tally, 0.1)["bottleneck"]
-    assert tally.series["latency_from_schedule"].max == pytest.approx(1.1)
+        stats.observe(result(k / 10, 0.1, Outcome.RATE_LIMITED), 1000.0)
+        stats.observe(result(k / 10 + 1.0, 0.1, scheduled=-1.0), 1000.0, again=True)
+    assert not check(stats, 0.1)["bottleneck"]
+    assert stats.series["latency_from_schedule"].max == pytest.approx(1.1)

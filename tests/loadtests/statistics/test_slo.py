@@ -11,7 +11,7 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Result, Usage
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 
 
 def result(outcome: Outcome = Outcome.OK, end: float = 1.0, **more: Any) -> Result:
@@ -20,9 +20,9 @@ def result(outcome: Outcome = Outcome.OK, end: float = 1.0, **more: Any) -> Resu
     return Result(**{**fields, "end": end, "outcome": outcome, **more})
 
 
-def tally(*results: Result, objectives: tuple[str, ...] = ()) -> Tally:
+def stats(*results: Result, objectives: tuple[str, ...] = ()) -> CallStats:
     """What was counted of these calls."""
-    counted = Tally(slo.good([slo.parse(text) for text in objectives]))
+    counted = CallStats(slo.good([slo.parse(text) for text in objectives]))
     for each in results:
         counted.observe(each, 100.0)
     return counted
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_said(text: str, message: str) -> None:
 
 def test_failures_are_not_mixed_into_latencies() -> None:
     """A quick refusal is in the error rate and in no percentile; a hung call is in both."""
-    counted = tally(result(end=2.0), result(Outcome.RATE_LIMITED, 0.001), result(Outcome.TIMEOUT_TOTAL, 60.0))
+    counted = stats(result(end=2.0), result(Outcome.RATE_LIMITED, 0.001), result(Outcome.TIMEOUT_TOTAL, 60.0))
     assert counted.series["latency"].summary()["count"] == 1
     assert counted.series["latency"].max == 2.0
     (p99, errors, limited) = slo.judge(
@@ -89,7 +89,7 @@ def test_failures_are_not_mixed_into_latencies() -> None:
 
 def test_a_late_start_counts() -> None:
     """`p99` runs from the schedule, `latency_p99` from the start."""
-    counted = tally(result(end=1.0, scheduled=-4.0))
+    counted = stats(result(end=1.0, scheduled=-4.0))
     (user, server) = slo.judge([slo.parse("p99<2s"), slo.parse("latency_p99<2s")], counted, 1)
     assert (user["value"], server["value"]) == (pytest.approx(5.0, rel=0.005), pytest.approx(1.0, rel=0.005))
     assert (user["met"], server["met"]) == (False, True)
@@ -97,19 +97,19 @@ def test_a_late_start_counts() -> None:
 
 def test_an_account_fault_says_nothing_about_availability() -> None:
     """One success, one 500, one 429: half of what counts."""
-    counted = tally(result(), result(Outcome.SERVER_ERROR), result(Outcome.RATE_LIMITED))
+    counted = stats(result(), result(Outcome.SERVER_ERROR), result(Outcome.RATE_LIMITED))
     assert slo.value(slo.parse("availability>99%"), counted, 1) == 0.5
 
 
 def test_goodput_counts_calls_that_met_every_objective() -> None:
     """Two of three successes were quick enough, in two seconds."""
-    counted = tally(result(end=0.5), result(end=0.6), result(end=3.0), objectives=("p99<1s", "error_rate<1%"))
+    counted = stats(result(end=0.5), result(end=0.6), result(end=3.0), objectives=("p99<1s", "error_rate<1%"))
     assert slo.value(slo.parse("goodput>1/s"), counted, 2.0) == 1.0
 
 
 def test_what_was_not_measured_is_not_met() -> None:
     """No call, no percentile, no SLO met, and none missed."""
-    rows = slo.judge([slo.parse("p99<1s"), slo.parse("error_rate<1%")], tally(), 1.0)
+    rows = slo.judge([slo.parse("p99<1s"), slo.parse("error_rate<1%")], stats(), 1.0)
     assert [(row["verdict"], row["met"], row["why"]) for row in rows] == [
         ("not judged", False, "nothing was measured"),
         ("not judged", False, "nothing was measured"),
@@ -124,7 +124,7 @@ def test_tallies_merge_and_travel() -> None:
         )
         for k in range(1, 9)
     ]
-    whole, part, rest = tally(*calls), tally(*calls[:3]), tally(*calls[3:])
-    part.merge(Tally.load(json.loads(json.dumps(rest.dump()))))
+    whole, part, rest = stats(*calls), stats(*calls[:3]), stats(*calls[3:])
+    part.merge(CallStats.load(json.loads(json.dumps(rest.dump()))))
     assert json.dumps(part.dump(), sort_keys=True) == json.dumps(whole.dump(), sort_keys=True)
     assert (part.cost, part.currency, part.counts["output_tokens"], part.sent) == (4.0, "USD", 32, 8)

@@ -11,9 +11,9 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Pace, Usage
 from aimon.loadtests import report
 from aimon.loadtests.report.page import page
-from aimon.loadtests.search.limits import let_through
-from aimon.loadtests.search.observation import Seen
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.search.limits import throughput_between_429s
+from aimon.loadtests.statistics.call_stats import CallStats
+from aimon.loadtests.statistics.observation import CallObservation
 from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.pricing import Price, PriceBook
 from aimon.simulator.model.profile import Profile
@@ -126,10 +126,10 @@ def test_a_limit_of_cost_names_what_lacks() -> None:
 def test_a_limit_of_tokens_is_not_found_without_their_counts() -> None:
     """Rather than a limit of none a minute."""
     calls = [
-        Seen(k / 10, Outcome.RATE_LIMITED if k in (0, 20) else Outcome.OK, None if k == 5 else 7, None, None)
+        CallObservation(k / 10, Outcome.RATE_LIMITED if k in (0, 20) else Outcome.OK, None if k == 5 else 7, None, None)
         for k in range(21)
     ]
-    found = let_through(calls)
+    found = throughput_between_429s(calls)
     assert found is not None
     assert (found.count, found.tokens_per_min) == (19, None)
 
@@ -137,12 +137,12 @@ def test_a_limit_of_tokens_is_not_found_without_their_counts() -> None:
 def test_counts_merge_and_travel() -> None:
     """As those of one process."""
     kinds: list[dict[str, Any]] = [TOLD, GUESSED, SILENT]
-    whole, part, rest = Tally(), Tally(), Tally()
+    whole, part, rest = CallStats(), CallStats(), CallStats()
     for k, kind in enumerate(kinds):
         call = result(float(k), 0.5, **kind)
         whole.observe(call, 1000.0)
         (part if k else rest).observe(call, 1000.0)
-    part.merge(Tally.load(json.loads(json.dumps(rest.dump()))))
+    part.merge(CallStats.load(json.loads(json.dumps(rest.dump()))))
     assert part.usage.summary(2.0) == whole.usage.summary(2.0)
     assert part.pace.summary() == whole.pace.summary()
 

@@ -8,8 +8,8 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.call.result import Result
+from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.self_check import check
-from aimon.loadtests.statistics.tally import Tally
 from aimon.loadtests.worker.abort_policy import AbortPolicy
 
 
@@ -82,11 +82,11 @@ def test_a_limit_of_cost_needs_a_price() -> None:
 
 def test_a_late_client_is_named() -> None:
     """By what was late, and how much."""
-    tally = Tally()
+    stats = CallStats()
     for _ in range(100):
-        tally.observe(result(Outcome.OK, scheduled=-0.1, self_lag=0.05), 0.0)
-    tally.counts["not_started"] = 3
-    found = check(tally, 0.97)
+        stats.observe(result(Outcome.OK, scheduled=-0.1, self_lag=0.05), 0.0)
+    stats.counts["not_started"] = 3
+    found = check(stats, 0.97)
     assert found["bottleneck"]
     assert found["reasons"] == [
         "the client used 97% of its core",
@@ -94,18 +94,18 @@ def test_a_late_client_is_named() -> None:
         "calls started 100 ms late at the 99th percentile",
         "3 calls could not be started, since too many were under way",
     ]
-    assert check(Tally(), 0.3)["reasons"] == []
+    assert check(CallStats(), 0.3)["reasons"] == []
 
 
 def test_one_late_moment_among_a_few_is_no_bottleneck() -> None:
     """With few calls the 99th percentile is the worst of them; half of them late is another matter."""
-    tally = Tally()
+    stats = CallStats()
     for k in range(20):
-        tally.observe(result(Outcome.OK, self_lag=0.05 if k == 0 else 0.0), 0.0)
-    assert check(tally, 0.3)["reasons"] == []
+        stats.observe(result(Outcome.OK, self_lag=0.05 if k == 0 else 0.0), 0.0)
+    assert check(stats, 0.3)["reasons"] == []
     for _ in range(30):
-        tally.observe(result(Outcome.OK, self_lag=0.05), 0.0)
-    assert check(tally, 0.3)["reasons"] == ["the client's event loop was 50 ms late at the median"]
+        stats.observe(result(Outcome.OK, self_lag=0.05), 0.0)
+    assert check(stats, 0.3)["reasons"] == ["the client's event loop was 50 ms late at the median"]
 
 
 def test_a_call_that_would_pass_the_limit_of_cost_is_not_begun() -> None:

@@ -41,7 +41,7 @@ _SERVED = ("sent", "ok", "good")
 _COUNTS = ("output_tokens", "good", "not_started", "unpriced", "interrupted", "resent", "stale")
 
 
-class Tally:
+class CallStats:
     """Counts of calls.
 
     Attributes:
@@ -215,7 +215,7 @@ class Tally:
             unknown, missing = unknown * each, missing * each
         return Sample(values, Open(found.late, found.cut, unknown), missing)
 
-    def merge(self, other: Tally) -> None:
+    def merge(self, other: CallStats) -> None:
         """Adds another's calls.
 
         Raises:
@@ -262,19 +262,19 @@ class Tally:
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
         """The inverse of `dump`; keys may have become text on the way, as JSON's do."""
-        tally = cls()
-        tally.outcomes.update(dumped["outcomes"])
-        tally.counts.update(dumped["counts"])
-        tally.served.update(dumped["served"])
-        tally.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
-        tally.usage.merge(dumped["usage"])
-        tally.pace.merge(dumped["pace"])
-        tally.flow.merge({int(second): row for second, row in dumped["flow"].items()})
-        tally.last_due = dumped["last_due"]
-        tally.open = {name: Open.load(found) for name, found in dumped["open"].items()}
-        tally.cost, tally.currency = dumped["cost"], dumped["currency"]
-        tally.seconds = {int(second): dict(counts) for second, counts in dumped["seconds"].items()}
-        return tally
+        stats = cls()
+        stats.outcomes.update(dumped["outcomes"])
+        stats.counts.update(dumped["counts"])
+        stats.served.update(dumped["served"])
+        stats.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
+        stats.usage.merge(dumped["usage"])
+        stats.pace.merge(dumped["pace"])
+        stats.flow.merge({int(second): row for second, row in dumped["flow"].items()})
+        stats.last_due = dumped["last_due"]
+        stats.open = {name: Open.load(found) for name, found in dumped["open"].items()}
+        stats.cost, stats.currency = dumped["cost"], dumped["currency"]
+        stats.seconds = {int(second): dict(counts) for second, counts in dumped["seconds"].items()}
+        return stats
 
     def _open(self, name: str) -> Open:
         if (found := self.open.get(name)) is None:

@@ -11,25 +11,25 @@ _MINUTE, _HOUR = 60.0, 3600.0
 _SHARES = ("error_rate", "rate_limited", "availability")
 
 
-def length(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration with three digits in the unit that fits: `85 µs`, `512 ms`, `1.53 s`, `2 min`, `1.5 h`."""
     if seconds == 0:
         return "0"
     for below, scale, unit in ((9.995e-4, 1e6, "µs"), (0.9995, 1e3, "ms"), (3 * _MINUTE, 1.0, "s")):
         if seconds < below:
-            return f"{plain(seconds * scale)} {unit}"
+            return f"{format_number(seconds * scale)} {unit}"
     if seconds < 3 * _HOUR:
-        return f"{plain(seconds / _MINUTE)} min"
-    return f"{plain(seconds / _HOUR)} h"
+        return f"{format_number(seconds / _MINUTE)} min"
+    return f"{format_number(seconds / _HOUR)} h"
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     """A number with three digits, or all those before the point, with commas."""
     # From 999.5 on, three digits would be written with an exponent.
     return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share; small ones keep two digits, and only what is none or all is 0 or 100 %."""
     if 0 < share < 0.001:
         return f"{share * 100:.2g} %"
@@ -38,7 +38,7 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f}".removesuffix(".0") + " %"
 
 
-def shown(times: Mapping[str, Any], column: str, write: Callable[[float], str]) -> str:
+def format_percentile(times: Mapping[str, Any], column: str, write: Callable[[float], str]) -> str:
     """A column of Times: a number, `> 3 s`, how many values it needs, or that it was not measured."""
     if (value := times[column]) is not None:
         return write(value)
@@ -50,19 +50,19 @@ def shown(times: Mapping[str, Any], column: str, write: Callable[[float], str]) 
     return "-" if least is None else f"> {write(least)}"
 
 
-def measured(row: Mapping[str, Any]) -> str:
+def format_slo_value(row: Mapping[str, Any]) -> str:
     """The value of an objective, in its unit."""
     value, expr = row["value"], row["expr"]
     if value is None:
         least = row.get("at_least")
-        return "not measured" if least is None else f"> {length(least)}"
+        return "not measured" if least is None else f"> {format_duration(least)}"
     if expr.startswith(_SHARES):
-        return percent(value)
+        return format_percent(value)
     if expr.endswith(("/s", "/m")):
-        return f"{plain(value)}/s"
-    return length(value) if expr[-1].isalpha() else plain(value)
+        return f"{format_number(value)}/s"
+    return format_duration(value) if expr[-1].isalpha() else format_number(value)
 
 
-def judged(row: Mapping[str, Any]) -> str:
+def slo_verdict(row: Mapping[str, Any]) -> str:
     """The verdict on an objective: met, missed or not judged."""
     return row.get("verdict") or ("met" if row["met"] else "missed")

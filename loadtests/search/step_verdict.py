@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
-from aimon.loadtests.report.words import measured
 from aimon.loadtests.search.capacity import Refusal, Step
-from aimon.loadtests.search.limits import let_through
-from aimon.loadtests.search.observation import Seen
+from aimon.loadtests.search.limits import throughput_between_429s
 from aimon.loadtests.search.trend import trend
 from aimon.loadtests.statistics import slo
+from aimon.loadtests.statistics.formatting import format_slo_value
+from aimon.loadtests.statistics.observation import CallObservation
 from aimon.loadtests.statistics.self_check import check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimon.loadtests.engine.schedule import Schedule
-    from aimon.loadtests.search.observation import Point
+    from aimon.loadtests.statistics.call_stats import CallStats
+    from aimon.loadtests.statistics.observation import LatencyPoint
     from aimon.loadtests.statistics.slo import Objective
-    from aimon.loadtests.statistics.tally import Tally
 
 # The share of what is offered that must succeed, whatever else is asked for: what was refused was not served.
 SERVED = 0.99
@@ -30,14 +30,14 @@ _LOST = "calls that were lost"
 _BUSY = 0.92
 
 
-def failures(tally: Tally, offered: int) -> dict[str, int]:
+def failures(stats: CallStats, offered: int) -> dict[str, int]:
     """What came of the calls that were not served, the most frequent first; empty where enough were."""
-    if offered <= 0 or tally.ok >= SERVED * offered:
+    if offered <= 0 or stats.ok >= SERVED * offered:
         return {}
-    found = {_name(outcome): count for outcome, count in tally.outcomes.items() if outcome != Outcome.OK and count}
-    if not_started := tally.counts["not_started"]:
+    found = {_name(outcome): count for outcome, count in stats.outcomes.items() if outcome != Outcome.OK and count}
+    if not_started := stats.counts["not_started"]:
         found[_NOT_STARTED] = not_started
-    if (lost := offered - tally.sent - not_started) > 0:
+    if (lost := offered - stats.sent - not_started) > 0:
         found[_LOST] = lost
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
@@ -48,11 +48,11 @@ def _name(outcome: str) -> str:
 
 def judge(
     schedule: Schedule,
-    tally: Tally,
+    stats: CallStats,
     *,
     objectives: Sequence[Objective],
-    points: Sequence[Point],
-    refused: Sequence[Seen],
+    points: Sequence[LatencyPoint],
+    refused: Sequence[CallObservation],
     elapsed: float,
     cpu: float,
     cut_short: bool = False,
@@ -61,7 +61,7 @@ def judge(
 
     Args:
         schedule: what was offered, at one rate.
-        tally: of the step alone.
+        stats: of the step alone.
         objectives: of the run; they come on top of SERVED and of a latency that does not grow.
         points: the successes.
         refused: the other calls.
@@ -69,28 +69,28 @@ def judge(
         cpu: share of a core that the client used.
         cut_short: the step was ended before all was offered.
     """
-    offered = tally.sent + tally.counts["not_started"] if cut_short else schedule.total
+    offered = stats.sent + stats.counts["not_started"] if cut_short else schedule.total
     seconds = min(schedule.duration, elapsed) if cut_short else schedule.duration
     found = trend(points)
     why, limit = [], ""
-    if unserved := failures(tally, offered):
+    if unserved := failures(stats, offered):
         worst = ", ".join(f"{name} {count}" for name, count in unserved.items())
-        why.append(f"{tally.ok} of {offered} calls were served ({worst})")
+        why.append(f"{stats.ok} of {offered} calls were served ({worst})")
         limit = next(iter(unserved))
-    client = check(tally, cpu)
-    judged = slo.judge(objectives, tally, seconds, bottleneck=client["bottleneck"])
+    client = check(stats, cpu)
+    judged = slo.judge(objectives, stats, seconds, bottleneck=client["bottleneck"])
     missed = [row for row in judged if not row["met"]]
-    why += [f"{row['expr']} was {measured(row)}" + (f" ({row['why']})" if row["why"] else "") for row in missed]
+    why += [f"{row['expr']} was {format_slo_value(row)}" + (f" ({row['why']})" if row["why"] else "") for row in missed]
     if found.growing:
         why.append(f"latency grew by {found.slope:.3g} s each second")
     limit = limit or (GROWTH if found.growing else missed[0]["expr"] if missed else "")
-    passed = None if "429" not in unserved else let_through(_calls(points, refused))
-    from_schedule = tally.sample("latency_from_schedule")
+    passed = None if "429" not in unserved else throughput_between_429s(_calls(points, refused))
+    from_schedule = stats.sample("latency_from_schedule")
     return Step(
         schedule.rate(0.0),
         # Where nothing piles up, as many end in a second as start; where a queue grows, what is served is only known
         # when it is empty again.
-        tally.ok / (elapsed if found.growing else seconds),
+        stats.ok / (elapsed if found.growing else seconds),
         met=not missed and not unserved,
         trend=found,
         why="; ".join(why),
@@ -102,5 +102,5 @@ def judge(
     )
 
 
-def _calls(points: Sequence[Point], refused: Sequence[Seen]) -> list[Seen]:
-    return [*refused, *(Seen(point.at, Outcome.OK, 0, None, None) for point in points)]
+def _calls(points: Sequence[LatencyPoint], refused: Sequence[CallObservation]) -> list[CallObservation]:
+    return [*refused, *(CallObservation(point.at, Outcome.OK, 0, None, None) for point in points)]

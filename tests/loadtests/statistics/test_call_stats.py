@@ -8,7 +8,7 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Pace, Result, Usage
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
 
 BEGAN = 1_700_000_000.0
 
@@ -39,11 +39,11 @@ def test_gaps(exact: bool, within: float) -> None:
     """With the gaps themselves a quantile is within half a percent; without them within the buckets' width."""
     random = np.random.default_rng(5)
     answers = [random.lognormal(-4.6, 0.3, 49).tolist() for _ in range(400)]
-    tally = Tally()
+    stats = CallStats()
     for gaps in answers:
-        tally.observe(answer(gaps), BEGAN, gaps=gaps if exact else None)
+        stats.observe(answer(gaps), BEGAN, gaps=gaps if exact else None)
     every = np.concatenate(answers)
-    itl = tally.series["itl"]
+    itl = stats.series["itl"]
     assert itl.count == 400 * 49
     assert itl.mean == pytest.approx(every.mean(), rel=1e-9)
     assert itl.max == every.max()
@@ -54,14 +54,14 @@ def test_gaps(exact: bool, within: float) -> None:
 
 def test_a_call_is_counted_once_wherever_it_belongs() -> None:
     """Sent in the second in which it began, ended in the one in which it did; tokens with the end."""
-    tally = Tally()
-    tally.observe(answer([0.1] * 4), BEGAN, gaps=[0.1] * 4)
-    assert tally.outcomes == {"ok": 1}
-    assert tally.seconds == {
+    stats = CallStats()
+    stats.observe(answer([0.1] * 4), BEGAN, gaps=[0.1] * 4)
+    assert stats.outcomes == {"ok": 1}
+    assert stats.seconds == {
         1: {"sent": 1, "ended": 0, "ok": 0, "output_tokens": 0},
         2: {"sent": 0, "ended": 1, "ok": 1, "output_tokens": 5},
     }
-    found = {name: series.quantile(1) for name, series in tally.series.items()}
+    found = {name: series.quantile(1) for name, series in stats.series.items()}
     expected = {"latency": 0.451, "latency_from_schedule": 0.461, "ttft": 0.05, "itl": 0.1, "tpot": 0.1}
     assert (found.pop("first_reasoning"), found.pop("set_up")) == (None, None)
     assert found == pytest.approx(expected | {"lag": 0.002, "start_lateness": 0.01}, rel=0.005)
@@ -69,18 +69,18 @@ def test_a_call_is_counted_once_wherever_it_belongs() -> None:
 
 def test_failures_leave_latencies_alone() -> None:
     """What failed has an outcome, a lag and a lateness, and no share in any other percentile."""
-    tally = Tally()
-    tally.observe(answer([0.1], Outcome.STREAM_TRUNCATED), BEGAN, gaps=[0.1])
-    counts = {name: series.count for name, series in tally.series.items()}
-    assert counts == dict.fromkeys(tally.series, 0) | {"lag": 1, "start_lateness": 1}
-    assert (tally.sent, tally.ok) == (1, 0)
+    stats = CallStats()
+    stats.observe(answer([0.1], Outcome.STREAM_TRUNCATED), BEGAN, gaps=[0.1])
+    counts = {name: series.count for name, series in stats.series.items()}
+    assert counts == dict.fromkeys(stats.series, 0) | {"lag": 1, "start_lateness": 1}
+    assert (stats.sent, stats.ok) == (1, 0)
 
 
 def test_thinking_has_a_time_of_its_own() -> None:
     """The time to the first token stays that of the visible text."""
-    tally = Tally()
-    tally.observe(msgspec.structs.replace(answer([0.1] * 4), first_reasoning=0.02), BEGAN, gaps=[0.1] * 4)
-    assert tally.series["first_reasoning"].quantile(0.5) == pytest.approx(0.02, rel=0.005)
-    assert tally.series["ttft"].quantile(0.5) == pytest.approx(0.05, rel=0.005)
-    again = Tally.load(tally.dump())
+    stats = CallStats()
+    stats.observe(msgspec.structs.replace(answer([0.1] * 4), first_reasoning=0.02), BEGAN, gaps=[0.1] * 4)
+    assert stats.series["first_reasoning"].quantile(0.5) == pytest.approx(0.02, rel=0.005)
+    assert stats.series["ttft"].quantile(0.5) == pytest.approx(0.05, rel=0.005)
+    again = CallStats.load(stats.dump())
     assert again.series["first_reasoning"].count == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aimon.loadtests.report.words import length, percent, plain
+from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from aimon.loadtests.report.words import length, percent, plain
 )
 def test_durations_have_three_digits_in_the_unit_that_fits(seconds: float, text: str) -> None:
     """And no unit is passed by rounding."""
-    assert length(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ def test_durations_have_three_digits_in_the_unit_that_fits(seconds: float, text:
 )
 def test_only_none_is_0_and_only_all_is_100_percent(share: float, text: str) -> None:
     """However near."""
-    assert percent(share) == text
+    assert format_percent(share) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.5, "0.5"), (14.77, "14.8"), (999.6, "1,000"), (123_456.0, "123,456")])
 def test_long_numbers_have_commas(value: float, text: str) -> None:
     """Short ones three digits."""
-    assert plain(value) == text
+    assert format_number(value) == text

@@ -10,14 +10,14 @@ from aimon.loadtests.statistics.blocks import Blocks
 if TYPE_CHECKING:
     from aimon.loadtests.search.capacity import Capacity
     from aimon.loadtests.search.limits import AccountLimits
+    from aimon.loadtests.statistics.call_stats import CallStats
     from aimon.loadtests.statistics.slo import Objective
-    from aimon.loadtests.statistics.tally import Tally
 
 COMPLETE, INCOMPLETE, INTERRUPTED, ABORTED = "complete", "incomplete", "interrupted", "aborted"
 
 
 @dataclass(slots=True)
-class Run:
+class RunResult:
     """What came of a run.
 
     `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had
@@ -27,7 +27,7 @@ class Run:
     the metrics of all calls, where they were wanted.
     """
 
-    tally: Tally
+    stats: CallStats
     began: float = 0.0
     window: float = 0.0
     elapsed: float = 0.0

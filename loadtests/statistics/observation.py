@@ -10,7 +10,7 @@ from aimon.call.outcome import Outcome  # noqa: TC001 - msgspec reads the annota
 from aimon.call.result import Limits  # noqa: TC001
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class CallObservation(msgspec.Struct, frozen=True, array_like=True):
     """As much of a call as a search for limits needs; `at` is when it was due, in seconds.
 
     `tokens` of input and output are None where the provider did not report them.
@@ -23,7 +23,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True):
     retry_after: float | None
 
 
-class Point(NamedTuple):
+class LatencyPoint(NamedTuple):
     """A success: when it was due, and its latency from then, in seconds."""
 
     at: float

@@ -6,10 +6,10 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
-from aimon.loadtests.search import capacity, held
-from aimon.loadtests.search.observation import Point, Seen
+from aimon.loadtests.search import capacity, step_verdict
 from aimon.loadtests.statistics import slo
-from aimon.loadtests.statistics.tally import Tally
+from aimon.loadtests.statistics.call_stats import CallStats
+from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint
 from limit_cases import Serve, bucket
 from report_cases import result
 
@@ -26,19 +26,19 @@ def step(
 ) -> capacity.Step:
     """A step of ten seconds whose calls took so long, but for those at the beginning that failed or never started."""
     schedule = Schedule((Phase(SECONDS, rate),), CONSTANT)
-    tally, points, refused = Tally(), [], []
+    stats, points, refused = CallStats(), [], []
     offsets = list(schedule.offsets())[not_started + lost :]
     for k, at in enumerate(offsets):
         outcome = failed[k] if k < len(failed) else Outcome.OK
-        tally.observe(result(at, latency, outcome), 1000.0)
+        stats.observe(result(at, latency, outcome), 1000.0)
         if outcome is Outcome.OK:
-            points.append(Point(at, latency))
+            points.append(LatencyPoint(at, latency))
         else:
-            refused.append(Seen(at, outcome, 0, None, None))
-    tally.counts["not_started"] = not_started
-    return held.judge(
+            refused.append(CallObservation(at, outcome, 0, None, None))
+    stats.counts["not_started"] = not_started
+    return step_verdict.judge(
         schedule,
-        tally,
+        stats,
         objectives=[slo.parse(text) for text in objectives],
         points=points,
         refused=refused,
@@ -95,18 +95,18 @@ def search(serve: Serve, *, start: float = 28.0) -> capacity.Capacity:
     rate, now = next(rates), 0.0
     while True:
         schedule = Schedule((Phase(min(max(80 / rate, 5.0), 20.0), rate),), CONSTANT)
-        tally, points, refused = Tally(), [], []
+        stats, points, refused = CallStats(), [], []
         for at in schedule.offsets():
             outcome = Outcome.OK if serve(now + at) else Outcome.RATE_LIMITED
-            tally.observe(result(at, 0.05, outcome), 1000.0)
+            stats.observe(result(at, 0.05, outcome), 1000.0)
             if outcome is Outcome.OK:
-                points.append(Point(at, 0.05))
+                points.append(LatencyPoint(at, 0.05))
             else:
-                refused.append(Seen(at, outcome, 0, None, None))
+                refused.append(CallObservation(at, outcome, 0, None, None))
         now += schedule.duration + 1.0
-        judged = held.judge(
+        judged = step_verdict.judge(
             schedule,
-            tally,
+            stats,
             objectives=[slo.parse("p99<2s")],
             points=points,
             refused=refused,

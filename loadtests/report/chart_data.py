@@ -22,7 +22,7 @@ class Bin(NamedTuple):
     number: int
 
 
-class Point(NamedTuple):
+class ChartPoint(NamedTuple):
     """Values at one moment, in seconds since counting began; None is a gap."""
 
     at: float
@@ -78,7 +78,7 @@ def _first(buckets: Mapping[int, int], places: Sequence[int], allowed: float) ->
     return next(place for place, number in zip(places, passed, strict=True) if number > allowed)
 
 
-def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> list[Point]:
+def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> list[ChartPoint]:
     """Quantiles of the calls that ended in each block."""
     shapes = report["distributions"]
     scale = {"unit": shapes["unit_s"], "gamma": shapes["gamma"]}
@@ -87,7 +87,9 @@ def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> l
         found = block["series"].get(series, {"buckets": {}})
         buckets, censored = found["buckets"], found.get("censored", 0)
         middle = block["start_s"] + block["seconds"] / 2
-        points.append(Point(middle, tuple(quantile(buckets, share, censored=censored, **scale) for share in shares)))
+        points.append(
+            ChartPoint(middle, tuple(quantile(buckets, share, censored=censored, **scale) for share in shares))
+        )
     return points
 
 
@@ -97,7 +99,7 @@ def typical_count(report: dict[str, Any], series: str) -> int:
     return int(median([sum(each["buckets"].values()) + each.get("censored", 0) for each in found] or [0]))
 
 
-def per_second(report: dict[str, Any], names: Sequence[str]) -> list[Point]:
+def per_second(report: dict[str, Any], names: Sequence[str]) -> list[ChartPoint]:
     """Counts of the seconds, as means per second over stretches that are long enough for few points."""
     rows = {row["second"]: row for row in report["seconds"]}
     if not rows:
@@ -109,14 +111,16 @@ def per_second(report: dict[str, Any], names: Sequence[str]) -> list[Point]:
     for start in range(0, seconds, step):
         stretch = [rows[second] for second in range(start, min(start + step, seconds)) if second in rows]
         length = min(step, seconds - start)
-        points.append(Point(start + length / 2, tuple(sum(row[name] for row in stretch) / length for name in names)))
+        points.append(
+            ChartPoint(start + length / 2, tuple(sum(row[name] for row in stretch) / length for name in names))
+        )
     return points
 
 
-def asked(report: dict[str, Any]) -> list[Point]:
+def asked(report: dict[str, Any]) -> list[ChartPoint]:
     """The rate that the schedule asks for, where it changes."""
     points = report["rate"]["schedule"]
-    return [Point(point["at_s"], (point["rate"],)) for point in points]
+    return [ChartPoint(point["at_s"], (point["rate"],)) for point in points]
 
 
 def failures(report: dict[str, Any]) -> dict[str, list[float]]:
@@ -128,7 +132,7 @@ def failures(report: dict[str, Any]) -> dict[str, list[float]]:
     }
 
 
-def unbroken(points: Sequence[Point], column: int) -> list[list[tuple[float, float]]]:
+def unbroken(points: Sequence[ChartPoint], column: int) -> list[list[tuple[float, float]]]:
     """The stretches of a line between its gaps."""
     stretches: list[list[tuple[float, float]]] = [[]]
     for at, values in points:
