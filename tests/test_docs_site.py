@@ -17,6 +17,7 @@ DOCS = ROOT / "docs"
 SITE: dict[str, Any] = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
 PAGES = sorted(DOCS.rglob("*.md"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES]
+NAME_SOURCES = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES]
 
 
 def prose(document: Path) -> str:
@@ -61,7 +62,7 @@ def test_no_link_of_a_page_leaves_the_documentation(page: Path) -> None:
     assert outside == []
 
 
-@pytest.mark.parametrize("document", [ROOT / "CONTRIBUTING.md", *PAGES], ids=lambda document: document.name)
+@pytest.mark.parametrize("document", NAME_SOURCES, ids=lambda document: document.name)
 def test_every_source_file_it_names_is_there(document: Path) -> None:
     """Paths from the root of the repository, as in `aimon/call/result.py`; a folder ends with a slash."""
     named = re.findall(

@@ -35,8 +35,9 @@ def test_its_tour_is_the_tested_one() -> None:
 
 
 def test_its_configuration_is_the_tested_one() -> None:
-    """The file of the tour, but for its comment."""
-    [shown] = blocks(CHINESE, "yaml")
+    """The file of the tour, but for its comment; and the CronJob, which has none."""
+    shown, job = blocks(CHINESE, "yaml")
+    assert [job] == blocks(ENGLISH, "yaml")
     [written] = re.findall(r"<<'YAML'\n(.*?)^YAML$", ENGLISH, re.MULTILINE | re.DOTALL)
     assert yaml.safe_load(shown) == yaml.safe_load(written)
 
@@ -60,8 +61,14 @@ def test_its_metrics_are_there() -> None:
     assert [name for name in named if find(name) is None] == []
 
 
-def test_every_page_it_names_is_there() -> None:
-    """No link leads nowhere."""
-    links = re.findall(r"\]\(([^)#:]+)\)", CHINESE)
+def test_it_names_the_pages_that_the_english_one_names() -> None:
+    """All of them, and each is there."""
+    links = set(re.findall(r"\]\(([^)#:]+)\)", CHINESE)) - {"README.md"}
+    assert links == set(re.findall(r"\]\(([^)#:]+)\)", ENGLISH)) - {"README.zh.md"}
     assert [link for link in links if not ROOT.joinpath(link).exists()] == []
-    assert len(links) >= 8
+
+
+def test_it_addresses_readers_in_one_way() -> None:
+    """您, and 结果 for an outcome."""
+    assert "你" not in CHINESE
+    assert "结局" not in CHINESE
