@@ -12,8 +12,8 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Result, Usage
 from aimon.loadtests import workload
 from aimon.loadtests.protocol import profiles
-from aimon.loadtests.workload.rates import most_within
-from aimon.loadtests.workload.replay import Replay
+from aimon.loadtests.workload.trace.arrival_rates import most_within
+from aimon.loadtests.workload.trace.replay import Replay
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint

@@ -81,12 +81,12 @@ def measured(arguments: argparse.Namespace, accounts: Accounts, start: Callable[
     """Calls ended and processor time spent between the end of the warm-up and the end."""
     import gevent
 
-    from aimon.loadtests.engine.process import allow_connections, settle
+    from aimon.loadtests.engine.process_limits import freeze_garbage_collector, raise_open_file_limit
 
-    allow_connections(arguments.users)
+    raise_open_file_limit(arguments.users)
     start()
     gevent.sleep(arguments.warmup)
-    settle()
+    freeze_garbage_collector()
     gevent.sleep(SETTLED)
     accounts.forget()
     clock, cpu, served = time.monotonic(), time.process_time(), processor_time(arguments.server)
@@ -245,13 +245,13 @@ def open_loop(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     """Arrivals on a schedule."""
     from aimon.loadtests.engine.client import Client
     from aimon.loadtests.engine.pacing import OpenLoop
-    from aimon.loadtests.engine.process import settle
+    from aimon.loadtests.engine.process_limits import freeze_garbage_collector
 
     make = maker(endpoint(arguments.url, arguments.ca_file))
     client = Client()
     for _ in range(20):
         client.perform(make())
-    settle()
+    freeze_garbage_collector()
 
     def begin(due: float) -> None:
         result = client.perform(make(), scheduled=due)

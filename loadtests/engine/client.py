@@ -14,9 +14,9 @@ from aimon.call.containment import describe
 from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
 from aimon.exchange.exchange import Exchange
-from aimon.loadtests.engine.connection import UnheardError
-from aimon.loadtests.engine.dialing import DialError, Dialler
-from aimon.loadtests.engine.network import wire
+from aimon.loadtests.engine.connection import StaleConnectionError
+from aimon.loadtests.engine.dialing import Dialer, DialError
+from aimon.loadtests.engine.network import http_request
 from aimon.network import proxy as proxies
 from aimon.security.redact import Redactor
 
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.dialects import Dialect
     from aimon.loadtests.engine.connection import Connection
-    from aimon.loadtests.engine.network.wire import Route
+    from aimon.loadtests.engine.network.http_request import Route
 
-_MAX_KNOWN = _MAX_PLANS = 256
+_MAX_CONTEXTS = _MAX_TEMPLATES = 256
 _RETRIED = (Outcome.RATE_LIMITED, Outcome.OVERLOADED)
 _DIRECT = Transport()
 
 
-class _Known(NamedTuple):
+class _TargetContext(NamedTuple):
     """What all calls to the same target share."""
 
     target: Target  # kept, so that its id is nobody else's
@@ -45,10 +45,10 @@ class _Known(NamedTuple):
     redactor: Redactor
 
 
-class _Plan(NamedTuple):
+class _RequestTemplate(NamedTuple):
     """What all requests with the same URL and headers share."""
 
-    way: Route
+    route: Route
     head: bytes
     idle: list[Connection]
 
@@ -92,9 +92,9 @@ class Client:
         self._keepalive = keepalive
         self._retries = honour_retry_after
         self._proxy = transport.proxy
-        self._dialler = Dialler(transport, stamps=stamps)
-        self._known: dict[int, _Known] = {}
-        self._plans: dict[tuple[str, str, tuple[tuple[str, str], ...]], _Plan] = {}
+        self._dialer = Dialer(transport, stamps=stamps)
+        self._contexts: dict[int, _TargetContext] = {}
+        self._templates: dict[tuple[str, str, tuple[tuple[str, str], ...]], _RequestTemplate] = {}
         self._idle: dict[Route, list[Connection]] = {}
         self._busy: set[Connection] = set()
         self._dialling: set[greenlet] = set()
@@ -108,32 +108,32 @@ class Client:
             scheduled: when it should have started, by `time.monotonic()`; now by default.
         """
         target = call.target
-        known = self._known.get(id(target))
-        if known is None or known.target is not target:
-            known = self._learn(target)
+        context = self._contexts.get(id(target))
+        if context is None or context.target is not target:
+            context = self._add_context(target)
         problem = None
         try:
             # Before the clock starts: it is this machine's work, not the endpoint's.
-            request = known.dialect.encode(call)
-            plan = self._plan(request)
-            data = wire.whole(request.method, plan.head, request.body)
+            request = context.dialect.encode(call)
+            template = self._template(request)
+            data = http_request.request_bytes(request.method, template.head, request.body)
         except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome, too
-            said = str(error) if isinstance(error, ValueError | TypeError) else describe(error, known.redactor)
+            said = str(error) if isinstance(error, ValueError | TypeError) else describe(error, context.redactor)
             problem = f"the request can't be written: {said}"
         exchange = Exchange(
             call,
-            known.dialect,
+            context.dialect,
             started=monotonic(),
             started_at=time.time(),
             scheduled=scheduled,
-            redactor=known.redactor,
+            redactor=context.redactor,
         )
         if problem is not None:
             exchange.fail(Outcome.PROBER_ERROR, problem, monotonic())
             return self._result(exchange)
         self.in_flight += 1
         try:
-            return self._perform(exchange, plan, data)
+            return self._perform(exchange, template, data)
         finally:
             self.in_flight -= 1
 
@@ -154,11 +154,11 @@ class Client:
             yield result
             if not left or result.retry_after is None or result.outcome not in _RETRIED:
                 return
-            if result.retry_after > call.timeouts.total or self._waited_in_vain(result.retry_after):
+            if result.retry_after > call.timeouts.total or self._retry_cancelled(result.retry_after):
                 return
             self.retried += 1
 
-    def stay_away(self) -> None:
+    def stop_retrying(self) -> None:
         """Has calls that wait to be made again end with what they have."""
         for waiting in self._waiting:
             waiting.set()
@@ -168,7 +168,7 @@ class Client:
 
         The greenlets of the calls go on with their Results in the next turn of the loop.
         """
-        self.stay_away()
+        self.stop_retrying()
         for connection in list(self._busy):
             connection.interrupt(why)
         for caller in list(self._dialling):
@@ -177,7 +177,7 @@ class Client:
             while idle:
                 idle.pop().close()
 
-    def _waited_in_vain(self, seconds: float) -> bool:
+    def _retry_cancelled(self, seconds: float) -> bool:
         waiting = Event()
         self._waiting.add(waiting)
         try:
@@ -185,18 +185,18 @@ class Client:
         finally:
             self._waiting.discard(waiting)
 
-    def _perform(self, exchange: Exchange, plan: _Plan, request: bytes) -> Result:
-        connection = None if self._cold else self._kept(plan.idle)
+    def _perform(self, exchange: Exchange, template: _RequestTemplate, request: bytes) -> Result:
+        connection = None if self._cold else self._kept(template.idle)
         cold, resent = connection is None, False
         try:
             if connection is not None:
                 try:
                     self._run(connection, exchange, request)
-                except UnheardError:
+                except StaleConnectionError:
                     self.resent += 1
                     cold = resent = True
             if cold:
-                connection = self._dial(plan, exchange)
+                connection = self._dial(template, exchange)
                 self._run(connection, exchange, request)
         except DialError as error:
             exchange.fail(error.outcome, str(error), monotonic())
@@ -226,41 +226,43 @@ class Client:
                 connection.close()
         return None
 
-    def _dial(self, plan: _Plan, exchange: Exchange) -> Connection:
+    def _dial(self, template: _RequestTemplate, exchange: Exchange) -> Connection:
         caller = getcurrent()
         self._dialling.add(caller)
         try:
-            connection = self._dialler.dial(plan.way, exchange)
+            connection = self._dialer.dial(template.route, exchange)
         finally:
             self._dialling.discard(caller)
         self.dialled += 1
         if not self._cold:
-            connection.released = plan.idle.append
+            connection.released = template.idle.append
         return connection
 
     def _stop_dialling(self, caller: greenlet, why: str) -> None:
         if caller in self._dialling:
             caller.throw(DialError(Outcome.PROBER_ERROR, why))
 
-    def _plan(self, request: Request) -> _Plan:
+    def _template(self, request: Request) -> _RequestTemplate:
         key = (request.method, request.url, request.headers)
-        plan = self._plans.get(key)
-        if plan is None:
-            way = wire.route(request.url, self._proxy)
-            plan = _Plan(way, wire.head(request, way), self._idle.setdefault(way, []))
-            if len(self._plans) >= _MAX_PLANS:
-                self._plans.clear()
-            self._plans[key] = plan
-        return plan
+        template = self._templates.get(key)
+        if template is None:
+            route = http_request.find_route(request.url, self._proxy)
+            template = _RequestTemplate(
+                route, http_request.request_head(request, route), self._idle.setdefault(route, [])
+            )
+            if len(self._templates) >= _MAX_TEMPLATES:
+                self._templates.clear()
+            self._templates[key] = template
+        return template
 
-    def _learn(self, target: Target) -> _Known:
+    def _add_context(self, target: Target) -> _TargetContext:
         try:
             proxy = proxies.find(target.base_url, self._proxy)
         except ValueError:  # the call itself will say so
             proxy = None
         secrets = [secret for secret in (target.api_key, proxy and proxy.password) if secret]
-        known = _Known(target, dialects.get(target.dialect), Redactor(secrets))
-        if len(self._known) >= _MAX_KNOWN:
-            self._known.clear()
-        self._known[id(target)] = known
-        return known
+        context = _TargetContext(target, dialects.get(target.dialect), Redactor(secrets))
+        if len(self._contexts) >= _MAX_CONTEXTS:
+            self._contexts.clear()
+        self._contexts[id(target)] = context
+        return context

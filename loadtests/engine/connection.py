@@ -16,7 +16,7 @@ from httptools import HttpParserError
 
 from aimon.call.outcome import Outcome
 from aimon.call.result import Connection as Record
-from aimon.loadtests.engine.network.tcp import End, is_silent, met_an_end
+from aimon.loadtests.engine.network.tcp import ConnectionEnd, classify_end, is_silent
 from aimon.loadtests.engine.response import Response
 from aimon.network import failures
 from aimon.network.answer_head import MAX_HEAD_BYTES, HeadError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aimon.exchange.exchange import Exchange
     from aimon.loadtests.engine.network import tls
-    from aimon.loadtests.engine.network.receive_clock import ArrivalClock
+    from aimon.loadtests.engine.network.receive_clock import ReceiveClock
 
 READ_BYTES = 1 << 16
 # How long the end of the HTTP message may take after the end of the answer, for the connection to be kept.
@@ -40,7 +40,7 @@ _READABLE, _WRITABLE = 1, 2
 _NEVER = float("inf")
 
 
-class UnheardError(Exception):
+class StaleConnectionError(Exception):
     """The server closed a kept connection before it can have seen anything of the request; see `tcp.End`."""
 
 
@@ -70,7 +70,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_answered", "_barren", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit", "_peer",
+        "_answered", "_bytes_without_body", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit", "_peer",
         "_reader", "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer",
         "_timer_at", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
     )  # fmt: skip
@@ -79,7 +79,7 @@ class Connection:
         self,
         sock: socket.socket,
         session: tls.Tls | None,
-        clock: ArrivalClock | None,
+        clock: ReceiveClock | None,
         peer: Peer,
         *,
         sent: int = 0,
@@ -99,9 +99,9 @@ class Connection:
         self._exchange: Exchange | None = None
         self._caller: greenlet | None = None
         self._used = self._answered = False
-        self._end = End.FAILED
+        self._end = ConnectionEnd.FAILED
         self._stamped = clock is not None
-        self._barren = 0
+        self._bytes_without_body = 0
         self._limit = self._timer_at = _NEVER
         self._hub = get_hub()
         loop = self._hub.loop
@@ -120,7 +120,7 @@ class Connection:
         """
         self.lag = 0.0
         self._stamped = self._clock is not None
-        self._answered, self._end, self._barren = False, End.FAILED, 0
+        self._answered, self._end, self._bytes_without_body = False, ConnectionEnd.FAILED, 0
         self._response.next()
         self._exchange = exchange
         exchange.connected(began := monotonic())
@@ -128,7 +128,7 @@ class Connection:
         self._send(exchange, request)
         self._limit, _ = exchange.deadline()
         if self._timer_at > self._limit:
-            self._arm()
+            self._arm_timer()
         self._caller = getcurrent()
         try:
             while self._exchange is exchange:
@@ -139,8 +139,8 @@ class Connection:
             raise
         finally:
             self._caller = None  # whom `_resume` must not wake any more
-        if self._end is End.UNHEARD:
-            raise UnheardError
+        if self._end is ConnectionEnd.NOT_RECEIVED:
+            raise StaleConnectionError
         self._used = True
         if self.released is None:
             self.close()
@@ -153,7 +153,14 @@ class Connection:
         address, tls_version, certificate_expiry = self._peer
         version = self._response.http_version
         return Record(
-            cold, version, tls_version, certificate_expiry, address, self._stamped, resent, self._end is End.RACE
+            cold,
+            version,
+            tls_version,
+            certificate_expiry,
+            address,
+            self._stamped,
+            resent,
+            self._end is ConnectionEnd.RESET_RACE,
         )
 
     def is_silent(self) -> bool:
@@ -220,7 +227,9 @@ class Connection:
             self._on_end(now, None)
             return
         self._answered = True
-        arrived = self._clock.arrival(ancillary, now, self._earliest) if ancillary and self._clock is not None else None
+        arrived = (
+            self._clock.receive_time(ancillary, now, self._earliest) if ancillary and self._clock is not None else None
+        )
         if arrived is None:
             self._stamped = False
             arrived = now
@@ -232,7 +241,7 @@ class Connection:
         if arrived >= self._limit and self._expire(arrived):
             return
         try:
-            self._take(exchange, data, arrived)
+            self._on_body(exchange, data, arrived)
         except Exception as error:  # noqa: BLE001 - one call's trouble must not reach the loop that serves all
             self._on_error(exchange, error, arrived)
         if exchange.complete:
@@ -240,7 +249,7 @@ class Connection:
         elif self._session is not None and self._session.closed:
             self._on_end(now, None)  # TLS has said so; the end of the connection may be a while in coming
 
-    def _take(self, exchange: Exchange, data: bytes, arrived: float) -> None:
+    def _on_body(self, exchange: Exchange, data: bytes, arrived: float) -> None:
         """Bytes of an answer: decrypted, parsed, passed on."""
         if self._session is not None:
             data = self._session.receive(data)
@@ -260,19 +269,19 @@ class Connection:
         finally:
             # What came before an error in the same read has arrived all the same.
             if not headed:
-                self._take_head(exchange, arrived)
+                self._on_head(exchange, arrived)
             if chunks := response.chunks:
                 exchange.feed(chunks[0] if len(chunks) == 1 else b"".join(chunks), arrived)
                 chunks.clear()
-                self._barren = 0
+                self._bytes_without_body = 0
             else:
-                self._barren += len(data)
+                self._bytes_without_body += len(data)
         if response.over:
             exchange.close(arrived)
-        elif self._barren > MAX_HEAD_BYTES:
+        elif self._bytes_without_body > MAX_HEAD_BYTES:
             raise HttpParserError("trailers without an end")
 
-    def _take_head(self, exchange: Exchange, arrived: float) -> None:
+    def _on_head(self, exchange: Exchange, arrived: float) -> None:
         response = self._response
         if response.status:
             exchange.head(response.status, response.headers, arrived)
@@ -306,10 +315,12 @@ class Connection:
     def _end_unanswered(self, exchange: Exchange, now: float, error: str | None) -> None:
         if self._used and not self._answered:
             seconds = now - (exchange.request_sent or now)
-            self._end = met_an_end(self._sock, self._sent, self._sent_before, reset=error is not None, seconds=seconds)
-        if self._end is End.RACE:
+            self._end = classify_end(
+                self._sock, self._sent, self._sent_before, reset=error is not None, seconds=seconds
+            )
+        if self._end is ConnectionEnd.RESET_RACE:
             exchange.fail(Outcome.PROBER_ERROR, "the request met a kept connection that the server was resetting", now)
-        elif self._end is not End.UNHEARD:
+        elif self._end is not ConnectionEnd.NOT_RECEIVED:
             exchange.fail(*failures.ended(headed=False, error=error), now)
 
     def _on_writable(self) -> None:
@@ -332,7 +343,7 @@ class Connection:
         self._writer.stop()
         exchange.request_sent = monotonic()
 
-    def _arm(self) -> None:
+    def _arm_timer(self) -> None:
         """Has the loop look at the limit when it is due.
 
         An armed timer is left alone when an answer is over. It finds out by itself that there is nothing to do,
@@ -357,7 +368,7 @@ class Connection:
             self.lag = max(self.lag, now - self._limit)
             if self._expire(now):
                 return
-        self._arm()
+        self._arm_timer()
 
     def _expire(self, t: float) -> bool:
         """Whether the call is over because its limit is; the limit moves once the answer has begun."""
@@ -383,7 +394,7 @@ class Connection:
         elif self.open and not response.over and self._unsent is None:
             self._limit = min(self._limit, now + TAIL_SECONDS)
             if self._timer_at > self._limit:
-                self._arm()
+                self._arm_timer()
         else:
             self.close()
             self._finish()

@@ -19,7 +19,7 @@ from gevent.socket import wait_read, wait_write
 from aimon.call.outcome import Outcome
 from aimon.loadtests.engine.connection import Connection, Peer
 from aimon.loadtests.engine.network import tls
-from aimon.loadtests.engine.network.receive_clock import ArrivalClock
+from aimon.loadtests.engine.network.receive_clock import ReceiveClock
 from aimon.loadtests.engine.network.resolve import Resolver
 from aimon.network import failures, socks
 from aimon.network import proxy as proxies
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from aimon.config.endpoint import Transport
     from aimon.exchange.exchange import Exchange
+    from aimon.loadtests.engine.network.http_request import Route
     from aimon.loadtests.engine.network.resolve import Address
-    from aimon.loadtests.engine.network.wire import Route
     from aimon.network.proxy import Proxy
 
 _READ_BYTES = 1 << 16
@@ -51,7 +51,7 @@ class DialError(Exception):
         self.outcome = outcome
 
 
-class Dialler:
+class Dialer:
     """Makes the connections of one client.
 
     Args:
@@ -65,14 +65,14 @@ class Dialler:
     def __init__(self, transport: Transport, *, stamps: bool = True) -> None:
         self._transport = transport
         self._stamps = stamps
-        self._clock = ArrivalClock()
+        self._clock = ReceiveClock()
         if stamps:
             keep_stamping()
         self._resolver = Resolver(transport.ip)
         if transport.ca_file is not None:
-            self._trust()
+            self._tls_context()
 
-    def dial(self, way: Route, exchange: Exchange) -> Connection:
+    def dial(self, route: Route, exchange: Exchange) -> Connection:
         """A new connection for this exchange.
 
         Raises:
@@ -83,23 +83,23 @@ class Dialler:
         steps = [_Step(_no_tunnel)]
         limit.start()
         try:
-            return self._dial(way, exchange, steps)
+            return self._dial(route, exchange, steps)
         except DialError as error:
-            if way.proxy is None or error.outcome is Outcome.PROBER_ERROR:
+            if route.proxy is None or error.outcome is Outcome.PROBER_ERROR:
                 raise
             # The fault may be the proxy's own.
-            raise DialError(error.outcome, f"through {way.proxy}: {error}") from error
+            raise DialError(error.outcome, f"through {route.proxy}: {error}") from error
         except gevent.Timeout as timeout:
             if timeout is not limit:
                 raise
             outcome, message = steps[-1].late(due - exchange.started)
-            through = f"through {way.proxy}: " if way.proxy else ""
+            through = f"through {route.proxy}: " if route.proxy else ""
             raise DialError(outcome, f"{through}{message}") from None
         finally:
             limit.close()
 
-    def _dial(self, way: Route, exchange: Exchange, steps: list[_Step]) -> Connection:
-        host, port = (way.proxy.host, way.proxy.port) if way.proxy else (way.host, way.port)
+    def _dial(self, route: Route, exchange: Exchange, steps: list[_Step]) -> Connection:
+        host, port = (route.proxy.host, route.proxy.port) if route.proxy else (route.host, route.port)
         addresses = self._resolver.known(host, port)
         if addresses is None:
             steps.append(_Step(failures.not_resolved_in_time, host, Outcome.DNS))
@@ -108,39 +108,39 @@ class Dialler:
         sock, address = _connected(addresses, steps)
         exchange.connect = monotonic()
         try:
-            line = _Line(sock)
-            if way.proxy:
+            stream = _BlockingStream(sock)
+            if route.proxy:
                 steps.append(_Step(_no_tunnel))
-                self._pass(way.proxy, way, line)
-            if way.scheme == "https":
-                steps.append(_Step(failures.not_secured_in_time, way.host))
-                line.secure(self._trust(), way.host)
+                self._open_tunnel(route.proxy, route, stream)
+            if route.scheme == "https":
+                steps.append(_Step(failures.not_secured_in_time, route.host))
+                stream.secure(self._tls_context(), route.host)
                 exchange.tls = monotonic()
-            session = line.session
+            session = stream.session
             clock = self._clock if self._stamps and enable_stamps(sock) else None
             peer = Peer(address) if session is None else Peer(address, session.version, session.certificate_expiry)
-            return Connection(sock, session, clock, peer, sent=line.sent)
+            return Connection(sock, session, clock, peer, sent=stream.sent)
         except BaseException as error:
             sock.close()
             if isinstance(error, OSError):
                 raise DialError(*failures.ended(headed=False, error=failures.words(error))) from error
             raise
 
-    def _pass(self, proxy: Proxy, way: Route, line: _Line) -> None:
+    def _open_tunnel(self, proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
         """Through the proxy: TLS with itself if it wants that, and a tunnel unless it relays requests."""
         if proxy.scheme == "https":
-            line.secure(self._trust(), proxy.host)
-        if way.relayed:
+            stream.secure(self._tls_context(), proxy.host)
+        if route.relayed:
             return
         try:
             if proxy.scheme == "socks5":
-                _socks(proxy, way, line)
+                _socks(proxy, route, stream)
             else:
-                _connect_through(proxy, way, line)
+                _connect_through(proxy, route, stream)
         except proxies.ProxyError as error:
             raise DialError(Outcome.CONNECT, str(error)) from error
 
-    def _trust(self) -> ssl.SSLContext:
+    def _tls_context(self) -> ssl.SSLContext:
         return ssl_context(self._transport.ca_file, "http/1.1")
 
 
@@ -204,27 +204,27 @@ def _connect(sock: socket.socket, address: Address, *, last: bool) -> int:
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-def _connect_through(proxy: Proxy, way: Route, line: _Line) -> None:
+def _connect_through(proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
     """Asks an HTTP proxy to pass bytes on, both ways."""
-    line.send(proxies.connect_request(proxy, way.authority))
+    stream.send(proxies.connect_request(proxy, route.authority))
     answer = b""
-    while not proxies.check_tunnel(answer, way.authority, proxy):
-        received = line.receive()
+    while not proxies.check_tunnel(answer, route.authority, proxy):
+        received = stream.receive()
         if not received:
             raise proxies.ProxyError("it closed the connection")
         answer += received
 
 
-def _socks(proxy: Proxy, way: Route, line: _Line) -> None:
+def _socks(proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
     """Asks a SOCKS proxy for the same."""
-    handshake = socks.handshake(proxy, way.host, way.port)
+    handshake = socks.handshake(proxy, route.host, route.port)
     step = next(handshake)
     received = b""
     while True:
         if step.send:
-            line.send(step.send)
+            stream.send(step.send)
         while len(received) < step.expect:
-            more = line.receive()
+            more = stream.receive()
             if not more:
                 raise proxies.ProxyError("it closed the connection")
             received += more
@@ -235,7 +235,7 @@ def _socks(proxy: Proxy, way: Route, line: _Line) -> None:
             return
 
 
-class _Line:
+class _BlockingStream:
     """A connected socket, blocking for the greenlet that uses it.
 
     Attributes:

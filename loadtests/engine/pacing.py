@@ -12,7 +12,7 @@ from gevent import get_hub
 from gevent.event import Event
 from greenlet import greenlet
 
-from aimon.loadtests.engine.precise_timer import alarm
+from aimon.loadtests.engine.precise_timer import precise_timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,7 +50,7 @@ class OpenLoop:
         self._begin = begin
         self._max_in_flight = max_in_flight
         self._next: float | None = None
-        self._alarm = alarm(self._on_alarm)
+        self._timer = precise_timer(self._on_timer)
         self._hub = get_hub()
         self._idle = Event()
         self._dispatched = Event()
@@ -65,7 +65,7 @@ class OpenLoop:
         self._idle.set()
         self._advance()
 
-    def redivide(self, offsets: Iterable[float], *, since: float) -> None:
+    def rebalance(self, offsets: Iterable[float], *, since: float) -> None:
         """Goes on with other offsets, as when a worker died and its arrivals fall to those that are left.
 
         Args:
@@ -80,7 +80,7 @@ class OpenLoop:
         """Starts no more calls; those that go on are not touched."""
         self._offsets = iter(())
         self._next = None
-        self._alarm.close()
+        self._timer.close()
         self._dispatched.set()
 
     def wait(self) -> None:
@@ -103,12 +103,12 @@ class OpenLoop:
             self._dispatched.set()
             return
         self._next = self.epoch + offset
-        self._alarm.set(self._next)
+        self._timer.set(self._next)
 
-    def _on_alarm(self) -> None:
+    def _on_timer(self) -> None:
         while (due := self._next) is not None:
             if due > monotonic():
-                self._alarm.set(due)
+                self._timer.set(due)
                 return
             offset = next(self._offsets, None)
             self._next = None if offset is None else self.epoch + offset

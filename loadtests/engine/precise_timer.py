@@ -23,7 +23,7 @@ _TFD_TIMER_ABSTIME = 1
 _COARSE = 1.2e-3
 
 
-class Alarm(Protocol):
+class PreciseTimer(Protocol):
     """Calls back once for every `set`."""
 
     def set(self, at: float) -> None:
@@ -33,21 +33,21 @@ class Alarm(Protocol):
         """Never goes off again."""
 
 
-def alarm(ring: Callable[[], None]) -> Alarm:
+def precise_timer(callback: Callable[[], None]) -> PreciseTimer:
     """The sharpest alarm that this system has."""
     if sys.platform.startswith("linux"):
         try:
-            return TimerfdAlarm(ring)
+            return TimerfdTimer(callback)
         except OSError:  # a sandbox may refuse it
             pass
-    return LoopAlarm(ring)
+    return LoopTimer(callback)
 
 
-class LoopAlarm:
+class LoopTimer:
     """A loop timer that goes off a little early, and the rest waited for."""
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
         self._at = 0.0
         self._timer = get_hub().loop.timer(0)
 
@@ -68,7 +68,7 @@ class LoopAlarm:
     def _on_timer(self) -> None:
         while monotonic() < self._at:
             pass
-        self._ring()
+        self._callback()
 
 
 class _Itimerspec(ctypes.Structure):
@@ -78,7 +78,7 @@ class _Itimerspec(ctypes.Structure):
     )
 
 
-class TimerfdAlarm:
+class TimerfdTimer:
     """A kernel timer on the monotonic clock, as a file that becomes readable.
 
     Python has them since 3.13; before that the C library is called directly.
@@ -87,8 +87,8 @@ class TimerfdAlarm:
         OSError: the kernel grants none.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
-        self._ring = ring
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._file = self._libc.timerfd_create(_CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
         if self._file < 0:
@@ -119,4 +119,4 @@ class TimerfdAlarm:
             os.read(self._file, 8)
         except BlockingIOError:
             return  # it was set anew between going off and this
-        self._ring()
+        self._callback()

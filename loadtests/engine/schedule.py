@@ -144,7 +144,7 @@ class Schedule:
             began += phase.duration
 
 
-def share(offsets: Iterable[float], worker: int, workers: int, *, since: float = 0.0) -> Iterator[float]:
+def worker_share(offsets: Iterable[float], worker: int, workers: int, *, since: float = 0.0) -> Iterator[float]:
     """The arrivals of one worker; those of all workers together are the schedule, each arrival once.
 
     Args:

@@ -16,8 +16,8 @@ from aimon.call.outcome import Fault, Outcome
 from aimon.loadtests import workload
 from aimon.loadtests.engine.client import Client
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
-from aimon.loadtests.engine.process import allow_connections, settle
-from aimon.loadtests.engine.schedule import share
+from aimon.loadtests.engine.process_limits import freeze_garbage_collector, raise_open_file_limit
+from aimon.loadtests.engine.schedule import worker_share
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.protocol.stage import POINTS, Assignment, Stage, StatsDelta
@@ -97,7 +97,7 @@ class Worker:
         self._started = self._passed_over = 0
         self._clock, self._cpu = monotonic(), time.process_time()
         self._renew()
-        allow_connections(MAX_IN_FLIGHT)
+        raise_open_file_limit(MAX_IN_FLIGHT)
 
     @property
     def in_flight(self) -> int:
@@ -106,12 +106,12 @@ class Worker:
 
     def run_first_call(self) -> tuple[Result, str | None]:
         """Makes one call, which counts as none of the run's, and says why there should be no run; None for one."""
-        ask = self._source.take(0.0 if self._source.offsets() is not None else None)
+        ask = self._source.next_item(0.0 if self._source.offsets() is not None else None)
         result = contained("priced", self._client.perform(ask.call), self._prices.cost)
         with apart(result.endpoint, "used for the workload"):
-            self._source.told(ask, result)
+            self._source.on_result(ask, result)
         result = contained("counted", result, self._meter)
-        settle()
+        freeze_garbage_collector()
         return result, self._policy.check_first_call(result)
 
     def start(self, stage: Stage, assignment: Assignment) -> None:
@@ -141,7 +141,9 @@ class Worker:
             self.done.clear()
             gevent.spawn(self._run)
         elif self._pace is not None:
-            self._pace.redivide(share(self._offsets(), assignment.index, assignment.workers), since=assignment.since)
+            self._pace.rebalance(
+                worker_share(self._offsets(), assignment.index, assignment.workers), since=assignment.since
+            )
         else:
             self._add_users()
 
@@ -154,7 +156,7 @@ class Worker:
             self._pace.stop()
         for users in self._users:
             users.stop()
-        self._client.stay_away()
+        self._client.stop_retrying()
         if cut:
             self._client.close(why)
 
@@ -214,7 +216,7 @@ class Worker:
 
     def _run_open_loop(self) -> None:
         assignment = self._assignment
-        mine = share(self._offsets(), assignment.index, assignment.workers, since=assignment.since)
+        mine = worker_share(self._offsets(), assignment.index, assignment.workers, since=assignment.since)
         pace = self._pace = OpenLoop(mine, self._begin, max_in_flight=MAX_IN_FLIGHT)
         pace.start(self._epoch)
         pace.wait()
@@ -282,7 +284,7 @@ class Worker:
             return None
 
     def _perform(self, scheduled: float | None, since: float) -> Result:
-        ask = self._source.take(since if self._stage.replay else None)
+        ask = self._source.next_item(since if self._stage.replay else None)
         if not self._retries:
             result = self._count(self._client.perform(ask.call, scheduled=scheduled), since)
         else:
@@ -290,7 +292,7 @@ class Worker:
                 result = self._count(attempt, since, again=k > 0)
                 self._stats.counts["retried"] += k > 0 and since >= self._stage.warmup
         with apart(result.endpoint, "used for the workload"):
-            self._source.told(ask, result)
+            self._source.on_result(ask, result)
         return result
 
     def _count(self, result: Result, since: float, *, again: bool = False) -> Result:

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.loadtests.workload.canary import CanarySource
-from aimon.loadtests.workload.dataset import open_dataset
-from aimon.loadtests.workload.replay import Replay
-from aimon.loadtests.workload.source import Ask, Source, Tokens
+from aimon.loadtests.workload.dataset.dataset import open_dataset
+from aimon.loadtests.workload.source import Source, Tokens, WorkItem
 from aimon.loadtests.workload.spec import Workload, WorkloadError
 from aimon.loadtests.workload.synthetic import open_synthetic
-from aimon.loadtests.workload.trace import read as read_trace
+from aimon.loadtests.workload.trace.replay import Replay
+from aimon.loadtests.workload.trace.trace import read as read_trace
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
 
-__all__ = ["Ask", "Source", "Tokens", "Workload", "WorkloadError", "mean_tokens", "open_source"]
+__all__ = ["Source", "Tokens", "WorkItem", "Workload", "WorkloadError", "mean_tokens", "open_source"]
 
 
 def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: int = 0, workers: int = 1) -> Source:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.call.result import Source
 from aimon.call.token_estimate import estimated
 from aimon.config.endpoint import new_nonce
-from aimon.loadtests.workload.source import Ask, Tokens
+from aimon.loadtests.workload.source import Tokens, WorkItem
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
@@ -21,11 +21,11 @@ class CanarySource:
         self._endpoint = endpoint
         self._canary = endpoint.canaries[0]
 
-    def take(self, due: float | None = None) -> Ask:  # noqa: ARG002  # of a trace
+    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # of a trace
         """The canary with a nonce that no cache knows."""
-        return Ask(self._canary.call(self._endpoint, new_nonce(), Source.LOADTEST))
+        return WorkItem(self._canary.call(self._endpoint, new_nonce(), Source.LOADTEST))
 
-    def told(self, ask: Ask, result: Result) -> None:
+    def on_result(self, item: WorkItem, result: Result) -> None:
         """Nothing follows from an answer."""
 
     def offsets(self) -> None:

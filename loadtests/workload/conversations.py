@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimon.call.call import Message
 from aimon.call.outcome import Outcome
-from aimon.loadtests.workload.source import Ask, Tokens, Turn, caller
+from aimon.loadtests.workload.source import Tokens, Turn, WorkItem, call_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,27 +32,27 @@ class Conversations:
     def __init__(
         self, endpoint: Endpoint, begin: Callable[[], Sequence[Turn]], tokens: Tokens, size: int | None = None
     ) -> None:
-        self._call = caller(endpoint)
+        self._call = call_factory(endpoint)
         self._begin = begin
         self._tokens = tokens
         self._size = size
         self._ready: deque[tuple[tuple[Message, ...], Sequence[Turn], int]] = deque()
 
-    def take(self, due: float | None = None) -> Ask:  # noqa: ARG002  # of a trace
+    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # of a trace
         """The next turn of a conversation, with all that was said before it."""
         if self._ready:
-            history, script, done = self._ready.popleft()
-            turn = script[done]
-            return Ask(self._call(history + turn.messages, turn.max_tokens, turn.checks), script, done + 1)
-        script = self._begin()
-        turn = script[0]
-        return Ask(self._call(turn.messages, turn.max_tokens, turn.checks), script, 1)
+            history, turns, done = self._ready.popleft()
+            turn = turns[done]
+            return WorkItem(self._call(history + turn.messages, turn.max_tokens, turn.checks), turns, done + 1)
+        turns = self._begin()
+        turn = turns[0]
+        return WorkItem(self._call(turn.messages, turn.max_tokens, turn.checks), turns, 1)
 
-    def told(self, ask: Ask, result: Result) -> None:
+    def on_result(self, item: WorkItem, result: Result) -> None:
         """Puts the answer, in the model's own words, into the history of its conversation, which is then ready."""
-        if ask.turn < len(ask.script) and result.outcome is Outcome.OK and result.text:
-            history = (*ask.call.messages, Message("assistant", result.text))
-            self._ready.append((history, ask.script, ask.turn))
+        if item.turn < len(item.turns) and result.outcome is Outcome.OK and result.text:
+            history = (*item.call.messages, Message("assistant", result.text))
+            self._ready.append((history, item.turns, item.turn))
 
     def offsets(self) -> None:
         """They are no trace."""

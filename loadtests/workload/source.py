@@ -29,11 +29,11 @@ class Turn(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ask:
-    """One call to make, the `turn`th (from 1) of a script; a call that stands alone has none."""
+class WorkItem:
+    """One call to make, the `turn`th (from 1) of a conversation's `turns`; a single call has none."""
 
     call: Call
-    script: Sequence[Turn] = ()
+    turns: Sequence[Turn] = ()
     turn: int = 0
 
 
@@ -47,14 +47,14 @@ class Tokens(NamedTuple):
 class Source(Protocol):
     """Calls of one worker. Not for several threads at once."""
 
-    def take(self, due: float | None = None) -> Ask:
+    def next_item(self, due: float | None = None) -> WorkItem:
         """The next call to make.
 
         Args:
             due: seconds from the start of the run to an arrival of the trace, which may be any worker's.
         """
 
-    def told(self, ask: Ask, result: result.Result) -> None:
+    def on_result(self, item: WorkItem, result: result.Result) -> None:
         """Takes what came of a call: its conversation goes on from there."""
 
     def offsets(self) -> Iterator[float] | None:
@@ -67,7 +67,7 @@ class Source(Protocol):
         """What a call takes at most, on average over all entries or distributions, if no conversation breaks off."""
 
 
-def caller(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tuple[Check, ...]], Call]:
+def call_factory(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tuple[Check, ...]], Call]:
     """A function that makes a call to an endpoint of messages, a token limit and checks."""
     target, stream, temperature = endpoint.target, endpoint.stream, endpoint.temperature
     reasoning, timeouts, region = endpoint.reasoning, endpoint.timeouts, endpoint.region
@@ -90,15 +90,15 @@ def caller(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tuple[Chec
     return make
 
 
-def script_tokens(script: Sequence[Turn], limit: float | None = None) -> tuple[float, float]:
+def conversation_tokens(turns: Sequence[Turn], limit: float | None = None) -> tuple[float, float]:
     """Sums over the calls of a conversation: tokens of its prompts, and of its answers if each is as long as it may.
 
     Args:
-        script: the conversation.
+        turns: the conversation.
         limit: of each answer, in place of those of the turns.
     """
     prompts = answers = history = 0.0
-    for turn in script:
+    for turn in turns:
         history += sum(estimated(message.content) for message in turn.messages)
         prompts += history
         answer = turn.max_tokens if limit is None else limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from aimon.loadtests.workload import lengths
+from aimon.loadtests.workload import token_lengths
 
 MOST_TURNS = 1000
 TRACE_UNITS = ("s", "ms", "us", "ns")
@@ -19,7 +19,7 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     """What is asked. With nothing given it is the endpoint's first canary.
 
     Attributes:
-        prompt_tokens: lengths of synthetic prompts, as `lengths.parse` reads them.
+        prompt_tokens: lengths of synthetic prompts, as `token_lengths.parse` reads them.
         output_tokens: likewise the limits of answers.
         shared_prefix_tokens: length of a text with which all synthetic prompts begin, on top of `prompt_tokens`.
         turns: questions in each synthetic conversation.
@@ -51,12 +51,12 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
         """
         for option, text in (("--prompt-tokens", self.prompt_tokens), ("--output-tokens", self.output_tokens)):
             try:
-                lengths.parse("1" if text is None else text)
+                token_lengths.parse("1" if text is None else text)
             except ValueError as error:
                 raise WorkloadError(f"{option} {error}") from None
-        if not 0 <= self.shared_prefix_tokens <= lengths.MOST:
+        if not 0 <= self.shared_prefix_tokens <= token_lengths.MOST:
             raise WorkloadError(
-                f"--shared-prefix-tokens {self.shared_prefix_tokens}: write a number from 0 to {lengths.MOST}"
+                f"--shared-prefix-tokens {self.shared_prefix_tokens}: write a number from 0 to {token_lengths.MOST}"
             )
         if not 1 <= self.turns <= MOST_TURNS:
             raise WorkloadError(f"--turns {self.turns}: write a number from 1 to {MOST_TURNS}")

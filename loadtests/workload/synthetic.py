@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimon.call.call import Message
 from aimon.config.endpoint import new_nonce
-from aimon.loadtests.workload import lengths, texts
+from aimon.loadtests.workload import prompt_texts, token_lengths
 from aimon.loadtests.workload.conversations import Conversations
 from aimon.loadtests.workload.source import OUTPUT_TOKENS, Tokens, Turn
 
@@ -22,8 +22,8 @@ _PROMPT_TOKENS = "64"
 
 def open_synthetic(endpoint: Endpoint, spec: Workload, *, seed: int, worker: int) -> Conversations:
     """Prompts of the lengths that a workload asks for. Each turn has a length of its own."""
-    prompts = lengths.parse(spec.prompt_tokens or _PROMPT_TOKENS)
-    answers = lengths.parse(spec.output_tokens or str(OUTPUT_TOKENS))
+    prompts = token_lengths.parse(spec.prompt_tokens or _PROMPT_TOKENS)
+    answers = token_lengths.parse(spec.output_tokens or str(OUTPUT_TOKENS))
     # In the k-th of n turns there are k questions and k - 1 answers.
     prompt = prompts.mean * (spec.turns + 1) / 2 + answers.mean * (spec.turns - 1) / 2
     tokens = Tokens(spec.shared_prefix_tokens + prompt, answers.mean)
@@ -33,17 +33,17 @@ def open_synthetic(endpoint: Endpoint, spec: Workload, *, seed: int, worker: int
 
 
 def _beginner(
-    spec: Workload, prompts: lengths.Lengths, answers: lengths.Lengths, random: Random
+    spec: Workload, prompts: token_lengths.LengthDistribution, answers: token_lengths.LengthDistribution, random: Random
 ) -> Callable[[], tuple[Turn, ...]]:
-    prefix = texts.prefix(spec.shared_prefix_tokens)
+    prefix = prompt_texts.prefix(spec.shared_prefix_tokens)
     more = range(1, spec.turns)
 
     def first() -> Turn:
-        text = texts.opening(new_nonce(), prompts.draw(random))
+        text = prompt_texts.opening(new_nonce(), prompts.draw(random))
         return Turn((Message("user", prefix + text if prefix else text),), answers.draw(random))
 
     def later() -> Turn:
-        return Turn((Message("user", texts.following(prompts.draw(random))),), answers.draw(random))
+        return Turn((Message("user", prompt_texts.following(prompts.draw(random))),), answers.draw(random))
 
     if not more:
         return lambda: (first(),)

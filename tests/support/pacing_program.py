@@ -13,8 +13,8 @@ from typing import Any
 import gevent
 
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
-from aimon.loadtests.engine.precise_timer import LoopAlarm, TimerfdAlarm
-from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule, share
+from aimon.loadtests.engine.precise_timer import LoopTimer, TimerfdTimer
+from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule, worker_share
 
 
 def open_loop() -> dict[str, Any]:
@@ -64,10 +64,10 @@ def redivided() -> dict[str, Any]:
     """One of two workers, who takes over the whole schedule after 0.1 s of 0.2."""
     schedule = Schedule((Phase(0.2, 100),), CONSTANT)
     offsets: list[float] = []
-    pace = OpenLoop(share(schedule.offsets(), 1, 2), lambda scheduled: offsets.append(scheduled - pace.epoch))
+    pace = OpenLoop(worker_share(schedule.offsets(), 1, 2), lambda scheduled: offsets.append(scheduled - pace.epoch))
     pace.start()
     gevent.sleep(0.05)
-    pace.redivide(share(schedule.offsets(), 0, 1), since=0.1)
+    pace.rebalance(worker_share(schedule.offsets(), 0, 1), since=0.1)
     pace.wait()
     return {"offsets": offsets}
 
@@ -106,7 +106,7 @@ def closed_loop() -> dict[str, Any]:
 def alarms() -> dict[str, Any]:
     """Both kinds of alarm: set, set anew before it went off, and set to a time that has passed."""
     found = {}
-    for kind in (LoopAlarm, TimerfdAlarm):
+    for kind in (LoopTimer, TimerfdTimer):
         rings: list[float] = []
         alarm = kind(lambda rings=rings: rings.append(time.monotonic()))  # type: ignore[misc]  # a bound default
         wanted = []

@@ -22,7 +22,7 @@ _ATTEMPTS = 4
 _unpack = TIMESPEC.unpack
 
 
-class ArrivalClock:
+class ReceiveClock:
     """Converts the stamps of one process; shared by all its connections."""
 
     __slots__ = ("_fresh_until", "_second", "_second_at")
@@ -33,7 +33,9 @@ class ArrivalClock:
         self._fresh_until = 0.0
         self._measure()
 
-    def arrival(self, ancillary: list[tuple[int, int, bytes]], now: float, earliest: float = -math.inf) -> float | None:
+    def receive_time(
+        self, ancillary: list[tuple[int, int, bytes]], now: float, earliest: float = -math.inf
+    ) -> float | None:
         """When the bytes of a read arrived.
 
         Args:

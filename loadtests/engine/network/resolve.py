@@ -30,12 +30,12 @@ class Resolver:
 
     def __init__(self, ip: str = "any") -> None:
         self.family = _FAMILIES[ip]
-        self._known: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._cached: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
 
     def known(self, host: str, port: int) -> list[Address] | None:
         """The addresses, where they have been asked for not long ago; None where `ask` has to."""
-        asked_at, addresses = self._known.get((host, port), (float("-inf"), None))
+        asked_at, addresses = self._cached.get((host, port), (float("-inf"), None))
         return addresses if monotonic() - asked_at < REFRESH else None
 
     def ask(self, host: str, port: int) -> list[Address]:
@@ -63,6 +63,6 @@ class Resolver:
         finally:
             del self._asking[name]
         addresses = [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
-        self._known[name] = (monotonic(), addresses)
+        self._cached[name] = (monotonic(), addresses)
         pending.set(addresses)
         return addresses

@@ -11,7 +11,7 @@ from enum import Enum
 _BYTES_ACKED_OFFSET = 120
 _BYTES_ACKED = struct.Struct("=Q")
 # A reset as soon as that after the request is the end of a connection, and none of the request's work.
-AT_ONCE_SECONDS = 0.1
+RESET_RACE_SECONDS = 0.1
 
 
 def is_silent(sock: socket.socket) -> bool:
@@ -25,7 +25,7 @@ def is_silent(sock: socket.socket) -> bool:
     return False
 
 
-class End(Enum):
+class ConnectionEnd(Enum):
     """How a kept connection ended that a request was sent on, before any byte of an answer.
 
     UNHEARD: it is certain that the server's program has seen nothing of the request, which is sent again: no byte
@@ -36,12 +36,12 @@ class End(Enum):
     everything else, a failure of the call.
     """
 
-    UNHEARD = "unheard"
-    RACE = "race"
+    NOT_RECEIVED = "unheard"
+    RESET_RACE = "race"
     FAILED = "failed"
 
 
-def met_an_end(sock: socket.socket, sent: int, sent_before: int, *, reset: bool, seconds: float) -> End:
+def classify_end(sock: socket.socket, sent: int, sent_before: int, *, reset: bool, seconds: float) -> ConnectionEnd:
     """Which of them it was.
 
     Args:
@@ -52,11 +52,15 @@ def met_an_end(sock: socket.socket, sent: int, sent_before: int, *, reset: bool,
         seconds: from the request to its end.
     """
     if sent == sent_before:
-        return End.UNHEARD
+        return ConnectionEnd.NOT_RECEIVED
     acked = acknowledged(sock)
     if not reset:
-        return End.UNHEARD if acked is not None and acked <= sent_before else End.FAILED
-    return End.RACE if acked is None or acked <= sent_before or seconds < AT_ONCE_SECONDS else End.FAILED
+        return ConnectionEnd.NOT_RECEIVED if acked is not None and acked <= sent_before else ConnectionEnd.FAILED
+    return (
+        ConnectionEnd.RESET_RACE
+        if acked is None or acked <= sent_before or seconds < RESET_RACE_SECONDS
+        else ConnectionEnd.FAILED
+    )
 
 
 def acknowledged(sock: socket.socket) -> int | None:

@@ -41,10 +41,6 @@ class Tls:
             return False
         return True
 
-    def end_of_file(self) -> None:
-        """The peer's bytes have ended."""
-        self._incoming.write_eof()
-
     def receive(self, received: bytes) -> bytes:
         """The plaintext that these bytes complete; often all of a chunk, sometimes nothing yet.
 

@@ -61,4 +61,4 @@ def test_a_closed_loop() -> None:
 def test_alarms() -> None:
     """Each goes off once for the time it was last set to, never early, and not after it was closed."""
     expected = {"rings": 3, "early": 0}
-    assert paced("alarms")[0] == {"LoopAlarm": expected, "TimerfdAlarm": expected}
+    assert paced("timers")[0] == {"LoopTimer": expected, "TimerfdTimer": expected}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.loadtests.engine.schedule import CONSTANT, GAMMA, POISSON, Phase, Schedule, share
+from aimon.loadtests.engine.schedule import CONSTANT, GAMMA, POISSON, Phase, Schedule, worker_share
 
 KINDS = (CONSTANT, POISSON, GAMMA)
 PHASES = st.lists(
@@ -120,7 +120,7 @@ def test_seeds(kind: str) -> None:
 def test_shares_make_up_the_schedule(workers: int, kind: str) -> None:
     """Every arrival belongs to one worker, and their numbers differ by one at most."""
     schedule = Schedule((Phase(3, 5, 40), Phase(2, 40)), kind, 2.0)
-    shares = [list(share(schedule.offsets(), worker, workers)) for worker in range(workers)]
+    shares = [list(worker_share(schedule.offsets(), worker, workers)) for worker in range(workers)]
     assert sorted(offset for one in shares for offset in one) == list(schedule.offsets())
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -129,8 +129,8 @@ def test_shares_make_up_the_schedule(workers: int, kind: str) -> None:
 def test_shares_after_a_worker_came_or_went(before: int, after: int, since: float) -> None:
     """Divided anew in the middle of a run, every arrival still belongs to one worker."""
     schedule = Schedule((Phase(5, 20),), POISSON)
-    early = [t for worker in range(before) for t in share(schedule.offsets(), worker, before) if t < since]
-    late = [t for worker in range(after) for t in share(schedule.offsets(), worker, after, since=since)]
+    early = [t for worker in range(before) for t in worker_share(schedule.offsets(), worker, before) if t < since]
+    late = [t for worker in range(after) for t in worker_share(schedule.offsets(), worker, after, since=since)]
     assert sorted(early + late) == list(schedule.offsets())
 
 
@@ -149,7 +149,7 @@ def test_rates() -> None:
         (lambda: Phase(1, 1, math.nan), "a rate of nan: give a number from 0 on"),
         (lambda: Schedule((), "bursty"), "arrivals 'bursty': there are constant, poisson and gamma"),
         (lambda: Schedule((), GAMMA, 0), "a variation of 0: give a number above 0"),
-        (lambda: share([], 2, 2), "worker 2 of 2: workers are numbered from 0"),
+        (lambda: worker_share([], 2, 2), "worker 2 of 2: workers are numbered from 0"),
     ],
 )
 def test_nonsense_is_refused(make: object, message: str) -> None:

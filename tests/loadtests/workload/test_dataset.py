@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parent.parent.parent.parent / "docs" / "examples" / "w
 def asked(path: Path, count: int, output_tokens: str | None = None, **where: int) -> list[Call]:
     """The next calls of a dataset, none of which is answered."""
     source = open_source(ENDPOINT, Workload(dataset=str(path), output_tokens=output_tokens), **where)
-    return [source.take().call for _ in range(count)]
+    return [source.next_item().call for _ in range(count)]
 
 
 def written(path: Path, *lines: Any) -> Path:
@@ -80,14 +80,14 @@ def test_recorded_conversations(tmp_path: Path, as_array: bool) -> None:
         file = tmp_path / "sharegpt.json"
         file.write_text(json.dumps(entries, indent=2))
     source = open_source(ENDPOINT, Workload(dataset=str(file)))
-    first, second = source.take(), source.take()
+    first, second = source.next_item(), source.next_item()
     assert first.call.messages == (Message("user", "What is a load test?"),)
     assert second.call.messages == (Message("system", "You are terse."), Message("user", "Why is the sky blue?"))
     # 87 characters, and 20: a quarter of them, rounded up.
     assert (first.call.max_tokens, second.call.max_tokens) == (22, 5)
-    source.told(first, a_result(text="A real answer."))
-    source.told(second, a_result(text="It was the last turn."))
-    third, fourth = source.take(), source.take()
+    source.on_result(first, a_result(text="A real answer."))
+    source.on_result(second, a_result(text="It was the last turn."))
+    third, fourth = source.next_item(), source.next_item()
     assert third.call.messages == (
         Message("user", "What is a load test?"),
         Message("assistant", "A real answer."),
@@ -118,11 +118,11 @@ def test_oddities_of_recordings(tmp_path: Path) -> None:
         },
     )
     source = open_source(ENDPOINT, Workload(dataset=str(file)))
-    ask = source.take()
+    ask = source.next_item()
     assert (ask.call.messages, ask.call.max_tokens) == ((Message("user", "天为什么是蓝的"),), 6)  # of 21 bytes
     assert (source.size(), ask.call.checks) == (1, ())
-    source.told(ask, a_result(text="瑞利散射"))
-    ask = source.take()
+    source.on_result(ask, a_result(text="瑞利散射"))
+    ask = source.next_item()
     assert (contents([ask.call]), ask.call.max_tokens) == (["Really?"], 128)
     assert [check(Answer("Oh yes.", 1.0)) for check in ask.call.checks] == [None]
 

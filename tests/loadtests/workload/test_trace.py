@@ -11,10 +11,10 @@ import pytest
 from aimon.call.call import Target
 from aimon.config.endpoint import Endpoint
 from aimon.loadtests.workload import Source, Tokens, Workload, WorkloadError, mean_tokens, open_source
-from aimon.loadtests.workload.trace import LEAST_GAP
+from aimon.loadtests.workload.trace.trace import LEAST_GAP
 
 if TYPE_CHECKING:
-    from aimon.loadtests.workload import Ask
+    from aimon.loadtests.workload import WorkItem
 
 ENDPOINT = Endpoint(Target("e", "p", "openai-chat", "http://127.0.0.1/v1", "m"), ())
 EXAMPLES = Path(__file__).parent.parent.parent.parent / "docs" / "examples" / "workloads"
@@ -44,7 +44,7 @@ def offsets(source: Source) -> list[float]:
     return list(every)
 
 
-def text(ask: Ask) -> str:
+def text(ask: WorkItem) -> str:
     """What a call with one message says."""
     (message,) = ask.call.messages
     return message.content
@@ -52,7 +52,7 @@ def text(ask: Ask) -> str:
 
 def replayed(source: Source) -> list[tuple[int, int]]:
     """Tokens of each arrival's prompt (a nonce has seven, the request six and its words five) and of its answer."""
-    asks = [source.take(due) for due in offsets(source)]
+    asks = [source.next_item(due) for due in offsets(source)]
     return [(len(text(ask).split()) - 1 + 7 - 5 + 6, ask.call.max_tokens) for ask in asks]
 
 
@@ -87,7 +87,7 @@ def test_mooncake_shares_prefixes() -> None:
     """Equal blocks are equal texts at every worker, unequal ones differ from their first word on."""
     source = trace(EXAMPLES / "mooncake.jsonl")
     assert offsets(source) == [0.0, LEAST_GAP, 3.052, 6.0]
-    texts = [text(source.take(due)) for due in offsets(source)]
+    texts = [text(source.next_item(due)) for due in offsets(source)]
     first, second, third, fourth = texts
     block = len(" ".join(first.split()[: 512 - 6]))  # the nonce has seven tokens and is one word
     assert first[: 2 * block] == second[: 2 * block] == fourth[: 2 * block]
@@ -100,15 +100,15 @@ def test_mooncake_shares_prefixes() -> None:
     tokens = [len(each.split()) + 6 * count + 1 for each, count in zip(texts, marks, strict=True)]
     assert tokens == [1200, 1100, 700, 1800]
     elsewhere = trace(EXAMPLES / "mooncake.jsonl", worker=1, workers=2)
-    assert [text(elsewhere.take(due)) for due in offsets(elsewhere)] == texts
-    assert text(trace(EXAMPLES / "mooncake.jsonl", seed=1).take(0.0))[:8] != first[:8]
+    assert [text(elsewhere.next_item(due)) for due in offsets(elsewhere)] == texts
+    assert text(trace(EXAMPLES / "mooncake.jsonl", seed=1).next_item(0.0))[:8] != first[:8]
 
 
 def test_blocks_of_another_size(tmp_path: Path) -> None:
     """The size is the one that fits all lengths."""
     file = written(tmp_path, arrival(0, 100, hash_ids=[7, 8]), arrival(1, 64, hash_ids=[7]))
     source = trace(file)
-    first, second = (text(source.take(due)) for due in offsets(source))
+    first, second = (text(source.next_item(due)) for due in offsets(source))
     assert first.split()[: 64 - 6 - 12] == second.split()[: 64 - 6 - 12]
     assert len(first.split()) + 6 * 2 + 1 == 100
 
@@ -120,7 +120,7 @@ def test_any_worker_is_given_any_arrival(tmp_path: Path) -> None:
     for worker in range(2):
         source = trace(file, worker=worker, workers=2)
         for clock in (0.0, 1234.5678, 9_876_543.21):
-            asks = [source.take((clock + due) - clock) for due in offsets(source)]
+            asks = [source.next_item((clock + due) - clock) for due in offsets(source)]
             assert [ask.call.max_tokens for ask in asks] == lengths
 
 
@@ -130,7 +130,7 @@ def test_offsets_rise_strictly_and_from_zero(tmp_path: Path) -> None:
     file = written(tmp_path, *(arrival(time, answer=k + 1) for k, time in enumerate(times)))
     source = trace(file)
     assert offsets(source) == offsets(source) == pytest.approx([0, 1e-6, 4, 4.000001, 4.000002, 8], abs=1e-9)
-    assert [source.take(due).call.max_tokens for due in offsets(source)] == [2, 4, 1, 3, 6, 5]
+    assert [source.next_item(due).call.max_tokens for due in offsets(source)] == [2, 4, 1, 3, 6, 5]
     assert all(after > before for before, after in zip(offsets(source), offsets(source)[1:], strict=False))
 
 
@@ -138,7 +138,7 @@ def test_blocks_follow_their_arrivals(tmp_path: Path) -> None:
     """Also where the file is not in order."""
     file = written(tmp_path, arrival(9, 1000, hash_ids=[1, 2]), arrival(3, 500, hash_ids=[1]), arrival(1, 30))
     source = trace(file)
-    first, second, third = (text(source.take(due)) for due in offsets(source))
+    first, second, third = (text(source.next_item(due)) for due in offsets(source))
     assert second[:2000] == third[:2000]
     assert first[:8] != second[:8]
     assert len(first) < 200
@@ -148,13 +148,13 @@ def test_calls_that_are_no_arrivals(tmp_path: Path) -> None:
     """Each worker goes through its own entries, over and over."""
     file = written(tmp_path, *(arrival(k, answer=k + 1) for k in range(5)))
     source = trace(file, worker=1, workers=2)
-    assert [source.take().call.max_tokens for _ in range(6)] == [2, 4, 1, 3, 5, 2]
+    assert [source.next_item().call.max_tokens for _ in range(6)] == [2, 4, 1, 3, 5, 2]
 
 
 def test_prompts_without_blocks_are_unique() -> None:
     """A cache of prompts finds nothing."""
     source = trace(EXAMPLES / "azure.csv")
-    assert text(source.take(0.0))[:8] != text(source.take(0.0))[:8]
+    assert text(source.next_item(0.0))[:8] != text(source.next_item(0.0))[:8]
 
 
 _LINE = 'a line is {"timestamp": 1500, "input_length": 512, "output_length": 64}'

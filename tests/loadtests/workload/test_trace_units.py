@@ -10,8 +10,8 @@ import pytest
 from aimon.call.call import Target
 from aimon.config.endpoint import Endpoint
 from aimon.loadtests.workload import Workload, WorkloadError, open_source
-from aimon.loadtests.workload.rates import most_within
-from aimon.loadtests.workload.trace import Trace, read
+from aimon.loadtests.workload.trace.arrival_rates import most_within
+from aimon.loadtests.workload.trace.trace import Trace, read
 
 if TYPE_CHECKING:
     from pathlib import Path

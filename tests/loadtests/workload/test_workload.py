@@ -15,7 +15,7 @@ from aimon.call.call import Message, Target, Timeouts
 from aimon.call.checks import Answer
 from aimon.call.result import Source
 from aimon.config.endpoint import Canary, Endpoint
-from aimon.loadtests.workload import Tokens, Workload, WorkloadError, lengths, mean_tokens, open_source
+from aimon.loadtests.workload import Tokens, Workload, WorkloadError, mean_tokens, open_source, token_lengths
 
 if TYPE_CHECKING:
     from aimon.call.call import Call
@@ -27,7 +27,7 @@ BARE = Endpoint(Target("e", "p", "openai-chat", "http://127.0.0.1/v1", "m"), ())
 def asked(spec: Workload, count: int, **where: int) -> list[Call]:
     """The next calls of a source."""
     source = open_source(BARE, spec, **where)
-    return [source.take().call for _ in range(count)]
+    return [source.next_item().call for _ in range(count)]
 
 
 def text(call: Call) -> str:
@@ -45,7 +45,7 @@ def word_count(call: Call) -> int:
 def test_nothing_asked_for_is_the_canary() -> None:
     """Each call has a nonce of its own, and its answer is checked against it."""
     source = open_source(Endpoint(BARE.target, (ECHO,)), Workload())
-    first, second = (source.take().call for _ in range(2))
+    first, second = (source.next_item().call for _ in range(2))
     nonces = [text(call).removeprefix("Reply with exactly: ") for call in (first, second)]
     assert [bool(re.fullmatch("[0-9a-f]{8}", nonce)) for nonce in nonces] == [True, True]
     assert nonces[0] != nonces[1]
@@ -67,7 +67,7 @@ def test_the_endpoint_decides_how_it_is_called() -> None:
     endpoint = Endpoint(
         BARE.target, (), stream=False, temperature=0.5, reasoning="low", timeouts=Timeouts(1, 2, 3), region="r"
     )
-    call = open_source(endpoint, Workload(prompt_tokens="20")).take().call
+    call = open_source(endpoint, Workload(prompt_tokens="20")).next_item().call
     assert (call.stream, call.temperature, call.reasoning) == (False, 0.5, "low")
     assert (call.timeouts, call.region, call.source, call.target) == (
         Timeouts(1, 2, 3), "r", Source.LOADTEST, BARE.target,
@@ -137,7 +137,7 @@ def test_a_seed_and_a_worker_have_a_sequence() -> None:
 )
 def test_distributions(written: str, mean: float, deviation: float) -> None:
     """The mean that is predicted and the moments of what is drawn are those of the distribution."""
-    found = lengths.parse(written)
+    found = token_lengths.parse(written)
     random = Random(written)
     drawn = [found.draw(random) for _ in range(5000)]
     assert found.mean == pytest.approx(mean, rel=0.005)
@@ -148,7 +148,7 @@ def test_distributions(written: str, mean: float, deviation: float) -> None:
 
 def test_a_uniform_length_takes_each_value_alike() -> None:
     """Both ends are in, and chi-squared finds nothing against an even share."""
-    draw, random = lengths.parse("U(3,7)").draw, Random(7)
+    draw, random = token_lengths.parse("U(3,7)").draw, Random(7)
     drawn = [draw(random) for _ in range(10_000)]
     counts = [drawn.count(value) for value in range(3, 8)]
     assert sum(counts) == 10_000
@@ -185,7 +185,7 @@ _HINT = "write a number such as 512, N(512,64) with mean and standard deviation,
 def test_lengths_that_are_none(written: str, problem: str) -> None:
     """The message says what to write."""
     with pytest.raises(ValueError, match=f"^{re.escape(f'{written}: {problem}')}$"):
-        lengths.parse(written)
+        token_lengths.parse(written)
 
 
 @pytest.mark.parametrize(

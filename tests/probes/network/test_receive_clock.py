@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.loadtests.engine.network.receive_clock import ArrivalClock
+from aimon.loadtests.engine.network.receive_clock import ReceiveClock
 from aimon.network import kernel_timestamps
 from aimon.network.kernel_timestamps import enable_stamps, keep_stamping
 from aimon.probes.network import NetworkBackend, NetworkMarks, watch_lag
@@ -188,7 +188,7 @@ def test_a_stamp_from_before_the_connection_is_not_believed(early: float) -> Non
     now, arrived = StampClock(began).convert(stamp)
     assert arrived is None
     assert now >= began + 1.0
-    assert ArrivalClock().arrival(ancillary(stamp), now, began) is None
+    assert ReceiveClock().receive_time(ancillary(stamp), now, began) is None
 
 
 def test_a_stamp_from_after_the_connection_is_believed() -> None:
@@ -196,7 +196,7 @@ def test_a_stamp_from_after_the_connection_is_believed() -> None:
     began, stamp = time.monotonic() - 1.0, time.time_ns() - 500_000_000
     now, arrived = StampClock(began).convert(stamp)
     assert arrived == pytest.approx(now - 0.5, abs=0.1)
-    assert ArrivalClock().arrival(ancillary(stamp), now, began) == pytest.approx(arrived, abs=1e-3)
+    assert ReceiveClock().receive_time(ancillary(stamp), now, began) == pytest.approx(arrived, abs=1e-3)
 
 
 @stamps_only

@@ -25,24 +25,24 @@ class Part(msgspec.Struct):
     text: str | None = None
 
 
-class Said(msgspec.Struct):
+class OpenAIMessage(msgspec.Struct):
     """A message of an OpenAI request."""
 
     role: str
     content: str | list[Part] | None = None
 
 
-class Remark(msgspec.Struct):
+class ShareGPTMessage(msgspec.Struct):
     """A message of a ShareGPT conversation."""
 
     speaker: str = msgspec.field(name="from")
     value: str
 
 
-class Body(msgspec.Struct):
+class ChatRequest(msgspec.Struct):
     """What counts of an OpenAI chat request; of sampling and tools the endpoint's configuration decides."""
 
-    messages: list[Said] | None = None
+    messages: list[OpenAIMessage] | None = None
     output_tokens: Limit | None = None
     max_completion_tokens: Limit | None = None
     max_tokens: Limit | None = None
@@ -53,19 +53,19 @@ class Body(msgspec.Struct):
         return self.output_tokens or self.max_completion_tokens or self.max_tokens
 
 
-class Line(Body):
+class DatasetEntry(ChatRequest):
     """An entry in any form: a `prompt`, `messages`, ShareGPT's `conversations` or the `body` of an OpenAI batch."""
 
     prompt: str | None = None
-    conversations: list[Remark] | None = None
-    body: Body | None = None
+    conversations: list[ShareGPTMessage] | None = None
+    body: ChatRequest | None = None
     expect: str | dict[str, Any] | None = None
 
 
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _SPEAKERS = _ROLES | {"human": "user"} | dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "model"), "assistant")
 _TEXT_PARTS = ("text", "input_text", "output_text")
-_decode = msgspec.json.Decoder(Line).decode
+_decode = msgspec.json.Decoder(DatasetEntry).decode
 
 
 def read(data: bytes | msgspec.Raw) -> tuple[Turn, ...]:
@@ -82,13 +82,13 @@ def read(data: bytes | msgspec.Raw) -> tuple[Turn, ...]:
         raise WorkloadError(f"{error}: correct or remove the entry") from None
     except msgspec.DecodeError as error:
         raise WorkloadError(f"not JSON ({error}): write one JSON object a line") from None
-    for name, turns in FORMS.items():
+    for name, turns in FORMATS.items():
         if getattr(line, name) is not None:
             return _checked(turns(line), line.expect)
-    raise WorkloadError(f'has none of {", ".join(FORMS)}: write {{"prompt": "…"}} or {{"messages": […]}}')
+    raise WorkloadError(f'has none of {", ".join(FORMATS)}: write {{"prompt": "…"}} or {{"messages": […]}}')
 
 
-def _batch(line: Line) -> tuple[Turn, ...]:
+def _batch(line: DatasetEntry) -> tuple[Turn, ...]:
     body = line.body
     assert body is not None  # noqa: S101  # as FORMS has seen
     if body.messages is None:
@@ -96,17 +96,17 @@ def _batch(line: Line) -> tuple[Turn, ...]:
     return (Turn(_messages(body.messages), body.limit or line.limit or OUTPUT_TOKENS),)
 
 
-def _chat(line: Line) -> tuple[Turn, ...]:
+def _chat(line: DatasetEntry) -> tuple[Turn, ...]:
     return (Turn(_messages(line.messages or []), line.limit or OUTPUT_TOKENS),)
 
 
-def _plain(line: Line) -> tuple[Turn, ...]:
+def _plain(line: DatasetEntry) -> tuple[Turn, ...]:
     if not line.prompt:
         raise WorkloadError("prompt is empty: write what to ask")
     return (Turn((Message("user", line.prompt),), line.limit or OUTPUT_TOKENS),)
 
 
-def _recorded(line: Line) -> tuple[Turn, ...]:
+def _recorded(line: DatasetEntry) -> tuple[Turn, ...]:
     """A turn for each question. What was answered is left out, but for its length: the model answers for itself."""
     turns: list[Turn] = []
     system: list[Message] = []
@@ -130,7 +130,7 @@ def _recorded(line: Line) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _messages(written: list[Said]) -> tuple[Message, ...]:
+def _messages(written: list[OpenAIMessage]) -> tuple[Message, ...]:
     messages = []
     for number, said in enumerate(written):
         role = _ROLES.get(said.role)
@@ -168,7 +168,7 @@ def _checked(turns: tuple[Turn, ...], expect: str | dict[str, Any] | None) -> tu
     return (*turns[:-1], turns[-1]._replace(checks=compiled))
 
 
-FORMS: Mapping[str, Callable[[Line], tuple[Turn, ...]]] = {
+FORMATS: Mapping[str, Callable[[DatasetEntry], tuple[Turn, ...]]] = {
     "body": _batch,
     "conversations": _recorded,
     "messages": _chat,

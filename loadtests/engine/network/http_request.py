@@ -37,7 +37,7 @@ class Route:
         return self.proxy is not None and self.proxy.relays(self.scheme)
 
 
-def route(url: str, proxy: str | None = None) -> Route:
+def find_route(url: str, proxy: str | None = None) -> Route:
     """The way to a URL.
 
     Args:
@@ -55,21 +55,21 @@ def route(url: str, proxy: str | None = None) -> Route:
     return Route(parts.scheme, parts.hostname, parts.port or PORTS[parts.scheme], proxies.find(url, proxy))
 
 
-def head(request: Request, way: Route) -> bytes:
-    """The request line and the headers, ready for the length and the body (`whole`).
+def request_head(request: Request, route: Route) -> bytes:
+    """The request line and the headers, ready for the length and the body (`request_bytes`).
 
     Raises:
         ValueError: a part of it can't be sent as HTTP.
     """
     parts = urlsplit(request.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    standard = way.port == PORTS[way.scheme]
-    host = way.authority.rpartition(":")[0] if standard else way.authority
-    if way.relayed:
-        target = f"{way.scheme}://{host}{target}"
+    standard = route.port == PORTS[route.scheme]
+    host = route.authority.rpartition(":")[0] if standard else route.authority
+    if route.relayed:
+        target = f"{route.scheme}://{host}{target}"
     fields = [("Host", host), *request.headers]
-    if way.relayed and way.proxy is not None and way.proxy.authorization is not None:
-        fields.append(("Proxy-Authorization", way.proxy.authorization))
+    if route.relayed and route.proxy is not None and route.proxy.authorization is not None:
+        fields.append(("Proxy-Authorization", route.proxy.authorization))
     lines = [f"{request.method} {target} HTTP/1.1"]
     for name, value in fields:
         if not _FORBIDDEN.isdisjoint(name) or not _FORBIDDEN.isdisjoint(value):
@@ -80,8 +80,8 @@ def head(request: Request, way: Route) -> bytes:
     return ("\r\n".join(lines) + "\r\n").encode("latin-1")
 
 
-def whole(method: str, start: bytes, body: bytes) -> bytes:
-    """All bytes of a request whose `head` is known."""
+def request_bytes(method: str, start: bytes, body: bytes) -> bytes:
+    """All bytes of a request whose `request_head` is known."""
     if not body and method == "GET":
         return start + b"\r\n"
     return b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from aimon.loadtests.workload import rates, trace_lines
 from aimon.loadtests.workload.spec import WorkloadError
-from aimon.loadtests.workload.trace_formats import DATES, EXAMPLE, UNITS
+from aimon.loadtests.workload.trace import arrival_rates, reader
+from aimon.loadtests.workload.trace.formats import DATES, EXAMPLE, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,13 +69,13 @@ def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
         OSError: the file can't be read.
         WorkloadError: it is in no known form, or a line is wrong; says what to write instead.
     """
-    form = trace_lines.find_form(path)
-    dated = unit is None and form.unit == DATES
-    scale = 1.0 if dated else UNITS[unit or form.unit]
+    trace_format = reader.find_format(path)
+    dated = unit is None and trace_format.unit == DATES
+    scale = 1.0 if dated else UNITS[unit or trace_format.unit]
     times, prompts, answers = array("d"), array("I"), array("I")
     blocks, bounds = array("I"), array("Q", [0])
     numbers: dict[int, int] = {}
-    for arrival in trace_lines.read(path, form, dated=dated):
+    for arrival in reader.read(path, trace_format, dated=dated):
         times.append(arrival.time)
         prompts.append(max(1, arrival.prompt))
         # A call that failed is recorded without an answer. It arrived none the less.
@@ -84,7 +84,7 @@ def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
         bounds.append(len(blocks))
     if not times:
         raise WorkloadError(f"{path}: has no arrivals: write lines such as {EXAMPLE}")
-    size = _block_size(path, prompts, bounds, form.block_size) if blocks else 0
+    size = _block_size(path, prompts, bounds, trace_format.block_size) if blocks else 0
     if any(before > after for before, after in pairwise(times)):
         # Stable: where times are equal, the order of the file holds.
         order = sorted(range(len(times)), key=times.__getitem__)
@@ -94,8 +94,8 @@ def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
     offsets = _rising(times, scale / speed)
     doubt = None
     if unit is None and not dated:
-        fractional = form.unit != "s" and any(time % 1 for time in times)
-        doubt = rates.doubt(len(times), (times[-1] - times[0]) * scale, form, fractional=fractional)
+        fractional = trace_format.unit != "s" and any(time % 1 for time in times)
+        doubt = arrival_rates.doubt(len(times), (times[-1] - times[0]) * scale, trace_format, fractional=fractional)
     return Trace(offsets, prompts, answers, size, doubt, blocks, bounds)
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from aimon.call.call import Message
 from aimon.config.endpoint import new_nonce
-from aimon.loadtests.workload import texts
-from aimon.loadtests.workload.source import Ask, Tokens, caller
+from aimon.loadtests.workload import prompt_texts
+from aimon.loadtests.workload.source import Tokens, WorkItem, call_factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
-    from aimon.loadtests.workload.trace import Trace
+    from aimon.loadtests.workload.trace.trace import Trace
 
 # Odd, so that different numbers below 2**32 stay different; large, so that their digits do.
 _SPREAD = 0x9E3779B1
@@ -39,13 +39,13 @@ class Replay:
     """
 
     def __init__(self, endpoint: Endpoint, trace: Trace, *, seed: int, worker: int, workers: int) -> None:
-        self._call = caller(endpoint)
+        self._call = call_factory(endpoint)
         self._trace = trace
         self.doubt = trace.doubt
         self._salt = Random(f"{seed}/blocks").getrandbits(32)
         self._next, self._workers = worker, workers
 
-    def take(self, due: float | None = None) -> Ask:
+    def next_item(self, due: float | None = None) -> WorkItem:
         """The call of the arrival at that offset; without one, those of this worker's entries in turn."""
         trace = self._trace
         if due is None:
@@ -53,9 +53,9 @@ class Replay:
             self._next += self._workers
         else:
             k = trace.at(due)
-        return Ask(self._call((Message("user", self._text(k)),), trace.answers[k], ()))
+        return WorkItem(self._call((Message("user", self._text(k)),), trace.answers[k], ()))
 
-    def told(self, ask: Ask, result: Result) -> None:
+    def on_result(self, item: WorkItem, result: Result) -> None:
         """Nothing follows from an answer."""
 
     def offsets(self) -> Iterator[float]:
@@ -74,5 +74,5 @@ class Replay:
         tokens = self._trace.prompts[k]
         if blocks := self._trace.blocks(k):
             marks = [f"{block * _SPREAD + self._salt & 0xFFFFFFFF:08x}" for block in blocks]
-            return texts.of_blocks(marks, self._trace.block_size, tokens)
-        return texts.opening(new_nonce(), tokens)
+            return prompt_texts.of_blocks(marks, self._trace.block_size, tokens)
+        return prompt_texts.opening(new_nonce(), tokens)

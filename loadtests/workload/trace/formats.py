@@ -21,7 +21,7 @@ UNITS = dict(zip(TRACE_UNITS, (1.0, 1e-3, 1e-6, 1e-9), strict=True))
 DATES = "dates"
 
 
-class TraceForm(NamedTuple):
+class TraceFormat(NamedTuple):
     """One form.
 
     Attributes:
@@ -47,28 +47,32 @@ class TraceForm(NamedTuple):
         return ",".join(name for name in names if name)
 
 
-MOONCAKE = TraceForm("Mooncake", "timestamp", "input_length", "output_length", "ms")
-FORMS = (
+MOONCAKE = TraceFormat("Mooncake", "timestamp", "input_length", "output_length", "ms")
+FORMATS = (
     # Before Mooncake's, whose names it has, and whose unit it has not.
-    TraceForm("Bailian", "timestamp", "input_length", "output_length", "s", mark="chat_id", block_size=16),
-    TraceForm("Bailian", "timestamp", "input_length", "output_length", "s", mark="parent_chat_id", block_size=16),
+    TraceFormat("Bailian", "timestamp", "input_length", "output_length", "s", mark="chat_id", block_size=16),
+    TraceFormat("Bailian", "timestamp", "input_length", "output_length", "s", mark="parent_chat_id", block_size=16),
     MOONCAKE,
-    TraceForm("BurstGPT", "Timestamp", "Request tokens", "Response tokens", "s"),
-    TraceForm("Azure", "TIMESTAMP", "ContextTokens", "GeneratedTokens", DATES),
-    TraceForm("Splitwise", "arrival_timestamp", "prompt_size", "token_size", "s"),
-    TraceForm("Vidur", "arrived_at", "num_prefill_tokens", "num_decode_tokens", "s"),
+    TraceFormat("BurstGPT", "Timestamp", "Request tokens", "Response tokens", "s"),
+    TraceFormat("Azure", "TIMESTAMP", "ContextTokens", "GeneratedTokens", DATES),
+    TraceFormat("Splitwise", "arrival_timestamp", "prompt_size", "token_size", "s"),
+    TraceFormat("Vidur", "arrived_at", "num_prefill_tokens", "num_decode_tokens", "s"),
 )
 
 
-def find(names: Iterable[str]) -> TraceForm:
+def find(names: Iterable[str]) -> TraceFormat:
     """The form of a trace with columns or keys of these names.
 
     Raises:
         WorkloadError: there is none; says what to write.
     """
     given = {*names}
-    for form in FORMS:
-        if {form.time, form.prompt, form.answer} <= given and (not form.mark or form.mark in given):
-            return form
-    known = dict.fromkeys(f"{form.time},{form.prompt},{form.answer}" for form in FORMS)
+    for trace_format in FORMATS:
+        if {trace_format.time, trace_format.prompt, trace_format.answer} <= given and (
+            not trace_format.mark or trace_format.mark in given
+        ):
+            return trace_format
+    known = dict.fromkeys(
+        f"{trace_format.time},{trace_format.prompt},{trace_format.answer}" for trace_format in FORMATS
+    )
     raise WorkloadError(f"not a known trace: write JSON lines such as {EXAMPLE}, or the columns {' or '.join(known)}")

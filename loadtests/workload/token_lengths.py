@@ -20,7 +20,7 @@ _HINT = "write a number such as 512, N(512,64) with mean and standard deviation,
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class LengthDistribution:
     """A distribution of lengths.
 
     Attributes:
@@ -32,7 +32,7 @@ class Lengths:
     draw: Callable[[Random], int]
 
 
-def parse(text: str) -> Lengths:
+def parse(text: str) -> LengthDistribution:
     """Reads `512` or `D(512)`, `N(mean,standard deviation)` or `U(least,most)`.
 
     Raises:
@@ -63,12 +63,12 @@ def _split(written: str) -> str | None:
     return f"this is two lengths: write --prompt-tokens '{kind}({prompts})' --output-tokens '{kind}({answers})'"
 
 
-def _fixed(length: float) -> Lengths:
+def _fixed(length: float) -> LengthDistribution:
     whole = _whole(length, 1, "a length")
-    return Lengths(whole, lambda _: whole)
+    return LengthDistribution(whole, lambda _: whole)
 
 
-def _normal(mean: float, deviation: float) -> Lengths:
+def _normal(mean: float, deviation: float) -> LengthDistribution:
     if not 1 <= mean <= MOST:
         raise ValueError(f"a mean is from 1 to {MOST}")
     if deviation == 0:
@@ -85,14 +85,14 @@ def _normal(mean: float, deviation: float) -> Lengths:
     # Of a normal distribution cut off at 0.5, which rounds to the least length.
     cut = (0.5 - mean) / deviation
     density = math.exp(-cut * cut / 2) / math.sqrt(2 * math.pi)
-    return Lengths(mean + deviation * density / (math.erfc(cut / math.sqrt(2)) / 2), draw)
+    return LengthDistribution(mean + deviation * density / (math.erfc(cut / math.sqrt(2)) / 2), draw)
 
 
-def _uniform(least: float, most: float) -> Lengths:
+def _uniform(least: float, most: float) -> LengthDistribution:
     low, high = _whole(least, 1, "the least"), _whole(most, 1, "the most")
     if low > high:
         raise ValueError(f"the least comes first: write U({high},{low})")
-    return Lengths((low + high) / 2, lambda random: low + int(random.random() * (high - low + 1)))
+    return LengthDistribution((low + high) / 2, lambda random: low + int(random.random() * (high - low + 1)))
 
 
 def _whole(value: float, least: int, what: str) -> int:
@@ -101,5 +101,5 @@ def _whole(value: float, least: int, what: str) -> int:
     return int(value)
 
 
-KINDS: Mapping[str, Callable[..., Lengths]] = {"D": _fixed, "N": _normal, "U": _uniform}
+KINDS: Mapping[str, Callable[..., LengthDistribution]] = {"D": _fixed, "N": _normal, "U": _uniform}
 """From the letter of a distribution to what makes one of its numbers."""

@@ -6,7 +6,7 @@ import gc
 import sys
 
 
-def allow_connections(count: int) -> int:
+def raise_open_file_limit(count: int) -> int:
     """Raises this process's limit of open files as far as the system lets it.
 
     Args:
@@ -30,7 +30,7 @@ def allow_connections(count: int) -> int:
     return count if soft == resource.RLIM_INFINITY else min(count, soft - spare)
 
 
-def settle() -> None:
+def freeze_garbage_collector() -> None:
     """Takes what has been loaded by now out of the garbage collector's rounds; call it after the warm-up.
 
     A full collection walks every object of Locust, gevent and the clients: tens of milliseconds in which no

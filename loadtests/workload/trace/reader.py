@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple, TextIO
 
 import msgspec
 
-from aimon.loadtests.workload import trace_formats
-from aimon.loadtests.workload.lengths import MOST
 from aimon.loadtests.workload.spec import WorkloadError
-from aimon.loadtests.workload.trace_formats import DATES, EXAMPLE, MOONCAKE, TraceForm
+from aimon.loadtests.workload.token_lengths import MOST
+from aimon.loadtests.workload.trace import formats
+from aimon.loadtests.workload.trace.formats import DATES, EXAMPLE, MOONCAKE, TraceFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ class Arrival(NamedTuple):
     blocks: Sequence[int] = ()
 
 
-def find_form(path: str) -> TraceForm:
+def find_format(path: str) -> TraceFormat:
     """The form of a file, by its first line.
 
     Raises:
@@ -46,21 +46,21 @@ def find_form(path: str) -> TraceForm:
         if _is_json(path):
             with Path(path).open("rb") as file:
                 first = next((line for data in file if (line := data.removeprefix(_MARK).strip())), b"")
-            return _json_form(first)
+            return _json_format(first)
         with Path(path).open(encoding="utf-8-sig", newline="") as text:
-            return trace_formats.find(_header(csv.reader(text, strict=True)))
+            return formats.find(_header(csv.reader(text, strict=True)))
     except WorkloadError as error:
         raise WorkloadError(f"{path}:1: {error}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise WorkloadError(f"{path}:1: not CSV in UTF-8: {error}") from None
 
 
-def read(path: str, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
+def read(path: str, trace_format: TraceFormat, *, dated: bool) -> Iterator[Arrival]:
     """The arrivals of a file, in its order.
 
     Args:
         path: of the file.
-        form: of the file.
+        trace_format: of the file.
         dated: times are dates, and become unix time; otherwise they are numbers, and stay what they are.
 
     Raises:
@@ -69,10 +69,10 @@ def read(path: str, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
     """
     if _is_json(path):
         with Path(path).open("rb") as file:
-            yield from _json_lines(path, file, form, dated=dated)
+            yield from _json_lines(path, file, trace_format, dated=dated)
         return
     with Path(path).open(encoding="utf-8-sig", newline="") as text:
-        yield from _table(path, text, form, dated=dated)
+        yield from _table(path, text, trace_format, dated=dated)
 
 
 def _is_json(path: str) -> bool:
@@ -80,13 +80,13 @@ def _is_json(path: str) -> bool:
         return file.read(64).removeprefix(_MARK).lstrip().startswith((b"{", b"["))
 
 
-def _json_form(line: bytes) -> TraceForm:
+def _json_format(line: bytes) -> TraceFormat:
     try:
         names = [*msgspec.json.decode(line, type=dict[str, msgspec.Raw])]
     except (msgspec.DecodeError, UnicodeDecodeError):
         return MOONCAKE  # whose reader says what is wrong with the line
     try:
-        return trace_formats.find(names)
+        return formats.find(names)
     except WorkloadError:
         if MOONCAKE.time in names:
             return MOONCAKE
@@ -94,24 +94,24 @@ def _json_form(line: bytes) -> TraceForm:
 
 
 @cache
-def _line_type(form: TraceForm, *, dated: bool) -> type[msgspec.Struct]:
+def _line_type(trace_format: TraceFormat, *, dated: bool) -> type[msgspec.Struct]:
     fields: list[Any] = [
-        ("time", str if dated else float, msgspec.field(name=form.time)),
-        ("prompt", _Tokens, msgspec.field(name=form.prompt)),
-        ("answer", _Tokens, msgspec.field(name=form.answer)),
+        ("time", str if dated else float, msgspec.field(name=trace_format.time)),
+        ("prompt", _Tokens, msgspec.field(name=trace_format.prompt)),
+        ("answer", _Tokens, msgspec.field(name=trace_format.answer)),
         ("blocks", list[int], msgspec.field(name="hash_ids", default_factory=list)),
     ]
     return msgspec.defstruct("TraceLine", fields)
 
 
-def _json_lines(path: str, file: BinaryIO, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
-    decode: Callable[[bytes], Any] = msgspec.json.Decoder(_line_type(form, dated=dated)).decode
+def _json_lines(path: str, file: BinaryIO, trace_format: TraceFormat, *, dated: bool) -> Iterator[Arrival]:
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(_line_type(trace_format, dated=dated)).decode
     for number, data in enumerate(file, start=1):
         if not (text := data.removeprefix(_MARK).strip()):
             continue
         try:
             line = decode(text)
-            time = _time(form, line.time, dated=True) if dated else line.time
+            time = _time(trace_format, line.time, dated=True) if dated else line.time
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WorkloadError(f"{path}:{number}: {error}: a line is {EXAMPLE}") from None
         except ValueError as error:
@@ -119,17 +119,19 @@ def _json_lines(path: str, file: BinaryIO, form: TraceForm, *, dated: bool) -> I
         yield Arrival(time, line.prompt, line.answer, line.blocks)
 
 
-def _table(path: str, file: TextIO, form: TraceForm, *, dated: bool) -> Iterator[Arrival]:
+def _table(path: str, file: TextIO, trace_format: TraceFormat, *, dated: bool) -> Iterator[Arrival]:
     rows = csv.reader(file, strict=True)
     number = 0
     try:
         header = _header(rows)
         number = 1
-        time, prompt, answer = (header.index(name) for name in (form.time, form.prompt, form.answer))
+        time, prompt, answer = (
+            header.index(name) for name in (trace_format.time, trace_format.prompt, trace_format.answer)
+        )
         for row in rows:
             number = rows.line_num
             if row:
-                yield Arrival(_time(form, row[time], dated=dated), _tokens(row[prompt]), _tokens(row[answer]))
+                yield Arrival(_time(trace_format, row[time], dated=dated), _tokens(row[prompt]), _tokens(row[answer]))
     except IndexError:
         raise WorkloadError(f"{path}:{number}: has too few columns: the first line names {len(header)}") from None
     except (csv.Error, UnicodeDecodeError) as error:
@@ -142,18 +144,18 @@ def _header(rows: Iterator[list[str]]) -> list[str]:
     return [name.strip() for name in next(rows, [])]
 
 
-def _time(form: TraceForm, text: str, *, dated: bool) -> float:
+def _time(trace_format: TraceFormat, text: str, *, dated: bool) -> float:
     try:
         time = _unix_time(text) if dated else float(text)
     except ValueError:
         time = math.nan
     if not math.isfinite(time):
-        if form.unit == DATES and not dated:
+        if trace_format.unit == DATES and not dated:
             raise ValueError(
-                f"{form.time} is {text!r}: --trace-unit is for numbers: leave it out where there are dates"
+                f"{trace_format.time} is {text!r}: --trace-unit is for numbers: leave it out where there are dates"
             )
         example = "2023-11-16 18:15:46.680" if dated else "1500"
-        raise ValueError(f"{form.time} is {text!r}: write a time such as {example}")
+        raise ValueError(f"{trace_format.time} is {text!r}: write a time such as {example}")
     return time
 
 

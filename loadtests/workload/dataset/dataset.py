@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon.loadtests.workload import entries, lengths
+from aimon.loadtests.workload import token_lengths
 from aimon.loadtests.workload.conversations import Conversations
-from aimon.loadtests.workload.source import Tokens, Turn, script_tokens
+from aimon.loadtests.workload.dataset import formats
+from aimon.loadtests.workload.source import Tokens, Turn, conversation_tokens
 from aimon.loadtests.workload.spec import WorkloadError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
 
 _MARK = b"\xef\xbb\xbf"  # with which editors on Windows begin UTF-8
-Script = tuple[Turn, ...]
+Conversation = tuple[Turn, ...]
 
 
 def open_dataset(
@@ -42,16 +43,16 @@ def open_dataset(
         OSError: the file can't be read.
         WorkloadError: an entry is wrong, or there is none.
     """
-    mine: list[Script] = []
+    mine: list[Conversation] = []
     size = calls = 0
     prompts = answers = 0.0
-    limits = None if output_tokens is None else lengths.parse(output_tokens)
-    for script in read(path):
+    limits = None if output_tokens is None else token_lengths.parse(output_tokens)
+    for turns in read(path):
         if size % workers == worker:
-            mine.append(script)
+            mine.append(turns)
         size += 1
-        calls += len(script)
-        sums = script_tokens(script, None if limits is None else limits.mean)
+        calls += len(turns)
+        sums = conversation_tokens(turns, None if limits is None else limits.mean)
         prompts += sums[0]
         answers += sums[1]
     if not size:
@@ -66,7 +67,7 @@ def open_dataset(
     return Conversations(endpoint, lambda: _limited(next(endless), lambda: draw(random)), tokens, size)
 
 
-def read(path: str) -> Iterator[Script]:
+def read(path: str) -> Iterator[Conversation]:
     """The entries of a file of JSON lines, or of one JSON array. Conversations without a question are left out.
 
     Raises:
@@ -79,11 +80,11 @@ def read(path: str) -> Iterator[Script]:
         numbered = _elements(path, file.read()) if start.startswith(b"[") else _lines(file)
         for where, data in numbered:
             try:
-                script = entries.read(data)
+                turns = formats.read(data)
             except WorkloadError as error:
                 raise WorkloadError(f"{path}{where}: {error}") from None
-            if script:
-                yield script
+            if turns:
+                yield turns
 
 
 def _lines(file: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
@@ -101,5 +102,5 @@ def _elements(path: str, data: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
         yield f": entry {number}", element
 
 
-def _limited(script: Script, limit: Callable[[], int]) -> Script:
-    return tuple([turn._replace(max_tokens=limit()) for turn in script])
+def _limited(turns: Conversation, limit: Callable[[], int]) -> Conversation:
+    return tuple([turn._replace(max_tokens=limit()) for turn in turns])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.loadtests.workload.trace_formats import TraceForm
+    from aimon.loadtests.workload.trace.formats import TraceFormat
 
 # Calls per second, over the whole trace. Published traces of one service have .1 to 75; seconds that are read as
 # milliseconds make 100 of the least of them.
@@ -27,16 +27,16 @@ def most_within(offsets: Sequence[float], seconds: float) -> int:
     return most
 
 
-def doubt(calls: int, lasts: float, form: TraceForm, *, fractional: bool) -> str | None:
+def doubt(calls: int, lasts: float, trace_format: TraceFormat, *, fractional: bool) -> str | None:
     """Why the times of a trace may have been read in the wrong unit; None where nothing speaks for that.
 
     Args:
         calls: how many there are.
         lasts: seconds from the first to the last, as read.
-        form: of the trace.
+        trace_format: of the file.
         fractional: times have fractions, of milliseconds or less.
     """
-    read = f"timestamps were read as {form.unit}, as {form.name}'s are"
+    read = f"timestamps were read as {trace_format.unit}, as {trace_format.name}'s are"
     if fractional:
         return f"{read}, but have fractions, as seconds have"
     if calls < _FEW:

@@ -1,0 +1,1 @@
+"""Recorded traces: arrival times and token counts from a file, and their replay."""
