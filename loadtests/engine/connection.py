@@ -70,8 +70,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_answered", "_bytes_without_body", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit", "_peer",
-        "_reader", "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer",
+        "_answered", "_bytes_without_body", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit",
+        "_peer", "_reader", "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer",
         "_timer_at", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
     )  # fmt: skip
 

@@ -103,7 +103,7 @@ def closed_loop() -> dict[str, Any]:
     return {"made": made, "most": most, "active": users.active}
 
 
-def alarms() -> dict[str, Any]:
+def timers() -> dict[str, Any]:
     """Both kinds of alarm: set, set anew before it went off, and set to a time that has passed."""
     found = {}
     for kind in (LoopTimer, TimerfdTimer):
