@@ -1,7 +1,8 @@
-"""One call over one fresh connection: httpcore does HTTP, `aimon.probes.network` the socket, Exchange the rest.
+"""One call over one fresh connection: httpx2 does HTTP, `aimon.probes.network` the socket, Exchange the rest.
 
-httpcore is used directly, without httpx on top: nothing then stands between an arrival and its time, a body is
-inflated within bounds, and a probe starts 40 ms sooner (docs/decisions/0004-probes-on-httpcore.md).
+Of httpx2, nothing is used that acts by itself: no decoder, which would inflate without bounds and stand between an
+arrival and its time, no redirects, cookies or retries, nothing from the environment
+(docs/decisions/0012-probes-on-httpx2.md).
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
-import httpcore
+import httpcore2
+import httpx2
 from anyio.lowlevel import checkpoint
 
 from aimon import dialects
@@ -23,8 +26,8 @@ from aimon.network import proxy as proxies
 from aimon.network.kernel_timestamps import keep_stamping
 from aimon.network.tls_context import ssl_context
 from aimon.probes.network import (
-    AnswerBackend,
     BrokenTLSError,
+    FreshConnection,
     NetworkMarks,
     NotHTTPError,
     ResolveError,
@@ -34,7 +37,6 @@ from aimon.probes.network import (
 )
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterable
 
     from aimon.call.call import Call, Request, Target
@@ -43,9 +45,9 @@ if TYPE_CHECKING:
     from aimon.network.proxy import Proxy
     from aimon.security.redact import Redactor
 
-# In the words of httpcore and h11.
+# In the words of httpcore2 and h11.
 _CLOSED = ("without sending", "closed connection", "unexpectedly closed")
-_IP_VERSIONS = {"any": None, "4": 4, "6": 6}
+_IP_VERSIONS: Final[dict[str, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}
 
 
 async def warm_up(targets: Iterable[tuple[Target, Transport]]) -> None:
@@ -84,7 +86,13 @@ async def perform(
     try:
         request = dialect.encode(call)
         proxy = proxies.find(request.url, transport.proxy)
-        pool = _pool(request, marks, transport, proxy)
+        message = _message(request)
+        client = httpx2.AsyncClient(transport=_connection(request, marks, transport, proxy), trust_env=False)
+    except httpx2.InvalidURL:
+        exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
+        host = urlsplit(request.url).hostname or ""
+        exchange.fail(Outcome.DNS, failures.not_resolved(host, UnicodeError())[1], exchange.started)
+        return exchange.result()
     except Exception as error:  # noqa: BLE001  # a fault of this machine or of the configuration is an outcome too
         exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
         exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", exchange.started)
@@ -95,8 +103,8 @@ async def perform(
     http_version = None
     try:
         with watch_lag(marks):
-            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, pool:
-                http_version = await _exchange(pool, request, exchange, marks, timer)
+            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, client:
+                http_version = await _exchange(client, message, exchange, marks, timer)
     except TimeoutError:
         exchange.fail(*_through(proxy, exchange, *_expired(exchange)), time.monotonic())
     except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went
@@ -116,8 +124,8 @@ async def perform(
 
 
 async def _exchange(
-    pool: httpcore.AsyncConnectionPool,
-    request: Request,
+    client: httpx2.AsyncClient,
+    request: httpx2.Request,
     exchange: Exchange,
     marks: NetworkMarks,
     timer: asyncio.Timeout,
@@ -130,14 +138,12 @@ async def _exchange(
             exchange.connected(time.monotonic())
             timer.reschedule(exchange.deadline()[0])
 
-    extensions = {"timeout": {"connect": exchange.call.timeouts.connect}, "trace": trace}
-    headers = [(name.encode("ascii"), value.encode()) for name, value in request.headers]
-    async with pool.stream(
-        request.method, request.url, headers=headers, content=request.body, extensions=extensions
-    ) as response:
-        exchange.head(response.status, _lower(response.headers), marks.last_arrival)
-        limit = exchange.deadline()[0]
-        async for chunk in response.aiter_stream():
+    request.extensions |= {"timeout": {"connect": exchange.call.timeouts.connect}, "trace": trace}
+    response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    exchange.head(response.status_code, _lower(response.headers.raw), marks.last_arrival)
+    limit = exchange.deadline()[0]
+    async with contextlib.aclosing(response.aiter_raw()) as chunks:
+        async for chunk in chunks:
             exchange.feed(chunk, marks.last_arrival)
             if exchange.complete:
                 break
@@ -146,35 +152,37 @@ async def _exchange(
                 timer.reschedule(limit)
         else:
             exchange.close(marks.last_arrival)
-        version: bytes = response.extensions["http_version"]
-        return version.decode("ascii")
+    return response.http_version
 
 
-def _pool(
-    request: Request, marks: NetworkMarks, transport: Transport, proxy: Proxy | None
-) -> httpcore.AsyncConnectionPool:
-    secure = request.url.startswith("https:")
-    relay = proxy if proxy is not None and proxy.relays("https" if secure else "http") else None
-    tunnel = proxy if relay is None else None
-    trust = ssl_context(transport.ca_file) if secure or (proxy is not None and proxy.scheme == "https") else None
-    return httpcore.AsyncConnectionPool(
-        ssl_context=trust if secure else None,
-        proxy=None if relay is None else _relay(relay, trust),
-        http2=transport.http2,
-        network_backend=AnswerBackend(
-            marks,
-            ip_version=_IP_VERSIONS[transport.ip],  # type: ignore[arg-type]
-            tunnel=tunnel,
-            trust=trust,
-        ),
+def _message(request: Request) -> httpx2.Request:
+    """The request as httpx2 wants it.
+
+    Raises:
+        httpx2.InvalidURL: no host can have that name.
+    """
+    parts = urlsplit(request.url)
+    target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+    return httpx2.Request(
+        request.method,
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        headers=[(name.encode("ascii"), value.encode()) for name, value in request.headers],
+        content=request.body,
+        # As it is written, and as the load tests send it: httpx2 resolves `..` and encodes braces.
+        extensions={"target": target.encode("ascii")},
     )
 
 
-def _relay(proxy: Proxy, trust: ssl.SSLContext | None) -> httpcore.Proxy:
-    """The proxy as httpcore wants it."""
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    secure = trust if proxy.scheme == "https" else None
-    return httpcore.Proxy(f"{proxy.scheme}://{host}:{proxy.port}", auth=proxy.credentials, ssl_context=secure)
+def _connection(request: Request, marks: NetworkMarks, transport: Transport, proxy: Proxy | None) -> FreshConnection:
+    secure = request.url.startswith("https:")
+    return FreshConnection(
+        marks,
+        trust=ssl_context(transport.ca_file) if secure or (proxy is not None and proxy.scheme == "https") else None,
+        secure=secure,
+        proxy=proxy,
+        http2=transport.http2,
+        ip_version=_IP_VERSIONS[transport.ip],
+    )
 
 
 def _through(proxy: Proxy | None, exchange: Exchange, outcome: Outcome, message: str) -> tuple[Outcome, str]:
@@ -207,23 +215,23 @@ def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
             return Outcome.DNS, message
         case TLSError():
             return Outcome.TLS, message
-        case httpcore.ConnectTimeout():
+        case httpcore2.ConnectTimeout():
             return Outcome.TIMEOUT_CONNECT, message
         case TCPError(reason="local"):
             return Outcome.PROBER_ERROR, message  # no descriptor or port left: this machine's fault
-        case httpcore.ConnectError():
+        case httpcore2.ConnectError():
             return Outcome.CONNECT, message
-        case httpcore.ProxyError():
+        case httpcore2.ProxyError():
             return Outcome.CONNECT, f"the proxy refused: {message}"
         case BrokenTLSError():
             return failures.tls_broken(message, headed=headed)
-        case httpcore.NetworkError():
+        case httpcore2.NetworkError():
             return failures.ended(headed=headed, error=message)
         case NotHTTPError():
             return Outcome.MALFORMED, message
-        case httpcore.RemoteProtocolError() if any(words in message for words in _CLOSED):
+        case httpcore2.RemoteProtocolError() if any(words in message for words in _CLOSED):
             return failures.ended(headed=headed)
-        case httpcore.RemoteProtocolError():
+        case httpcore2.RemoteProtocolError():
             return failures.misframed(headed=headed)
         case _:
             return Outcome.PROBER_ERROR, f"{type(error).__name__}: {message}"

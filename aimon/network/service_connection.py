@@ -124,7 +124,7 @@ class Wire(http.client.HTTPConnection):
 
     def _secure(self, host: str) -> None:
         self.sock.settimeout(self.remaining())
-        # Not the probes' context, whose ALPN httpcore sets: a server must not choose HTTP/2.
+        # Not the probes' context, whose ALPN httpcore2 sets: a server must not choose HTTP/2.
         self.sock = ssl_context(None, "http/1.1").wrap_socket(self.sock, server_hostname=host)
 
     def _tunnel_through(self, proxy: Proxy) -> None:

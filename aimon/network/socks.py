@@ -1,7 +1,7 @@
 """SOCKS5's handshake without a socket (RFC 1928, RFC 1929): what to send, and how many bytes to wait for.
 
 The proxy finds the address of the host, as `socks5h://` means it. Written by hand, since each transport has sockets of
-its own and httpcore's handshake neither keeps the limit for connecting nor takes an answer in two pieces.
+its own and httpcore2's handshake neither keeps the limit for connecting nor takes an answer in two pieces.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 from aimon.probes.network.backend import NetworkBackend
 from aimon.probes.network.errors import BrokenTLSError, NotHTTPError, ProxyError, ResolveError, TCPError, TLSError
-from aimon.probes.network.head_stream import AnswerBackend
+from aimon.probes.network.fresh_connection import FreshConnection
 from aimon.probes.network.lag import watch_lag
 from aimon.probes.network.marks import NetworkMarks
 
 __all__ = [
-    "AnswerBackend",
     "BrokenTLSError",
+    "FreshConnection",
     "NetworkBackend",
     "NetworkMarks",
     "NotHTTPError",

@@ -1,4 +1,4 @@
-"""The httpcore backend of one probe: resolve, connect, and note when."""
+"""The httpcore2 backend of one probe: resolve, connect, and note when."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Literal
 
-import httpcore
+import httpcore2
 
 from aimon.network.kernel_timestamps import enable_stamps, keep_stamping
 from aimon.network.proxy import Proxy
@@ -20,26 +20,26 @@ from aimon.probes.network.tunnel import open_tunnel
 _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 
-class NetworkBackend(httpcore.AsyncNetworkBackend):
+class NetworkBackend(httpcore2.AsyncNetworkBackend):
     """Opens the connection of one call and writes its marks.
 
-    Make one for each call, with an `httpcore.AsyncConnectionPool` of its own, so that every call pays for a
+    Make one for each call, with an `httpcore2.AsyncConnectionPool` of its own, so that every call pays for a
     fresh connection and the marks are its alone:
 
         marks = NetworkMarks()
-        pool = httpcore.AsyncConnectionPool(ssl_context=context, network_backend=NetworkBackend(marks))
+        pool = httpcore2.AsyncConnectionPool(ssl_context=context, network_backend=NetworkBackend(marks))
         with watch_lag(marks):
             async with pool, pool.stream("POST", url, …) as response: …
 
-    httpcore's connect timeout limits the way to a usable connection as a whole: name, TCP, a proxy's tunnel,
+    httpcore2's connect timeout limits the way to a usable connection as a whole: name, TCP, a proxy's tunnel,
     TLS.
 
     Args:
         marks: Filled in while the call runs.
         ip_version: 4 or 6 to use one only; `None` for whatever the host has.
         stamps: Whether to time arrivals by the kernel, where it can.
-        tunnel: A proxy through which connections lead; httpcore takes them for direct ones. What a proxy is to relay
-            (`Proxy.relays`) is httpcore's matter.
+        tunnel: A proxy through which connections lead; httpcore2 takes them for direct ones. What a proxy is to relay
+            (`Proxy.relays`) is httpcore2's matter.
         trust: What to trust where that proxy wants TLS itself.
     """
 
@@ -64,8 +64,8 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
         """Connects to a host, through the tunnel if there is one.
 
         Raises:
@@ -73,13 +73,13 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
             TCPError: None of its addresses accepts.
             ProxyError: The proxy opens no tunnel.
             TLSError: The proxy is to be spoken to over TLS, and can't be trusted.
-            httpcore.ConnectTimeout: `timeout` seconds have passed.
+            httpcore2.ConnectTimeout: `timeout` seconds have passed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         proxy = self._tunnel
         if proxy is None:
             return await self._open(host, port, timeout, deadline, local_address, socket_options)
-        stream: httpcore.AsyncNetworkStream = await self._open(
+        stream: httpcore2.AsyncNetworkStream = await self._open(
             proxy.host, proxy.port, timeout, deadline, local_address, socket_options
         )
         try:
@@ -98,7 +98,7 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
         timeout: float | None,
         deadline: float | None,
         local_address: str | None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None,
     ) -> SocketStream:
         options = tuple(socket_options or ())
 
@@ -116,12 +116,12 @@ class NetworkBackend(httpcore.AsyncNetworkBackend):
             raise
 
     async def sleep(self, seconds: float) -> None:
-        """Waits, as httpcore does between retries."""
+        """Waits, as httpcore2 does between retries."""
         await asyncio.sleep(seconds)
 
 
 def _open(
-    family: int, local_address: str | None, options: tuple[httpcore.SOCKET_OPTION, ...], *, stamps: bool
+    family: int, local_address: str | None, options: tuple[httpcore2.SOCKET_OPTION, ...], *, stamps: bool
 ) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import httpcore
+import httpcore2
 
 from aimon.network import failures
 from aimon.probes.network.errors import TCPError, TCPReason
@@ -57,7 +57,7 @@ async def connect_first(
 
     Raises:
         TCPError: Every address failed; the message says how.
-        httpcore.ConnectTimeout: The time was up before an address answered.
+        httpcore2.ConnectTimeout: The time was up before an address answered.
     """
     race = _Race(addresses, open_socket, timeout, limit)
     try:
@@ -149,4 +149,4 @@ class _Race:
             return
         waiting = ", ".join(map(str, self._sockets.values()))
         message = failures.not_connected_in_time(waiting, limit, self._failures)
-        self.winner.set_exception(httpcore.ConnectTimeout(message))
+        self.winner.set_exception(httpcore2.ConnectTimeout(message))

@@ -1,20 +1,20 @@
 """Failures before a request is on its way, each kind recognisable.
 
-All derive from httpcore's own exceptions, so that httpcore and httpx treat and map them like theirs. Where the
-time was up it is `httpcore.ConnectTimeout`, whose message names the phase; only the resolver's is a
+All derive from httpcore2's own exceptions, so that httpcore2 and httpx treat and map them like theirs. Where the
+time was up it is `httpcore2.ConnectTimeout`, whose message names the phase; only the resolver's is a
 `ResolveError`, because the name server is what to look at then.
 """
 
 from typing import Literal
 
-import httpcore
+import httpcore2
 
 from aimon.network.failures import ResolveReason, TLSReason
 
 TCPReason = Literal["refused", "reset", "unreachable", "timeout", "local", "failed"]
 
 
-class ResolveError(httpcore.ConnectError):
+class ResolveError(httpcore2.ConnectError):
     """The host's name gave no address.
 
     Attributes:
@@ -27,7 +27,7 @@ class ResolveError(httpcore.ConnectError):
         self.reason = reason
 
 
-class TCPError(httpcore.ConnectError):
+class TCPError(httpcore2.ConnectError):
     """No address of the host accepted a connection.
 
     Attributes:
@@ -39,11 +39,11 @@ class TCPError(httpcore.ConnectError):
         self.reason = reason
 
 
-class ProxyError(httpcore.ConnectError):
+class ProxyError(httpcore2.ConnectError):
     """The proxy was reached and does not let the connection through."""
 
 
-class TLSError(httpcore.ConnectError):
+class TLSError(httpcore2.ConnectError):
     """The TLS handshake failed, most often because the certificate can't be trusted.
 
     Attributes:
@@ -56,12 +56,12 @@ class TLSError(httpcore.ConnectError):
         self.reason = reason
 
 
-# httpcore's pool drops the causes of exceptions, so what is to be known of one is in its type.
+# httpcore2's pool drops the causes of exceptions, so what is to be known of one is in its type.
 
 
-class NotHTTPError(httpcore.RemoteProtocolError):
+class NotHTTPError(httpcore2.RemoteProtocolError):
     """What came is no HTTP answer; the message says what it is."""
 
 
-class BrokenTLSError(httpcore.ReadError):
+class BrokenTLSError(httpcore2.ReadError):
     """The peer ended TLS by an alert, or broke it, after the handshake; the message is OpenSSL's reason in words."""

@@ -3,7 +3,7 @@
 import ssl
 from typing import Any
 
-import httpcore
+import httpcore2
 
 from aimon.network.answer_head import AnswerHead, HeadError
 from aimon.probes.network.backend import NetworkBackend
@@ -13,15 +13,15 @@ from aimon.probes.network.errors import NotHTTPError
 class AnswerBackend(NetworkBackend):
     """A backend whose streams are AnswerStreams; see `NetworkBackend`."""
 
-    async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+    async def connect_tcp(self, *arguments: Any, **options: Any) -> httpcore2.AsyncNetworkStream:
         """Connects to a host; see `NetworkBackend.connect_tcp`."""
         return AnswerStream(await super().connect_tcp(*arguments, **options))
 
 
-class AnswerStream(httpcore.AsyncNetworkStream):
+class AnswerStream(httpcore2.AsyncNetworkStream):
     """The stream of one HTTP/1.1 exchange, or of HTTP/2 where the TLS handshake agrees on that."""
 
-    def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
         self._head = AnswerHead()
 
@@ -46,7 +46,7 @@ class AnswerStream(httpcore.AsyncNetworkStream):
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.AsyncNetworkStream:
+    ) -> httpcore2.AsyncNetworkStream:
         """Speaks TLS from here on; the answers are those within."""
         secured = await self._inner.start_tls(ssl_context, server_hostname, timeout)
         session = secured.get_extra_info("ssl_object")

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import httpcore
+import httpcore2
 
 from aimon.network import failures
 from aimon.probes.network.marks import NetworkMarks
@@ -29,8 +29,8 @@ class _Chunk(NamedTuple):
     stamp: float | None
 
 
-class SocketStream(httpcore.AsyncNetworkStream):
-    """An httpcore stream on a connected non-blocking socket that it owns.
+class SocketStream(httpcore2.AsyncNetworkStream):
+    """An httpcore2 stream on a connected non-blocking socket that it owns.
 
     Reading does not wait to be asked. One read that finds several segments gets the last one's stamp for all of
     them, so the sooner it comes, the truer the stamps. What was read waits here, each chunk with its time, which
@@ -61,14 +61,14 @@ class SocketStream(httpcore.AsyncNetworkStream):
         """Returns what one read of the socket brought, at most `max_bytes`; nothing at the end of the stream.
 
         Raises:
-            httpcore.ReadTimeout: Nothing arrived in `timeout` seconds.
-            httpcore.ReadError: The connection broke, or was closed meanwhile.
+            httpcore2.ReadTimeout: Nothing arrived in `timeout` seconds.
+            httpcore2.ReadError: The connection broke, or was closed meanwhile.
         """
         if not self._chunks and not self._ended:
             await self._until_readable(timeout)
         if not self._chunks:
             if self._fault is not None:
-                raise httpcore.ReadError(failures.words(self._fault)) from self._fault
+                raise httpcore2.ReadError(failures.words(self._fault)) from self._fault
             return b""  # as before: the end stays the end
         chunk = self._chunks.popleft()
         data = chunk.data
@@ -85,8 +85,8 @@ class SocketStream(httpcore.AsyncNetworkStream):
         """Hands all of `buffer` to the kernel.
 
         Raises:
-            httpcore.WriteTimeout: The peer did not take it in `timeout` seconds.
-            httpcore.WriteError: The connection broke, or was closed meanwhile.
+            httpcore2.WriteTimeout: The peer did not take it in `timeout` seconds.
+            httpcore2.WriteError: The connection broke, or was closed meanwhile.
         """
         rest = memoryview(buffer)
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -98,7 +98,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
             except BlockingIOError:
                 await self._until_writable(deadline, timeout)
             except OSError as error:
-                raise httpcore.WriteError(failures.words(error)) from error
+                raise httpcore2.WriteError(failures.words(error)) from error
             else:
                 self._marks.wrote(at)
 
@@ -118,12 +118,12 @@ class SocketStream(httpcore.AsyncNetworkStream):
         self._pause()
         self._loop.remove_writer(self._sock)
         self._sock.close()
-        for waiter, error in ((self._reader, httpcore.ReadError), (self._writer, httpcore.WriteError)):
+        for waiter, error in ((self._reader, httpcore2.ReadError), (self._writer, httpcore2.WriteError)):
             if waiter is not None:
                 _settle(waiter, error("the connection was closed"))
 
     def get_extra_info(self, info: str) -> Any:
-        """Answers what httpcore asks: `socket`, `client_addr`, `server_addr`, `is_readable`."""
+        """Answers what httpcore2 asks: `socket`, `client_addr`, `server_addr`, `is_readable`."""
         match info:
             case "socket":
                 return self._sock
@@ -168,7 +168,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
         self._reader = self._loop.create_future()
         try:
             await _limited(
-                self._reader, timeout, lambda: httpcore.ReadTimeout(f"nothing arrived within {timeout:.3g} s")
+                self._reader, timeout, lambda: httpcore2.ReadTimeout(f"nothing arrived within {timeout:.3g} s")
             )
         finally:
             self._reader = None
@@ -180,7 +180,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
             await _limited(
                 self._writer,
                 None if deadline is None else deadline - time.monotonic(),
-                lambda: httpcore.WriteTimeout(f"the request was not taken within {timeout:.3g} s"),
+                lambda: httpcore2.WriteTimeout(f"the request was not taken within {timeout:.3g} s"),
             )
         finally:
             self._writer = None

@@ -1,11 +1,11 @@
-"""TLS over any httpcore stream, through memory buffers, so that the stream below keeps its arrival stamps."""
+"""TLS over any httpcore2 stream, through memory buffers, so that the stream below keeps its arrival stamps."""
 
 import contextlib
 import ssl
 import time
 from typing import Any
 
-import httpcore
+import httpcore2
 
 from aimon.network import failures
 from aimon.probes.network.errors import BrokenTLSError, TLSError
@@ -15,7 +15,7 @@ _READ_BYTES = 64 * 1024
 
 
 async def start_tls(
-    inner: httpcore.AsyncNetworkStream,
+    inner: httpcore2.AsyncNetworkStream,
     context: ssl.SSLContext,
     hostname: str | None,
     *,
@@ -35,7 +35,7 @@ async def start_tls(
 
     Raises:
         TLSError: The certificate can't be trusted, or the peer does not speak TLS as it should.
-        httpcore.ConnectTimeout: The time was up.
+        httpcore2.ConnectTimeout: The time was up.
     """
     now = time.monotonic()
     limits = [limit for limit in (deadline, None if timeout is None else now + timeout) if limit is not None]
@@ -48,12 +48,12 @@ async def start_tls(
     return stream
 
 
-class TLSStream(httpcore.AsyncNetworkStream):
+class TLSStream(httpcore2.AsyncNetworkStream):
     """The client's side of a TLS connection; made by `start_tls`."""
 
     def __init__(
         self,
-        inner: httpcore.AsyncNetworkStream,
+        inner: httpcore2.AsyncNetworkStream,
         context: ssl.SSLContext,
         hostname: str | None,
         marks: NetworkMarks,
@@ -74,10 +74,10 @@ class TLSStream(httpcore.AsyncNetworkStream):
             while not await self._advance(deadline):
                 if not await self._fill(_remaining(deadline)):
                     raise TLSError(failures.handshake_broken(self._hostname), "closed")
-        except httpcore.TimeoutException:
+        except httpcore2.TimeoutException:
             took = time.monotonic() - started
-            raise httpcore.ConnectTimeout(failures.not_secured_in_time(self._hostname, took)) from None
-        except (httpcore.ReadError, httpcore.WriteError) as error:
+            raise httpcore2.ConnectTimeout(failures.not_secured_in_time(self._hostname, took)) from None
+        except (httpcore2.ReadError, httpcore2.WriteError) as error:
             raise TLSError(failures.handshake_broken(self._hostname, str(error)), "closed") from error
         certificate = self._tls.getpeercert() or {}
         expiry = certificate.get("notAfter")
@@ -92,8 +92,8 @@ class TLSStream(httpcore.AsyncNetworkStream):
         """Returns decrypted bytes, at most `max_bytes`; nothing at the end of the stream.
 
         Raises:
-            httpcore.ReadTimeout: Nothing could be decrypted for `timeout` seconds.
-            httpcore.ReadError: The connection broke, or the peer broke the protocol.
+            httpcore2.ReadTimeout: Nothing could be decrypted for `timeout` seconds.
+            httpcore2.ReadError: The connection broke, or the peer broke the protocol.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
@@ -117,7 +117,7 @@ class TLSStream(httpcore.AsyncNetworkStream):
         try:
             self._tls.write(buffer)
         except ssl.SSLError as error:
-            raise httpcore.WriteError(f"TLS: {failures.tls_words(error)}") from error
+            raise httpcore2.WriteError(f"TLS: {failures.tls_words(error)}") from error
         await self._flush(timeout)
 
     async def start_tls(
@@ -133,7 +133,7 @@ class TLSStream(httpcore.AsyncNetworkStream):
         await self._inner.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        """Answers `ssl_object`, by which httpcore sees HTTP/2 agreed; the rest is for the stream below."""
+        """Answers `ssl_object`, by which httpcore2 sees HTTP/2 agreed; the rest is for the stream below."""
         return self._tls if info == "ssl_object" else self._inner.get_extra_info(info)
 
     async def _advance(self, deadline: float | None) -> bool:
@@ -146,7 +146,7 @@ class TLSStream(httpcore.AsyncNetworkStream):
             pass  # it goes on with what arrives next
         except ssl.SSLError as error:
             # The alert tells the server why we leave; that it can't be sent changes nothing for us.
-            with contextlib.suppress(httpcore.NetworkError, httpcore.TimeoutException):
+            with contextlib.suppress(httpcore2.NetworkError, httpcore2.TimeoutException):
                 await self._flush(_remaining(deadline))
             reason, message = failures.not_secured(self._hostname, error)
             raise TLSError(message, reason) from error

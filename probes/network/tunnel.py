@@ -2,7 +2,7 @@
 
 import time
 
-import httpcore
+import httpcore2
 
 from aimon.network import proxy as proxies
 from aimon.network import socks
@@ -11,7 +11,7 @@ from aimon.probes.network.errors import ProxyError
 
 
 async def open_tunnel(
-    stream: httpcore.AsyncNetworkStream, proxy: Proxy, host: str, port: int, deadline: float | None
+    stream: httpcore2.AsyncNetworkStream, proxy: Proxy, host: str, port: int, deadline: float | None
 ) -> None:
     """Asks the proxy at the other end of `stream` for a tunnel to a host.
 
@@ -24,7 +24,7 @@ async def open_tunnel(
 
     Raises:
         ProxyError: The proxy refuses, closes the connection, or speaks something else.
-        httpcore.ConnectTimeout: The time was up.
+        httpcore2.ConnectTimeout: The time was up.
     """
     conversation = _Conversation(stream, deadline)
     try:
@@ -34,9 +34,9 @@ async def open_tunnel(
             await _connect(conversation, proxy, host, port)
     except proxies.ProxyError as error:
         raise ProxyError(str(error)) from error
-    except httpcore.TimeoutException as error:
-        raise httpcore.ConnectTimeout("no tunnel in time: it took the connection and did not answer") from error
-    except (httpcore.ReadError, httpcore.WriteError) as error:
+    except httpcore2.TimeoutException as error:
+        raise httpcore2.ConnectTimeout("no tunnel in time: it took the connection and did not answer") from error
+    except (httpcore2.ReadError, httpcore2.WriteError) as error:
         raise ProxyError(f"it broke the connection: {error}") from error
 
 
@@ -63,7 +63,7 @@ async def _socks(conversation: "_Conversation", proxy: Proxy, host: str, port: i
 class _Conversation:
     """A stream that is written and read within one limit."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream, deadline: float | None) -> None:
+    def __init__(self, stream: httpcore2.AsyncNetworkStream, deadline: float | None) -> None:
         self._stream = stream
         self._deadline = deadline
 

@@ -8,7 +8,7 @@ import ssl
 from threading import Event
 from typing import TYPE_CHECKING
 
-import httpcore
+import httpcore2
 import pytest
 
 from aimon.probes.network import NetworkBackend, NetworkMarks, ResolveError, TCPError, connect
@@ -40,7 +40,7 @@ def fetch(url: str, marks: NetworkMarks, **timeouts: float) -> bytes:
     """One GET over a fresh connection."""
 
     async def main() -> bytes:
-        async with httpcore.AsyncConnectionPool(network_backend=NetworkBackend(marks)) as pool:
+        async with httpcore2.AsyncConnectionPool(network_backend=NetworkBackend(marks)) as pool:
             response = await pool.request("GET", url, extensions={"timeout": timeouts})
             return response.content
 
@@ -118,7 +118,7 @@ def test_every_address_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_connect_timeout() -> None:
     """A host that does not answer costs the connect limit and no more."""
-    with black_hole() as port, pytest.raises(httpcore.ConnectTimeout) as caught:
+    with black_hole() as port, pytest.raises(httpcore2.ConnectTimeout) as caught:
         fetch(f"http://127.0.0.1:{port}/", NetworkMarks(), connect=0.05)
     assert str(caught.value) == f"no connection to 127.0.0.1:{port} within 0.05 s"
 
@@ -204,7 +204,7 @@ def test_reset_instead_of_an_answer() -> None:
         read_head(connection)
         reset(connection)
 
-    with Peer(serve) as peer, pytest.raises(httpcore.ReadError, match=r"^connection reset by peer$"):
+    with Peer(serve) as peer, pytest.raises(httpcore2.ReadError, match=r"^connection reset by peer$"):
         fetch(f"http://127.0.0.1:{peer.port}/", NetworkMarks())
 
 
@@ -214,13 +214,13 @@ def test_closed_instead_of_an_answer() -> None:
     def serve(connection: socket.socket) -> None:
         read_head(connection)
 
-    with Peer(serve) as peer, pytest.raises(httpcore.RemoteProtocolError):
+    with Peer(serve) as peer, pytest.raises(httpcore2.RemoteProtocolError):
         fetch(f"http://127.0.0.1:{peer.port}/", NetworkMarks())
 
 
 def test_read_timeout() -> None:
     """A server that says nothing."""
-    with Peer(until_closed) as peer, pytest.raises(httpcore.ReadTimeout) as caught:
+    with Peer(until_closed) as peer, pytest.raises(httpcore2.ReadTimeout) as caught:
         fetch(f"http://127.0.0.1:{peer.port}/", NetworkMarks(), read=0.05)
     assert str(caught.value) == "nothing arrived within 0.05 s"
 
@@ -237,7 +237,7 @@ def test_write_timeout() -> None:
             await stream.aclose()
 
     with Peer(deaf(release)) as peer:
-        with pytest.raises(httpcore.WriteTimeout) as caught:
+        with pytest.raises(httpcore2.WriteTimeout) as caught:
             asyncio.run(main(peer.port))
         release.set()
     assert str(caught.value) == "the request was not taken within 0.05 s"
@@ -280,7 +280,7 @@ def test_closing_wakes_a_reader() -> None:
         await stream.aclose()
         await reader
 
-    with Peer(until_closed) as peer, pytest.raises(httpcore.ReadError, match="the connection was closed"):
+    with Peer(until_closed) as peer, pytest.raises(httpcore2.ReadError, match="the connection was closed"):
         asyncio.run(main(peer.port))
 
 
@@ -315,7 +315,7 @@ def test_cancelled_in_any_phase_nothing_stays_open(phase: str, monkeypatch: pyte
     async def main(url: str, body: bytes) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         backend = NetworkBackend(NetworkMarks())
-        async with httpcore.AsyncConnectionPool(context, network_backend=backend) as pool:
+        async with httpcore2.AsyncConnectionPool(context, network_backend=backend) as pool:
             call = asyncio.create_task(pool.request("POST", url, content=body))
             # Nothing else runs on this loop, so the call is soon waiting in the phase under test, for good.
             await asyncio.wait([call], timeout=0.05)

@@ -20,7 +20,7 @@ from certificates import Authority, over_tls
 from peers import PATIENCE, Peer
 
 if TYPE_CHECKING:
-    import httpcore
+    import httpcore2
 
 BLOCKED = 0.05
 # A machine that does something else between the readings of two clocks can't tell them apart more finely.
@@ -66,7 +66,7 @@ class Writer:
         self._wrote.clear()
 
 
-async def connected(marks: NetworkMarks, port: int, **options: Any) -> httpcore.AsyncNetworkStream:
+async def connected(marks: NetworkMarks, port: int, **options: Any) -> httpcore2.AsyncNetworkStream:
     """A new connection to the server under test."""
     return await NetworkBackend(marks, **options).connect_tcp("127.0.0.1", port)
 

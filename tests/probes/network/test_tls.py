@@ -7,7 +7,7 @@ import datetime as dt
 import ssl
 from typing import TYPE_CHECKING
 
-import httpcore
+import httpcore2
 import pytest
 
 from aimon.probes.network import NetworkBackend, NetworkMarks, TLSError
@@ -39,14 +39,14 @@ def fetch(
     context: ssl.SSLContext,
     marks: NetworkMarks | None = None,
     *,
-    proxy: httpcore.Proxy | None = None,
+    proxy: httpcore2.Proxy | None = None,
     **timeouts: float,
 ) -> bytes:
     """One GET over a fresh connection."""
 
     async def main() -> bytes:
         backend = NetworkBackend(marks or NetworkMarks())
-        async with httpcore.AsyncConnectionPool(context, proxy=proxy, network_backend=backend) as pool:
+        async with httpcore2.AsyncConnectionPool(context, proxy=proxy, network_backend=backend) as pool:
             response = await pool.request("GET", url, extensions={"timeout": timeouts})
             return response.content
 
@@ -74,7 +74,7 @@ def test_a_handshake_shows_in_the_marks(authority: Authority) -> None:
 
 
 def test_http_2_is_agreed_where_both_can(authority: Authority) -> None:
-    """The stream's TLS object tells httpcore."""
+    """The stream's TLS object tells httpcore2."""
     server, client = authority.server(), authority.client()
     server.set_alpn_protocols(["h2", "http/1.1"])
     client.set_alpn_protocols(["http/1.1", "h2"])
@@ -195,7 +195,7 @@ def test_a_handshake_that_never_ends(authority: Authority) -> None:
     """It is limited by what is left of the connect limit."""
     with (
         Peer(until_closed) as peer,
-        pytest.raises(httpcore.ConnectTimeout, match=r"^no TLS handshake with"),
+        pytest.raises(httpcore2.ConnectTimeout, match=r"^no TLS handshake with"),
     ):
         fetch(f"https://localhost:{peer.port}/", authority.client(), connect=0.05)
 
@@ -221,7 +221,7 @@ def test_broken_records_are_a_read_error(authority: Authority) -> None:
             connection.sendall(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
             connection.recv(1024)
 
-    with Peer(serve) as peer, pytest.raises(httpcore.ReadError, match=r"^wrong version number$"):
+    with Peer(serve) as peer, pytest.raises(httpcore2.ReadError, match=r"^wrong version number$"):
         fetch(f"https://localhost:{peer.port}/", authority.client())
 
 
@@ -242,7 +242,7 @@ def test_a_tunnel_through_a_proxy(authority: Authority) -> None:
     """CONNECT first, TLS with the endpoint inside."""
     marks = NetworkMarks()
     with Peer(over_tls(authority.server(), answer)) as peer, Peer(relay) as tunnel:
-        proxy = httpcore.Proxy(f"http://127.0.0.1:{tunnel.port}")
+        proxy = httpcore2.Proxy(f"http://127.0.0.1:{tunnel.port}")
         assert fetch(f"https://localhost:{peer.port}/", authority.client(), marks, proxy=proxy) == b"pong"
     assert marks.tls is not None
     assert marks.sent is not None
@@ -254,7 +254,7 @@ def test_a_tunnel_through_an_https_proxy(authority: Authority) -> None:
     marks = NetworkMarks()
     endpoint, proxy_side = authority.server(ends=7 * DAY), authority.server(ends=3 * DAY)
     with Peer(over_tls(endpoint, answer)) as peer, Peer(over_tls(proxy_side, relay)) as tunnel:
-        proxy = httpcore.Proxy(f"https://localhost:{tunnel.port}", ssl_context=authority.client())
+        proxy = httpcore2.Proxy(f"https://localhost:{tunnel.port}", ssl_context=authority.client())
         assert fetch(f"https://localhost:{peer.port}/", authority.client(), marks, proxy=proxy) == b"pong"
     assert marks.certificate_expiry == expiry(7 * DAY)
 
@@ -263,7 +263,7 @@ def test_a_fault_behind_a_proxy_names_the_endpoint(authority: Authority) -> None
     """The tunnel works, the endpoint's certificate doesn't."""
     server = authority.server(begins=-3 * DAY, ends=-DAY)
     with Peer(over_tls(server, answer)) as peer, Peer(relay) as tunnel:
-        proxy = httpcore.Proxy(f"http://127.0.0.1:{tunnel.port}")
+        proxy = httpcore2.Proxy(f"http://127.0.0.1:{tunnel.port}")
         with pytest.raises(TLSError) as caught:
             fetch(f"https://localhost:{peer.port}/", authority.client(), proxy=proxy)
     assert caught.value.reason == "expired"
@@ -278,6 +278,6 @@ def test_a_proxy_that_refuses(authority: Authority) -> None:
         until_closed(connection)
 
     with Peer(serve) as tunnel:
-        proxy = httpcore.Proxy(f"http://127.0.0.1:{tunnel.port}")
-        with pytest.raises(httpcore.ProxyError, match="403 Forbidden"):
+        proxy = httpcore2.Proxy(f"http://127.0.0.1:{tunnel.port}")
+        with pytest.raises(httpcore2.ProxyError, match="403 Forbidden"):
             fetch("https://api.example/", authority.client(), proxy=proxy)
