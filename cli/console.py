@@ -6,12 +6,13 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from aimon.cli.exits import UNABLE
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def open_closed_streams() -> None:
@@ -82,6 +83,23 @@ def mute() -> None:
 def speaks_unicode() -> bool:
     """Whether stdout can show more than ASCII."""
     return (sys.stdout.encoding or "ascii").lower().replace("-", "") in {"utf8", "utf16", "gb18030"}
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Whether a picture can be drawn on this stream again and again."""
+    return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
+
+
+def fits(table: Table, out: Console) -> bool:
+    """Whether a table's figures fit beside each other: rich would cut them without a mark."""
+    from rich.cells import cell_len  # noqa: PLC0415  # only on a terminal
+
+    needed = [
+        max(cell_len(str(cell)) for cell in (column.header, *column.cells)) if column.no_wrap else column.min_width or 1
+        for column in table.columns
+    ]
+    between = 1 + table.padding[1]
+    return sum(needed) + between * (len(needed) - 1) <= out.width
 
 
 def tables() -> Console:

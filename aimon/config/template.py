@@ -32,8 +32,18 @@ MODELS: Final[Mapping[str, str]] = {
     "fireworks": "accounts/fireworks/models/gpt-oss-20b",
 }
 
-# Those who find no key in the environment begin with these.
+# Those who find no key in the environment begin with the simulator, and find these as comments.
 _EXAMPLES: Final = ("openai", "dashscope")
+_SIMULATOR: Final = """\
+  # No key was in the environment: this one needs none, and answers while `aimon sim` runs in another terminal.
+  - name: simulator         # its name in metrics and commands
+    dialect: openai-chat
+    base_url: http://127.0.0.1:8399/v1
+    model: sim-1
+    prices: {input: 0, output: 0, currency: USD}
+    slo: {availability: 99.5%, ttft_p95: 2s, latency_p99: 10s}   # alerting rules come from these
+
+"""
 _CHINESE: Final = {"dashscope", "zhipu", "moonshot", "minimax", "volcengine", "siliconflow", "deepseek"}
 
 _HEAD = """\
@@ -91,12 +101,19 @@ def detected(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 
 def example(environ: Mapping[str, str] = os.environ) -> str:
-    """A configuration to begin with: an endpoint for each key in the environment, or else two to fill in."""
+    """A configuration to begin with: an endpoint for each key in the environment, or else the simulator."""
     found = tuple(name for name in detected(environ) if name in MODELS)
-    chosen = found or _EXAMPLES
     currency = "CNY" if _CHINESE.intersection(found) else "USD"
     head = _HEAD.format(currency=currency, fx=_FX[currency])
-    return head + "\n".join(_endpoint(name, explained=i == 0) for i, name in enumerate(chosen)) + _TAIL
+    if not found:
+        return (
+            head + _SIMULATOR + "\n".join(_as_comment(_endpoint(name, explained=False)) for name in _EXAMPLES) + _TAIL
+        )
+    return head + "\n".join(_endpoint(name, explained=i == 0) for i, name in enumerate(found)) + _TAIL
+
+
+def _as_comment(lines: str) -> str:
+    return "".join(f"  # {line.removeprefix('  ').removeprefix('# ')}\n" for line in lines.splitlines())
 
 
 def _endpoint(name: str, *, explained: bool) -> str:

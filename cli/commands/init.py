@@ -35,11 +35,12 @@ def init(
         raise Stop(USAGE, f"{output} is there already: choose another --output, or overwrite it with --force") from None
     except OSError as error:
         raise Stop(UNABLE, files.problem(error)) from error
+    place = "" if output.name == "aimon.yaml" else f" --config {output}"
     found = [f"{name} (${providers.get(name).key_env})" for name in detected()]
     print(f"wrote {output}")
     if found:
         note(f"keys found: {', '.join(found)}")
     else:
-        note("no key of a known provider is in the environment: fill in the examples")
-    place = "" if output.name == "aimon.yaml" else f" --config {output}"
+        note("no key of a known provider is in the environment: the file begins with the simulator, and has examples")
+        note("next: start aimon sim in another terminal")
     note(f"next: aimon config check{place} && aimon probe{place}")

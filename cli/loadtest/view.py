@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from math import floor, inf
 from typing import TYPE_CHECKING, Protocol
 
+from aimon.cli.console import can_draw
 from aimon.cli.format import percentile, rate, verdict
 from aimon.cli.probe.table import money
 
@@ -41,7 +41,7 @@ class View(Protocol):
 
 def choose(subject: Subject, *, plain: bool) -> View:
     """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
-    if plain or not sys.stderr.isatty() or os.environ.get("TERM", "") in {"", "dumb", "unknown"}:
+    if plain or not can_draw(sys.stderr):
         return Lines(subject)
     from aimon.cli.loadtest.screen import Screen  # noqa: PLC0415  # rich takes 40 ms, which only a terminal is worth
 

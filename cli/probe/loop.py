@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.cli.endpoints import Selection
     from aimon.cli.probe.command import Options
+    from aimon.cli.probe.live import LiveTable
     from aimon.config.endpoint import Endpoint
     from aimon.metrics.totals import Gauges
     from aimon.probes.publish.listen import Page
@@ -52,6 +53,7 @@ class _Loop:
         self._lost = False  # a Result that is not in the state is in no later push either
         self._trouble = ""
         self._repeats = Repeats()
+        self._table: LiveTable | None = None
         self._published = True
         self._mute = False
         self._unread = False  # the reader of stdout has gone
@@ -71,6 +73,8 @@ class _Loop:
         with contextlib.ExitStack() as stack:
             if self._options.listen is not None:
                 stack.enter_context(self._listener(*self._options.listen))
+            if not self._options.as_json and console.can_draw(sys.stdout):
+                stack.callback(self._open_table().close)
             publisher = asyncio.create_task(self._publish_as_it_goes())
             await self._scheduler.run()
             await self._record_the_rest()
@@ -82,6 +86,12 @@ class _Loop:
         if self._unread:
             return READER_GONE
         return INTERRUPTED if self._interrupted else GOOD
+
+    def _open_table(self) -> LiveTable:
+        from aimon.cli.probe.live import LiveTable  # noqa: PLC0415  # rich takes 40 ms, which only a terminal is worth
+
+        self._table = LiveTable([endpoint.name for endpoint in self._endpoints], self._repeats)
+        return self._table
 
     def _hang_up(self) -> None:
         self._scheduler.stop()
@@ -144,6 +154,8 @@ class _Loop:
             from aimon.probes.result_json import as_line  # noqa: PLC0415  # only where asked for
 
             console.write_data(as_line(result) + b"\n")
+        elif self._table is not None:
+            self._table.show(result)
         else:
             print(f"{time.strftime('%H:%M:%S', time.localtime(result.started_at))} {self._repeats.line(result)}")
         sys.stdout.flush()

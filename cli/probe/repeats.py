@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
-from aimon.cli.probe.table import line, seconds
+from aimon.cli.probe.table import line, short
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
@@ -23,11 +23,20 @@ class Repeats:
 
     def line(self, result: Result) -> str:
         """The Result on one line; `unauthorized latency 212 ms (17 in a row)` where it failed as before."""
+        count = self.count(result)
+        if result.outcome is Outcome.OK or count == 1:
+            return line(result)
+        return f"{short(result)} ({count} in a row)"
+
+    def count(self, result: Result) -> int:
+        """Takes one more Result into account; returns how many in a row have gone like it, itself included."""
         key = (result.endpoint, result.canary)
         kind = (result.outcome, result.status_code, result.error_code, _VARYING.sub("", result.error or ""))
         before, count = self._runs.get(key, ((), 0))
         count = count + 1 if kind == before else 1
         self._runs[key] = kind, count
-        if result.outcome is Outcome.OK or count == 1:
-            return line(result)
-        return f"{result.endpoint} {result.outcome.value} latency {seconds(result.latency)} ({count} in a row)"
+        return count
+
+    def so_far(self, result: Result) -> int:
+        """What `count` returned for the latest Result of this one's canary."""
+        return self._runs[result.endpoint, result.canary][1]

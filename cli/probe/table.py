@@ -10,9 +10,11 @@ from aimon.cli import console
 from aimon.cli.advice import explained, whose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rich.table import Table
+    from rich.text import Text
 
     from aimon.call.result import Limits, Result
 
@@ -35,23 +37,47 @@ def show(results: Sequence[Result]) -> None:
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     out = console.tables()
-    out.print(_table(results))
+    if not console.fits(drawn := table(results), out):
+        for result in results:
+            text = Text("\n".join(filter(None, (line(result), _rest(result)))))
+            text.stylize(f"bold {_COLOURS[result.fault]}", 0, len(result.endpoint))
+            out.print(text)
+        return
+    out.print(drawn)
     failed = [result for result in results if result.outcome is not Outcome.OK]
     if failed:
         out.print()
     for result in failed:
-        name = (result.endpoint, f"bold {_COLOURS[result.fault]}")
-        out.print(Text.assemble(name, ": ", explained(result)))
+        out.print(why(result))
+
+
+def _rest(result: Result) -> str:
+    """The figures of the table that `line` leaves out."""
+    words = [f"{name.lower()} {of(result)}" for name, of in _FIGURES.items() if name not in {"LATENCY", "TTFT"}]
+    known = [each for each in words if not each.endswith(" -")]
+    return f"  {', '.join(known)}" if known else ""
+
+
+def why(result: Result) -> Text:
+    """Why a call failed and what to do, with the endpoint's name in the colour of whose fault it is."""
+    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+
+    return Text.assemble((result.endpoint, f"bold {_COLOURS[result.fault]}"), ": ", explained(result))
 
 
 def line(result: Result) -> str:
     """One Result on one line: name, outcome, latency, TTFT, and for a failure why and what to do."""
-    words = [result.endpoint, result.outcome.value, f"latency {seconds(result.latency)}"]
+    words = [short(result)]
     if result.ttft is not None:
         words.append(f"ttft {seconds(result.ttft)}")
     if result.outcome is not Outcome.OK:
         words.append(f"({whose(result)}) {explained(result)}")
     return " ".join(words)
+
+
+def short(result: Result) -> str:
+    """Name, outcome and latency."""
+    return f"{result.endpoint} {result.outcome.value} latency {seconds(result.latency)}"
 
 
 def cells(result: Result) -> tuple[str, ...]:
@@ -108,25 +134,35 @@ _FIGURES: dict[str, Callable[[Result], str]] = {
 }
 
 
-def _table(results: Sequence[Result]) -> Table:
+def table(
+    results: Sequence[Result],
+    also: Mapping[str, Sequence[str]] | None = None,
+    *,
+    without: AbstractSet[str] = frozenset(),
+) -> Table:
+    """The Results as a table for a terminal, `also` with columns that hold a cell for each, `without` some."""
     from rich import box  # noqa: PLC0415  # only on a terminal
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = {name: cells for name, of in _FIGURES.items() if set(cells := [of(each) for each in results]) != {"-"}}
-    table = Table(
+    figures = {name: [of(each) for each in results] for name, of in _FIGURES.items() if name not in without}
+    shown = {name: cells for name, cells in figures.items() if set(cells) != {"-"}}
+    shown |= {name: list(cells) for name, cells in (also or {}).items()}
+    drawn = Table(
         box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2,
         pad_edge=False,
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
     # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
-    for name in ("ENDPOINT", "MODEL"):
-        table.add_column(name, overflow="fold", min_width=8)
-    table.add_column("OUTCOME", no_wrap=True)
+    named = [name for name in ("ENDPOINT", "MODEL") if name not in without]
+    for name in named:
+        drawn.add_column(name, overflow="fold", min_width=8)
+    drawn.add_column("OUTCOME", no_wrap=True)
     for name in shown:
-        table.add_column(name, justify="right", no_wrap=True)
+        drawn.add_column(name, justify="right", no_wrap=True)
     for i, result in enumerate(results):
         outcome = Text(result.outcome.value, style=_COLOURS[result.fault])
-        table.add_row(Text(result.endpoint), Text(result.model), outcome, *(cells[i] for cells in shown.values()))
-    return table
+        names = [Text(result.endpoint), Text(result.model)][: len(named)]
+        drawn.add_row(*names, outcome, *(cells[i] for cells in shown.values()))
+    return drawn

@@ -29,6 +29,9 @@ def status(
     ] = None,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="The history's file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an endpoint on stdout.")] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Remove the named endpoints from the history, for good.")
+    ] = False,
     last: Annotated[int, typer.Option(min=1, max=200, help="Runs in the bar.")] = 30,
 ) -> int:
     """Uptime, latency, TTFT, 429 and 401 rates from the history.
@@ -41,6 +44,8 @@ def status(
 
     if config is not None and names:
         raise Stop(USAGE, "names and --config both choose endpoints: leave out one of them")
+    if forget and not names:
+        raise Stop(USAGE, "--forget removes endpoints from the history: name those that it should forget")
     wanted = list(dict.fromkeys(window or ["24h"]))
     for name in wanted:
         if name not in WINDOW_NAMES:
@@ -56,6 +61,8 @@ def status(
     if not there:
         others = "" if history else "; what cron probes is in the history of its user (root's: sudo aimon status)"
         raise Stop(USAGE, f"nothing was probed yet (there is no {path}): run aimon probe first{others}")
+    if forget:
+        return _forget(path, list(dict.fromkeys(names or ())))
     found = _found(path, names or configured or [], wanted, last, known=configured is None)
     if as_json:
         _print_json(found)
@@ -67,6 +74,22 @@ def status(
     for name in sorted(missing):
         note(f"{name}: never probed: run aimon probe {name}")
     return GOOD if not missing and all(each.healthy for each in found) else FAILED
+
+
+def _forget(path: Path, names: Sequence[str]) -> int:
+    from aimon.probes.state.database import HistoryError  # noqa: PLC0415  # start-up
+    from aimon.probes.state.forget import forget  # noqa: PLC0415
+    from aimon.probes.state.history import History  # noqa: PLC0415
+
+    try:
+        with History(path) as opened:
+            for name, count in forget(opened, names).items():
+                note(f"{name}: forgotten, with {count:,} results; what it spent still counts towards its budget")
+    except HistoryError as error:
+        raise Stop(UNABLE, str(error)) from error
+    except KeyError as error:
+        raise Stop(USAGE, error.args[0]) from error
+    return GOOD
 
 
 def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[EndpointStatus]:

@@ -28,14 +28,18 @@ _BLOCKS = ("▇", "▁", "-")
 def show(found: Sequence[EndpointStatus]) -> None:
     """Prints how endpoints are now, what they did over the windows, and why the bad ones are bad."""
     names = _names(found)
+    plain = ["\n".join(_lines(status, names[status.identity])) for status in found]
     if not console.is_terminal():
-        for status in found:
-            print("\n".join(_lines(status, names[status.identity])))
+        print("\n".join(plain))
         return
     from rich.text import Text  # noqa: PLC0415  # only on a terminal
 
     out = console.tables()
-    out.print(_now(found, names), _windows(found, names))
+    drawn = (_now(found, names), _windows(found, names))
+    if not all(console.fits(table, out) for table in drawn):
+        out.print(Text("\n".join(plain)))
+        return
+    out.print(*drawn)
     for status in found:
         for said in filter(None, (_why(status), _ahead(status))):
             out.print(Text.assemble((names[status.identity], "bold red"), f": {said}"))

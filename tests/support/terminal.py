@@ -21,9 +21,16 @@ _TOKEN = re.compile(r"\x1b\[([?0-9;]*)([A-Za-z])|\x1b.|[\r\n]|[^\x1b\r\n]+", re.
 
 
 class Terminal:
-    """Runs a program whose stderr is a terminal of this size; stdin and stdout are pipes."""
+    """Runs a program whose stderr, and with `whole` stdout, is a terminal of this size; the rest are pipes."""
 
-    def __init__(self, command: Sequence[StrOrBytesPath], size: tuple[int, int], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[StrOrBytesPath],
+        size: tuple[int, int],
+        env: Mapping[str, str],
+        *,
+        whole: bool = False,
+    ) -> None:
         self._ours, theirs = os.openpty()
         columns, lines = size
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -32,7 +39,7 @@ class Terminal:
         self.output = ""
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=theirs, env=dict(env)
+            command, stdin=subprocess.PIPE, stdout=theirs if whole else subprocess.PIPE, stderr=theirs, env=dict(env)
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

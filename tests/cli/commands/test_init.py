@@ -29,15 +29,18 @@ def test_it_writes_a_file_that_is_right(run_aimon: Command, tmp_path: Path) -> N
 
 
 def test_without_keys_it_says_so(run_aimon: Command, tmp_path: Path) -> None:
-    """Elsewhere than the default, the next commands name the file."""
+    """Elsewhere than the default, the next commands name the file; the first of them finds nothing wrong."""
     done = run_aimon("init", "--output", "watch.yaml")
     assert done.returncode == 0
     assert (tmp_path / "watch.yaml").is_file()
     assert not (tmp_path / "aimon.yaml").exists()
     assert done.stderr == (
-        "no key of a known provider is in the environment: fill in the examples\n"
+        "no key of a known provider is in the environment: the file begins with the simulator, and has examples\n"
+        "next: start aimon sim in another terminal\n"
         "next: aimon config check --config watch.yaml && aimon probe --config watch.yaml\n"
     )
+    done = run_aimon("config", "check", "--config", "watch.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_it_overwrites_only_when_told_to(run_aimon: Command, tmp_path: Path) -> None:

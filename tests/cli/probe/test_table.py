@@ -152,6 +152,21 @@ def test_80_columns_cut_no_figure(outcome: Outcome, monkeypatch: pytest.MonkeyPa
         assert figure in words
 
 
+@pytest.mark.parametrize("columns", [20, 40, 60, 70])
+def test_a_narrow_terminal_loses_no_figure(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the columns do not fit beside each other there are none: every figure is there, and none is cut."""
+    usage = Usage(input=1234, output=567)
+    failed = a_result(
+        Outcome.STREAM_TRUNCATED, QWEN, end=61.23, usage=usage, cost=1234.5, currency="CNY", limits=WELL.limits
+    )
+    lines = on_a_terminal([failed, WELL], columns, monkeypatch)
+    assert max(map(len, lines)) <= columns
+    text = " ".join(" ".join(lines).split())
+    for figure in ("61.23 s", "tokens 1234+567", "cost 1,234.50 CNY", "headroom 87% req", "cost 0.000012 CNY"):
+        assert figure in text
+    assert "compare with a direct connection." in text
+
+
 def test_each_fault_has_a_word_and_a_colour() -> None:
     """Whoever has to act is named in the line, and told by the colour."""
     from aimon.cli.advice import whose

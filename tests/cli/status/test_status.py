@@ -109,6 +109,43 @@ def test_a_share_is_never_rounded_to_a_hundred_or_to_none(run_aimon: Command, hi
     assert line.endswith("429 <0.1%, 401 0.0%")
 
 
+def test_what_was_only_tried_is_forgotten_on_request(run_aimon: Command, history: Path) -> None:
+    """Its results, totals and records are gone and the others' are not; what it spent today still counts."""
+    tried = Identity("openai-chat-gpt", "m", "p", "local")
+    probed(history, [Outcome.OK] * 3)
+    probed(history, [Outcome.OK] * 2, tried)
+    probed(history, [Outcome.SERVER_ERROR], tried._replace(model="m2"))
+    with History(history) as opened:
+        spent = opened.spent_today(tried.endpoint, "CNY")
+    done = run_aimon("status", "--forget", "openai-chat-gpt")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == (
+        "openai-chat-gpt: forgotten, with 3 results; what it spent still counts towards its budget\n"
+    )
+    assert [found["endpoint"] for found in as_json(run_aimon)] == [QWEN.endpoint]
+    with History(history) as opened:
+        assert {labels[0] for counters in opened.totals().counters.values() for labels in counters} == {QWEN.endpoint}
+        assert opened.database.query("SELECT count(*) FROM records") == [(3,)]
+        assert opened.spent_today(tried.endpoint, "CNY") == spent
+    probed(history, [Outcome.OK], tried)
+    assert [len(found["recent"]) for found in as_json(run_aimon, tried.endpoint)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "--forget removes endpoints from the history: name those that it should forget"),
+        (["qwen-prod", "nobody"], "endpoint 'nobody' was never probed; known are qwen-prod"),
+    ],
+)
+def test_forgetting_needs_names_that_are_there(run_aimon: Command, history: Path, names: list[str], said: str) -> None:
+    """Exit code 2, and nothing is forgotten."""
+    probed(history, [Outcome.OK] * 3)
+    done = run_aimon("status", "--forget", *names)
+    assert (done.returncode, done.stderr) == (2, f"{said}\n")
+    assert [len(found["recent"]) for found in as_json(run_aimon)] == [3]
+
+
 @pytest.mark.parametrize(
     ("outcome", "code", "said"),
     [
