@@ -19,7 +19,7 @@ LASTING = (definitions.LOADTEST_CAPACITY, definitions.LOADTEST_LIMIT_REQUESTS, d
 """What a search found: it holds until the next search for it, whatever other load tests come in between."""
 
 
-def live(moment: Progress, endpoint: Endpoint, *, run: str, profile: str) -> Gauges:
+def progress_gauges(moment: Progress, endpoint: Endpoint, *, run: str, profile: str) -> Gauges:
     """A run as it goes, as gauges; what there is none of is left out.
 
     Args:
@@ -38,7 +38,7 @@ def live(moment: Progress, endpoint: Endpoint, *, run: str, profile: str) -> Gau
     return _gauges(values, moment.slo, endpoint, run, profile)
 
 
-def gauges(report: dict[str, Any], endpoint: Endpoint, *, run: str | None = None) -> Gauges:
+def report_gauges(report: dict[str, Any], endpoint: Endpoint, *, run: str | None = None) -> Gauges:
     """The report as gauges; what there was none of is left out.
 
     Args:

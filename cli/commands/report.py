@@ -125,7 +125,7 @@ def _told(found: list[Comparison], layout: str) -> str:
     import msgspec  # noqa: PLC0415  # start-up
 
     from aimon.loadtests.report.comparison import page as comparison_page  # noqa: PLC0415
-    from aimon.loadtests.report.comparison import text as comparison_text  # noqa: PLC0415
+    from aimon.loadtests.report.comparison import summary as comparison_text  # noqa: PLC0415
 
     if layout == "json":
         return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in found)

@@ -179,10 +179,10 @@ class Live:
         """What there is to expose of this run; None as long as it has told nothing."""
         moment, found = self._moment, self._found
         if found is not None:
-            gauges = metrics.gauges(found.report, self._endpoint, run=self._run)
+            gauges = metrics.report_gauges(found.report, self._endpoint, run=self._run)
             dumped = found.totals
         elif moment is not None and self._run is not None:
-            gauges = metrics.live(moment, self._endpoint, run=self._run, profile=self._profile)
+            gauges = metrics.progress_gauges(moment, self._endpoint, run=self._run, profile=self._profile)
             dumped = moment.totals
             if self._ended:
                 gauges.set(definitions.LOADTEST_IN_FLIGHT, 0, **self._identity.labels)

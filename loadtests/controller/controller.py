@@ -15,7 +15,7 @@ from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.stage import CALLS, POINTS, Stage
 from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, RunResult
 from aimon.loadtests.search import capacity, limits, step_verdict
-from aimon.loadtests.search.trend import trend
+from aimon.loadtests.search.latency_trend import trend
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
@@ -266,7 +266,9 @@ class RunController:
 
     def _long_enough(self, rate: float) -> float:
         """Seconds in which as many calls start as the percentiles of the objectives need, within bounds."""
-        needed = [slo.needs(objective.quantile) for objective in self.objectives if objective.quantile is not None]
+        needed = [
+            slo.values_needed(objective.quantile) for objective in self.objectives if objective.quantile is not None
+        ]
         return min(max(max(_STEP_CALLS, *needed, 0) / rate, _STEP_LEAST), _STEP_MOST)
 
     def _grows_plainly(self) -> bool:

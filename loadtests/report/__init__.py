@@ -9,8 +9,8 @@ comparison  two reports: what differs beyond doubt
 
 from __future__ import annotations
 
-from aimon.loadtests.report.contents import build
+from aimon.loadtests.report.builder import build
 from aimon.loadtests.report.files import save
-from aimon.loadtests.report.text import markdown, verdict
+from aimon.loadtests.report.summary import markdown, verdict
 
 __all__ = ["build", "markdown", "save", "verdict"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from aimon.loadtests.search.trend import Trend
+    from aimon.loadtests.search.latency_trend import Trend
 
 TOLERANCE = 0.04
 _GROWTH = 2.0
@@ -26,7 +26,7 @@ _REFUSED = 1.5
 _T95 = 2.365
 
 
-class Refusal(NamedTuple):
+class RateLimitEstimate(NamedTuple):
     """What came through between 429s, in successes per second, and by how much that may be off."""
 
     per_s: float
@@ -58,7 +58,7 @@ class Step:
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
     limit: str = ""
-    refusal: Refusal | None = None
+    refusal: RateLimitEstimate | None = None
 
     @property
     def held(self) -> bool:
@@ -77,7 +77,7 @@ class Step:
         """The standard error of the estimate."""
         if self.refusal is not None:
             return self.refusal.error
-        return self.rate * self.trend.wander / (1 + self.trend.slope) ** 2 if self.trend.growing else None
+        return self.rate * self.trend.random_walk_error / (1 + self.trend.slope) ** 2 if self.trend.growing else None
 
 
 @dataclass(slots=True)

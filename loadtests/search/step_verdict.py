@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
-from aimon.loadtests.search.capacity import Refusal, Step
+from aimon.loadtests.search.capacity import RateLimitEstimate, Step
+from aimon.loadtests.search.latency_trend import trend
 from aimon.loadtests.search.limits import throughput_between_429s
-from aimon.loadtests.search.trend import trend
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.formatting import format_slo_value
 from aimon.loadtests.statistics.observation import CallObservation
@@ -98,7 +98,7 @@ def judge(
         latency_p50_s=from_schedule.known(0.5),
         latency_p95_s=from_schedule.known(0.95),
         limit=limit,
-        refusal=None if passed is None else Refusal(passed.per_s, passed.per_s / passed.count),
+        refusal=None if passed is None else RateLimitEstimate(passed.per_s, passed.per_s / passed.count),
     )
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
-from aimon.loadtests.statistics.censoring import Open, Sample, failed
-from aimon.loadtests.statistics.flow import Flow
+from aimon.loadtests.statistics.censoring import Censored, Sample, times_of_failed
+from aimon.loadtests.statistics.concurrency import ConcurrencyTimeline
 from aimon.loadtests.statistics.histogram import Histogram
-from aimon.loadtests.statistics.pace import PaceCounts
-from aimon.loadtests.statistics.usage import UsageCounts, written
+from aimon.loadtests.statistics.token_usage import TokenUsage, output_tokens
+from aimon.loadtests.statistics.tpot_coverage import TpotCoverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -67,12 +67,12 @@ class CallStats:
     def __init__(self, good: Callable[[Result], bool] = lambda _: True) -> None:
         self.outcomes: Counter[str] = Counter()
         self.series = {name: Histogram() for name in SERIES}
-        self.open: dict[str, Open] = {}
+        self.open: dict[str, Censored] = {}
         self.counts: Counter[str] = Counter(dict.fromkeys(_COUNTS, 0))
         self.served = dict.fromkeys(_SERVED, 0.0)
-        self.usage = UsageCounts()
-        self.pace = PaceCounts()
-        self.flow = Flow()
+        self.usage = TokenUsage()
+        self.tpot_coverage = TpotCoverage()
+        self.concurrency = ConcurrencyTimeline()
         self.last_due = 0.0
         self.cost = 0.0
         self.currency: str | None = None
@@ -130,7 +130,7 @@ class CallStats:
             series["start_lateness"].record(max(0.0, -result.scheduled))
         if result.self_lag is not None:
             series["lag"].record(max(0.0, result.self_lag))
-        tokens = written(result)
+        tokens = output_tokens(result)
         self.usage.observe(result)
         counts["output_tokens"] += tokens
         if result.cost is not None:
@@ -156,7 +156,7 @@ class CallStats:
     def serve(self, result: Result, began: float, share: float) -> None:
         """Adds to concurrency and throughput alone what the run saw of a call, as of one that began in the warm-up."""
         offset, ok = result.started_at - began, result.outcome is Outcome.OK
-        self.flow.add(offset, offset + result.end, float(ok), written(result))
+        self.concurrency.add(offset, offset + result.end, float(ok), output_tokens(result))
         if share <= 0:
             return
         served = self.served
@@ -178,12 +178,12 @@ class CallStats:
             series["tpot"].record(tpot)
         elif result.first_token is not None:
             self._open("tpot").add(None, late=False)
-        self.pace.observe(result)
+        self.tpot_coverage.observe(result)
         self._gaps(result, gaps)
 
     def time_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
         """Adds to the times alone what is known of a call that did not succeed."""
-        known = failed(result)
+        known = times_of_failed(result)
         for name, value in known.values.items():
             self.series[name].record(value)
         for name, bound in known.bounds.items():
@@ -204,16 +204,16 @@ class CallStats:
 
         Arrivals that could not start, calls that failed on this side, and the `lost` ones are of unknown time.
         """
-        values, found = self.series[name], self.open.get(name, Open())
+        values, found = self.series[name], self.open.get(name, Censored())
         if self.ok and not values.count and name in _STREAMED:
             # Answers that have no such time, as those that don't stream: it is no part of the others either.
-            return Sample(values, Open())
+            return Sample(values, Censored())
         unknown, missing = found.unknown, self.counts["not_started"] + self.unmeasured + lost
         if name == "itl":
             # A call without gaps weighs as much as one that has some.
             each = -(-values.count // max(1, self.series["ttft"].count))
             unknown, missing = unknown * each, missing * each
-        return Sample(values, Open(found.late, found.cut, unknown), missing)
+        return Sample(values, Censored(found.late, found.cut, unknown), missing)
 
     def merge(self, other: CallStats) -> None:
         """Adds another's calls.
@@ -230,8 +230,8 @@ class CallStats:
         for name, amount in other.served.items():
             self.served[name] += amount
         self.usage.merge(other.usage.amounts)
-        self.pace.merge(other.pace.dump())
-        self.flow.merge(other.flow.seconds)
+        self.tpot_coverage.merge(other.tpot_coverage.dump())
+        self.concurrency.merge(other.concurrency.seconds)
         self.last_due = max(self.last_due, other.last_due)
         for name, histogram in other.series.items():
             self.series[name].merge(histogram)
@@ -251,8 +251,8 @@ class CallStats:
             "counts": dict(self.counts),
             "served": self.served,
             "usage": self.usage.amounts,
-            "pace": self.pace.dump(),
-            "flow": self.flow.seconds,
+            "tpot_coverage": self.tpot_coverage.dump(),
+            "concurrency": self.concurrency.seconds,
             "last_due": self.last_due,
             "cost": self.cost,
             "currency": self.currency,
@@ -268,17 +268,17 @@ class CallStats:
         stats.served.update(dumped["served"])
         stats.series = {name: Histogram.load(series) for name, series in dumped["series"].items()}
         stats.usage.merge(dumped["usage"])
-        stats.pace.merge(dumped["pace"])
-        stats.flow.merge({int(second): row for second, row in dumped["flow"].items()})
+        stats.tpot_coverage.merge(dumped["tpot_coverage"])
+        stats.concurrency.merge({int(second): row for second, row in dumped["concurrency"].items()})
         stats.last_due = dumped["last_due"]
-        stats.open = {name: Open.load(found) for name, found in dumped["open"].items()}
+        stats.open = {name: Censored.load(found) for name, found in dumped["open"].items()}
         stats.cost, stats.currency = dumped["cost"], dumped["currency"]
         stats.seconds = {int(second): dict(counts) for second, counts in dumped["seconds"].items()}
         return stats
 
-    def _open(self, name: str) -> Open:
+    def _open(self, name: str) -> Censored:
         if (found := self.open.get(name)) is None:
-            found = self.open[name] = Open()
+            found = self.open[name] = Censored()
         return found
 
     def _second(self, offset: float) -> dict[str, int]:

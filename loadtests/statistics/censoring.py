@@ -36,7 +36,7 @@ _CUT = frozenset({Outcome.STREAM_TRUNCATED, Outcome.STREAM_ERROR, Outcome.PROBER
 
 
 @dataclass(slots=True)
-class Open:
+class Censored:
     """The calls without a value, for one kind of time: bounds in seconds, and how many have none."""
 
     late: Histogram = field(default_factory=Histogram)
@@ -55,7 +55,7 @@ class Open:
         else:
             (self.late if late else self.cut).record(bound)
 
-    def merge(self, other: Open) -> None:
+    def merge(self, other: Censored) -> None:
         """Adds another's."""
         self.late.merge(other.late)
         self.cut.merge(other.cut)
@@ -71,7 +71,7 @@ class Open:
         return cls(Histogram.load(dumped["late"]), Histogram.load(dumped["cut"]), dumped["unknown"])
 
 
-class Failed(NamedTuple):
+class FailedTimes(NamedTuple):
     """What a call that failed tells, by series: the seconds that are known, and the bounds of those that are not.
 
     A bound of None is none at all. `late` says that the call ran out of time.
@@ -82,11 +82,11 @@ class Failed(NamedTuple):
     late: bool
 
 
-def failed(result: Result) -> Failed:
+def times_of_failed(result: Result) -> FailedTimes:
     """What a call that did not succeed tells, but for the gaps that it had."""
     late = result.outcome in LATE
     if not late and (result.outcome not in _CUT or result.request_sent is None):
-        return Failed({}, dict.fromkeys(("latency", "latency_from_schedule", "ttft", "itl", "tpot")), late=False)
+        return FailedTimes({}, dict.fromkeys(("latency", "latency_from_schedule", "ttft", "itl", "tpot")), late=False)
     set_up = result.set_up
     known = {"ttft": result.first_token, "first_reasoning": result.first_reasoning}
     values = {name: max(0.0, value - set_up) for name, value in known.items() if value is not None}
@@ -102,7 +102,7 @@ def failed(result: Result) -> Failed:
         bounds["set_up"] = result.end
     if result.first_token is None:
         bounds |= {name: max(0.0, result.end - set_up) for name in known if name not in values}
-    return Failed(values, bounds, late)
+    return FailedTimes(values, bounds, late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Sample:
     """
 
     values: Histogram
-    open: Open
+    open: Censored
     missing: int = 0
 
     @property
@@ -138,7 +138,7 @@ class Sample:
     def known(self, share: float) -> float | None:
         """A percentile that is a number; None for one that is not."""
         low, high = self.quantile(share) if self.count else (0.0, math.inf)
-        return high if agree(low, high) else None
+        return high if same_bucket(low, high) else None
 
     def verdict(self, objective: Objective) -> str:
         """Whether the objective's percentile of all calls meets it, whatever the times that are not known.
@@ -160,7 +160,7 @@ class Sample:
         return NOT_JUDGED if objective.met(least) else MISSED
 
 
-def needs(share: float) -> int:
+def values_needed(share: float) -> int:
     """How many values a percentile takes; with fewer it would just be the highest of them."""
     return round(1 / (1 - share)) if share < 1 else 1
 
@@ -184,9 +184,9 @@ def summary(sample: Sample, distorted: Callable[[str | float, float], bool] | No
     bounds: dict[str, float | None] = dict(found) if sample.open.count else {}
     for name, share in QUANTILES.items():
         low, high = sample.quantile(share)
-        if sample.count < (least := needs(share)):
+        if sample.count < (least := values_needed(share)):
             lacking[name] = least
-        elif not agree(low, high):
+        elif not same_bucket(low, high):
             bounds[name] = low
         found[name] = high
     columns = ("mean", *QUANTILES, "max")
@@ -203,7 +203,7 @@ def summary(sample: Sample, distorted: Callable[[str | float, float], bool] | No
     }
 
 
-def agree(low: float, high: float) -> bool:
+def same_bucket(low: float, high: float) -> bool:
     """Whether two bounds are one number: the same bucket of a histogram, or neighbours."""
     return high <= low * 1.0101
 

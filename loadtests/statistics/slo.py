@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimon.call.outcome import Outcome
-from aimon.loadtests.statistics.censoring import agree, needs
+from aimon.loadtests.statistics.censoring import same_bucket, values_needed
 from aimon.loadtests.statistics.self_check import distorted
 from aimon.objectives import MET, MISSED, NOT_JUDGED, Objective, parse
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.call_stats import CallStats
     from aimon.loadtests.statistics.censoring import Sample
 
-__all__ = ["LAGGED", "MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "needs", "parse", "value"]
+__all__ = ["LAGGED", "MET", "MISSED", "NOT_JUDGED", "Objective", "good", "judge", "parse", "value", "values_needed"]
 
 LAGGED = "the client's own lag is too large a part of it"
 _NOTHING = "nothing was measured"
@@ -88,11 +88,11 @@ def _on_time(objective: Objective, share: float, sample: Sample) -> tuple[float 
     if not sample.count:
         return None, None, verdict, "; ".join(why)
     low, high = sample.quantile(share)
-    if verdict == MISSED and sample.open.late.count and not agree(low, high):
+    if verdict == MISSED and sample.open.late.count and not same_bucket(low, high):
         why.append(f"{sample.open.late.count} ran out of time")
-    if verdict != NOT_JUDGED and sample.count < (least := needs(share)):
+    if verdict != NOT_JUDGED and sample.count < (least := values_needed(share)):
         why.append(f"{_name(share)} needs {least} values, and there are {sample.count}: the highest was judged")
-    known = agree(low, high)
+    known = same_bucket(low, high)
     return high if known else None, None if known else low, verdict, "; ".join(why)
 
 

@@ -27,7 +27,7 @@ def plain(gauges: Gauges) -> dict[str, float]:
 def test_a_run_as_it_goes() -> None:
     """An open loop has a target, a closed one has users; objectives are those so far."""
     slo = a_report()["slo"]
-    assert plain(metrics.live(a_moment(slo=slo), ENDPOINT, run="1795513309", profile="steady")) == {
+    assert plain(metrics.progress_gauges(a_moment(slo=slo), ENDPOINT, run="1795513309", profile="steady")) == {
         "target_requests_per_second": 40,
         "achieved_requests_per_second": 40.1,
         "in_flight": 12,
@@ -37,7 +37,7 @@ def test_a_run_as_it_goes() -> None:
         "run_info 1795513309 steady": 1,
     }
     closed = a_moment(asked=None, users=64, client={})
-    assert plain(metrics.live(closed, ENDPOINT, run="7", profile="soak")) == {
+    assert plain(metrics.progress_gauges(closed, ENDPOINT, run="7", profile="soak")) == {
         "achieved_requests_per_second": 40.1,
         "users": 64,
         "in_flight": 12,
@@ -47,7 +47,7 @@ def test_a_run_as_it_goes() -> None:
 
 def test_what_a_run_found() -> None:
     """Nothing is in flight any more; the run is called as it was, or by its start."""
-    found = plain(metrics.gauges(a_report(), ENDPOINT))
+    found = plain(metrics.report_gauges(a_report(), ENDPOINT))
     assert found == {
         "target_requests_per_second": 40,
         "achieved_requests_per_second": 39.9,
@@ -57,14 +57,16 @@ def test_what_a_run_found() -> None:
         "slo_met error_rate<0.1%": 0,
         "run_info 1795513309 steady": 1,
     }
-    assert "run_info 1795513311 steady" in plain(metrics.gauges(a_report(), ENDPOINT, run="1795513311"))
+    assert "run_info 1795513311 steady" in plain(metrics.report_gauges(a_report(), ENDPOINT, run="1795513311"))
 
 
 def test_searches_have_found_a_capacity_or_limits() -> None:
     """Those that were found; a search that found none leaves no gauge, rather than a 0."""
-    capacity = plain(metrics.gauges(a_report(capacity={"rate": 23.5}), ENDPOINT))
+    capacity = plain(metrics.report_gauges(a_report(capacity={"rate": 23.5}), ENDPOINT))
     assert capacity["capacity_requests_per_second"] == 23.5
-    limits = plain(metrics.gauges(a_report(limits={"requests_per_s": 8.3, "tokens_per_min": None}), ENDPOINT))
+    limits = plain(metrics.report_gauges(a_report(limits={"requests_per_s": 8.3, "tokens_per_min": None}), ENDPOINT))
     assert limits["limit_requests_per_second"] == 8.3
     assert "limit_tokens_per_minute" not in limits
-    assert "capacity_requests_per_second" not in plain(metrics.gauges(a_report(capacity={"rate": None}), ENDPOINT))
+    assert "capacity_requests_per_second" not in plain(
+        metrics.report_gauges(a_report(capacity={"rate": None}), ENDPOINT)
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
-from aimon.loadtests.statistics.censoring import needs
+from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percentile
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> s
     typical = chart_data.typical_count(report, series)
     # What a stretch has too few calls for is no percentile, and no line.
     lines = {
-        name: chart_data.unbroken(points, k) if typical >= needs(share) else []
+        name: chart_data.unbroken(points, k) if typical >= values_needed(share) else []
         for k, (name, share) in enumerate(_SHARES.items())
     }
     top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
@@ -77,7 +77,7 @@ def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> s
     parts = [frame.grid("", "")]
     parts += [frame.line(stretches, f"c{k} d{k}") for k, stretches in enumerate(lines.values())]
     words = ", ".join(f"{name} {_from_to(stretches)}" for name, stretches in lines.items())
-    few = {name: f": {typical} calls a stretch" for name, share in _SHARES.items() if typical < needs(share)}
+    few = {name: f": {typical} calls a stretch" for name, share in _SHARES.items() if typical < values_needed(share)}
     legend = [(f"c{k} d{k}", name + few.get(name, "")) for k, name in enumerate(lines)]
     return figure(title, legend, frame.drawing(title, words, parts), mark=mark)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.report import chart_data, steady, tokens
+from aimon.loadtests.report import chart_data, steady_state, token_figures
 from aimon.loadtests.report.page import charts
 from aimon.loadtests.report.page.style import CSS
 from aimon.loadtests.report.run_result import ABORTED, INCOMPLETE, INTERRUPTED
-from aimon.loadtests.report.text import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
+from aimon.loadtests.report.summary import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
 from aimon.loadtests.statistics.formatting import (
     format_duration,
     format_number,
@@ -196,13 +196,13 @@ def _tiles(report: dict[str, Any]) -> str:
                 f"{column.upper()} {format_percentile(times, column, format_duration)}" for column in others
             )
             tiles.append((f"{title} {big.upper()}", format_percentile(times, big, format_duration), small, mark))
-    if (flow := tokens.rate(report)) is not None:
-        tiles.append(("Output tokens /s", *flow, mark))
+    if (concurrency := token_figures.rate(report)) is not None:
+        tiles.append(("Output tokens /s", *concurrency, mark))
     if report["cost"] is not None:
         money = report["cost"]
         counted = money["amount"] if money.get("counted") is None else money["counted"]
         each = f"{quantities.price_tag(counted / sent * 1000, None)} for 1,000 calls" if sent else ""
-        each += tokens.priced(money)
+        each += token_figures.priced(money)
         tiles.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
 
@@ -246,7 +246,7 @@ def _times(report: dict[str, Any]) -> str:
     rows = [
         (f"{escape(name)} {mark}", *(_number(times, column) for column in COLUMNS), values(times))
         for key, title in TITLES.items()
-        if (times := report[key]) is not None and (name := tokens.titled(key, title, report))
+        if (times := report[key]) is not None and (name := token_figures.titled(key, title, report))
     ]
     header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
     notes = "".join(f'<p class="text">{escape(note.replace("`", ""))}</p>' for note in time_notes(report))
@@ -262,9 +262,11 @@ def _steady(report: dict[str, Any]) -> str:
     found = report["steady"]
     if found["start_s"] is None:
         return ""
-    rows = [(escape(TITLES[key]), *map(escape, cells)) for key, *cells in steady.rows(found)]
-    drawn = table(("", *(share.upper() for share in steady.SHARES), "values"), rows, range(1, 5)) if rows else ""
-    return section("The part in which concurrency was level", drawn or " ", text=steady.words(found, times=False))
+    rows = [(escape(TITLES[key]), *map(escape, cells)) for key, *cells in steady_state.rows(found)]
+    drawn = table(("", *(share.upper() for share in steady_state.SHARES), "values"), rows, range(1, 5)) if rows else ""
+    return section(
+        "The part in which concurrency was level", drawn or " ", text=steady_state.describe(found, times=False)
+    )
 
 
 def _capacity(report: dict[str, Any]) -> str:

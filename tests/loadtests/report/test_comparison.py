@@ -11,7 +11,7 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.loadtests import report
 from aimon.loadtests.report.comparison import page
-from aimon.loadtests.report.comparison import text as comparison_text
+from aimon.loadtests.report.comparison import summary as comparison_text
 from aimon.loadtests.report.comparison.comparability import different_load
 from aimon.loadtests.report.comparison.comparison import Comparison, Verdict, compare
 from aimon.loadtests.report.run_result import ABORTED, INTERRUPTED

@@ -12,8 +12,8 @@ from aimon.loadtests import report
 from aimon.loadtests.report.page import page
 from aimon.loadtests.report.run_result import ABORTED, RunResult
 from aimon.loadtests.search.capacity import Capacity, Step
+from aimon.loadtests.search.latency_trend import Trend
 from aimon.loadtests.search.limits import AccountLimits
-from aimon.loadtests.search.trend import Trend
 from aimon.loadtests.statistics.call_stats import CallStats
 from report_cases import few, noisy, plan
 

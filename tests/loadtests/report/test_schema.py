@@ -14,8 +14,8 @@ from aimon.loadtests import report
 from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.report.schema import Report, ReportError, json_schema, read
 from aimon.loadtests.search.capacity import Capacity, Step
+from aimon.loadtests.search.latency_trend import Trend
 from aimon.loadtests.search.limits import AccountLimits
-from aimon.loadtests.search.trend import Trend
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess

@@ -10,7 +10,7 @@ import pytest
 
 from aimon.loadtests.protocol.profiles import phases
 from aimon.loadtests.search.capacity import Capacity, Step, search
-from aimon.loadtests.search.trend import trend
+from aimon.loadtests.search.latency_trend import trend
 
 if TYPE_CHECKING:
     from collections.abc import Generator

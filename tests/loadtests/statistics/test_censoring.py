@@ -12,7 +12,7 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
-from aimon.loadtests.statistics.censoring import LATE, Open, Sample, summary
+from aimon.loadtests.statistics.censoring import LATE, Censored, Sample, summary
 from aimon.loadtests.statistics.histogram import Histogram
 from report_cases import result
 
@@ -26,7 +26,7 @@ THRESHOLD = 2.5
 
 def sample(values: Sequence[float], late: Sequence[float], cut: Sequence[float], unknown: int) -> Sample:
     """As a load test would have counted it."""
-    made = Sample(Histogram(), Open(unknown=unknown))
+    made = Sample(Histogram(), Censored(unknown=unknown))
     made.values.record_all(values)
     made.open.late.record_all(late)
     made.open.cut.record_all(cut)

@@ -13,9 +13,9 @@ from aimon.call.result import Connection
 from aimon.loadtests import report
 from aimon.loadtests.engine.schedule import Schedule
 from aimon.loadtests.protocol.profiles import phases
-from aimon.loadtests.report import steady
+from aimon.loadtests.report import steady_state
 from aimon.loadtests.statistics.call_stats import CallStats
-from aimon.loadtests.statistics.flow import Flow, level
+from aimon.loadtests.statistics.concurrency import ConcurrencyTimeline, steady_interval
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.run_result import RunResult
@@ -24,11 +24,11 @@ from report_cases import plan, result, run
 
 def test_a_call_is_spread_over_its_seconds() -> None:
     """By the time that it spent in each, and what was before counting began is left out."""
-    flow = Flow()
-    flow.add(0.5, 2.5, 1.0, 100.0)
-    flow.add(-1.0, 1.0, 1.0, 10.0)
-    flow.add(1.25, 1.25, 1.0, 4.0)
-    assert {second: row for second, row in flow.seconds.items() if row[0]} == {
+    concurrency = ConcurrencyTimeline()
+    concurrency.add(0.5, 2.5, 1.0, 100.0)
+    concurrency.add(-1.0, 1.0, 1.0, 10.0)
+    concurrency.add(1.25, 1.25, 1.0, 4.0)
+    assert {second: row for second, row in concurrency.seconds.items() if row[0]} == {
         0: [1.5, 0.75, 30.0],
         1: [1.0, 1.5, 54.0],
         2: [0.5, 0.25, 25.0],
@@ -53,7 +53,7 @@ LEVELS: dict[str, tuple[list[float], tuple[int, int] | None]] = {
 def test_what_is_level(case: str) -> None:
     """Up to the end, and neither rising nor falling."""
     values, expected = LEVELS[case]
-    found = level(values)
+    found = steady_interval(values)
     assert (found and found[:2]) == expected
 
 
@@ -61,10 +61,10 @@ def test_random_arrivals_are_level() -> None:
     """Their concurrency goes up and down by chance."""
     for seed in range(20):
         schedule = Schedule(phases("steady", 20.0, 40.0), seed=seed)
-        flow = Flow()
+        concurrency = ConcurrencyTimeline()
         for due in schedule.offsets():
-            flow.add(due, due + 0.5, 1.0, 0.0)
-        found = level([flow.row(second)[0] for second in range(40)])
+            concurrency.add(due, due + 0.5, 1.0, 0.0)
+        found = steady_interval([concurrency.row(second)[0] for second in range(40)])
         assert found is not None
         assert found.in_flight == pytest.approx(10.0, rel=0.2)
 
@@ -77,7 +77,7 @@ def calls(latency: float = 5.0, window: float = 20.0, per_second: float = 10.0) 
 
 def test_an_open_loop_fills_up_and_is_level_then() -> None:
     """10 calls a second of 5 s each: 50 under way from the fifth second on, and as many succeed as begin."""
-    found = steady.part(calls(), plan(rate=10.0, duration=20.0))
+    found = steady_state.summarize(calls(), plan(rate=10.0, duration=20.0))
     assert found["why"] is None
     # Within a tenth of the level it is a little earlier.
     assert (found["start_s"], found["seconds"]) in ((4, 16), (5, 15), (3, 17))
@@ -110,13 +110,13 @@ def test_percentiles_are_of_that_part_alone() -> None:
 )
 def test_no_part_is_level_by_design(more: dict[str, Any], why: str) -> None:
     """Whatever chance makes of it."""
-    found = steady.part(calls(0.5), plan(rate=10.0, duration=20.0, **more))
+    found = steady_state.summarize(calls(0.5), plan(rate=10.0, duration=20.0, **more))
     assert (found["why"], found["start_s"], found["times"]) == (why, None, {})
 
 
 def test_a_warm_up_at_another_rate_is_no_change() -> None:
     """It is over when counting begins."""
-    assert steady.part(calls(), plan(rate=10.0, duration=20.0, warmup=3.0))["start_s"] is not None
+    assert steady_state.summarize(calls(), plan(rate=10.0, duration=20.0, warmup=3.0))["start_s"] is not None
 
 
 def test_times_of_survivors_are_not_shown() -> None:
@@ -126,7 +126,7 @@ def test_times_of_survivors_are_not_shown() -> None:
     failed = CallStats()
     failed.observe(result(12.0, 0.5, Outcome.TIMEOUT_TOTAL), 1000.0)
     made.blocks.add(12, failed)
-    found = steady.part(made, plan(rate=10.0, duration=20.0))
+    found = steady_state.summarize(made, plan(rate=10.0, duration=20.0))
     assert found["ok_per_s"] == pytest.approx(10.0, rel=0.05)
     assert found["times"] == {}
     assert "calls failed in it" in found["why"]
@@ -137,7 +137,7 @@ def test_calls_of_the_warm_up_are_under_way() -> None:
     stats = CallStats()
     stats.serve(result(-4.0, 6.0), 1000.0, 0.0)
     again = CallStats.load(json.loads(json.dumps(stats.dump())))
-    assert [again.flow.row(second)[0] for second in range(3)] == [1.0, 1.0, 0.0]
+    assert [again.concurrency.row(second)[0] for second in range(3)] == [1.0, 1.0, 0.0]
     assert (again.sent, again.served["ok"]) == (0, 0.0)
 
 
@@ -165,8 +165,8 @@ def test_seeds_of_chance_do_not_matter() -> None:
             latency = source.uniform(0.8, 1.2)
             stats.serve(result(at, latency), 1000.0, 0.0)
             at += latency
-    found = level([stats.flow.row(second)[0] for second in range(30)])
+    found = steady_interval([stats.concurrency.row(second)[0] for second in range(30)])
     assert found is not None
     assert (found.start, found.end) == (0, 30)
     assert found.in_flight == pytest.approx(20.0)
-    assert sum(stats.flow.row(second)[1] for second in range(30)) / 30 == pytest.approx(20.0, rel=0.02)
+    assert sum(stats.concurrency.row(second)[1] for second in range(30)) / 30 == pytest.approx(20.0, rel=0.02)

@@ -17,7 +17,7 @@ _NAMES = (
 )  # fmt: skip
 
 
-class UsageCounts:
+class TokenUsage:
     """What was reported, by how many calls, and what there is in all if estimates stand in for what was not.
 
     Attributes:
@@ -50,7 +50,7 @@ class UsageCounts:
     def serve(self, result: Result, share: float) -> None:
         """Adds the share of its output that the load window saw."""
         self.amounts["served"] += share * (result.usage.output or 0)
-        self.amounts["all_served"] += share * written(result)
+        self.amounts["all_served"] += share * output_tokens(result)
 
     def merge(self, other: Mapping[str, float]) -> None:
         """Adds another's amounts."""
@@ -87,6 +87,6 @@ class UsageCounts:
         }
 
 
-def written(result: Result) -> int:
+def output_tokens(result: Result) -> int:
     """Output tokens of a call, reported or estimated; 0 where neither is known."""
     return (result.usage if result.estimated is None else result.estimated).output or 0

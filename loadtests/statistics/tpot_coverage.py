@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
 
 
-class PaceCounts:
+class TpotCoverage:
     """Counts of successes.
 
     Attributes:

@@ -144,7 +144,7 @@ def test_counts_merge_and_travel() -> None:
         (part if k else rest).observe(call, 1000.0)
     part.merge(CallStats.load(json.loads(json.dumps(rest.dump()))))
     assert part.usage.summary(2.0) == whole.usage.summary(2.0)
-    assert part.pace.summary() == whole.pace.summary()
+    assert part.tpot_coverage.summary() == whole.tpot_coverage.summary()
 
 
 @pytest.mark.e2e

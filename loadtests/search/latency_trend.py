@@ -35,7 +35,7 @@ class Trend(NamedTuple):
 
     slope: float = 0.0
     error: float = math.inf
-    wander: float = math.inf
+    random_walk_error: float = math.inf
 
     @property
     def growing(self) -> bool:
@@ -59,10 +59,10 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend:
     slope = float(x @ y) / spread
     rest = y - y.mean() - slope * x
     error = math.sqrt(float(rest @ rest) / (len(late) - 2) / spread)
-    return Trend(slope, error, _wander(x, rest, spread))
+    return Trend(slope, error, _random_walk_error(x, rest, spread))
 
 
-def _wander(x: Any, rest: Any, spread: float) -> float:
+def _random_walk_error(x: Any, rest: Any, spread: float) -> float:
     """The standard error of a least-squares slope whose residuals are a random walk, in batches of them.
 
     Means of batches differ by 2/3 of what the walk goes in one: that tells its steps, of which the slope is a

@@ -21,7 +21,7 @@ _WITHIN, _CHANCE, _DRIFT = 0.1, 2.5, 1.5
 _MOST = 0.75
 
 
-class Flow:
+class ConcurrencyTimeline:
     """What was going on in each second.
 
     Attributes:
@@ -62,7 +62,7 @@ class Flow:
         return self.seconds.get(second, (0.0, 0.0, 0.0))
 
 
-class Level(NamedTuple):
+class SteadyInterval(NamedTuple):
     """From one second up to another, and the mean number of calls under way."""
 
     start: int
@@ -70,7 +70,7 @@ class Level(NamedTuple):
     in_flight: float
 
 
-def level(in_flight: Sequence[float]) -> Level | None:
+def steady_interval(in_flight: Sequence[float]) -> SteadyInterval | None:
     """The longest stretch up to the end in which concurrency was level; None if it was not for long enough.
 
     Args:
@@ -91,7 +91,7 @@ def level(in_flight: Sequence[float]) -> Level | None:
     while usual and count - start >= least:
         stretch = in_flight[start:]
         if _stays(stretch, usual):
-            return Level(start, count, sum(stretch) / len(stretch))
+            return SteadyInterval(start, count, sum(stretch) / len(stretch))
         start += 1
     return None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import __version__
-from aimon.loadtests.report import steady
+from aimon.loadtests.report import steady_state
 from aimon.loadtests.report.schema import FORMULA, VERSION
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.censoring import summary
@@ -79,7 +79,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
             "schedule": _schedule(plan),
         },
         **{key: _times(stats, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
-        "tpot": stats.pace.summary(),
+        "tpot": stats.tpot_coverage.summary(),
         "tokens": stats.usage.summary(window),
         "cost": _cost(run),
         "goodput": stats.served["good"] / window if window > 0 else None,
@@ -90,7 +90,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
         "workers": run.workers,
         "notes": list(run.notes),
         "config": config,
-        "steady": steady.part(run, plan),
+        "steady": steady_state.summarize(run, plan),
         "seconds": [{"second": second, **counts} for second, counts in sorted(stats.seconds.items())],
         "blocks": run.blocks.dump(),
         "distributions": _distributions(stats),

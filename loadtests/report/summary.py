@@ -7,7 +7,7 @@ from typing import Any
 
 from aimon import quantities
 from aimon.loadtests.protocol.profiles import SEARCHES
-from aimon.loadtests.report import steady, tokens
+from aimon.loadtests.report import steady_state, token_figures
 from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
@@ -104,8 +104,8 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             f"{number(rate['achieved'])}/s" + ("" if rate["asked"] is None else f" of {number(rate['asked'])}/s"),
         ),
         ("Goodput" + mark, f"{number(report['goodput'])}/s"),
-        ("Tokens" + mark, tokens.counted(report)),
-        ("Steady part" + mark, steady.words(report["steady"])),
+        ("Tokens" + mark, token_figures.counted(report)),
+        ("Steady part" + mark, steady_state.describe(report["steady"])),
         ("Cost", cost(report)),
         (
             "Client",
@@ -141,7 +141,7 @@ def time_rows(report: dict[str, Any]) -> list[list[str]]:
     for key, title in TITLES.items():
         if (summary := report[key]) is not None:
             times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
-            rows.append([tokens.titled(key, title, report) + mark, *times, values(summary)])
+            rows.append([token_figures.titled(key, title, report) + mark, *times, values(summary)])
     return rows
 
 
@@ -164,7 +164,7 @@ def time_notes(report: dict[str, Any]) -> list[str]:
         notes.append("`needs`: fewer values than that, of which the percentile would just be the highest.")
     if any(times.get("not_measured") for times in found):
         notes.append("`not measured`: the client was so late that the number would tell of it alone.")
-    notes += tokens.untimed(report)
+    notes += token_figures.untimed(report)
     if (failed := _timeless(report)) and found:
         notes.append(f"{failed:,} calls failed without a time: they are in none of these.")
     return notes
@@ -226,7 +226,12 @@ def cost(report: dict[str, Any]) -> str:
     if found is None:
         return "not known"
     missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
-    return quantities.price_tag(found["amount"], found["currency"]) + _counted(found) + tokens.priced(found) + missing
+    return (
+        quantities.price_tag(found["amount"], found["currency"])
+        + _counted(found)
+        + token_figures.priced(found)
+        + missing
+    )
 
 
 def _counted(found: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
-from aimon.loadtests.statistics import flow
-from aimon.loadtests.statistics.censoring import needs
+from aimon.loadtests.statistics import concurrency
+from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_duration
 from aimon.loadtests.statistics.histogram import ERROR, UNIT
 
@@ -23,21 +23,21 @@ _GAMMA = (1 + ERROR) / (1 - ERROR)
 _FAILED = "calls failed in it, so that the times of the others would flatter"
 
 
-def part(run: RunResult, plan: Plan) -> dict[str, Any]:
+def summarize(run: RunResult, plan: Plan) -> dict[str, Any]:
     """As in report.json; all but `why` is None where there was no such part."""
-    found: flow.Level | None = None
+    found: concurrency.SteadyInterval | None = None
     why: str | None = None
     if plan.profile in SEARCHES:
         why = "the rate changes from step to step"
     elif len({phase.rate(at) for phase in _counted(plan) for at in (0.0, phase.duration)}) > 1:
         why = "the profile changes the rate"
     else:
-        found = flow.level([run.stats.flow.row(second)[0] for second in range(int(run.window))])
+        found = concurrency.steady_interval([run.stats.concurrency.row(second)[0] for second in range(int(run.window))])
         why = "concurrency was not level for long enough" if found is None else None
     if found is None:
         empty = dict.fromkeys(("start_s", "seconds", "in_flight", "ok_per_s", "output_tokens_per_s"))
         return {"why": why, **empty, "times": {}}
-    rows = [run.stats.flow.row(second) for second in range(found.start, found.end)]
+    rows = [run.stats.concurrency.row(second) for second in range(found.start, found.end)]
     times, why = _times(run.blocks.dump(), found)
     seconds = found.end - found.start
     return {
@@ -56,7 +56,7 @@ def _counted(plan: Plan) -> Sequence[Any]:
     return () if schedule is None else schedule.phases[1 if plan.warmup else 0 :]
 
 
-def _times(blocks: Sequence[Mapping[str, Any]], found: flow.Level) -> tuple[dict[str, Any], str | None]:
+def _times(blocks: Sequence[Mapping[str, Any]], found: concurrency.SteadyInterval) -> tuple[dict[str, Any], str | None]:
     """Percentiles of the calls that ended in it, in seconds, and why there are none."""
     inside = [
         block
@@ -72,13 +72,13 @@ def _times(blocks: Sequence[Mapping[str, Any]], found: flow.Level) -> tuple[dict
             buckets.update(block["series"].get(name, {"buckets": {}})["buckets"])
         if count := sum(buckets.values()):
             times[f"{name}_s"] = {
-                label: quantile(buckets, share, unit=UNIT, gamma=_GAMMA) if count >= needs(share) else None
+                label: quantile(buckets, share, unit=UNIT, gamma=_GAMMA) if count >= values_needed(share) else None
                 for label, share in SHARES.items()
             } | {"count": count}
     return times, None
 
 
-def words(steady: dict[str, Any], *, times: bool = True) -> str:
+def describe(steady: dict[str, Any], *, times: bool = True) -> str:
     """In one line, with the times that matter most."""
     if steady["start_s"] is None:
         return f"none: {steady['why']}"
