@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from aimon.config import Config
     from aimon.config.endpoint import Endpoint
     from aimon.pricing import PriceBook
+    from aimon.probes.key_files import KeyFiles
     from aimon.probes.state.monitored import MonitoredEndpoint
     from aimon.security.redact import Redactor
 
@@ -45,6 +47,7 @@ class Selection:
         prices: what calls cost.
         owner: the file whose endpoints they are; None for flags.
         whole: whether they are all of that file's.
+        config: what the file says; None for flags.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -53,12 +56,22 @@ class Selection:
     prices: PriceBook
     owner: str | None
     whole: bool
+    config: Config | None = None
 
     def redactor(self) -> Redactor:
         """Hides every secret of the selection."""
         from aimon.security.redact import Redactor  # noqa: PLC0415  # start-up
 
         return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
+
+    def key_files(self) -> KeyFiles | None:
+        """Reads keys again whose files change; None where there is no file that could name one."""
+        from aimon.config import key_files, resolve  # noqa: PLC0415  # start-up
+        from aimon.probes.key_files import KeyFiles  # noqa: PLC0415
+
+        if (config := self.config) is None:
+            return None
+        return KeyFiles(self.endpoints, key_files(config), lambda name: resolve(config, [name])[0], note)
 
     def monitored(self, *, published: bool = True) -> list[MonitoredEndpoint]:
         """What metrics and state need to know of the endpoints.
@@ -103,4 +116,5 @@ def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bo
     # A run of some endpoints must not take the others for removed.
     owner = None if flags.given else str(config.find(path))
     prices = config.price_book(loaded, endpoints)
-    return Selection(endpoints, endpoints[0].region, loaded.currency, prices, owner, whole=not names)
+    file = None if flags.given else loaded
+    return Selection(endpoints, endpoints[0].region, loaded.currency, prices, owner, whole=not names, config=file)

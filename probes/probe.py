@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.config.endpoint import Budget, Canary, Endpoint
+    from aimon.probes.key_files import KeyFiles
     from aimon.security.redact import Redactor
 
 
@@ -25,6 +26,7 @@ class Prober:
     Args:
         redactor: hides every configured secret; each call's own key is hidden without it.
         spent: what an endpoint's probes have cost today, in its budget's currency.
+        key_files: gives endpoints the keys that their files hold now, and the redactor that knows them.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Prober:
         *,
         redactor: Redactor | None = None,
         spent: Callable[[Endpoint], float] | None = None,
+        key_files: KeyFiles | None = None,
     ) -> None:
         self._redactor = redactor
+        self._key_files = key_files
         self._spent = spent
 
     async def probe(self, endpoint: Endpoint, canary: Canary, *, scheduled: float | None = None) -> Result:
@@ -44,6 +48,9 @@ class Prober:
             canary: what.
             scheduled: when it was due (seconds of `time.monotonic()`).
         """
+        if self._key_files is not None:
+            endpoint = self._key_files.current(endpoint)
+            self._redactor = self._key_files.redactor
         if endpoint.unready:
             return _not_made(endpoint, canary, Outcome.PROBER_ERROR, f"not probed: {endpoint.unready}")
         try:

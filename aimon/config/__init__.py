@@ -7,6 +7,7 @@ Exported lazily: a probe that runs needs neither YAML nor the model of the file.
     passed_over(path)               list[str]             which places `find` could not read, in words
     from_flags(preset=…, …)         Config                for a run without a file: one endpoint, made of flags
     resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
+    key_files(config, environ)      dict[str, Path]       where keys are that are in files, by endpoint
     price_book(config, endpoints)   PriceBook             what their calls cost, in the reporting currency
     example(environ)                str                   a commented file to begin with
     show(config, environ)           str                   the file with defaults filled in, as YAML
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from aimon.config.loader import find, load, passed_over
     from aimon.config.model.config import Config
     from aimon.config.model.json_schema import schema
-    from aimon.config.resolution.resolver import price_book, resolve
+    from aimon.config.resolution.resolver import key_files, price_book, resolve
     from aimon.config.template import example
     from aimon.config.yaml.issues import ConfigError
 
@@ -41,6 +42,7 @@ _HOME = {
     "example": "template",
     "find": "loader",
     "from_flags": "flags",
+    "key_files": "resolution.resolver",
     "load": "loader",
     "new_nonce": "endpoint",
     "passed_over": "loader",
@@ -62,6 +64,7 @@ __all__ = [
     "example",
     "find",
     "from_flags",
+    "key_files",
     "load",
     "new_nonce",
     "passed_over",

@@ -60,7 +60,7 @@ class _Loop:
         self._interrupted = False
         self._fresh = asyncio.Event()
         self._closing = asyncio.Event()
-        prober = Prober(redactor=selection.redactor(), spent=self._spent)
+        prober = Prober(redactor=selection.redactor(), spent=self._spent, key_files=selection.key_files())
         self._scheduler = Scheduler(selection.endpoints, prober, self._take, concurrency=options.concurrency)
 
     async def run(self) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aimon import pricing, providers
@@ -73,6 +75,16 @@ def resolve(
     if problems or (missing and all(endpoint.unready for endpoint in endpoints)):
         raise ConfigError(dict.fromkeys(problems + missing))  # what a variable says is no endpoint's alone
     return tuple(endpoints)
+
+
+def key_files(config: Config, environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
+    """Where the keys of endpoints are that are in a file, by the endpoints' names."""
+    found = {}
+    for endpoint in config.endpoints:
+        if endpoint.api_key_file is not None:
+            with suppress(ValueError):  # a variable that is not set; `resolve` has told
+                found[endpoint.name] = Path(variables.expand(endpoint.api_key_file, environ))
+    return found
 
 
 def _unready(
