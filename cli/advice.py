@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
-from aimon.network.proxy import THROUGH
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
@@ -40,24 +40,30 @@ _WHAT_TO_DO: dict[Outcome, str] = {
     Outcome.PROBER_ERROR: "The fault is on this side, in this machine or in aimon: the endpoint was not judged.",
 }
 
-# One outcome, several causes: the words of `aimon.probes.network.tls`, and what each asks for.
-_TLS = {
-    "has expired": "Renew it on the server; if it is new there, look at this machine's clock (try: date -u).",
-    "is not valid yet": "Look at this machine's clock (try: date -u), else at the server's certificate.",
-    "is self-signed": "If it is your own, name it in ca_file; else something on the way poses as the server.",
-    "certificate authority": "For an authority of your own set ca_file; else a proxy on the way opens TLS.",
-    "unknown issuer": "Have the server send its whole chain; for an authority of your own set ca_file.",
-    "is for another": "Check base_url's host name, and which names the server's certificate is for.",
-    "does not speak TLS": "Check base_url: http:// in place of https://, or another port.",
-}
-
-# What a proxy on the way says, and what each asks for.
-_PROXY = {
-    "407": "Give the proxy's user and password: http://USER:PASSWORD@HOST:PORT, with special characters as %xx.",
-    "user or password": "Check user and password in the proxy's address, with special characters as %xx.",
-    "wants a user and password": "Give the proxy's user and password: socks5://USER:PASSWORD@HOST:PORT.",
-    "opened no tunnel": "Ask whoever runs the proxy to let this host through, or exempt the host in NO_PROXY.",
-    "": "Check the proxy: its address in HTTPS_PROXY, ALL_PROXY or proxy, and that it runs; NO_PROXY exempts hosts.",
+_OWN_AUTHORITY = "For an authority of your own set ca_file; else a proxy on the way opens TLS."
+# One outcome, several reasons: what each asks for, before what its outcome asks for.
+_BY_REASON: dict[FailureReason, str] = {
+    FailureReason.CERTIFICATE_EXPIRED: "Renew it on the server; if it is new there, look at this machine's clock (try: "
+    "date -u).",
+    FailureReason.CERTIFICATE_NOT_YET_VALID: "Look at this machine's clock (try: date -u), else at the server's "
+    "certificate.",
+    FailureReason.CERTIFICATE_SELF_SIGNED: "If it is your own, name it in ca_file; else something on the way poses as "
+    "the server.",
+    FailureReason.CERTIFICATE_PRIVATE_AUTHORITY: _OWN_AUTHORITY,
+    FailureReason.CERTIFICATE_UNKNOWN_ISSUER: "Have the server send its whole chain; for an authority of your own set "
+    "ca_file.",
+    FailureReason.CERTIFICATE_HOST_MISMATCH: "Check base_url's host name, and which names the server's certificate is "
+    "for.",
+    FailureReason.TLS_NOT_SPOKEN: "Check base_url: http:// in place of https://, or another port.",
+    FailureReason.PROXY_LOGIN_REQUIRED: "Give the proxy's user and password: http://USER:PASSWORD@HOST:PORT (or "
+    "socks5://…), with special characters as %xx.",
+    FailureReason.PROXY_LOGIN_REFUSED: "Check user and password in the proxy's address, with special characters as "
+    "%xx.",
+    FailureReason.PROXY_DENIED: "Ask whoever runs the proxy to let this host through, or exempt the host in NO_PROXY.",
+    **dict.fromkeys(
+        (FailureReason.PROXY_UNREACHABLE, FailureReason.PROXY_FAILED),
+        "Check the proxy: its address in HTTPS_PROXY, ALL_PROXY or proxy, and that it runs; NO_PROXY exempts hosts.",
+    ),
 }
 
 _WHOSE: dict[Fault, str] = {
@@ -84,17 +90,16 @@ def reason(result: Result) -> str:
 
 def advice(result: Result) -> str:
     """What to do about it. Empty for `ok`."""
-    return advise(result.outcome, result.status_code, result.error, result.request_id)
+    return advise(result.outcome, result.status_code, result.failure_reason, result.request_id)
 
 
-def advise(outcome: Outcome, status_code: int | None, error: str | None, request_id: str | None = None) -> str:
+def advise(
+    outcome: Outcome, status_code: int | None, reason: FailureReason | None, request_id: str | None = None
+) -> str:
     """What to do about a call that ended so. Empty for `ok`."""
-    status, error = status_code or 0, error or ""
-    if error.startswith(THROUGH):
-        return next((text for words, text in _PROXY.items() if words in error), _PROXY[""])
-    if outcome is Outcome.TLS:
-        closer = next((text for words, text in _TLS.items() if words in error), None)
-        return closer or _WHAT_TO_DO[outcome]
+    status = status_code or 0
+    if reason in _BY_REASON:
+        return _BY_REASON[reason]
     if status in {405, 501}:  # a web server that knows no such method: it is no endpoint of an API
         return "That address does not take such calls: check base_url, up to and including /v1, and dialect."
     if outcome is Outcome.SERVER_ERROR and request_id:

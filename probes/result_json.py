@@ -44,6 +44,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "request_id": result.request_id,
         "error": result.error,
         "error_code": result.error_code,
+        "failure_reason": result.failure_reason,
         "self_lag_s": _seconds(result.self_lag),
         "canary": result.canary,
         "operation": result.operation,

@@ -18,6 +18,7 @@ import httpx2
 from anyio.lowlevel import checkpoint
 
 from aimon import dialects
+from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
 from aimon.call.result import Connection
 from aimon.exchange.exchange import Exchange
@@ -26,12 +27,15 @@ from aimon.network import proxy as proxies
 from aimon.network.kernel_timestamps import keep_stamping
 from aimon.network.tls_context import ssl_context
 from aimon.probes.network import (
+    BrokenError,
     BrokenTLSError,
     FreshConnection,
     NetworkMarks,
     NotHTTPError,
+    ProxyError,
     ResolveError,
     TCPError,
+    TimedOutError,
     TLSError,
     watch_lag,
 )
@@ -45,8 +49,6 @@ if TYPE_CHECKING:
     from aimon.network.proxy import Proxy
     from aimon.security.redact import Redactor
 
-# In the words of httpcore2 and h11.
-_CLOSED = ("without sending", "closed connection", "unexpectedly closed")
 _IP_VERSIONS: Final[dict[str, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}
 
 
@@ -91,11 +93,11 @@ async def perform(
     except httpx2.InvalidURL:
         exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
         host = urlsplit(request.url).hostname or ""
-        exchange.fail(Outcome.DNS, failures.not_resolved(host, UnicodeError())[1], exchange.started)
+        exchange.fail(failures.not_resolved(host, UnicodeError()), exchange.started)
         return exchange.result()
     except Exception as error:  # noqa: BLE001  # a fault of this machine or of the configuration is an outcome too
         exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
-        exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", exchange.started)
+        exchange.fail(Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}"), exchange.started)
         return exchange.result()
     exchange = Exchange(
         call, dialect, started=time.monotonic(), started_at=time.time(), scheduled=scheduled, redactor=redactor
@@ -106,9 +108,10 @@ async def perform(
             async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, client:
                 http_version = await _exchange(client, message, exchange, marks, timer)
     except TimeoutError:
-        exchange.fail(*_through(proxy, exchange, *_expired(exchange)), time.monotonic())
+        exchange.fail(_through(proxy, exchange, _expired(exchange)), time.monotonic())
     except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went
-        exchange.fail(*_through(proxy, exchange, *_classify(error, exchange)), time.monotonic())
+        failure = _classify(error, exchange, ended=marks.ended)
+        exchange.fail(_through(proxy, exchange, failure), time.monotonic())
     exchange.dns, exchange.connect, exchange.tls = marks.dns, marks.connect, marks.tls
     exchange.request_sent = marks.sent
     return exchange.result(
@@ -185,11 +188,9 @@ def _connection(request: Request, marks: NetworkMarks, transport: Transport, pro
     )
 
 
-def _through(proxy: Proxy | None, exchange: Exchange, outcome: Outcome, message: str) -> tuple[Outcome, str]:
-    """Names the proxy where no answer came through it: the fault may be its own."""
-    if proxy is None or exchange.headed or outcome is Outcome.PROBER_ERROR:
-        return outcome, message
-    return outcome, f"through {proxy}: {message}"
+def _through(proxy: Proxy | None, exchange: Exchange, failure: Failure) -> Failure:
+    """Names the proxy where no answer came through it."""
+    return failure if exchange.headed else failures.through(proxy, failure)
 
 
 def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -201,37 +202,33 @@ def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return lower
 
 
-def _expired(exchange: Exchange) -> tuple[Outcome, str]:
-    """Which limit has passed, in words."""
+def _expired(exchange: Exchange) -> Failure:
+    """Which limit has passed."""
     due, outcome = exchange.deadline()
-    return outcome, failures.expired(outcome, due - exchange.started)
+    return failures.expired(outcome, due - exchange.started)
 
 
-def _classify(error: Exception, exchange: Exchange) -> tuple[Outcome, str]:
-    """What a failed transport means for the call."""
+def _classify(error: Exception, exchange: Exchange, *, ended: bool) -> Failure:
+    """What a failed transport means for the call; `ended` if the peer had closed the connection."""
     message, headed = str(error) or type(error).__name__, exchange.headed
     match error:
-        case ResolveError():
-            return Outcome.DNS, message
-        case TLSError():
-            return Outcome.TLS, message
+        case ResolveError() | TCPError() | TLSError() | ProxyError() | TimedOutError() | NotHTTPError():
+            return error.failure
         case httpcore2.ConnectTimeout():
-            return Outcome.TIMEOUT_CONNECT, message
-        case TCPError(reason="local"):
-            return Outcome.PROBER_ERROR, message  # no descriptor or port left: this machine's fault
+            return Failure(Outcome.TIMEOUT_CONNECT, message, FailureReason.CONNECT_TIMEOUT)
         case httpcore2.ConnectError():
-            return Outcome.CONNECT, message
+            return Failure(Outcome.CONNECT, message, FailureReason.CONNECT_FAILED)
         case httpcore2.ProxyError():
-            return Outcome.CONNECT, f"the proxy refused: {message}"
+            return Failure(Outcome.CONNECT, f"the proxy refused: {message}", FailureReason.PROXY_DENIED)
         case BrokenTLSError():
             return failures.tls_broken(message, headed=headed)
+        case BrokenError():
+            return failures.ended(headed=headed, error=error.error)
         case httpcore2.NetworkError():
             return failures.ended(headed=headed, error=message)
-        case NotHTTPError():
-            return Outcome.MALFORMED, message
-        case httpcore2.RemoteProtocolError() if any(words in message for words in _CLOSED):
+        case httpcore2.RemoteProtocolError() if ended:
             return failures.ended(headed=headed)
         case httpcore2.RemoteProtocolError():
             return failures.misframed(headed=headed)
         case _:
-            return Outcome.PROBER_ERROR, f"{type(error).__name__}: {message}"
+            return Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {message}")

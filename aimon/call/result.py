@@ -20,6 +20,7 @@ from enum import StrEnum
 
 import msgspec
 
+from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
 
 
@@ -152,6 +153,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outcome: Outcome
     status_code: int | None = None
     error: str | None = None  # redacted and bounded, for people
+    failure_reason: FailureReason | None = None  # why the transport failed; None where it did not
     error_code: str | None = None  # the provider's own code: kept in history, never a label
     finish_reason: str | None = None
     request_id: str | None = None

@@ -54,7 +54,7 @@ class Heard:
         self._response_id: str | None = None
         self._provider_error: ProviderError | None = None
 
-    def _show(self, texts: list[str], t: float) -> None:
+    def _on_text(self, texts: list[str], t: float) -> None:
         """Visible text that arrived at once."""
         if self._first_token is None:
             self._first_token = t
@@ -69,16 +69,16 @@ class Heard:
             self._text += texts
             self._text_chars += len(texts[0]) if count == 1 else sum(map(len, texts))
 
-    def _take(self, delta: Delta, t: float) -> None:
+    def _on_delta(self, delta: Delta, t: float) -> None:
         self._heard = True
         # The last event of some streams repeats all that came.
         if delta.reasoning and not (self._first_token is not None and (delta.done or delta.whole)):
             after = self._first_token is not None and not delta.text
             self._thoughts = self._thoughts.more(delta.reasoning, after_text=after)
         if delta.text:
-            self._show([delta.text], t)
+            self._on_text([delta.text], t)
         elif delta.whole and self._first_token is None:
-            self._show([delta.whole], t)
+            self._on_text([delta.whole], t)
         elif delta.reasoning and self._first_reasoning is None:
             self._first_reasoning = t
         if delta.refusal and not (delta.done and self._refusal):

@@ -7,7 +7,7 @@ Every transport (asyncio probes, gevent load tests, a metered SDK client) drives
     exchange.head(200, headers, clock())
     exchange.feed(chunk, arrived)      # until exchange.complete, or the body ends:
     exchange.close(clock())            # … cleanly,
-    exchange.fail(Outcome.TLS, "…", clock())   # … or not
+    exchange.fail(Failure(Outcome.TLS, "…"), clock())   # … or not
     result = exchange.result()
 
 All times given to it are readings of one monotonic clock, in seconds.
@@ -22,6 +22,7 @@ import msgspec
 from aimon.call import classify, finish_reasons, rate_limits
 from aimon.call.checks import Answer
 from aimon.call.containment import contained
+from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Result
 from aimon.dialects import errors
@@ -92,7 +93,7 @@ class Exchange(Heard):
         self._stream: TextStream | None = None
         self._body = Body(reader(dialect), streamed=self._streaming)
         self._bytes = 0
-        self._failure: tuple[Outcome, str] | None = None
+        self._failure: Failure | None = None
 
     # What happens to it
 
@@ -130,9 +131,9 @@ class Exchange(Heard):
                 return
             for said in stream.feed(chunk):
                 if isinstance(said, list):
-                    self._show(said, t)
+                    self._on_text(said, t)
                     continue
-                self._take(said, t)
+                self._on_delta(said, t)
                 if self.complete:
                     break  # what follows the end counts no more than it would if it came in a read of its own
         except InflateError as error:
@@ -152,21 +153,22 @@ class Exchange(Heard):
         try:
             if body.stream is not None:
                 for delta in body.end():
-                    self._take(delta, t)
+                    self._on_delta(delta, t)
             elif body.kind is not None or not self._streaming:
-                self._take(body.whole(), t)
+                self._on_delta(body.whole(), t)
                 # A body that arrives at once has no first token: its time would be the E2E under another name.
                 self._first_token = self._last_token = self._first_reasoning = None
         except MalformedError as error:
-            self._failure = (Outcome.MALFORMED, str(error))
+            self._failure = Failure(Outcome.MALFORMED, str(error))
 
-    def fail(self, outcome: Outcome, error: str, t: float) -> None:
+    def fail(self, failure: Failure, t: float) -> None:
         """The transport could not go on: a network fault, a limit passed, the connection closed too early."""
         if self._end is not None:
             return
         if self._succeeded():
             self._provider_error = self._body.last_words()
-        self._stop(outcome, error, t)
+        self._failure = failure
+        self._finish_at(t)
 
     def deadline(self) -> tuple[float, Outcome]:
         """The next limit that applies: when (monotonic), and the outcome if nothing happens until then."""
@@ -216,7 +218,7 @@ class Exchange(Heard):
         return self._status is not None and 200 <= self._status < 300
 
     def _stop(self, outcome: Outcome, error: str, t: float) -> None:
-        self._failure = (outcome, error)
+        self._failure = Failure(outcome, error)
         self._finish_at(t)
 
     # What it comes to
@@ -245,20 +247,20 @@ class Exchange(Heard):
             connection=connection,
             self_lag=self_lag,
         )
-        return contained("judged", bare, self._judged, redactor=self._secrets())
+        return contained("judged", bare, self._classified, redactor=self._redactor_in_use())
 
-    def _judged(self, bare: Result) -> Result:
+    def _classified(self, bare: Result) -> Result:
         text = provider_text.paired("".join(self._text))[: provider_text.MAX_TEXT]
         if self._counts:
             self._usage = self._settle_usage(self.call)
-        outcome, error, code, answer_ok = self._judge(text)
+        outcome, error, code, answer_ok, reason = self._classify(text)
         started = self.started
         measured, retry_after = rate_limits.read(self._headers, self._started_at + bare.end)
         if retry_after is None and self._provider_error is not None:
             retry_after = self._provider_error.retry_after
         return msgspec.structs.replace(
             bare,
-            response_model=self._foreign(self._delta_model, (bare.model,)),
+            response_model=self._redact(self._delta_model, (bare.model,)),
             dns=None if self.dns is None else self.dns - started,
             connect=None if self.connect is None else self.connect - started,
             tls=None if self.tls is None else self.tls - started,
@@ -269,11 +271,12 @@ class Exchange(Heard):
             last_token=None if self._last_token is None else self._last_token - started,
             outcome=outcome,
             status_code=self._status,
-            error=None if error is None else self._secrets().line(error),
-            error_code=None if code is None else provider_text.name(code, self._secrets()),
-            finish_reason=self._foreign(self._finish, finish_reasons.FINISHES),
+            error=None if error is None else self._redactor_in_use().line(error),
+            failure_reason=reason,
+            error_code=None if code is None else provider_text.name(code, self._redactor_in_use()),
+            finish_reason=self._redact(self._finish, finish_reasons.FINISHES),
             request_id=self._request_id(),
-            text=provider_text.text(text, self._secrets()) if text else None,
+            text=provider_text.text(text, self._redactor_in_use()) if text else None,
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
@@ -285,12 +288,11 @@ class Exchange(Heard):
             retry_after=retry_after,
         )
 
-    def _judge(self, text: str) -> verdict.Verdict:
+    def _classify(self, text: str) -> verdict.Verdict:
         """What is known first wins."""
         if self._status == 407:  # no endpoint says so (RFC 9110 §15.5.8)
-            return verdict.Verdict(
-                Outcome.CONNECT, "through a proxy on the way: it answers 407 and wants a user and password"
-            )
+            message = "through a proxy on the way: it answers 407 and wants a user and password"
+            return verdict.Verdict(Outcome.CONNECT, message, reason=FailureReason.PROXY_LOGIN_REQUIRED)
         if self._status is not None and not self._succeeded():
             said = errors.read_error(self._status, bytes(self._body.data), self.call.target.quirks)
             self._provider_error = said
@@ -299,7 +301,8 @@ class Exchange(Heard):
             said = self._provider_error
             return verdict.Verdict(said.outcome or Outcome.STREAM_ERROR, said.message, said.code)
         if self._failure is not None:
-            return verdict.Verdict(*self._failure)
+            outcome, message, reason = self._failure
+            return verdict.Verdict(outcome, message, reason=reason)
         if (cut := self._truncation()) is not None:
             return cut
         assert self._end is not None  # noqa: S101 - result() has checked it
@@ -341,14 +344,14 @@ class Exchange(Heard):
     def _request_id(self) -> str | None:
         for name in _REQUEST_ID_HEADERS:
             if (value := self._headers.get(name)) is not None:
-                return provider_text.name(value, self._secrets())
-        return self._foreign(self._response_id)
+                return provider_text.name(value, self._redactor_in_use())
+        return self._redact(self._response_id)
 
-    def _foreign(self, value: str | None, known: Container[str] = ()) -> str | None:
+    def _redact(self, value: str | None, known: Container[str] = ()) -> str | None:
         """What the provider chose to say, without secrets: a debugging gateway may repeat the key anywhere."""
-        return value if value is None or value in known else provider_text.name(value, self._secrets())
+        return value if value is None or value in known else provider_text.name(value, self._redactor_in_use())
 
-    def _secrets(self) -> Redactor:
+    def _redactor_in_use(self) -> Redactor:
         if self._redactor is None:
             key = self.call.target.api_key
             self._redactor = Redactor([key] if key else [])

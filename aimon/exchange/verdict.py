@@ -12,15 +12,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from aimon.call.checks import Answer, Check
+    from aimon.call.failure import FailureReason
 
 
 class Verdict(NamedTuple):
-    """The outcome, an error for people, the provider's own code, and whether the checks passed."""
+    """How a call went.
+
+    Attributes:
+        error: for people.
+        code: the provider's own.
+        answer_ok: whether the checks passed; None where nothing was checked.
+        reason: why the transport failed; None where it did not.
+    """
 
     outcome: Outcome
     error: str | None = None
     code: str | None = None
     answer_ok: bool | None = None
+    reason: FailureReason | None = None
 
 
 def of_answer(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
+from aimon.call.failure import FailureReason
 from aimon.network import no_proxy
 from aimon.network.address import PORTS, split
 from aimon.security import credentials
@@ -16,8 +17,6 @@ from aimon.security.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-THROUGH: Final = ("through the proxy ", "through a proxy ")
-"""What the message of a failure on the way through a proxy begins with."""
 MAX_ANSWER: Final = 16 << 10
 """Bytes that a proxy's answer to CONNECT may have."""
 
@@ -29,6 +28,10 @@ _STATUS_LINE = re.compile(r"HTTP/1\.[01] (?P<status>[0-9]{3})(?: (?P<reason>.*))
 
 class ProxyError(Exception):
     """The proxy does not let a connection through; the message does not name the proxy."""
+
+    def __init__(self, message: str, reason: FailureReason = FailureReason.PROXY_FAILED) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,11 @@ def check_tunnel(answer: bytes, authority: str, proxy: Proxy) -> bool:
         for secret in (proxy.credentials or ())[1:]:
             reason = reason.replace(secret, "****") if secret else reason
         reason = "".join(c if c.isprintable() else " " for c in reason)[:100].strip()
-        raise ProxyError(f"it opened no tunnel to {authority}: {match['status']} {reason}".rstrip())
+        login = match["status"] == "407"
+        raise ProxyError(
+            f"it opened no tunnel to {authority}: {match['status']} {reason}".rstrip(),
+            FailureReason.PROXY_LOGIN_REQUIRED if login else FailureReason.PROXY_DENIED,
+        )
     return True
 
 

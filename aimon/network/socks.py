@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from aimon.call.failure import FailureReason
 from aimon.network.proxy import ProxyError
 
 if TYPE_CHECKING:
@@ -54,16 +55,17 @@ def handshake(proxy: Proxy, host: str, port: int) -> Generator[Step, bytes, None
         user, password = (part.encode() for part in credentials)
         answer = yield Step(bytes([1, len(user)]) + user + bytes([len(password)]) + password, 2)
         if answer[1] != 0:
-            raise ProxyError("it refuses the user or password")
+            raise ProxyError("it refuses the user or password", FailureReason.PROXY_LOGIN_REFUSED)
     elif method == _NONE_ACCEPTABLE and credentials is None:
-        raise ProxyError("it wants a user and password")
+        raise ProxyError("it wants a user and password", FailureReason.PROXY_LOGIN_REQUIRED)
     elif method != _NO_AUTHENTICATION:
         raise ProxyError("it wants an authentication that aimon does not have")
     version, code, _, kind = yield Step(bytes([_VERSION, _CONNECT, 0]) + _target(host) + port.to_bytes(2, "big"), 4)
     if version != _VERSION or kind not in {_IPV4, _NAME, _IPV6}:
         raise ProxyError("it does not speak SOCKS5")
     if code != 0:
-        raise ProxyError(f"it opened no tunnel to {host}:{port}: {_REPLIES.get(code, f'code {code}')}")
+        said = _REPLIES.get(code, f"code {code}")
+        raise ProxyError(f"it opened no tunnel to {host}:{port}: {said}", FailureReason.PROXY_DENIED)
     length = (yield Step(b"", 1))[0] if kind == _NAME else {_IPV4: 4, _IPV6: 16}[kind]
     yield Step(b"", length + 2)
 

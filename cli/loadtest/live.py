@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Self
 import msgspec
 
 from aimon import __version__
+from aimon.call.failure import FailureReason
 from aimon.call.outcome import Outcome
 from aimon.cli import listening
 from aimon.cli.advice import advise
@@ -110,7 +111,8 @@ class Live:
         ended = {} if self._found is None else self._found.report["ended"]
         if ended.get("outcome") is None:
             return None
-        return advise(Outcome(ended["outcome"]), ended["status_code"], ended["why"].partition(": ")[2])
+        reason = ended.get("failure_reason")
+        return advise(Outcome(ended["outcome"]), ended["status_code"], reason and FailureReason(reason))
 
     def follow(self, stream: IO[bytes]) -> None:
         """Reads records until the end of the stream, in the thread that calls it, and then takes the view away.

@@ -80,7 +80,7 @@ class RunController:
         self.run.workers = len(self._pool.workers)
         if why is not None:
             if first.outcome is not Outcome.OK:
-                self.run.culprit = first.outcome.value, first.status_code
+                self.run.culprit = first.outcome.value, first.status_code, first.failure_reason
             self.stop(ABORTED, why)
         if self.run.ended != COMPLETE:
             return self.run

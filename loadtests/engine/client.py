@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from aimon import dialects
 from aimon.call.containment import describe
+from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
 from aimon.exchange.exchange import Exchange
@@ -129,7 +130,7 @@ class Client:
             redactor=context.redactor,
         )
         if problem is not None:
-            exchange.fail(Outcome.PROBER_ERROR, problem, monotonic())
+            exchange.fail(Failure(Outcome.PROBER_ERROR, problem), monotonic())
             return self._result(exchange)
         self.in_flight += 1
         try:
@@ -199,7 +200,7 @@ class Client:
                 connection = self._dial(template, exchange)
                 self._run(connection, exchange, request)
         except DialError as error:
-            exchange.fail(error.outcome, str(error), monotonic())
+            exchange.fail(error.failure, monotonic())
             return self._result(exchange)
         assert connection is not None  # noqa: S101 - one of the two branches made it
         return self._result(exchange, connection.record(cold=cold, resent=resent), connection.lag)
@@ -240,7 +241,7 @@ class Client:
 
     def _stop_dialling(self, caller: greenlet, why: str) -> None:
         if caller in self._dialling:
-            caller.throw(DialError(Outcome.PROBER_ERROR, why))
+            caller.throw(DialError(Failure(Outcome.PROBER_ERROR, why)))
 
     def _template(self, request: Request) -> _RequestTemplate:
         key = (request.method, request.url, request.headers)

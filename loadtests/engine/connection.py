@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gevent import get_hub, getcurrent
 from httptools import HttpParserError
 
+from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
 from aimon.call.result import Connection as Record
 from aimon.loadtests.engine.network.tcp import ConnectionEnd, classify_end, is_silent
@@ -171,7 +172,7 @@ class Connection:
         """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""
         self.close()
         if (exchange := self._exchange) is not None:
-            exchange.fail(Outcome.PROBER_ERROR, why, monotonic())
+            exchange.fail(Failure(Outcome.PROBER_ERROR, why), monotonic())
             self._finish()
 
     def close(self) -> None:
@@ -215,7 +216,7 @@ class Connection:
         except BlockingIOError:
             return
         except OSError as error:
-            self._on_end(monotonic(), failures.words(error))
+            self._on_end(monotonic(), error)
             return
         now = monotonic()
         exchange = self._exchange
@@ -288,16 +289,16 @@ class Connection:
 
     def _on_error(self, exchange: Exchange, error: Exception, t: float) -> None:
         if isinstance(error, HeadError):
-            exchange.fail(Outcome.MALFORMED, str(error), t)
+            exchange.fail(Failure(Outcome.MALFORMED, str(error), FailureReason.NOT_HTTP), t)
         elif isinstance(error, HttpParserError):
-            exchange.fail(*failures.misframed(headed=exchange.headed), t)
+            exchange.fail(failures.misframed(headed=exchange.headed), t)
         elif isinstance(error, ssl.SSLError):
-            exchange.fail(*failures.tls_broken(failures.tls_words(error), headed=exchange.headed), t)
+            exchange.fail(failures.tls_broken(failures.tls_words(error), headed=exchange.headed), t)
         else:
-            exchange.fail(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}", t)
+            exchange.fail(Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}"), t)
         self.close()
 
-    def _on_end(self, now: float, error: str | None) -> None:
+    def _on_end(self, now: float, error: OSError | None) -> None:
         """No more bytes: the peer closed the connection, or it broke."""
         exchange = self._exchange
         if exchange is None or exchange.complete:
@@ -305,23 +306,24 @@ class Connection:
         elif error is None and self._response.until_close:
             exchange.close(now)  # few servers say in TLS that they close: whether it is all is for the dialect to tell
         elif exchange.headed:
-            exchange.fail(*failures.ended(headed=True, error=error), now)
+            exchange.fail(failures.ended(headed=True, error=error), now)
         else:
             self._end_unanswered(exchange, now, error)
         self.close()
         if exchange is not None:
             self._finish()
 
-    def _end_unanswered(self, exchange: Exchange, now: float, error: str | None) -> None:
+    def _end_unanswered(self, exchange: Exchange, now: float, error: OSError | None) -> None:
         if self._used and not self._answered:
             seconds = now - (exchange.request_sent or now)
             self._end = classify_end(
                 self._sock, self._sent, self._sent_before, reset=error is not None, seconds=seconds
             )
         if self._end is ConnectionEnd.RESET_RACE:
-            exchange.fail(Outcome.PROBER_ERROR, "the request met a kept connection that the server was resetting", now)
+            message = "the request met a kept connection that the server was resetting"
+            exchange.fail(Failure(Outcome.PROBER_ERROR, message), now)
         elif self._end is not ConnectionEnd.NOT_RECEIVED:
-            exchange.fail(*failures.ended(headed=False, error=error), now)
+            exchange.fail(failures.ended(headed=False, error=error), now)
 
     def _on_writable(self) -> None:
         exchange, unsent = self._exchange, self._unsent
@@ -380,7 +382,7 @@ class Connection:
             if t < due:
                 self._limit = due
                 return False
-            exchange.fail(outcome, failures.expired(outcome, due - exchange.started), due)
+            exchange.fail(failures.expired(outcome, due - exchange.started), due)
         self.close()
         self._finish()
         return True

@@ -9,13 +9,15 @@ import errno
 import socket
 import ssl
 from contextlib import suppress
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import gevent
 from gevent import monkey
 from gevent.socket import wait_read, wait_write
 
+from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.loadtests.engine.connection import Connection, Peer
 from aimon.loadtests.engine.network import tls
@@ -44,11 +46,11 @@ _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
 
 
 class DialError(Exception):
-    """There is no connection, and why: an outcome and a message for people."""
+    """There is no connection; `failure` says why."""
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
-        super().__init__(message)
-        self.outcome = outcome
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 class Dialer:
@@ -80,29 +82,26 @@ class Dialer:
         """
         due, _ = exchange.deadline()
         limit = gevent.Timeout(max(0.0, due - monotonic()))
-        steps = [_Step(_no_tunnel)]
+        steps: list[Callable[[float], Failure]] = [_no_tunnel]
         limit.start()
         try:
             return self._dial(route, exchange, steps)
         except DialError as error:
-            if route.proxy is None or error.outcome is Outcome.PROBER_ERROR:
+            if route.proxy is None:
                 raise
-            # The fault may be the proxy's own.
-            raise DialError(error.outcome, f"through {route.proxy}: {error}") from error
+            raise DialError(failures.through(route.proxy, error.failure)) from error
         except gevent.Timeout as timeout:
             if timeout is not limit:
                 raise
-            outcome, message = steps[-1].late(due - exchange.started)
-            through = f"through {route.proxy}: " if route.proxy else ""
-            raise DialError(outcome, f"{through}{message}") from None
+            raise DialError(failures.through(route.proxy, steps[-1](due - exchange.started))) from None
         finally:
             limit.close()
 
-    def _dial(self, route: Route, exchange: Exchange, steps: list[_Step]) -> Connection:
+    def _dial(self, route: Route, exchange: Exchange, steps: list[Callable[[float], Failure]]) -> Connection:
         host, port = (route.proxy.host, route.proxy.port) if route.proxy else (route.host, route.port)
         addresses = self._resolver.known(host, port)
         if addresses is None:
-            steps.append(_Step(failures.not_resolved_in_time, host, Outcome.DNS))
+            steps.append(partial(failures.not_resolved_in_time, host))
             addresses = _resolved(self._resolver, host, port)
             exchange.dns = monotonic()
         sock, address = _connected(addresses, steps)
@@ -110,10 +109,10 @@ class Dialer:
         try:
             stream = _BlockingStream(sock)
             if route.proxy:
-                steps.append(_Step(_no_tunnel))
+                steps.append(_no_tunnel)
                 self._open_tunnel(route.proxy, route, stream)
             if route.scheme == "https":
-                steps.append(_Step(failures.not_secured_in_time, route.host))
+                steps.append(partial(failures.not_secured_in_time, route.host))
                 stream.secure(self._tls_context(), route.host)
                 exchange.tls = monotonic()
             session = stream.session
@@ -123,7 +122,7 @@ class Dialer:
         except BaseException as error:
             sock.close()
             if isinstance(error, OSError):
-                raise DialError(*failures.ended(headed=False, error=failures.words(error))) from error
+                raise DialError(failures.ended(headed=False, error=error)) from error
             raise
 
     def _open_tunnel(self, proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
@@ -138,41 +137,29 @@ class Dialer:
             else:
                 _connect_through(proxy, route, stream)
         except proxies.ProxyError as error:
-            raise DialError(Outcome.CONNECT, str(error)) from error
+            raise DialError(Failure(Outcome.CONNECT, str(error), error.reason)) from error
 
     def _tls_context(self) -> ssl.SSLContext:
         return ssl_context(self._transport.ca_file, "http/1.1")
 
 
-class _Step(NamedTuple):
-    """What dialling is at: how it reads when the time is up meanwhile."""
-
-    words: Callable[[str, float], str]
-    subject: str = ""
-    outcome: Outcome = Outcome.TIMEOUT_CONNECT
-
-    def late(self, seconds: float) -> tuple[Outcome, str]:
-        """The time is up after so many seconds."""
-        return self.outcome, self.words(self.subject, seconds)
-
-
-def _no_tunnel(_: str, __: float) -> str:
-    return "no tunnel in time: it took the connection and did not answer"
+def _no_tunnel(_: float) -> Failure:
+    return failures.no_tunnel_in_time()
 
 
 def _resolved(resolver: Resolver, host: str, port: int) -> list[Address]:
     try:
         return resolver.ask(host, port)
     except (OSError, UnicodeError) as error:
-        raise DialError(Outcome.DNS, failures.not_resolved(host, error, resolver.family)[1]) from error
+        raise DialError(failures.not_resolved(host, error, resolver.family)) from error
 
 
-def _connected(addresses: list[Address], steps: list[_Step]) -> tuple[socket.socket, str]:
+def _connected(addresses: list[Address], steps: list[Callable[[float], Failure]]) -> tuple[socket.socket, str]:
     """The first address that accepts, one after the other, none of them with all of the time."""
     failed: list[tuple[object, int]] = []
     for address in addresses:
         shown = failures.shown_address(*address)
-        steps.append(_Step(failures.not_connected_in_time, shown))
+        steps.append(partial(failures.not_connected_in_time, shown))
         try:
             sock = _Socket(address.family, socket.SOCK_STREAM)
         except OSError as error:
@@ -190,7 +177,7 @@ def _connected(addresses: list[Address], steps: list[_Step]) -> tuple[socket.soc
             return sock, str(address.sockaddr[0])
         sock.close()
         failed.append((shown, code))
-    raise DialError(*failures.not_connected(failed))
+    raise DialError(failures.not_connected(failed))
 
 
 def _connect(sock: socket.socket, address: Address, *, last: bool) -> int:
@@ -260,16 +247,16 @@ class _BlockingStream:
             while not done:
                 self._write(session.to_send())
                 if not (received := self._read()):
-                    raise DialError(Outcome.TLS, failures.handshake_broken(host))
+                    raise DialError(failures.handshake_broken(host))
                 done = session.handshake(received)
             self._write(session.to_send())
         except ssl.SSLError as error:
             # The alert tells the server why we leave; that it can't be sent changes nothing for us.
             with suppress(OSError):
                 self._write(session.to_send())
-            raise DialError(Outcome.TLS, failures.not_secured(host, error)[1]) from error
+            raise DialError(failures.not_secured(host, error)) from error
         except OSError as error:
-            raise DialError(Outcome.TLS, failures.handshake_broken(host, failures.words(error))) from error
+            raise DialError(failures.handshake_broken(host, failures.words(error))) from error
         self.session = session
 
     def send(self, data: bytes) -> None:

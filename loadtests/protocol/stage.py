@@ -87,7 +87,8 @@ class StatsDelta:
         spent: in the whole run, in the reporting currency, counted or not.
         cpu: processor seconds that passed while `wall` seconds did.
         points: where the stage asks for them; `seen` likewise.
-        problem: why the run should end; `culprit` is the outcome and HTTP status of the call that says so, if one does.
+        problem: why the run should end; `culprit` is the outcome, HTTP status and failure reason of the call that
+            says so, if one does.
         totals: the worker's cumulative metrics, where they are wanted.
     """
 
@@ -104,7 +105,7 @@ class StatsDelta:
     points: list[LatencyPoint] = field(default_factory=list)
     seen: list[CallObservation] = field(default_factory=list)
     problem: str | None = None
-    culprit: tuple[str, int | None] | None = None
+    culprit: tuple[str, int | None, str | None] | None = None
     totals: dict[str, Any] | None = None
 
 

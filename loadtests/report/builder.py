@@ -61,6 +61,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
             "why": run.why or None,
             "outcome": run.culprit and run.culprit[0],
             "status_code": run.culprit and run.culprit[1],
+            "failure_reason": run.culprit and run.culprit[2],
             "uncounted": run.uncounted,
             "lost": run.lost,
         },

@@ -36,7 +36,7 @@ class RunResult:
     spent: float = 0.0
     currency: str | None = None
     why: str = ""
-    culprit: tuple[str, int | None] | None = None
+    culprit: tuple[str, int | None, str | None] | None = None
     uncounted: int = 0
     lost: int = 0
     workers: int = 1

@@ -38,6 +38,7 @@ class Ended(Struct, forbid_unknown_fields=True):
     lost: Annotated[int, Meta(ge=0, description="Calls of a worker that was lost: what came of them is not known.")]
     outcome: Annotated[str | None, Meta(description="Of the call for which the run was aborted.")] = None
     status_code: Annotated[int | None, Meta(description="HTTP status of that call.")] = None
+    failure_reason: Annotated[str | None, Meta(description="Why the transport of that call failed.")] = None
 
 
 class Requests(Struct, forbid_unknown_fields=True):

@@ -40,12 +40,12 @@ class AbortPolicy:
 
     Attributes:
         spent: so far.
-        culprit: outcome and HTTP status of the call for which the run ends; None if it ends for none.
+        culprit: outcome, HTTP status and failure reason of the call for which the run ends; None if it ends for none.
     """
 
     def __init__(self, budget: float | None = None, *, storms: bool = True) -> None:
         self.spent = 0.0
-        self.culprit: tuple[str, int | None] | None = None
+        self.culprit: tuple[str, int | None, str | None] | None = None
         self.budget = budget
         self._storms = storms
         self._paid = self._fatal = self._failed = self._broken = 0
@@ -68,10 +68,10 @@ class AbortPolicy:
             return None
         self._fatal = self._fatal + 1 if outcome in FATAL else 0
         if self._fatal >= _FATAL_IN_A_ROW:
-            self.culprit = result.outcome.value, result.status_code
+            self.culprit = result.outcome.value, result.status_code, result.failure_reason
             return f"{self._fatal} calls in a row ended so: {describe(result)}"
         if self._is_storm(result) and self._storms:
-            self.culprit = result.outcome.value, result.status_code
+            self.culprit = result.outcome.value, result.status_code, result.failure_reason
             return f"{self._failed} calls in a row failed; the last: {describe(result)}"
         if self.budget is not None and self.spent + in_flight * self._each >= self.budget:
             return self._reached(self.budget)

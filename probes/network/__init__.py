@@ -1,12 +1,22 @@
 """The network layer of the prober: phases, kernel arrival stamps, failures that say what failed."""
 
 from aimon.probes.network.backend import NetworkBackend
-from aimon.probes.network.errors import BrokenTLSError, NotHTTPError, ProxyError, ResolveError, TCPError, TLSError
+from aimon.probes.network.errors import (
+    BrokenError,
+    BrokenTLSError,
+    NotHTTPError,
+    ProxyError,
+    ResolveError,
+    TCPError,
+    TimedOutError,
+    TLSError,
+)
 from aimon.probes.network.fresh_connection import FreshConnection
 from aimon.probes.network.lag import watch_lag
 from aimon.probes.network.marks import NetworkMarks
 
 __all__ = [
+    "BrokenError",
     "BrokenTLSError",
     "FreshConnection",
     "NetworkBackend",
@@ -16,5 +26,6 @@ __all__ = [
     "ResolveError",
     "TCPError",
     "TLSError",
+    "TimedOutError",
     "watch_lag",
 ]

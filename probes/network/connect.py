@@ -11,24 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import httpcore2
-
 from aimon.network import failures
-from aimon.probes.network.errors import TCPError, TCPReason
+from aimon.probes.network.errors import TCPError, TimedOutError
 from aimon.probes.network.resolve import Address
 
 # RFC 8305, section 5, "Connection Attempt Delay".
 ATTEMPT_DELAY = 0.25
 
 _IN_PROGRESS = {errno.EINPROGRESS, errno.EWOULDBLOCK}
-_REASONS: dict[int, TCPReason] = {
-    errno.ECONNREFUSED: "refused",
-    errno.ECONNRESET: "reset",
-    errno.ECONNABORTED: "reset",
-    errno.EHOSTUNREACH: "unreachable",
-    errno.ENETUNREACH: "unreachable",
-    errno.ETIMEDOUT: "timeout",
-}
 
 SocketOpener = Callable[[int], socket.socket]
 
@@ -121,9 +111,7 @@ class _Race:
                 return
             self._lose(sock, code)
         if not self._sockets:
-            _, code = self._failures[-1]
-            reason = "local" if failures.is_local(code) else _REASONS.get(code, "failed")
-            self.winner.set_exception(TCPError(failures.not_connected(self._failures)[1], reason))
+            self.winner.set_exception(TCPError(failures.not_connected(self._failures)))
 
     def _settle(self, sock: socket.socket) -> None:
         """The kernel has decided about an attempt."""
@@ -148,5 +136,4 @@ class _Race:
         if self.winner.done():
             return
         waiting = ", ".join(map(str, self._sockets.values()))
-        message = failures.not_connected_in_time(waiting, limit, self._failures)
-        self.winner.set_exception(httpcore2.ConnectTimeout(message))
+        self.winner.set_exception(TimedOutError(failures.not_connected_in_time(waiting, limit, self._failures)))

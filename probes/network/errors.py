@@ -1,66 +1,62 @@
-"""Failures before a request is on its way, each kind recognisable.
+"""What the network layer raises; each error carries the Failure that it is for the call.
 
-All derive from httpcore2's own exceptions, so that httpcore2 and httpx treat and map them like theirs. Where the
-time was up it is `httpcore2.ConnectTimeout`, whose message names the phase; only the resolver's is a
-`ResolveError`, because the name server is what to look at then.
+All derive from httpcore2's own exceptions, so that httpcore2 and httpx2 treat and map them like theirs. httpcore2's
+pool drops the causes of exceptions, so what must be known of one is in the exception itself.
 """
-
-from typing import Literal
 
 import httpcore2
 
-from aimon.network.failures import ResolveReason, TLSReason
-
-TCPReason = Literal["refused", "reset", "unreachable", "timeout", "local", "failed"]
-
-
-class ResolveError(httpcore2.ConnectError):
-    """The host's name gave no address.
-
-    Attributes:
-        reason: `not_found` (no such name, or no address of the family asked for), `temporary` (the name server
-            could not say), `timeout` (it said nothing in time), `failed` (anything else).
-    """
-
-    def __init__(self, message: str, reason: ResolveReason) -> None:
-        super().__init__(message)
-        self.reason = reason
+from aimon.call.failure import Failure, FailureReason
+from aimon.call.outcome import Outcome
+from aimon.network import failures
 
 
-class TCPError(httpcore2.ConnectError):
-    """No address of the host accepted a connection.
+class _FailedError(Exception):
+    """An error whose `failure` is complete; `reason` is the failure's."""
 
-    Attributes:
-        reason: Why the last one tried did not; `local` blames this machine (no file descriptor or port free).
-    """
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
-    def __init__(self, message: str, reason: TCPReason) -> None:
-        super().__init__(message)
-        self.reason = reason
+    @property
+    def reason(self) -> FailureReason | None:
+        """Why it failed."""
+        return self.failure.reason
 
 
-class ProxyError(httpcore2.ConnectError):
+class ResolveError(_FailedError, httpcore2.ConnectError):
+    """The host's name gave no address, or none in time: the name server is what to look at then."""
+
+
+class TCPError(_FailedError, httpcore2.ConnectError):
+    """No address of the host accepted a connection; the reason is that of the last one tried."""
+
+
+class TLSError(_FailedError, httpcore2.ConnectError):
+    """The TLS handshake failed, most often because the certificate can't be trusted."""
+
+
+class ProxyError(_FailedError, httpcore2.ConnectError):
     """The proxy was reached and does not let the connection through."""
 
 
-class TLSError(httpcore2.ConnectError):
-    """The TLS handshake failed, most often because the certificate can't be trusted.
-
-    Attributes:
-        reason: Why; `untrusted` is a certificate fault without a name of its own, `not_tls` an answer in another
-            protocol, `closed` a peer that hung up, `handshake` anything else.
-    """
-
-    def __init__(self, message: str, reason: TLSReason) -> None:
-        super().__init__(message)
-        self.reason = reason
+class TimedOutError(_FailedError, httpcore2.ConnectTimeout):
+    """There was no usable connection in time; the message names the phase."""
 
 
-# httpcore2's pool drops the causes of exceptions, so what is to be known of one is in its type.
-
-
-class NotHTTPError(httpcore2.RemoteProtocolError):
+class NotHTTPError(_FailedError, httpcore2.RemoteProtocolError):
     """What came is no HTTP answer; the message says what it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Failure(Outcome.MALFORMED, message, FailureReason.NOT_HTTP))
+
+
+class BrokenError(httpcore2.ReadError):
+    """An established connection broke: a reset, or another network error."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(failures.words(error))
+        self.error = error
 
 
 class BrokenTLSError(httpcore2.ReadError):

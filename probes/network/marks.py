@@ -22,6 +22,7 @@ class NetworkMarks:
             time right after the read, which holds the event loop's lag.
         lag: The longest time that the last bytes of a read had waited for it, seconds; under `watch_lag` also
             the longest that the event loop was late for anything.
+        ended: The peer has closed the connection, and a read has said so.
         address: IP address of the peer.
         tls_version: Such as `TLSv1.3`.
         alpn: Protocol agreed in the handshake, such as `h2`.
@@ -36,6 +37,7 @@ class NetworkMarks:
     last_arrival: float = 0.0
     stamped: bool = True
     lag: float = 0.0
+    ended: bool = False
     address: str | None = None
     tls_version: str | None = None
     alpn: str | None = None

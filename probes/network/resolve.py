@@ -90,7 +90,6 @@ async def _in_thread(host: str, port: int, family: int, timeout: float | None) -
         async with asyncio.timeout(timeout):
             return await answer
     except TimeoutError:
-        raise ResolveError(failures.not_resolved_in_time(host, timeout or 0.0), "timeout") from None
+        raise ResolveError(failures.not_resolved_in_time(host, timeout or 0.0)) from None
     except (OSError, UnicodeError) as error:
-        reason, message = failures.not_resolved(host, error, family)
-        raise ResolveError(message, reason) from error
+        raise ResolveError(failures.not_resolved(host, error, family)) from error

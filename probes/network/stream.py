@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import httpcore2
 
 from aimon.network import failures
+from aimon.probes.network.errors import BrokenError
 from aimon.probes.network.marks import NetworkMarks
 from aimon.probes.network.receive_clock import StampClock, receive
 from aimon.probes.network.tls import TLSStream, start_tls
@@ -68,7 +69,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
             await self._until_readable(timeout)
         if not self._chunks:
             if self._fault is not None:
-                raise httpcore2.ReadError(failures.words(self._fault)) from self._fault
+                raise BrokenError(self._fault) from self._fault
             return b""  # as before: the end stays the end
         chunk = self._chunks.popleft()
         data = chunk.data
@@ -79,6 +80,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
         if not self._reading and not self._ended and self._buffered < BUFFER_BYTES:
             self._resume()
         self._marks.read(chunk.received, chunk.stamp)
+        self._marks.ended = self._marks.ended or not data
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import httpcore2
 
 from aimon.network import failures
-from aimon.probes.network.errors import BrokenTLSError, TLSError
+from aimon.probes.network.errors import BrokenTLSError, TimedOutError, TLSError
 from aimon.probes.network.marks import NetworkMarks
 
 _READ_BYTES = 64 * 1024
@@ -73,12 +73,12 @@ class TLSStream(httpcore2.AsyncNetworkStream):
         try:
             while not await self._advance(deadline):
                 if not await self._fill(_remaining(deadline)):
-                    raise TLSError(failures.handshake_broken(self._hostname), "closed")
+                    raise TLSError(failures.handshake_broken(self._hostname))
         except httpcore2.TimeoutException:
             took = time.monotonic() - started
-            raise httpcore2.ConnectTimeout(failures.not_secured_in_time(self._hostname, took)) from None
+            raise TimedOutError(failures.not_secured_in_time(self._hostname, took)) from None
         except (httpcore2.ReadError, httpcore2.WriteError) as error:
-            raise TLSError(failures.handshake_broken(self._hostname, str(error)), "closed") from error
+            raise TLSError(failures.handshake_broken(self._hostname, str(error))) from error
         certificate = self._tls.getpeercert() or {}
         expiry = certificate.get("notAfter")
         self._marks.secured(
@@ -102,13 +102,15 @@ class TLSStream(httpcore2.AsyncNetworkStream):
             except ssl.SSLWantReadError:
                 await self._flush(_remaining(deadline))
                 await self._fill(_remaining(deadline))
+                continue
             except ssl.SSLEOFError:
                 # No close_notify: whether the answer is complete is for HTTP to say, as in other clients.
-                return b""
+                data = b""
             except ssl.SSLError as error:
                 raise BrokenTLSError(failures.tls_words(error)) from error
-            else:
-                return data
+            if not data:
+                self._marks.ended = True
+            return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Encrypts all of `buffer` and hands it on; raises as the stream below does."""
@@ -148,8 +150,7 @@ class TLSStream(httpcore2.AsyncNetworkStream):
             # The alert tells the server why we leave; that it can't be sent changes nothing for us.
             with contextlib.suppress(httpcore2.NetworkError, httpcore2.TimeoutException):
                 await self._flush(_remaining(deadline))
-            reason, message = failures.not_secured(self._hostname, error)
-            raise TLSError(message, reason) from error
+            raise TLSError(failures.not_secured(self._hostname, error)) from error
         await self._flush(_remaining(deadline))
         return complete
 

@@ -4,10 +4,12 @@ import time
 
 import httpcore2
 
+from aimon.call.failure import Failure, FailureReason
+from aimon.call.outcome import Outcome
+from aimon.network import failures, socks
 from aimon.network import proxy as proxies
-from aimon.network import socks
 from aimon.network.proxy import Proxy
-from aimon.probes.network.errors import ProxyError
+from aimon.probes.network.errors import ProxyError, TimedOutError
 
 
 async def open_tunnel(
@@ -33,11 +35,12 @@ async def open_tunnel(
         else:
             await _connect(conversation, proxy, host, port)
     except proxies.ProxyError as error:
-        raise ProxyError(str(error)) from error
+        raise ProxyError(Failure(Outcome.CONNECT, str(error), error.reason)) from error
     except httpcore2.TimeoutException as error:
-        raise httpcore2.ConnectTimeout("no tunnel in time: it took the connection and did not answer") from error
+        raise TimedOutError(failures.no_tunnel_in_time()) from error
     except (httpcore2.ReadError, httpcore2.WriteError) as error:
-        raise ProxyError(f"it broke the connection: {error}") from error
+        message = f"it broke the connection: {error}"
+        raise ProxyError(Failure(Outcome.CONNECT, message, FailureReason.PROXY_FAILED)) from error
 
 
 async def _connect(conversation: "_Conversation", proxy: Proxy, host: str, port: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import dialects
 from aimon.call.call import Call, Message, Target, Timeouts
+from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.exchange.exchange import Exchange
 from aimon.security.secret import Secret
@@ -173,7 +174,7 @@ def answered(
     for n, chunk in enumerate(chunks, start=1):
         exchange.feed(chunk, float(n))
     if broken:
-        exchange.fail(Outcome.STREAM_TRUNCATED, "the connection broke", len(chunks) + 1.0)
+        exchange.fail(Failure(Outcome.STREAM_TRUNCATED, "the connection broke"), len(chunks) + 1.0)
     else:
         exchange.close(len(chunks) + 1.0)
     return exchange.result()

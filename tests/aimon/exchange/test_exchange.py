@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aimon import dialects
 from aimon.call.call import Call, Message, Target, Timeouts
 from aimon.call.checks import compile as checks
+from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.exchange import exchange
 from aimon.exchange.exchange import Exchange
@@ -59,7 +60,7 @@ def answered(
     if clean:
         running.close(end)
     else:
-        running.fail(Outcome.STREAM_TRUNCATED, "the connection broke", end)
+        running.fail(Failure(Outcome.STREAM_TRUNCATED, "the connection broke"), end)
     return running.result()
 
 
@@ -158,7 +159,7 @@ def test_an_error_status_decides_whatever_its_body_does(broken: bool) -> None:
     running.head(429, {"content-type": "application/json", "retry-after": "7"}, 100.5)
     running.feed(b'{"error":{"message":"slow ', 100.6)
     if broken:
-        running.fail(Outcome.TIMEOUT_TOTAL, "too late", 160.0)
+        running.fail(Failure(Outcome.TIMEOUT_TOTAL, "too late"), 160.0)
     else:
         running.feed(b'down","code":"rate_limit_exceeded"}}', 100.7)
         running.close(100.8)

@@ -166,6 +166,12 @@ REFUSALS: dict[str, tuple[str, Callable[[socket.socket], None], str]] = {
     "no socks": ("socks5", answering(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "it does not speak SOCKS5"),
 }
 
+REASONS = {
+    "407": "proxy_login_required",
+    **dict.fromkeys(("403", "502", "hostile", "socks refuses"), "proxy_denied"),
+    "socks wants a user": "proxy_login_refused",
+}
+
 
 @BOTH
 @pytest.mark.parametrize("kind", REFUSALS)
@@ -184,6 +190,7 @@ def test_a_proxy_that_refuses(kind: str, call: Callable[[str, str], Result]) -> 
     assert result.outcome is Outcome.CONNECT
     assert result.error is not None
     assert result.error.startswith(f"through the proxy {scheme}://127.0.0.1:{proxy.port} (proxy): {words}")
+    assert result.failure_reason == REASONS.get(kind, "proxy_failed")
     assert PASSWORD not in result.error
     assert result.error.isprintable()
     assert "base_url" not in advice.advice(result)
@@ -203,6 +210,8 @@ def test_a_proxy_that_is_not_there(call: Callable[[str, str], Result]) -> None:
     outcomes = [result.outcome for result in results]
     assert outcomes == [Outcome.CONNECT, Outcome.CONNECT, Outcome.DNS, Outcome.TIMEOUT_CONNECT]
     assert all(result.error and result.error.startswith("through the proxy ") for result in results)
+    reasons = ["proxy_unreachable", "proxy_unreachable", "proxy_unreachable", "proxy_failed"]
+    assert [result.failure_reason for result in results] == reasons
     assert all("base_url" not in advice.advice(result) for result in results)
 
 

@@ -135,7 +135,7 @@ def test_no_descriptor_left_to_connect_with(monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(TCPError) as caught:
         asyncio.run(main())
-    assert caught.value.reason == "local"
+    assert caught.value.reason == "local_limit"
     assert str(caught.value) == "cannot connect: 127.0.0.1:9: too many open files: raise the limit (ulimit -n)"
 
 
@@ -143,16 +143,16 @@ def test_unknown_name() -> None:
     """The reserved domain `invalid` (RFC 2606) resolves nowhere; without a name server nobody can say so."""
     with pytest.raises(ResolveError, match=r"^cannot resolve 'nonexistent\.invalid': ") as caught:
         fetch("http://nonexistent.invalid/", NetworkMarks(), connect=PATIENCE)
-    assert caught.value.reason in {"not_found", "temporary", "timeout"}
+    assert caught.value.reason in {"dns_not_found", "dns_unavailable", "dns_timeout"}
 
 
 @pytest.mark.parametrize(
     ("code", "reason", "text"),
     [
-        ("EAI_NONAME", "not_found", "no such host"),
-        ("EAI_NODATA", "not_found", "the name has no address"),
-        ("EAI_AGAIN", "temporary", "the name server did not answer"),
-        ("EAI_FAIL", "failed", "as the resolver says"),
+        ("EAI_NONAME", "dns_not_found", "no such host"),
+        ("EAI_NODATA", "dns_not_found", "the name has no address"),
+        ("EAI_AGAIN", "dns_unavailable", "the name server did not answer"),
+        ("EAI_FAIL", "dns_failed", "as the resolver says"),
     ],
 )
 def test_why_a_name_does_not_resolve(code: str, reason: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_resolver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
             fetch("http://api.example/", NetworkMarks(), connect=0.05)
     finally:
         release.set()
-    assert caught.value.reason == "timeout"
+    assert caught.value.reason == "dns_timeout"
     assert str(caught.value) == "cannot resolve 'api.example': no answer from the name server within 0.05 s"
 
 

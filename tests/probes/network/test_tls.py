@@ -107,20 +107,23 @@ def test_expired(authority: Authority) -> None:
     """The commonest fault of a certificate."""
     server = authority.server(begins=-3 * DAY, ends=-DAY)
     error = failure(authority.client(), over_tls(server, answer))
-    assert (error.reason, str(error)) == ("expired", "the certificate of 'localhost' has expired")
+    assert (error.reason, str(error)) == ("certificate_expired", "the certificate of 'localhost' has expired")
 
 
 def test_not_yet_valid(authority: Authority) -> None:
     """A certificate of tomorrow, or a clock of yesterday."""
     error = failure(authority.client(), over_tls(authority.server(begins=DAY), answer))
-    assert (error.reason, str(error)) == ("not_yet_valid", "the certificate of 'localhost' is not valid yet")
+    assert (error.reason, str(error)) == (
+        "certificate_not_yet_valid",
+        "the certificate of 'localhost' is not valid yet",
+    )
 
 
 def test_another_host_name(authority: Authority) -> None:
     """A good certificate, but somebody else's."""
     error = failure(authority.client(), over_tls(authority.server("elsewhere.example"), answer))
     assert (error.reason, str(error)) == (
-        "hostname_mismatch",
+        "certificate_host_mismatch",
         "the certificate of 'localhost' is for another host name",
     )
 
@@ -129,7 +132,7 @@ def test_another_address(authority: Authority) -> None:
     """A certificate for a name does not cover the address."""
     error = failure(authority.client(), over_tls(authority.server(), answer), host="127.0.0.1")
     assert (error.reason, str(error)) == (
-        "hostname_mismatch",
+        "certificate_host_mismatch",
         "the certificate of '127.0.0.1' is for another IP address",
     )
 
@@ -137,13 +140,13 @@ def test_another_address(authority: Authority) -> None:
 def test_self_signed(authority: Authority) -> None:
     """A certificate that vouches for itself."""
     error = failure(authority.client(), over_tls(authority.server(self_signed=True), answer))
-    assert (error.reason, str(error)) == ("self_signed", "the certificate of 'localhost' is self-signed")
+    assert (error.reason, str(error)) == ("certificate_self_signed", "the certificate of 'localhost' is self-signed")
 
 
 def test_an_issuer_nobody_here_trusts(authority: Authority) -> None:
     """A private authority without its file in the configuration."""
     error = failure(ssl.create_default_context(), over_tls(authority.server(), answer))
-    assert error.reason == "unknown_issuer"
+    assert error.reason == "certificate_unknown_issuer"
     assert str(error).startswith("the certificate of 'localhost' comes from an unknown issuer")
 
 
@@ -153,7 +156,7 @@ def test_no_protocol_version_in_common(authority: Authority) -> None:
     server.maximum_version = ssl.TLSVersion.TLSv1_2
     client.minimum_version = ssl.TLSVersion.TLSv1_3
     error = failure(client, over_tls(server, answer))
-    assert error.reason == "handshake"
+    assert error.reason == "tls_handshake"
     assert str(error) == "the TLS handshake with 'localhost' failed: alert protocol version"
 
 
@@ -166,7 +169,10 @@ def test_a_server_that_does_not_speak_tls(authority: Authority) -> None:
         until_closed(connection)
 
     error = failure(authority.client(), serve)
-    assert (error.reason, str(error)) == ("not_tls", "'localhost' does not speak TLS on this port (is it http://?)")
+    assert (error.reason, str(error)) == (
+        "tls_not_spoken",
+        "'localhost' does not speak TLS on this port (is it http://?)",
+    )
 
 
 def test_closed_in_the_handshake(authority: Authority) -> None:
@@ -176,7 +182,7 @@ def test_closed_in_the_handshake(authority: Authority) -> None:
         connection.recv(65536)
 
     error = failure(authority.client(), serve)
-    assert (error.reason, str(error)) == ("closed", "'localhost' closed the connection during the TLS handshake")
+    assert (error.reason, str(error)) == ("tls_closed", "'localhost' closed the connection during the TLS handshake")
 
 
 def test_reset_in_the_handshake(authority: Authority) -> None:
@@ -187,7 +193,7 @@ def test_reset_in_the_handshake(authority: Authority) -> None:
         reset(connection)
 
     error = failure(authority.client(), serve)
-    assert error.reason == "closed"
+    assert error.reason == "tls_closed"
     assert str(error) == "the TLS handshake with 'localhost' broke off: connection reset by peer"
 
 
@@ -266,7 +272,7 @@ def test_a_fault_behind_a_proxy_names_the_endpoint(authority: Authority) -> None
         proxy = httpcore2.Proxy(f"http://127.0.0.1:{tunnel.port}")
         with pytest.raises(TLSError) as caught:
             fetch(f"https://localhost:{peer.port}/", authority.client(), proxy=proxy)
-    assert caught.value.reason == "expired"
+    assert caught.value.reason == "certificate_expired"
 
 
 def test_a_proxy_that_refuses(authority: Authority) -> None:
