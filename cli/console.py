@@ -92,7 +92,7 @@ def can_draw(stream: TextIO) -> bool:
 
 def fits(table: Table, out: Console) -> bool:
     """Whether a table's figures fit beside each other: rich would cut them without a mark."""
-    from rich.cells import cell_len  # noqa: PLC0415  # only on a terminal
+    from rich.cells import cell_len
 
     needed = [
         max(cell_len(str(cell)) for cell in (column.header, *column.cells)) if column.no_wrap else column.min_width or 1
@@ -104,6 +104,6 @@ def fits(table: Table, out: Console) -> bool:
 
 def tables() -> Console:
     """A rich console on stdout; NO_COLOR and TERM=dumb are honoured by rich itself."""
-    from rich.console import Console  # noqa: PLC0415  # 40 ms that a pipe need not pay
+    from rich.console import Console
 
     return Console(highlight=False, safe_box=not speaks_unicode())

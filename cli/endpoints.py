@@ -60,14 +60,14 @@ class Selection:
 
     def redactor(self) -> Redactor:
         """Hides every secret of the selection."""
-        from aimon.security.redact import Redactor  # noqa: PLC0415  # start-up
+        from aimon.security.redact import Redactor
 
         return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
 
     def key_files(self) -> KeyFiles | None:
         """Reads keys again whose files change; None where there is no file that could name one."""
-        from aimon.config import key_files, resolve  # noqa: PLC0415  # start-up
-        from aimon.probes.key_files import KeyFiles  # noqa: PLC0415
+        from aimon.config import key_files, resolve
+        from aimon.probes.key_files import KeyFiles
 
         if (config := self.config) is None:
             return None
@@ -78,7 +78,7 @@ class Selection:
 
         The price list, which takes long to import, is only asked beforehand where metrics are `published`.
         """
-        from aimon.probes.state.monitored import MonitoredEndpoint  # noqa: PLC0415  # start-up
+        from aimon.probes.state.monitored import MonitoredEndpoint
 
         return [
             MonitoredEndpoint.of(endpoint, self.currency, priced=not published or self._priced(endpoint))
@@ -98,8 +98,8 @@ def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bo
     Raises:
         Stop: the configuration is wrong, or there is none; with what to write instead.
     """
-    from aimon import config  # noqa: PLC0415  # start-up
-    from aimon.network.tls_context import ignored_stores  # noqa: PLC0415
+    from aimon import config
+    from aimon.network.tls_context import ignored_stores
 
     if flags.given and names:
         raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")

@@ -20,7 +20,7 @@ def address(text: str, *, public: bool) -> tuple[str, int]:
     Raises:
         Stop: it is no address, or others can reach it and should not.
     """
-    from aimon.probes.publish.listen import is_loopback, split_address  # noqa: PLC0415  # start-up
+    from aimon.probes.publish.listen import is_loopback, split_address
 
     try:
         host, port = split_address(text)
@@ -43,7 +43,7 @@ def token(path: Path | None, listen: str | None) -> str | None:
     """
     if path is None:
         return None
-    from aimon.probes.publish.listen import read_token  # noqa: PLC0415  # start-up
+    from aimon.probes.publish.listen import read_token
 
     if listen is None:
         raise Stop(USAGE, "--listen-token-file is for those who scrape: add --listen HOST:PORT")

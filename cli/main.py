@@ -97,7 +97,7 @@ def _run() -> int:
 
 def _bug(error: Exception) -> int:
     """Owns up to an error that nothing foresaw; the traceback is for those who ask for it."""
-    from aimon.security.redact import Redactor  # noqa: PLC0415  # start-up
+    from aimon.security.redact import Redactor
 
     if os.environ.get("AIMON_DEBUG"):
         raise error

@@ -33,11 +33,11 @@ def try_out(
 
     Exit codes: 0 it was active and is resolved; 1 it is silenced or inhibited; 2 usage; 3 no Alertmanager answers.
     """
-    import time  # noqa: PLC0415  # start-up
+    import time
 
-    from aimon.cli.exits import FAILED  # noqa: PLC0415
-    from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert  # noqa: PLC0415
-    from aimon.quantities import seconds  # noqa: PLC0415
+    from aimon.cli.exits import FAILED
+    from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert
+    from aimon.quantities import seconds
 
     try:
         server, wait = Alertmanager.parse(alertmanager), seconds(hold)
@@ -76,10 +76,10 @@ def bridge(
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
-    from aimon.dashboards.bridge import server  # noqa: PLC0415  # start-up
-    from aimon.dashboards.robots import KINDS, Robot  # noqa: PLC0415
-    from aimon.network.proxy import find as find_proxy  # noqa: PLC0415
-    from aimon.probes.publish.listen import is_loopback, split_address  # noqa: PLC0415
+    from aimon.dashboards.bridge import server
+    from aimon.dashboards.robots import KINDS, Robot
+    from aimon.network.proxy import find as find_proxy
+    from aimon.probes.publish.listen import is_loopback, split_address
 
     if to not in KINDS:
         raise Stop(USAGE, f"--to {to}: there is no such robot; write one of {', '.join(KINDS)}")
@@ -113,10 +113,10 @@ def _secret(path: Path | None, option: str, variable: str) -> Secret | None:
     Raises:
         ValueError: it is unusable.
     """
-    import os  # noqa: PLC0415  # start-up
+    import os
 
-    from aimon.security import credentials  # noqa: PLC0415
-    from aimon.security.secret import Secret  # noqa: PLC0415
+    from aimon.security import credentials
+    from aimon.security.secret import Secret
 
     if path is not None:
         return Secret(credentials.read_key(path, f"{option} {path}"))

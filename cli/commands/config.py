@@ -22,9 +22,9 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="Confi
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Report everything that is wrong, with file, line and column, keys included; else what probing costs."""
-    from aimon.cli.probe import cost  # noqa: PLC0415  # start-up
-    from aimon.config import ConfigError, find, passed_over, price_book, resolve  # noqa: PLC0415
-    from aimon.network.tls_context import ignored_stores  # noqa: PLC0415
+    from aimon.cli.probe import cost
+    from aimon.config import ConfigError, find, passed_over, price_book, resolve
+    from aimon.network.tls_context import ignored_stores
 
     loaded = _load(config)
     try:
@@ -41,7 +41,7 @@ def check(config: ConfigOption = None) -> None:
 @app.command()
 def show(config: ConfigOption = None) -> None:
     """Print the configuration with defaults and presets filled in; secrets stay the names of their variables."""
-    from aimon.config import show as shown  # noqa: PLC0415  # start-up
+    from aimon.config import show as shown
 
     write_data(shown(_load(config)))
 
@@ -49,13 +49,13 @@ def show(config: ConfigOption = None) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the file, for editors."""
-    from aimon.config import schema as described  # noqa: PLC0415  # start-up
+    from aimon.config import schema as described
 
     write_data(f"{json.dumps(described(), indent=2, ensure_ascii=False)}\n")
 
 
 def _load(path: Path | None) -> Config:
-    from aimon.config import ConfigError, load  # noqa: PLC0415  # start-up
+    from aimon.config import ConfigError, load
 
     try:
         return load(path)

@@ -53,10 +53,10 @@ def install(
 
     Exit codes: 0 all are there; 2 usage; 3 Grafana does not answer or refuses.
     """
-    import json  # noqa: PLC0415  # start-up
+    import json
 
-    from aimon.dashboards.grafana_api import Grafana, GrafanaError  # noqa: PLC0415
-    from aimon.security.credentials import read_key  # noqa: PLC0415
+    from aimon.dashboards.grafana_api import Grafana, GrafanaError
+    from aimon.security.credentials import read_key
 
     dashboards = _shipped(lang, currency)
     try:
@@ -75,7 +75,7 @@ def install(
 
 
 def _shipped(language: str, currency: str) -> dict[str, str]:
-    from aimon.dashboards.shipped import read  # noqa: PLC0415  # start-up
+    from aimon.dashboards.shipped import read
 
     try:
         return read(language, currency)

@@ -67,8 +67,8 @@ def demo(
     """
     try:
         # The server is of no use in this process: it says here, before anything starts, whether it could be had.
-        import aimon.simulator.server.server  # noqa: F401, PLC0415
-        from aimon.simulator import Profile, SimulatorProcess  # noqa: PLC0415  # start-up
+        import aimon.simulator.server.server  # noqa: F401
+        from aimon.simulator import Profile, SimulatorProcess
     except ModuleNotFoundError as error:
         raise Stop(UNABLE, f"the demo needs {error.name}: {how_to_add('sim')}") from error
     profiles = (
@@ -82,10 +82,10 @@ def demo(
 
 
 def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
-    from aimon.cli.endpoints import Flags, select  # noqa: PLC0415  # start-up
-    from aimon.probes.publish.listen import Listener  # noqa: PLC0415
-    from aimon.probes.state.history import History  # noqa: PLC0415
-    from aimon.probes.state.state import SqliteState  # noqa: PLC0415
+    from aimon.cli.endpoints import Flags, select
+    from aimon.probes.publish.listen import Listener
+    from aimon.probes.state.history import History
+    from aimon.probes.state.state import SqliteState
 
     config = folder / "aimon.yaml"
     config.write_text(_CONFIG.format(**{name: simulator.base_url(name) for name in ("healthy", "slow", "flaky")}))
@@ -109,9 +109,9 @@ def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
 
 def _probe(selection: Selection, state: SqliteState) -> list[Result]:
     """Runs the rounds; returns the Results of the last."""
-    from aimon.cli.probe.rounds import progress  # noqa: PLC0415  # start-up
-    from aimon.probes.probe import Prober  # noqa: PLC0415
-    from aimon.probes.probe_all import probe_all  # noqa: PLC0415
+    from aimon.cli.probe.rounds import progress
+    from aimon.probes.probe import Prober
+    from aimon.probes.probe_all import probe_all
 
     results: list[Result] = []
     with progress(ROUNDS) as show:
@@ -125,9 +125,9 @@ def _probe(selection: Selection, state: SqliteState) -> list[Result]:
 
 
 def _show(results: list[Result], state: SqliteState, url: str) -> None:
-    from aimon.cli.probe import table  # noqa: PLC0415  # start-up
-    from aimon.cli.status import tables  # noqa: PLC0415  # start-up
-    from aimon.probes.state import endpoint_status  # noqa: PLC0415
+    from aimon.cli.probe import table
+    from aimon.cli.status import tables
+    from aimon.probes.state import endpoint_status
 
     print("\nThe last round, as aimon probe shows it:\n")
     table.show(results)
@@ -145,8 +145,8 @@ def _show(results: list[Result], state: SqliteState, url: str) -> None:
 
 
 def _metrics(state: SqliteState) -> Page:
-    from aimon.metrics import exposition  # noqa: PLC0415  # only where somebody scrapes
-    from aimon.probes.publish import publish  # noqa: PLC0415
+    from aimon.metrics import exposition
+    from aimon.probes.publish import publish
 
     body, kind = exposition.render(*publish.snapshot(state, live=True))
     return HTTPStatus.OK, body, kind

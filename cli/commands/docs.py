@@ -14,7 +14,7 @@ def docs(
     page: Annotated[str | None, typer.Argument(help="Page to print, such as alerting; none lists them.")] = None,
 ) -> None:
     """Print a page of the documentation of this version, or list the pages."""
-    from importlib.resources import files  # noqa: PLC0415  # start-up
+    from importlib.resources import files
 
     pages = {each.name.removesuffix(".md"): each for each in files("aimon.docs").iterdir() if each.name.endswith(".md")}
     if page is None:
@@ -25,7 +25,7 @@ def docs(
         return
     name = page.removesuffix(".md")
     if name not in pages:
-        from difflib import get_close_matches  # noqa: PLC0415  # start-up
+        from difflib import get_close_matches
 
         near = get_close_matches(name, pages, n=1)
         raise Stop(USAGE, f"no page {page}{f': did you mean {near[0]}' if near else ''}: `aimon docs` lists them")

@@ -17,9 +17,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Write a commented configuration, with an endpoint for each key that is already in the environment."""
-    from aimon import providers  # noqa: PLC0415  # start-up
-    from aimon.config import example  # noqa: PLC0415
-    from aimon.config.template import detected  # noqa: PLC0415
+    from aimon import providers
+    from aimon.config import example
+    from aimon.config.template import detected
 
     try:
         if not force:

@@ -60,7 +60,7 @@ def report(
 
 
 def _check_installed() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415  # start-up
+    from importlib.util import find_spec
 
     if find_spec("numpy") is None:
         raise Stop(UNABLE, f"load tests need numpy: {how_to_add('loadtest')}")
@@ -74,7 +74,7 @@ def _share(text: str) -> float:
 
 
 def _read(runs: list[Path]) -> list[Report]:
-    from aimon.loadtests.report.schema import ReportError, read  # noqa: PLC0415  # start-up
+    from aimon.loadtests.report.schema import ReportError, read
 
     try:
         return [read(run) for run in runs]
@@ -83,10 +83,10 @@ def _read(runs: list[Path]) -> list[Report]:
 
 
 def _shown(reports: list[Report], layout: str) -> str:
-    import msgspec  # noqa: PLC0415  # start-up
+    import msgspec
 
-    from aimon.loadtests.report import markdown  # noqa: PLC0415
-    from aimon.loadtests.report.page import page  # noqa: PLC0415
+    from aimon.loadtests.report import markdown
+    from aimon.loadtests.report.page import page
 
     if layout == "json":
         # A line for each, as other programs read several values from one stream.
@@ -96,7 +96,7 @@ def _shown(reports: list[Report], layout: str) -> str:
 
 
 def _refuse_different_loads(reports: list[Report], runs: list[Path]) -> None:
-    from aimon.loadtests.report.comparison.comparability import different_load  # noqa: PLC0415  # start-up
+    from aimon.loadtests.report.comparison.comparability import different_load
 
     base, *others = reports
     for new, run in zip(others, runs[1:], strict=True):
@@ -109,7 +109,7 @@ def _refuse_different_loads(reports: list[Report], runs: list[Path]) -> None:
 
 
 def _compared(reports: list[Report], runs: list[Path], tolerance: float) -> list[Comparison]:
-    from aimon.loadtests.report.comparison.comparison import compare  # noqa: PLC0415  # start-up
+    from aimon.loadtests.report.comparison.comparison import compare
 
     base, *others = reports
     try:
@@ -122,10 +122,10 @@ def _compared(reports: list[Report], runs: list[Path], tolerance: float) -> list
 
 
 def _told(found: list[Comparison], layout: str) -> str:
-    import msgspec  # noqa: PLC0415  # start-up
+    import msgspec
 
-    from aimon.loadtests.report.comparison import page as comparison_page  # noqa: PLC0415
-    from aimon.loadtests.report.comparison import summary as comparison_text  # noqa: PLC0415
+    from aimon.loadtests.report.comparison import page as comparison_page
+    from aimon.loadtests.report.comparison import summary as comparison_text
 
     if layout == "json":
         return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in found)

@@ -22,9 +22,9 @@ def rules(
 
     Keys and other variables need not be set. Check the output with: promtool check rules FILE
     """
-    from aimon.config import ConfigError, find, load  # noqa: PLC0415  # start-up
-    from aimon.dashboards.rules import ruleset  # noqa: PLC0415
-    from aimon.dashboards.rules.document import RUNBOOK, render  # noqa: PLC0415
+    from aimon.config import ConfigError, find, load
+    from aimon.dashboards.rules import ruleset
+    from aimon.dashboards.rules.document import RUNBOOK, render
 
     if default and config is not None:
         raise Stop(USAGE, "--default makes the set that needs no file: leave out --config or --default")

@@ -40,10 +40,10 @@ def sim(
 ) -> None:
     """Run a simulated AI provider: every dialect, with known latency, limits and faults. Ctrl-C ends it."""
     try:
-        from ssl import SSLError  # noqa: PLC0415  # start-up
+        from ssl import SSLError
 
-        from aimon.simulator import profile_from_options, rule_from_text, serve  # noqa: PLC0415  # start-up
-        from aimon.simulator.model.profile import SettingError  # noqa: PLC0415
+        from aimon.simulator import profile_from_options, rule_from_text, serve
+        from aimon.simulator.model.profile import SettingError
     except ModuleNotFoundError as error:
         raise Stop(UNABLE, f"the simulator needs {error.name}: {how_to_add('sim')}") from error
     key = None if key_env is None else _key(key_env)
@@ -100,7 +100,7 @@ def _ready(simulator: Simulator, key_env: str | None, certfile: Path | None) -> 
 
 
 def _key(variable: str) -> str:
-    from aimon.security.credentials import key  # noqa: PLC0415  # start-up
+    from aimon.security.credentials import key
 
     if not os.environ.get(variable):
         raise Stop(USAGE, f"--key-env {variable}: the variable is not set: export {variable}=…")

@@ -81,7 +81,7 @@ def loadtest(  # one for each option
     options = dict(locals())
     _check_installed()
     if worker:
-        from aimon.cli.loadtest import job as loadjob  # noqa: PLC0415  # start-up
+        from aimon.cli.loadtest import job as loadjob
 
         return loadjob.serve(options)
     return _run(options)
@@ -89,9 +89,9 @@ def loadtest(  # one for each option
 
 def _run(options: Mapping[str, Any]) -> int:
     """Does what the options say, with what the file says of a load test of that name."""
-    from aimon.cli.loadtest import forecast, gateway, output_folder  # noqa: PLC0415  # start-up
-    from aimon.cli.loadtest import job as loadjob  # noqa: PLC0415
-    from aimon.cli.loadtest.plan import make_plan  # noqa: PLC0415
+    from aimon.cli.loadtest import forecast, gateway, output_folder
+    from aimon.cli.loadtest import job as loadjob
+    from aimon.cli.loadtest.plan import make_plan
 
     for name in ("results", "overwrite", "out_mode"):
         if options[name] and options["out"] is None:
@@ -107,7 +107,7 @@ def _run(options: Mapping[str, Any]) -> int:
     if options["push"] is not None and not options["yes"]:
         gateway.check(options["push"])
     forecast.confirm(plan, selection, options["config"], yes=options["yes"], quiet=options["quiet"])
-    from aimon.cli.loadtest.process import start  # noqa: PLC0415
+    from aimon.cli.loadtest.process import start
 
     shown = {name: options[name] for name in ("listen", "no_auth", "plain", "quiet")}
     token = listening.token(options["listen_token_file"], options["listen"])
@@ -115,7 +115,7 @@ def _run(options: Mapping[str, Any]) -> int:
 
 
 def _check_installed() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415  # start-up
+    from importlib.util import find_spec
 
     for module in ("gevent", "httptools", "numpy"):
         if find_spec(module) is None:

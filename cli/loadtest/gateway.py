@@ -11,7 +11,7 @@ def check(url: str) -> None:
     Raises:
         Stop: the address is none, or nothing can be pushed there.
     """
-    from aimon.metrics.pushgateway import Gateway, PushError, read  # noqa: PLC0415  # start-up
+    from aimon.metrics.pushgateway import Gateway, PushError, read
 
     try:
         gateway = Gateway.parse(url)

@@ -73,7 +73,7 @@ def written(name: str | None, path: Path | None, flags: Flags) -> tuple[dict[str
     """
     if name is None or flags.given:
         return {}, name
-    from aimon import config  # noqa: PLC0415  # start-up
+    from aimon import config
 
     try:
         test = config.load(path).loadtests.get(name)
@@ -127,7 +127,7 @@ def serve(options: Mapping[str, Any]) -> int:
     Raises:
         Stop: the options do not fit together.
     """
-    from aimon.cli.loadtest.process import attend  # noqa: PLC0415  # start-up
+    from aimon.cli.loadtest.process import attend
 
     if options["master"] or options["processes"] is not None:
         raise Stop(USAGE, "--worker does what a master says: leave out --master and --processes")
@@ -161,7 +161,7 @@ def _token(path: Path | None, host: str, option: str) -> str | None:
     Raises:
         Stop: the file holds none, or there is none where others can reach the port.
     """
-    from aimon.probes.publish.listen import is_loopback, read_token  # noqa: PLC0415  # start-up
+    from aimon.probes.publish.listen import is_loopback, read_token
 
     if path is not None:
         try:

@@ -199,7 +199,7 @@ class Live:
         return HTTPStatus.OK, body, kind
 
     def _listener(self, text: str) -> Listener:
-        from aimon.probes.publish.listen import Listener, why_not  # noqa: PLC0415  # only where asked
+        from aimon.probes.publish.listen import Listener, why_not
 
         host, port = listening.address(text, public=self._no_auth or self._token is not None)
         try:
@@ -208,8 +208,8 @@ class Live:
             raise Stop(UNABLE, f"--listen {text}: {why_not(error)}") from error
 
     def _make_pusher(self, url: str) -> Pusher:
-        from aimon.cli.loadtest.push import Pusher  # noqa: PLC0415  # only where something is pushed
-        from aimon.metrics.pushgateway import Gateway  # noqa: PLC0415
+        from aimon.cli.loadtest.push import Pusher
+        from aimon.metrics.pushgateway import Gateway
 
         try:
             gateway = Gateway.parse(url)

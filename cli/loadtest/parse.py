@@ -37,14 +37,14 @@ def rate_of(option: str, text: str | None) -> float | None:
 
 def seconds_of(option: str, text: str | None) -> float | None:
     """A duration in seconds. Raises Stop if it is none."""
-    from aimon import quantities  # noqa: PLC0415  # start-up
+    from aimon import quantities
 
     return _read(option, text, quantities.seconds)
 
 
 def amount(option: str, text: str | None) -> Amount | None:
     """An amount of money. Raises Stop if it is none."""
-    from aimon import quantities  # noqa: PLC0415  # start-up
+    from aimon import quantities
 
     return _read(option, text, quantities.money)
 

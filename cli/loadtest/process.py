@@ -31,7 +31,7 @@ def start(
     Raises:
         Stop: it died, or its metrics can't be served or pushed.
     """
-    from aimon.cli.loadtest.live import Live  # noqa: PLC0415  # start-up
+    from aimon.cli.loadtest.live import Live
 
     plan = job.plan
     assert plan is not None  # noqa: S101 - only workers have none

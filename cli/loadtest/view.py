@@ -43,7 +43,7 @@ def choose(subject: Subject, *, plain: bool) -> View:
     """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
     if plain or not can_draw(sys.stderr):
         return Lines(subject)
-    from aimon.cli.loadtest.screen import Screen  # noqa: PLC0415  # rich takes 40 ms, which only a terminal is worth
+    from aimon.cli.loadtest.screen import Screen
 
     return Screen(subject)
 

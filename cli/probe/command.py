@@ -89,7 +89,7 @@ def probe(
         beat = options.every
         selection = replace(selection, endpoints=tuple(replace(e, interval=beat) for e in selection.endpoints))
     if dry_run:
-        from aimon.cli.probe import cost  # noqa: PLC0415  # start-up
+        from aimon.cli.probe import cost
 
         cost.say(selection.endpoints, selection.prices)
         note("nothing was sent")
@@ -97,10 +97,10 @@ def probe(
     recorder = _recorder(selection, options)
     try:
         if options.every is None:
-            from aimon.cli.probe.once import run_once  # noqa: PLC0415  # start-up
+            from aimon.cli.probe.once import run_once
 
             return run_once(selection, recorder, options)
-        from aimon.cli.probe.loop import run_loop  # noqa: PLC0415  # start-up
+        from aimon.cli.probe.loop import run_loop
 
         return run_loop(selection, recorder, options)
     finally:
@@ -109,9 +109,9 @@ def probe(
 
 def _recorder(selection: Selection, options: Options) -> Recorder:
     """Opens everything that Results go to. A history that can't be opened is said, and probing goes on without."""
-    from aimon.probes.publish.recorder import Recorder  # noqa: PLC0415
-    from aimon.probes.state.history import History  # noqa: PLC0415  # start-up
-    from aimon.probes.state.state import open_state  # noqa: PLC0415
+    from aimon.probes.publish.recorder import Recorder
+    from aimon.probes.state.history import History
+    from aimon.probes.state.state import open_state
 
     for path in (options.junit, options.textfile):
         if path is not None and not path.parent.is_dir():
@@ -146,13 +146,13 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
 
 
 def _renewed(path: Path) -> History:
-    from aimon.probes.state.damage import open_or_renew  # noqa: PLC0415  # rare
+    from aimon.probes.state.damage import open_or_renew
 
     return open_or_renew(path, lambda said: note(f"aimon: {said}"))
 
 
 def _gateway(url: str) -> Gateway:
-    from aimon.metrics.pushgateway import Gateway  # noqa: PLC0415  # start-up
+    from aimon.metrics.pushgateway import Gateway
 
     try:
         return Gateway.parse(url)
@@ -161,7 +161,7 @@ def _gateway(url: str) -> Gateway:
 
 
 def _seconds(text: str) -> float:
-    from aimon.quantities import seconds  # noqa: PLC0415  # start-up
+    from aimon.quantities import seconds
 
     try:
         value = seconds(text)

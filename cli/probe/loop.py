@@ -88,7 +88,7 @@ class _Loop:
         return INTERRUPTED if self._interrupted else GOOD
 
     def _open_table(self) -> LiveTable:
-        from aimon.cli.probe.live import LiveTable  # noqa: PLC0415  # rich takes 40 ms, which only a terminal is worth
+        from aimon.cli.probe.live import LiveTable
 
         self._table = LiveTable([endpoint.name for endpoint in self._endpoints], self._repeats)
         return self._table
@@ -151,7 +151,7 @@ class _Loop:
 
     def _say(self, result: Result) -> None:
         if self._options.as_json:
-            from aimon.probes.result_json import as_line  # noqa: PLC0415  # only where asked for
+            from aimon.probes.result_json import as_line
 
             console.write_data(as_line(result) + b"\n")
         elif self._table is not None:
@@ -203,7 +203,7 @@ class _Loop:
         return listener
 
     def _metrics(self) -> Page:
-        from aimon.metrics import exposition  # noqa: PLC0415  # only where somebody scrapes
+        from aimon.metrics import exposition
 
         body, kind = exposition.render(*publish.snapshot(self._recorder.state, self._gauges(), live=True))
         return HTTPStatus.OK, body, kind

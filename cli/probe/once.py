@@ -87,8 +87,8 @@ def build_info() -> Gauges:
 
 def announce(selection: Selection, recorder: Recorder) -> bool:
     """Shows new endpoints to the gateway at 0 before their first probe; whether that went well."""
-    from aimon.metrics.pushgateway import PushError  # noqa: PLC0415
-    from aimon.probes.state.database import HistoryError  # noqa: PLC0415  # start-up
+    from aimon.metrics.pushgateway import PushError
+    from aimon.probes.state.database import HistoryError
 
     if recorder.gateway is None or recorder.owner is None:
         return True
@@ -102,7 +102,7 @@ def announce(selection: Selection, recorder: Recorder) -> bool:
 
 def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], float]:
     """What each endpoint has spent today, read once before the sweep."""
-    from aimon.metrics.pushgateway import PushError  # noqa: PLC0415  # start-up
+    from aimon.metrics.pushgateway import PushError
 
     spent: dict[str, float] = {}
     for endpoint in selection.endpoints:
@@ -121,9 +121,9 @@ def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], f
 def showable(results: Sequence[Result], recorder: Recorder, options: Options) -> list[Result]:
     """The Results; a `prober_error` stands for one that can't be shown, which must not keep the others from it."""
     if options.as_json:
-        from aimon.probes.result_json import as_line as shown  # noqa: PLC0415  # start-up
+        from aimon.probes.result_json import as_line as shown
     else:
-        from aimon.cli.probe.table import cells as shown  # type: ignore[assignment]  # noqa: PLC0415  # start-up
+        from aimon.cli.probe.table import cells as shown  # type: ignore[assignment]
 
     def attempt(result: Result) -> None:
         shown(result)
@@ -138,11 +138,11 @@ def show(results: Sequence[Result], options: Options) -> None:
         OSError: stdout can't be written: its reader has gone, or its disk is full.
     """
     if options.as_json:
-        from aimon.probes.result_json import as_line  # noqa: PLC0415  # start-up
+        from aimon.probes.result_json import as_line
 
         console.write_data(b"".join(as_line(result) + b"\n" for result in results))
     else:
-        from aimon.cli.probe import table  # noqa: PLC0415  # start-up
+        from aimon.cli.probe import table
 
         table.show(results)
     sys.stdout.flush()
@@ -154,7 +154,7 @@ def write_junit(results: Sequence[Result], options: Options) -> None:
     Raises:
         PublishError: it can't be written.
     """
-    from aimon.cli.probe import junit  # noqa: PLC0415  # start-up
+    from aimon.cli.probe import junit
 
     assert options.junit is not None  # noqa: S101  # the caller has looked
     try:

@@ -23,8 +23,8 @@ def progress(rounds: int) -> Iterator[Callable[[Sequence[Result]], None]]:
     if not console.is_terminal():
         yield lambda results: print(f"{_round(next(numbers), rounds)}{_cells(results)}".rstrip(), flush=True)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415  # only on a terminal
-    from rich.text import Text  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.text import Text
 
     columns = (TextColumn("  probing"), BarColumn(), MofNCompleteColumn(), TextColumn("rounds"))
     with Progress(*columns, console=console.tables(), transient=True) as bar:

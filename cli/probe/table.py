@@ -34,7 +34,7 @@ def show(results: Sequence[Result]) -> None:
         for result in results:
             print(line(result))
         return
-    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text
 
     out = console.tables()
     if not console.fits(drawn := table(results), out):
@@ -60,7 +60,7 @@ def _rest(result: Result) -> str:
 
 def why(result: Result) -> Text:
     """Why a call failed and what to do, with the endpoint's name in the colour of whose fault it is."""
-    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text
 
     return Text.assemble((result.endpoint, f"bold {_COLOURS[result.fault]}"), ": ", explained(result))
 
@@ -141,9 +141,9 @@ def table(
     without: AbstractSet[str] = frozenset(),
 ) -> Table:
     """The Results as a table for a terminal, `also` with columns that hold a cell for each, `without` some."""
-    from rich import box  # noqa: PLC0415  # only on a terminal
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
 
     figures = {name: [of(each) for each in results] for name, of in _FIGURES.items() if name not in without}
     shown = {name: cells for name, cells in figures.items() if set(cells) != {"-"}}

@@ -40,7 +40,7 @@ def status(
     the usual gap, or an endpoint of --config was never probed; 2 usage, or nothing was probed yet; 3 the history can't
     be read.
     """
-    from aimon.probes.state.database import HistoryError, default_path  # noqa: PLC0415  # start-up
+    from aimon.probes.state.database import HistoryError, default_path
 
     if config is not None and names:
         raise Stop(USAGE, "names and --config both choose endpoints: leave out one of them")
@@ -67,7 +67,7 @@ def status(
     if as_json:
         _print_json(found)
     elif found:
-        from aimon.cli.status.tables import show  # noqa: PLC0415  # start-up
+        from aimon.cli.status.tables import show
 
         show(found)
     missing = set(configured or ()) - {each.identity.endpoint for each in found}
@@ -77,9 +77,9 @@ def status(
 
 
 def _forget(path: Path, names: Sequence[str]) -> int:
-    from aimon.probes.state.database import HistoryError  # noqa: PLC0415  # start-up
-    from aimon.probes.state.forget import forget  # noqa: PLC0415
-    from aimon.probes.state.history import History  # noqa: PLC0415
+    from aimon.probes.state.database import HistoryError
+    from aimon.probes.state.forget import forget
+    from aimon.probes.state.history import History
 
     try:
         with History(path) as opened:
@@ -94,9 +94,9 @@ def _forget(path: Path, names: Sequence[str]) -> int:
 
 def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[EndpointStatus]:
     """How the endpoints of these names (default: all) stand; `known` if each of them must have been probed."""
-    from aimon.probes.state.database import HistoryError  # noqa: PLC0415  # start-up
-    from aimon.probes.state.endpoint_status import endpoint_statuses  # noqa: PLC0415
-    from aimon.probes.state.history import History  # noqa: PLC0415
+    from aimon.probes.state.database import HistoryError
+    from aimon.probes.state.endpoint_status import endpoint_statuses
+    from aimon.probes.state.history import History
 
     try:
         with History(path, read_only=True) as opened:
@@ -116,7 +116,7 @@ def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, 
 
 
 def _configured(path: Path) -> list[str]:
-    from aimon.config import ConfigError, load  # noqa: PLC0415  # start-up
+    from aimon.config import ConfigError, load
 
     try:
         return [endpoint.name for endpoint in load(path).endpoints]
@@ -125,6 +125,6 @@ def _configured(path: Path) -> list[str]:
 
 
 def _print_json(found: Sequence[EndpointStatus]) -> None:
-    import msgspec  # noqa: PLC0415  # start-up
+    import msgspec
 
     write_data(b"".join(msgspec.json.encode(each.as_object()) + b"\n" for each in found))

@@ -32,7 +32,7 @@ def show(found: Sequence[EndpointStatus]) -> None:
     if not console.is_terminal():
         print("\n".join(plain))
         return
-    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text
 
     out = console.tables()
     drawn = (_now(found, names), _windows(found, names))
@@ -74,7 +74,7 @@ def _lines(status: EndpointStatus, name: str) -> list[str]:
 
 
 def _now(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> Table:
-    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text
 
     table = _table("ENDPOINT", "NOW")
     for name in ("LAST RUN", "TODAY"):
@@ -93,7 +93,7 @@ def _now(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> Tabl
 
 def _windows(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> Table:
     """A row for latency and one for TTFT, so that 80 columns hold all figures uncut."""
-    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text
 
     table = _table("ENDPOINT", "OVER")
     for name in ("UPTIME", "OF", "429", "401", "", "P50", "P95", "P99"):
@@ -117,8 +117,8 @@ def _windows(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> 
 
 
 def _table(endpoint: str, second: str) -> Table:
-    from rich import box  # noqa: PLC0415  # only on a terminal
-    from rich.table import Table  # noqa: PLC0415
+    from rich import box
+    from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2, pad_edge=False, padding=0)
     # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
@@ -128,7 +128,7 @@ def _table(endpoint: str, second: str) -> Table:
 
 
 def _bar(status: EndpointStatus) -> Text:
-    from rich.text import Text  # noqa: PLC0415  # only on a terminal
+    from rich.text import Text
 
     marks = _BLOCKS if console.speaks_unicode() else _PLAIN
     return Text.assemble(*(_mark(outcome, *marks) for outcome in status.recent))
@@ -182,7 +182,7 @@ def _length(value: float | None) -> str:
 
 
 def _name(window: Window) -> str:
-    from aimon.probes.state.windows import WINDOWS  # noqa: PLC0415  # start-up
+    from aimon.probes.state.windows import WINDOWS
 
     return next(name for name, each in WINDOWS.items() if each == window.seconds)
 
