@@ -22,11 +22,11 @@ _OUTCOMES: Final = (
 _SPENDERS: Final = 'topk(5, {__name__=~"endpoint:ai_api_cost_.*:increase1d"})'
 
 ACTIONS: Final[dict[str, Action]] = {
-    "AIHighErrorRate": Action(
+    "HighAPIErrorRate": Action(
         f"See which errors: {_OUTCOMES}. overloaded, server_error, timeouts: fail over or shed load.",
         f"查看错误类型：{_OUTCOMES}。若为 overloaded、server_error 或超时：切换服务商或降低负载。",
     ),
-    "AIDailyCostHigh": Action(
+    "HighDailyCost": Action(
         f"See who spends: {_SPENDERS}. Stop a load test or a loop that was left running.",
         f"查看费用来源：{_SPENDERS}。停止遗留的压测或死循环。",
     ),
@@ -34,7 +34,7 @@ ACTIONS: Final[dict[str, Action]] = {
         f"See who spends: {_SPENDERS}. If nobody knows why, revoke that key and set a limit at the provider.",
         f"查看费用来源：{_SPENDERS}。若原因不明，吊销该密钥，并在服务商处设置上限。",
     ),
-    "AIHighLatencyP99": Action(
+    "HighAPILatency": Action(
         "See ai_probe_phase_seconds: wait is the provider's queue (fewer calls at once, another model or region), "
         "transfer the length of answers.",
         "查看 ai_probe_phase_seconds：wait 为服务商排队（降低并发，或更换模型、地区），transfer 取决于回答长度。",
@@ -43,11 +43,11 @@ ACTIONS: Final[dict[str, Action]] = {
         "Shorten the prompt or make it cacheable, lower the reasoning effort, or use another region.",
         "缩短提示词或使其可缓存，降低推理强度，或更换地区。",
     ),
-    "AITokenRateHigh": Action(
-        "Find the caller: topk(5, sum by (endpoint, job) (rate(ai_token_usage_input_total[5m])) * 60). Stop a runaway "
-        "loop; otherwise ask for a higher limit.",
-        "找出调用方：topk(5, sum by (endpoint, job) (rate(ai_token_usage_input_total[5m])) * 60)。"
-        "停止失控的循环；否则申请提高限额。",
+    "TokenSpike": Action(
+        "Find the caller: topk(5, sum by (endpoint, job) (rate(ai_token_usage_input_total[2m])) * 60). Nobody's? "
+        "Revoke the key. A loop: stop it.",
+        "找出调用方：topk(5, sum by (endpoint, job) (rate(ai_token_usage_input_total[2m])) * 60)。"
+        "若来源不明，吊销该密钥；若为死循环，停止它。",
     ),
     "AIHighQPS": Action(
         "Nothing, if that is expected; otherwise find the caller.",
@@ -92,6 +92,14 @@ ACTIONS: Final[dict[str, Action]] = {
     "AIProbeBudgetSpent": Action(
         "Raise budget in aimon.yaml if it is to be watched today.",
         "若今天仍需监测，请在 aimon.yaml 中提高 budget。",
+    ),
+    "AICostUnknown": Action(
+        "In aimon.yaml give the endpoint prices: {input: …, output: …} per million tokens, or say budget: none.",
+        "在 aimon.yaml 中为该端点填写 prices: {input: …, output: …}（每百万 token），或写明 budget: none。",
+    ),
+    "AIProberError": Action(
+        f"Run {_PROBE} where the prober runs: it says what is missing.",
+        f"在探测器所在环境运行 {_PROBE}，查看缺少什么。",
     ),
     "AIProberStopped": Action(
         "See the prober (docker compose logs prober; kubectl get cronjobs,pods; cron's mail) and start it. If all "

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from aimon.call.outcome import Fault, Outcome
 from aimon.dashboards.rules.document import Alert, Text
+from aimon.dashboards.rules.promql import IDENTITY, increase, outcomes
 from aimon.metrics.definitions import (
+    PRICED_CALLS,
     PROBE_BUDGET_SPENT,
     PROBE_CERTIFICATE_EXPIRY,
+    PROBE_DAILY_BUDGET,
     PROBE_INTERVAL,
     PROBE_LAST_RUN,
     PROBE_LAST_SUCCESS,
+    PROBE_OUTCOME_INFO,
     PROBE_SUCCESS,
+    UNPRICED_CALLS,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +27,8 @@ if TYPE_CHECKING:
 DAY: Final = 86400
 # The job of the Pushgateway's own scrape, as dashboards/prometheus/prometheus.yml names it.
 GATEWAY_JOB: Final = "pushgateway"
+# Faults that have alerts of their own, with other advice.
+_NOT_THE_ENDPOINTS: Final = f"{Fault.ACCOUNT}|{Fault.CONFIG}"
 
 
 def alerts(limits: Thresholds) -> tuple[Alert, ...]:
@@ -30,6 +38,8 @@ def alerts(limits: Thresholds) -> tuple[Alert, ...]:
         _certificate("AICertificateExpiring", limits.certificate_days, "warning"),
         _certificate("AICertificateExpiringSoon", limits.certificate_days_critical, "critical"),
         *_budget(limits),
+        _unpriced(),
+        _prober_error(),
         _stopped(),
         _ahead(),
         _missing(),
@@ -41,16 +51,17 @@ def alerts(limits: Thresholds) -> tuple[Alert, ...]:
 def _down() -> Alert:
     return Alert(
         "AIEndpointDown",
-        f"{PROBE_SUCCESS} == 0\nand time() - {PROBE_LAST_SUCCESS} > 3 * {PROBE_INTERVAL}",
+        f"{PROBE_SUCCESS} == 0\nand time() - {PROBE_LAST_SUCCESS} > 3 * {PROBE_INTERVAL}\n"
+        f'unless on ({IDENTITY}) {PROBE_OUTCOME_INFO}{{fault=~"{_NOT_THE_ENDPOINTS}"}}',
         "critical",
         Text(
             "{{ $labels.endpoint }} is down",
-            "The last probe of {{ $labels.endpoint }} ({{ $labels.model }}) failed, and none has succeeded for three "
-            "intervals.",
+            "The last probe of {{ $labels.endpoint }} ({{ $labels.model }}) failed by a fault of network or provider, "
+            "and none has succeeded for three intervals.",
         ),
         Text(
             "{{ $labels.endpoint }} 不可用",
-            "{{ $labels.endpoint }}（{{ $labels.model }}）最近一次探测失败，且连续三个周期没有成功。",
+            "{{ $labels.endpoint }}（{{ $labels.model }}）最近一次探测因网络或服务商故障失败，且连续三个周期没有成功。",
         ),
         "1m",
     )
@@ -101,6 +112,43 @@ def _budget(limits: Thresholds) -> tuple[Alert, Alert]:
                 "{{ $labels.endpoint }}: 探测预算已用尽，目前无人监测",
                 "{{ $labels.endpoint }} 在 UTC 零点之前不会再被探测。",
             ),
+        ),
+    )
+
+
+def _unpriced() -> Alert:
+    by = "region, endpoint, model"
+    return Alert(
+        "AICostUnknown",
+        f"{increase(UNPRICED_CALLS, '3h')} >= 1.5\n"
+        f"unless {increase(PRICED_CALLS, '3h')} > 0\n"
+        f"and on ({by}) {PROBE_DAILY_BUDGET}",
+        "warning",
+        Text(
+            "{{ $labels.endpoint }}: what its probes cost is not known",
+            "No price of {{ $labels.model }} is known, so the budget of {{ $labels.endpoint }} can't stop its probes, "
+            "and its cost is in no total.",
+        ),
+        Text(
+            "{{ $labels.endpoint }}: 探测费用未知",
+            "{{ $labels.model }} 的价格未知：{{ $labels.endpoint }} 的预算无法生效，其费用不计入任何合计。",
+        ),
+    )
+
+
+def _prober_error() -> Alert:
+    return Alert(
+        "AIProberError",
+        f"{outcomes(Outcome.PROBER_ERROR, '30m')} >= 1.5",
+        "warning",
+        Text(
+            "{{ $labels.endpoint }}: probes could not be made",
+            "The prober had a fault of its own, such as a key or a file that is missing: nobody watches "
+            "{{ $labels.endpoint }} in {{ $labels.region }}.",
+        ),
+        Text(
+            "{{ $labels.endpoint }}: 探测未能执行",
+            "探测器自身出错，例如缺少密钥或文件：{{ $labels.region }} 中的 {{ $labels.endpoint }} 目前无人监测。",
         ),
     )
 

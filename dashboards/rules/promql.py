@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from aimon.call.outcome import Fault, Outcome
-from aimon.metrics.definitions import REQUESTS
+from aimon.metrics.definitions import REQUESTS, cost_family
 
 # One line a call's way: who asked (job), from where, whom.
 IDENTITY = "job, region, provider, endpoint, model"
@@ -16,11 +16,32 @@ _FAULTS_OF_THE_PROVIDER = (Fault.NETWORK, Fault.PROVIDER)
 FAILURES = "|".join(outcome.value for outcome in Outcome if outcome.fault in _FAULTS_OF_THE_PROVIDER)
 COUNTED = "|".join(outcome.value for outcome in Outcome if outcome.counts_for_availability)
 NOT_MADE = "|".join(outcome.value for outcome in Outcome if outcome.fault is Fault.PROBER)
+NOT_THE_PROVIDERS = "|".join(outcome.value for outcome in Outcome if not outcome.counts_for_availability)
+# Histograms of applications that follow the guide have no status.
+SUCCEEDED = 'status!="error"'
 
 
 def increase(metric: str, window: str, *matchers: str, by: str = IDENTITY) -> str:
     """By how much a counter rose over a window, load tests left out."""
     return f"sum by ({by}) (increase({metric}{{{', '.join((NOT_LOADTEST, *matchers))}}}[{window}]))"
+
+
+def guides_cost(currency: str) -> str:
+    """The guide's name of the cost counter, with `total` before the unit: `ai_api_cost_total_yuan`."""
+    unit = cost_family(currency).name.removeprefix("ai_api_cost_").removesuffix("_total")
+    return f"ai_api_cost_total_{unit}"
+
+
+def cost_increase(currency: str, window: str, *matchers: str) -> str:
+    """What each series of calls cost over a window, whatever the cost counter is called.
+
+    Probes and load tests have aimon's name; applications that follow the guide have the guide's, to which Python's
+    client library adds `_total`. The alias that the rules record has the labels of its source, which `or` takes once.
+    """
+    alias = guides_cost(currency)
+    chosen = f"{{{', '.join(matchers)}}}" if matchers else ""
+    names = (cost_family(currency).name, f"{alias}_total", alias)
+    return "\n  or ".join(f"increase({name}{chosen}[{window}])" for name in names)
 
 
 def per_second(metric: str, window: str, *matchers: str, by: str = IDENTITY) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aimon.dashboards.rules.document import Group, Recording
-from aimon.dashboards.rules.promql import COUNTED, FAILURES, IDENTITY, outcomes
+from aimon.dashboards.rules.promql import COUNTED, FAILURES, IDENTITY, cost_increase, guides_cost, outcomes
 from aimon.metrics.definitions import cost_family
 
 # Google's SRE workbook, chapter 5: the long and the short windows of its four burn rates.
@@ -27,19 +27,18 @@ def sli(windows: tuple[str, ...] = WINDOWS) -> Group:
 
 def cost(currency: str) -> Group:
     """What calls cost in the last day, week and month, load tests included."""
-    counter = cost_family(currency).name
-    name = counter.removesuffix("_total")
+    name = cost_family(currency).name.removesuffix("_total")
     return Group(
         f"aimon-cost-{currency.lower()}",
         tuple(
-            Recording(f"endpoint:{name}:increase{window}", f"sum by ({IDENTITY}) (increase({counter}[{window}]))")
+            Recording(f"endpoint:{name}:increase{window}", f"sum by ({IDENTITY}) ({cost_increase(currency, window)})")
             for window in COST_WINDOWS
         ),
     )
 
 
 def aliases(currency: str) -> Group:
-    """The name that the guide gives the cost counter, with `total` before the unit."""
-    counter = cost_family(currency).name
-    unit = counter.removeprefix("ai_api_cost_").removesuffix("_total")
-    return Group(f"aimon-alias-{currency.lower()}", (Recording(f"ai_api_cost_total_{unit}", counter),))
+    """The cost counter under the guide's own name, also where Python's client library has added `_total` to it."""
+    name = guides_cost(currency)
+    counters = f"{cost_family(currency).name} or {name}_total"
+    return Group(f"aimon-alias-{currency.lower()}", (Recording(name, counters),))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.config.endpoint import LatencyObjective
 from aimon.config.resolution.defaults import effective
 from aimon.config.resolution.resolver import slo_of
-from aimon.dashboards.rules import burn, probing, recording, traffic
+from aimon.dashboards.rules import burn, guide, probing, recording, traffic
 from aimon.dashboards.rules.document import Group
 from aimon.dashboards.rules.thresholds import Thresholds
 
@@ -54,6 +54,7 @@ def _common(currency: str, limits: Thresholds) -> list[Group]:
         recording.sli(),
         recording.cost(currency),
         recording.aliases(currency),
+        guide.group(limits, currency),
         Group("aimon-traffic", traffic.alerts(limits, currency)),
         Group("aimon-probing", probing.alerts(limits)),
     ]

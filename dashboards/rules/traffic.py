@@ -1,17 +1,16 @@
-"""Alerts on how calls go: errors, latency, rates, money. They hold for probes and for applications alike."""
+"""Alerts on how calls go, beside the guide's four. They hold for probes and for applications alike."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aimon.dashboards.rules.document import Alert, Text
-from aimon.dashboards.rules.promql import NOT_MADE, increase, outcomes, per_second, quantile, slower
-from aimon.metrics.definitions import DURATION, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TTFT, cost_family
+from aimon.dashboards.rules.promql import NOT_MADE, cost_increase, increase, outcomes, per_second, quantile, slower
+from aimon.metrics.definitions import REQUESTS, TTFT
 
 if TYPE_CHECKING:
     from aimon.dashboards.rules.thresholds import Thresholds
 
-_WELL = 'status="success"'
 # Counters are whole, increase() is not: it extrapolates to the edges of its window.
 _THREE = "2.5"
 _TWO = "1.5"
@@ -20,11 +19,8 @@ _TWO = "1.5"
 def alerts(limits: Thresholds, currency: str) -> tuple[Alert, ...]:
     """All of them."""
     return (
-        _error_rate(limits),
-        *_cost(limits, currency),
-        _latency(limits),
+        _cost(limits, currency),
         _first_token(limits),
-        _token_rate(limits),
         _qps(limits),
         _rate_limited(limits),
         *_account(),
@@ -32,70 +28,21 @@ def alerts(limits: Thresholds, currency: str) -> tuple[Alert, ...]:
     )
 
 
-def _error_rate(limits: Thresholds) -> Alert:
-    made = f'outcome!~"{NOT_MADE}"'
-    errors = increase(REQUESTS, "10m", 'status="error"', made)
+def _cost(limits: Thresholds, currency: str) -> Alert:
     return Alert(
-        "AIHighErrorRate",
-        f"{errors}\n  / {increase(REQUESTS, '10m', made)} > {limits.error_ratio:g}\nand {errors} >= {_THREE}",
+        "AIDailyCostVeryHigh",
+        f"sum ({cost_increase(currency, '24h')}) > {limits.daily_cost_critical:g}",
         "critical",
         Text(
-            "{{ $labels.endpoint }}: {{ $value | humanizePercentage }} of the calls fail",
-            "At least three calls of {{ $labels.endpoint }} ({{ $labels.model }}) failed in ten minutes, "
-            "{{ $value | humanizePercentage }} of all.",
+            f'{{{{ $value | printf "%.2f" }}}} {currency} spent in 24 hours',
+            f"All AI calls together cost more than {limits.daily_cost_critical:g} {currency} in the last 24 hours, "
+            "calls without a known price not included.",
         ),
         Text(
-            "{{ $labels.endpoint }}: {{ $value | humanizePercentage }} 的调用失败",
-            "{{ $labels.endpoint }}（{{ $labels.model }}）十分钟内至少三次调用失败，"
-            "失败率 {{ $value | humanizePercentage }}。",
+            f'24 小时内已花费 {{{{ $value | printf "%.2f" }}}} {currency}',
+            f"最近 24 小时全部 AI 调用的费用超过 {limits.daily_cost_critical:g} {currency}，不含价格未知的调用。",
         ),
-        "1m",
-    )
-
-
-def _cost(limits: Thresholds, currency: str) -> tuple[Alert, Alert]:
-    # Load tests are included: their money is spent too.
-    spent = f"sum (increase({cost_family(currency).name}[1d]))"
-
-    def tier(name: str, limit: float, severity: str) -> Alert:
-        return Alert(
-            name,
-            f"{spent} > {limit:g}",
-            "critical" if severity == "critical" else "warning",
-            Text(
-                f'{{{{ $value | printf "%.2f" }}}} {currency} spent in 24 hours',
-                f"All AI calls together cost more than {limit:g} {currency} in the last 24 hours.",
-            ),
-            Text(
-                f'24 小时内已花费 {{{{ $value | printf "%.2f" }}}} {currency}',
-                f"最近 24 小时全部 AI 调用的费用超过 {limit:g} {currency}。",
-            ),
-            labels={"currency": currency},
-        )
-
-    return (
-        tier("AIDailyCostHigh", limits.daily_cost, "warning"),
-        tier("AIDailyCostVeryHigh", limits.daily_cost_critical, "critical"),
-    )
-
-
-def _latency(limits: Thresholds) -> Alert:
-    return Alert(
-        "AIHighLatencyP99",
-        f"{quantile(0.99, DURATION, '15m', _WELL)} > {limits.latency_p99:g}\n"
-        f"and {slower(DURATION, limits.latency_p99, '15m', _WELL)} >= {_THREE}",
-        "warning",
-        Text(
-            "{{ $labels.endpoint }}: P99 latency is {{ $value | humanizeDuration }}",
-            f"At least three successful calls of {{{{ $labels.endpoint }}}} ({{{{ $labels.model }}}}) took longer than "
-            f"{limits.latency_p99:g} s in a quarter of an hour.",
-        ),
-        Text(
-            "{{ $labels.endpoint }}: P99 延迟 {{ $value | humanizeDuration }}",
-            f"{{{{ $labels.endpoint }}}}（{{{{ $labels.model }}}}）十五分钟内至少三次成功调用耗时超过 "
-            f"{limits.latency_p99:g} 秒。",
-        ),
-        "1m",
+        labels={"currency": currency},
     )
 
 
@@ -118,25 +65,6 @@ def _first_token(limits: Thresholds) -> Alert:
     )
 
 
-def _token_rate(limits: Thresholds) -> Alert:
-    # By model, over all who use it: that is how providers limit.
-    tokens = " + ".join(f"sum by (model) (rate({metric}[5m]))" for metric in (INPUT_TOKENS, OUTPUT_TOKENS))
-    return Alert(
-        "AITokenRateHigh",
-        f"60 * ({tokens}) > {limits.tokens_per_minute:.0f}",
-        "warning",
-        Text(
-            "{{ $labels.model }}: {{ $value | humanize }} tokens a minute",
-            f"{{{{ $labels.model }}}} uses more than {limits.tokens_per_minute:,.0f} tokens a minute, input and output "
-            "together, on average over five minutes.",
-        ),
-        Text(
-            "{{ $labels.model }}: 每分钟 {{ $value | humanize }} token",
-            f"{{{{ $labels.model }}}} 的输入与输出 token 五分钟平均每分钟超过 {limits.tokens_per_minute:,.0f}。",
-        ),
-    )
-
-
 def _qps(limits: Thresholds) -> Alert:
     return Alert(
         "AIHighQPS",
@@ -155,19 +83,23 @@ def _qps(limits: Thresholds) -> Alert:
 
 
 def _rate_limited(limits: Thresholds) -> Alert:
-    turned_away = per_second(REQUESTS, "5m", 'outcome="rate_limited"')
+    refused = 'outcome="rate_limited"'
+    few, made = increase(REQUESTS, "15m", refused), increase(REQUESTS, "15m", f'outcome!~"{NOT_MADE}"')
+    # Probes are too few to be refused ten times a minute: it is enough that most of them are.
     return Alert(
         "AIRateLimited",
-        f"60 * {turned_away} > {limits.rate_limited_per_minute:g}",
+        f"60 * {per_second(REQUESTS, '5m', refused)} > {limits.rate_limited_per_minute:g}\n"
+        f"or {few} / 15\nand {few}\n  / {made} > 0.5\nand {few} >= {_THREE}",
         "warning",
         Text(
             "{{ $labels.endpoint }}: {{ $value | humanize }} answers of 429 a minute",
-            "The provider of {{ $labels.endpoint }} ({{ $labels.model }}) turns calls away: "
-            "the account's rate limit is reached.",
+            "The provider of {{ $labels.endpoint }} ({{ $labels.model }}) turns calls away, more than "
+            f"{limits.rate_limited_per_minute:g} a minute or most of them: the account's rate limit is reached.",
         ),
         Text(
             "{{ $labels.endpoint }}: 每分钟 {{ $value | humanize }} 次 429",
-            "{{ $labels.endpoint }}（{{ $labels.model }}）的服务商正在限流：已达到账户的速率上限。",
+            "{{ $labels.endpoint }}（{{ $labels.model }}）的服务商正在限流，"
+            f"每分钟超过 {limits.rate_limited_per_minute:g} 次或大部分调用被拒绝：已达到账户的速率上限。",
         ),
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from promtool import Case, constant, series
+from promtool import Case, at_minutes, constant, rising, series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,12 +34,44 @@ def _down(story: str, fires: bool, success: Callable[[float], float], last: floa
     return Case("AIEndpointDown", story, {WELL: success, SUCCESS: until(last), **INTERVAL}, fires, CRITICAL, at)
 
 
+def _failing(outcome: str, fault: str, fires: bool, model: str = "m") -> Case:
+    why = {series("ai_probe_outcome_info", outcome=outcome, fault=fault, model=model): constant(1)}
+    gauges = {WELL: constant(0), SUCCESS: until(30), **INTERVAL, **why}
+    return Case("AIEndpointDown", f"{outcome}, a fault of the {fault}", gauges, fires, CRITICAL)
+
+
 DOWN = [
     _down("down since minute 30", True, step(1, 0, 30), 30, 36),
     _down("not yet for three intervals and a minute", False, step(1, 0, 30), 30, 34),
     _down("two failures", False, step(1, 0, 57.2), 57.2),
     _down("well", False, constant(1), 60),
     _down("well again, the timestamp is old", False, constant(1), 30),
+    _failing("server_error", "provider", True),
+    _failing("connect", "network", True),
+    _failing("unauthorized", "account", False),
+    _failing("model_not_found", "config", False),
+    _failing("forbidden", "account", True, "another"),
+]
+
+
+def _unpriced(
+    story: str, fires: bool, without: Any, priced: Any, job: str = "aimon-probe", budget: float | None = 5
+) -> Case:
+    counters = {series("ai_api_unpriced_calls_total", job): without, series("ai_api_priced_calls_total", job): priced}
+    gauges = {} if budget is None else {series("ai_probe_daily_budget", job): constant(budget)}
+    return Case("AICostUnknown", story, counters | gauges, fires, WARNING, 700, (240, 388), 5)
+
+
+UNPRICED = [
+    _unpriced("no call has a price", True, rising(1), constant(0)),
+    _unpriced("two in three hours", True, at_minutes(550, 640), constant(0)),
+    _unpriced("one in three hours", False, at_minutes(600), constant(0)),
+    _unpriced("some lack token counts", False, rising(1), rising(1)),
+    _unpriced("it has a price by now", False, rising(1), at_minutes(600)),
+    _unpriced("it had a price once", True, rising(1), rising(1, 0, 400)),
+    _unpriced("long ago", False, rising(1, 0, 500), constant(0)),
+    _unpriced("budget: none", False, rising(1), constant(0), budget=None),
+    _unpriced("a load test", False, rising(1), constant(0), "aimon-loadtest"),
 ]
 
 
@@ -116,6 +148,7 @@ PUSHING = [
 
 CASES = [
     *DOWN,
+    *UNPRICED,
     *_certificate("AICertificateExpiring", WARNING, 14),
     *_certificate("AICertificateExpiringSoon", CRITICAL, 3),
     *_budget("AIProbeBudgetNearlySpent", INFO, much=(0.9, True), little=(0.5, False), all=(1.2, False)),

@@ -108,11 +108,18 @@ def _other_objectives(length: float) -> dict[str, Curve]:
 def _cost(length: float, _: bool) -> Iterable[Story]:
     counter = "ai_api_cost_yuan_total"
     two = {series(counter, instance=name): lately(rate, length) for name, rate in (("a", 0.25), ("b", 0.5))}
-    yield "two scrapes of one endpoint", two, 0.75 * length
+    # An application's counters have names of their own, and the alias of one that is counted already is left out.
+    others = {
+        series("ai_api_cost_total_yuan_total", instance="c"): lately(1, length),
+        series("ai_api_cost_total_yuan", instance="d"): lately(2, length),
+        series("ai_api_cost_total_yuan", instance="a"): lately(0.25, length),
+    }
+    yield "two scrapes of one endpoint, and applications", two | others, 3.75 * length
 
 
 def _alias(length: float, _: bool) -> Iterable[Story]:
     yield "the counter", {series("ai_api_cost_yuan_total"): constant(12.5)}, 12.5
+    yield "an application's counter", {series("ai_api_cost_total_yuan_total"): constant(2.5)}, 2.5
 
 
 _STORIES: dict[str, Callable[[float, bool], Iterable[Any]]] = {
