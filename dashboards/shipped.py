@@ -1,4 +1,7 @@
-"""The dashboards that are installed with aimon, as JSON files; nothing of Grafana's SDK is needed to read them."""
+"""What is installed with aimon to be used by others: dashboards for Grafana, a configuration for Alertmanager.
+
+Nothing of Grafana's SDK is needed to read it.
+"""
 
 from __future__ import annotations
 
@@ -26,3 +29,15 @@ def read(language: str, currency: str) -> dict[str, str]:
     folder = files("aimon.dashboards") / "grafana" / language / currency.lower()
     found = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith(".json")}
     return dict(sorted(found.items()))
+
+
+def alertmanager_files() -> dict[str, str]:
+    """Alertmanager's configuration and the templates of its notifications, by path below the configuration's folder."""
+    folder = files("aimon.dashboards") / "alertmanager"
+    template = "templates/aimon.tmpl"
+    configuration = (folder / "alertmanager.yml").read_text(encoding="utf-8")
+    return {
+        # Alertmanager looks for what is relative beside the file itself.
+        "alertmanager.yml": configuration.replace("/etc/alertmanager/templates/", "templates/"),
+        template: (folder / template).read_text(encoding="utf-8"),
+    }

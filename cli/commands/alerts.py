@@ -1,4 +1,4 @@
-"""`aimon alerts`: does a page arrive; and from Alertmanager to a group robot."""
+"""`aimon alerts`: does a page arrive; Alertmanager's configuration; and from Alertmanager to a group robot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from aimon.security.secret import Secret
 
 app = typer.Typer(
-    help="Send a test alert, or pass alerts on to a group robot.", no_args_is_help=True, rich_markup_mode=None
+    help="Send a test alert, write Alertmanager's configuration, or pass alerts on to a group robot.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 ROBOT_URL = "AIMON_ROBOT_URL"
@@ -58,6 +60,31 @@ def try_out(
         print("resolved")
     except AlertmanagerError as error:
         raise Stop(UNABLE, str(error)) from error
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there and differ.")] = False,
+) -> None:
+    """Write Alertmanager's configuration and its templates, to put your addresses into."""
+    from aimon import files
+    from aimon.dashboards.shipped import alertmanager_files
+
+    shipped = {folder / name: text.encode() for name, text in alertmanager_files().items()}
+    try:
+        kept = [path for path, content in shipped.items() if path.exists() and path.read_bytes() != content]
+        if kept and not overwrite:
+            raise Stop(USAGE, f"{kept[0]} is there, and differs: --overwrite replaces it, or name another folder")
+        for path, content in shipped.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write(path, content, mode=files.EVERYBODY)
+            print(path)
+    except OSError as error:
+        if error.filename is None:  # it is stdout that can't be written
+            raise
+        raise Stop(UNABLE, f"{files.problem(error)}: choose a folder that can be written") from error
+    note(f"put your addresses and the files of your secrets into {folder / 'alertmanager.yml'}")
 
 
 @app.command()

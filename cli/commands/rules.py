@@ -17,11 +17,24 @@ def rules(
     runbook_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Where your copy of docs/runbook.md is, for links in alerts.")
     ] = None,
+    alertmanager: Annotated[
+        bool, typer.Option("--alertmanager", help="Instead: routes and inhibitions, for an Alertmanager that you have.")
+    ] = False,
+    scrape: Annotated[
+        bool, typer.Option("--scrape", help="Instead: the scrape_configs, for a Prometheus that you have.")
+    ] = False,
 ) -> None:
     """Print a rules file for Prometheus: recorded SLIs and costs, alerts, burn rates of the objectives.
 
     Keys and other variables need not be set. Check the output with: promtool check rules FILE
     """
+    if alertmanager or scrape:
+        if sum((alertmanager, scrape, default, config is not None, runbook_url is not None)) > 1:
+            raise Stop(USAGE, "--alertmanager and --scrape each print something of their own: give nothing beside them")
+        from aimon.dashboards import snippets
+
+        write_data(snippets.alertmanager() if alertmanager else snippets.SCRAPE)
+        return
     from aimon.config import ConfigError, find, load
     from aimon.dashboards.rules import ruleset
     from aimon.dashboards.rules.document import RUNBOOK, render

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from aimon.dashboards.boards.model import Board, Panel, Query, Row, Text
+from aimon.dashboards.rules.promql import ALERTS
 from aimon.metrics.definitions import LOADTEST_RUN_INFO
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _LOADTESTS: Final = "\nunless ".join(
     for ago in ("", " offset 2m")
 )
 # Alerts on costs and on aimon itself have no endpoint.
-_ALERTS: Final = 'ALERTS{alertstate="firing", alertname=~"AI.+", endpoint=~"($endpoint)|"}'
+_ALERTS: Final = f'ALERTS{{alertstate="firing", alertname=~"{ALERTS}", endpoint=~"($endpoint)|"}}'
 _GRID: Final = 24
 _AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 

@@ -17,6 +17,8 @@ FAILURES = "|".join(outcome.value for outcome in Outcome if outcome.fault in _FA
 COUNTED = "|".join(outcome.value for outcome in Outcome if outcome.counts_for_availability)
 NOT_MADE = "|".join(outcome.value for outcome in Outcome if outcome.fault is Fault.PROBER)
 NOT_THE_PROVIDERS = "|".join(outcome.value for outcome in Outcome if not outcome.counts_for_availability)
+# Matches the names of all alerts but the Watchdog's: ours, and the guide's four.
+ALERTS = "AI.+|HighAPIErrorRate|HighDailyCost|HighAPILatency|TokenSpike"
 # Histograms of applications that follow the guide have no status.
 SUCCEEDED = 'status!="error"'
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from aimon.dashboards.bridge import message, server
 from aimon.dashboards.robots import KINDS, LONGEST_BYTES, Kind, Robot, RobotError
-from aimon.dashboards.rules import ruleset
+from aimon.dashboards.rules import promql, ruleset
 from aimon.dashboards.rules.document import Alert
+from aimon.dashboards.rules.probing import GATEWAY_JOB
 from aimon.security.secret import Secret
-from overlay import ALERTMANAGER
+from overlay import ALERTMANAGER, PROMETHEUS
 from services import free_port, wait_for
 from sinks import http_sink
 
@@ -55,10 +58,84 @@ def test_severities_go_to_their_receivers(severity: str) -> None:
 def test_inhibitions_name_alerts_that_exist() -> None:
     """A renamed alert would silently inhibit nothing."""
     text = ALERTMANAGER.read_text(encoding="utf-8").partition("inhibit_rules:")[2].partition("receivers:")[0]
-    named = {word for word in text.replace("|", " ").replace('"', " ").replace("]", " ").split() if word[:2] == "AI"}
-    named = {word.strip(",") for word in named}
+    named = {name for chosen in re.findall(r'alertname =~? "?([\w|]+)', text) for name in chosen.split("|")}
     assert named <= {alert.name for alert in ALERTS}
     assert len(named) >= 10
+
+
+def test_one_pattern_finds_all_alerts() -> None:
+    """Routes and the boards' annotations match them by it; the Watchdog is no alert to be shown."""
+    assert {alert.name for alert in ALERTS if not re.fullmatch(promql.ALERTS, alert.name)} == {"Watchdog"}
+    assert not re.fullmatch(promql.ALERTS, "HighCPU")
+
+
+@pytest.mark.requires_binary("amtool")
+def test_routes_and_inhibitions_for_an_existing_alertmanager(tmp_path: Path, run_aimon: Command) -> None:
+    """Merged as the output says, they take our alerts alone, to the receivers of their severity."""
+    done = run_aimon("rules", "--alertmanager")
+    assert (done.returncode, done.stderr) == (0, "")
+    printed = yaml.safe_load(done.stdout)
+    names = ("pagerduty", "chat-and-mail", "chat", "heartbeat", "theirs")
+    existing: dict[str, Any] = {"route": {"receiver": "theirs"}, "receivers": [{"name": name} for name in names]}
+    existing["route"] |= printed["route"]
+    existing["inhibit_rules"] = printed["inhibit_rules"]
+    assert existing["inhibit_rules"] == yaml.safe_load(ALERTMANAGER.read_text("utf-8"))["inhibit_rules"]
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(yaml.safe_dump(existing))
+    assert amtool("check-config", str(path)).returncode == 0
+    cases = {alert.name: (alert.severity, RECEIVERS[alert.severity]) for alert in ALERTS if "Burn" not in alert.name}
+    for name, (severity, receivers) in {**cases, "HighCPU": ("critical", "theirs")}.items():
+        tested = amtool(
+            "config", "routes", "test", f"--config.file={path}", f"--verify.receivers={receivers}",
+            f"severity={severity}", f"alertname={name}",
+        )  # fmt: skip
+        assert tested.returncode == 0, (name, tested.stdout, tested.stderr)
+
+
+@pytest.mark.requires_binary("promtool")
+def test_what_to_scrape_for_an_existing_prometheus(tmp_path: Path, run_aimon: Command) -> None:
+    """It is valid, and the gateway is scraped as by the stack: with honor_labels, by the job that an alert knows."""
+    done = run_aimon("rules", "--scrape")
+    assert (done.returncode, done.stderr) == (0, "")
+    (tmp_path / "prometheus.yml").write_text(done.stdout)
+    checked = subprocess.run(
+        ["promtool", "check", "config", "prometheus.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    shipped = yaml.safe_load(PROMETHEUS.read_text("utf-8"))["scrape_configs"]
+    gateway, prober = yaml.safe_load(done.stdout)["scrape_configs"]
+    assert gateway in shipped
+    assert (gateway["job_name"], prober["job_name"]) == (GATEWAY_JOB, "aimon-probe")
+
+
+def test_what_is_printed_instead_of_rules_stands_alone(run_aimon: Command) -> None:
+    """Exit code 2, and nothing on stdout."""
+    for others in (("--scrape",), ("--default",), ("--runbook-url", "https://example.com")):
+        done = run_aimon("rules", "--alertmanager", *others)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "give nothing beside them" in done.stderr
+
+
+@pytest.mark.requires_binary("amtool")
+def test_the_configuration_is_exported(tmp_path: Path, run_aimon: Command) -> None:
+    """With its templates, found beside it; a file that somebody has changed is replaced on demand alone."""
+    folder = tmp_path / "am"
+    done = run_aimon("alerts", "export", str(folder))
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [f"{folder}/alertmanager.yml", f"{folder}/templates/aimon.tmpl"]
+    checked = amtool("check-config", str(folder / "alertmanager.yml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "1 templates" in checked.stdout
+    assert run_aimon("alerts", "export", str(folder)).returncode == 0
+    (folder / "alertmanager.yml").write_text("route: {receiver: mine}\n")
+    refused = run_aimon("alerts", "export", str(folder))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--overwrite" in refused.stderr
+    assert (folder / "alertmanager.yml").read_text() == "route: {receiver: mine}\n"
+    assert run_aimon("alerts", "export", str(folder), "--overwrite").returncode == 0
+    assert "pagerduty" in (folder / "alertmanager.yml").read_text()
+    (tmp_path / "file").touch()
+    assert run_aimon("alerts", "export", str(tmp_path / "file")).returncode == 3
 
 
 def test_alerts_test_fires_and_resolves(servers: Servers, run_aimon: Command) -> None:
