@@ -55,7 +55,7 @@ ERROR_RATE = [
     _errors("two of ten fail", False, ok=1, server_error=at_minutes(56.5, 57.2)),
     _errors("three of ten fail", True, ok=1, server_error=at_minutes(55.7, 56.4, 57.2)),
     *[
-        _errors(f"{outcome} is not the provider's fault", False, 12, ok=5, **{outcome: rising(5)})
+        _errors(f"{outcome} is not the provider's fault", False, 12, ok=5, **{outcome.value: rising(5)})
         for outcome in Outcome
         if outcome.fault in (Fault.ACCOUNT, Fault.CONFIG, Fault.PROBER)
     ],
