@@ -40,6 +40,11 @@ def app_series(name: str, endpoint: str = "chat", **labels: str) -> str:
     return f"{name}{{{inner}}}"
 
 
+def _not_the_providers(outcome: Outcome) -> Case:
+    errors: dict[str, Any] = {outcome.value: rising(5)}
+    return _errors(f"{outcome} is not the provider's fault", False, 12, ok=5, **errors)
+
+
 def _of_an_application(story: str, fires: bool, failing: float) -> Case:
     counters = {
         app_series("ai_api_requests_total", status="success"): rising(20),
@@ -55,7 +60,7 @@ ERROR_RATE = [
     _errors("two of ten fail", False, ok=1, server_error=at_minutes(56.5, 57.2)),
     _errors("three of ten fail", True, ok=1, server_error=at_minutes(55.7, 56.4, 57.2)),
     *[
-        _errors(f"{outcome} is not the provider's fault", False, 12, ok=5, **{outcome.value: rising(5)})
+        _not_the_providers(outcome)
         for outcome in Outcome
         if outcome.fault in (Fault.ACCOUNT, Fault.CONFIG, Fault.PROBER)
     ],
