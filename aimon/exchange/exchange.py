@@ -17,11 +17,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from aimon.call import classify, finish_reasons, rate_limits
 from aimon.call.checks import Answer
-from aimon.call.containment import contained
+from aimon.call.containment import substitute
 from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Result
@@ -52,15 +50,19 @@ _NO_HEADERS: dict[str, str] = {}
 class Exchange(Heard):
     """The state of one call between its start and its Result.
 
+    Args:
+        keep_text: whether the Result holds the answer's text and the request id: where nobody reads them, hiding
+            secrets in them is a tenth of what a call costs.
+
     Attributes:
         complete: nothing that may still arrive can change the Result; the transport should stop reading.
         gaps: seconds between successive visible arrivals.
     """
 
     __slots__ = (
-        "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_redactor",
-        "_started_at", "_status", "_stream", "_streaming", "call", "connect", "dns", "request_sent", "scheduled",
-        "started", "tls",
+        "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_keep_text",
+        "_redactor", "_started_at", "_status", "_stream", "_streaming", "call", "connect", "dns", "request_sent",
+        "scheduled", "started", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -72,8 +74,10 @@ class Exchange(Heard):
         started_at: float,
         scheduled: float | None = None,
         redactor: Redactor | None = None,
+        keep_text: bool = True,
     ) -> None:
         super().__init__()
+        self._keep_text = keep_text
         self.call = call
         self.started = started
         self.scheduled = started if scheduled is None else scheduled
@@ -231,8 +235,16 @@ class Exchange(Heard):
         """
         if self._end is None:
             raise RuntimeError("the exchange has not ended: call close() or fail() first")
+        try:
+            return self._classified(connection, self_lag)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it concerns this call alone
+            return substitute("judged", self._unclassified(), fault, redactor=self._redactor_in_use())
+
+    def _unclassified(self) -> Result:
+        """What is known of the call without anything that the provider said."""
         call, target = self.call, self.call.target
-        bare = Result(
+        assert self._end is not None  # noqa: S101 - result() has checked it
+        return Result(
             endpoint=target.endpoint,
             provider=target.provider,
             model=target.model,
@@ -244,23 +256,30 @@ class Exchange(Heard):
             scheduled=min(0.0, self.scheduled - self.started),
             end=self._end - self.started,
             outcome=Outcome.PROBER_ERROR,
-            connection=connection,
-            self_lag=self_lag,
         )
-        return contained("judged", bare, self._classified, redactor=self._redactor_in_use())
 
-    def _classified(self, bare: Result) -> Result:
+    def _classified(self, connection: Connection | None, self_lag: float | None) -> Result:
         text = provider_text.paired("".join(self._text))[: provider_text.MAX_TEXT]
         if self._counts:
             self._usage = self._settle_usage(self.call)
         outcome, error, code, answer_ok, reason = self._classify(text)
-        started = self.started
-        measured, retry_after = rate_limits.read(self._headers, self._started_at + bare.end)
+        call, target, started = self.call, self.call.target, self.started
+        assert self._end is not None  # noqa: S101 - result() has checked it
+        end = self._end - started
+        measured, retry_after = rate_limits.read(self._headers, self._started_at + end)
         if retry_after is None and self._provider_error is not None:
             retry_after = self._provider_error.retry_after
-        return msgspec.structs.replace(
-            bare,
-            response_model=self._redact(self._delta_model, (bare.model,)),
+        return Result(
+            endpoint=target.endpoint,
+            provider=target.provider,
+            model=target.model,
+            operation=self._dialect.operation,
+            source=call.source,
+            region=call.region,
+            canary=call.canary,
+            response_model=self._redact(self._delta_model, (target.model,)),
+            started_at=self._started_at,
+            scheduled=min(0.0, self.scheduled - started),
             dns=None if self.dns is None else self.dns - started,
             connect=None if self.connect is None else self.connect - started,
             tls=None if self.tls is None else self.tls - started,
@@ -269,23 +288,26 @@ class Exchange(Heard):
             first_reasoning=None if self._first_reasoning is None else self._first_reasoning - started,
             first_token=None if self._first_token is None else self._first_token - started,
             last_token=None if self._last_token is None else self._last_token - started,
+            end=end,
             outcome=outcome,
             status_code=self._status,
             error=None if error is None else self._redactor_in_use().line(error),
             failure_reason=reason,
             error_code=None if code is None else provider_text.name(code, self._redactor_in_use()),
             finish_reason=self._redact(self._finish, finish_reasons.FINISHES),
-            request_id=self._request_id(),
-            text=provider_text.text(text, self._redactor_in_use()) if text else None,
+            request_id=self._request_id() if self._keep_text else None,
+            text=provider_text.text(text, self._redactor_in_use()) if text and self._keep_text else None,
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
             pace=self._pace(),
             usage=self._usage,
             # What text of others there may be was not written by a model.
-            estimated=self._estimated(self.call) if self._dialect.streams else None,
+            estimated=self._estimated(call) if self._usage.output is None and self._dialect.streams else None,
             limits=measured,
             retry_after=retry_after,
+            connection=connection,
+            self_lag=self_lag,
         )
 
     def _classify(self, text: str) -> verdict.Verdict:

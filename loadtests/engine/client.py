@@ -101,12 +101,13 @@ class Client:
         self._dialling: set[greenlet] = set()
         self._waiting: set[Event] = set()
 
-    def perform(self, call: Call, *, scheduled: float | None = None) -> Result:
+    def perform(self, call: Call, *, scheduled: float | None = None, keep_text: bool = True) -> Result:
         """Makes one call, once, and waits for its end.
 
         Args:
             call: what to ask whom.
             scheduled: when it should have started, by `time.monotonic()`; now by default.
+            keep_text: whether the Result holds the answer's text and the request id.
         """
         target = call.target
         context = self._contexts.get(id(target))
@@ -128,6 +129,7 @@ class Client:
             started_at=time.time(),
             scheduled=scheduled,
             redactor=context.redactor,
+            keep_text=keep_text,
         )
         if problem is not None:
             exchange.fail(Failure(Outcome.PROBER_ERROR, problem), monotonic())
@@ -138,7 +140,7 @@ class Client:
         finally:
             self.in_flight -= 1
 
-    def attempts(self, call: Call, *, scheduled: float | None = None) -> Iterator[Result]:
+    def attempts(self, call: Call, *, scheduled: float | None = None, keep_text: bool = True) -> Iterator[Result]:
         """Makes one call, and where the client honours Retry-After, again when it was told to.
 
         Every attempt is a Result: what was answered with 429 happened, whatever came after it. All have the
@@ -148,10 +150,11 @@ class Client:
         Args:
             call: what to ask whom.
             scheduled: when it should have started, by `time.monotonic()`; now by default.
+            keep_text: whether the Results hold the answer's text and the request id.
         """
         scheduled = monotonic() if scheduled is None else scheduled
         for left in range(self._retries, -1, -1):
-            result = self.perform(call, scheduled=scheduled)
+            result = self.perform(call, scheduled=scheduled, keep_text=keep_text)
             yield result
             if not left or result.retry_after is None or result.outcome not in _RETRIED:
                 return

@@ -285,10 +285,12 @@ class Worker:
 
     def _perform(self, scheduled: float | None, since: float) -> Result:
         ask = self._source.next_item(since if self._stage.replay else None)
+        # Read by the log of calls, and by the next turn of a conversation.
+        keep_text = self._log is not None or ask.turn < len(ask.turns)
         if not self._retries:
-            result = self._count(self._client.perform(ask.call, scheduled=scheduled), since)
+            result = self._count(self._client.perform(ask.call, scheduled=scheduled, keep_text=keep_text), since)
         else:
-            for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled)):
+            for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled, keep_text=keep_text)):
                 result = self._count(attempt, since, again=k > 0)
                 self._stats.counts["retried"] += k > 0 and since >= self._stage.warmup
         with apart(result.endpoint, "used for the workload"):

@@ -54,8 +54,8 @@ def main(base_url: str, stage: str) -> None:
         "priced": lambda: break_every_third(PriceBook, "cost"),
         "a count of 400 digits": say_too_much,
         "tallied": lambda: break_every_third(CallStats, "observe"),
-        "told": lambda: break_every_third(CanarySource, "told"),
-        "taken": lambda: break_every_third(CanarySource, "take"),
+        "told": lambda: break_every_third(CanarySource, "on_result"),
+        "taken": lambda: break_every_third(CanarySource, "next_item"),
     }
     stages[stage]()
     target = Target("e", "custom", "openai-chat", base_url, "m")

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -230,3 +231,20 @@ def test_a_request_is_sent_before_its_answer_arrives() -> None:
     running.head(200, SSE, 100.2)
     running.feed(DONE, 100.4)
     assert running.result().request_sent == pytest.approx(0.2)
+
+
+def test_a_text_that_nobody_reads_is_judged_and_not_kept() -> None:
+    """Checks, chunks and estimates are of the text all the same."""
+    target = Target("e", "openai", "openai-chat", "http://h/v1", "m", Secret(KEY))
+    call = Call(target, (Message("user", "Hi"),), checks=(lambda answer: None if "pong" in answer.text else "no pong",))
+    results = []
+    for keep_text in (True, False):
+        running = Exchange(call, dialects.get("openai-chat"), started=100.0, started_at=1.8e9, keep_text=keep_text)
+        running.head(200, {**SSE, "x-request-id": "req-1"}, 100.2)
+        for n, chunk in enumerate((CHUNK % b"pong", STOP % b"stop", DONE), start=1):
+            running.feed(chunk, 100.0 + n)
+        results.append(running.result())
+    kept, bare = results
+    assert (kept.text, kept.request_id, kept.answer_ok) == ("pong", "req-1", True)
+    assert (bare.text, bare.request_id) == (None, None)
+    assert msgspec.structs.replace(bare, text="pong", request_id="req-1") == kept
