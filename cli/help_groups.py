@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from typer.core import TyperGroup
 
+from aimon.cli.plain_values import Plain
+
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
@@ -20,7 +22,7 @@ TASKS: dict[str, tuple[str, ...]] = {
 _WHOLE = 10_000
 
 
-class ByTask(TyperGroup):
+class ByTask(Plain, TyperGroup):
     """Lists the commands of aimon by task."""
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
@@ -32,4 +34,9 @@ class ByTask(TyperGroup):
         for title, names in sections.items():
             with formatter.section(title):
                 # The first sentence, wrapped where click would cut it.
-                formatter.write_dl([(name, self.commands[name].get_short_help_str(_WHOLE)) for name in names])
+                formatter.write_dl([(name, self.summary(name)) for name in names])
+
+    def summary(self, name: str) -> str:
+        """The first sentence of a command's help."""
+        sentence: str = self.commands[name].get_short_help_str(_WHOLE)
+        return sentence

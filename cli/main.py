@@ -9,22 +9,51 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from aimon.cli.commands import alerts, config, dashboards, demo, docs, init, report, rules, sim, version
+from aimon.cli.commands import version
 from aimon.cli.console import finish, mute, note, open_closed_streams, take_any_text
 from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 from aimon.cli.help_groups import ByTask
-from aimon.cli.loadtest.command import loadtest
-from aimon.cli.probe.command import probe
-from aimon.cli.status.command import status
+from aimon.cli.lazy_commands import LazyCommands
 from aimon.distribution import intruder
+
+# Of each command, the function that it runs, or the `app` that holds its own commands. None is imported before it is
+# called.
+COMMANDS = {
+    "alerts": "aimon.cli.commands.alerts:app",
+    "config": "aimon.cli.commands.config:app",
+    "dashboards": "aimon.cli.commands.dashboards:app",
+    "demo": "aimon.cli.commands.demo:demo",
+    "docs": "aimon.cli.commands.docs:docs",
+    "init": "aimon.cli.commands.init:init",
+    "loadtest": "aimon.cli.loadtest.command:loadtest",
+    "probe": "aimon.cli.probe.command:probe",
+    "report": "aimon.cli.commands.report:report",
+    "rules": "aimon.cli.commands.rules:rules",
+    "sim": "aimon.cli.commands.sim:sim",
+    "status": "aimon.cli.status.command:status",
+    "version": "aimon.cli.commands.version:version",
+}
+
+
+class Aimon(ByTask):
+    """The commands of aimon."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.commands = self._lazy = LazyCommands(COMMANDS)
+
+    def summary(self, name: str) -> str:
+        """The first sentence of a command's help."""
+        return self._lazy.summary(name)
+
 
 app = typer.Typer(
     name="aimon",
-    cls=ByTask,
+    cls=Aimon,
     help="Watches AI APIs from the outside: synthetic probes, load tests, metrics that are true.",
     no_args_is_help=True,
     add_completion=True,
@@ -33,20 +62,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-app.add_typer(alerts.app, name="alerts", cls=ByTask)
-app.add_typer(dashboards.app, name="dashboards", cls=ByTask)
-app.command("demo")(demo.demo)
-app.command("init")(init.init)
-app.add_typer(config.app, name="config", cls=ByTask)
-app.command("docs")(docs.docs)
-app.command("loadtest")(loadtest)
-app.command("probe")(probe)
-app.command("report")(report.report)
-app.command("rules")(rules.rules)
-app.command("status")(status)
-app.command("sim")(sim.sim)
-app.command("version")(version.version)
 
 
 @app.callback()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimon.config.model import references
 from aimon.config.model.config import CONFIG, Config
-from aimon.config.yaml import lookalikes, parser
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 from aimon.security import credentials
 
@@ -86,6 +85,8 @@ def parse(text: str, file: str = "aimon.yaml") -> Config:
     Raises:
         ConfigError: something is wrong with it.
     """
+    from aimon.config.yaml import lookalikes, parser  # noqa: PLC0415  # PyYAML, which flags do without
+
     try:
         return validate(parser.read(text, file))
     except ConfigError as error:
@@ -118,6 +119,8 @@ def _without_extensions(data: Any) -> Any:
 
 
 def _read(path: Path) -> str:
+    from aimon.config.yaml import parser  # noqa: PLC0415  # as above
+
     try:
         with path.open("rb") as file:
             content = file.read(parser.MAX_BYTES + 1)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sys
 import time
-from http import HTTPStatus
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,6 +62,8 @@ def demo(
     One is healthy, one slow, and one cuts streams and answers 429 part of the time: that one is meant to fail, so
     the exit code is 0 all the same.
     """
+    from tempfile import TemporaryDirectory
+
     try:
         # The server is of no use in this process: it says here, before anything starts, whether it could be had.
         import aimon.simulator.server.server  # noqa: F401
@@ -109,6 +108,8 @@ def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
 
 def _probe(selection: Selection, state: SqliteState) -> list[Result]:
     """Runs the rounds; returns the Results of the last."""
+    import asyncio
+
     from aimon.cli.probe.rounds import progress
     from aimon.probes.probe import Prober
     from aimon.probes.probe_all import probe_all
@@ -145,6 +146,8 @@ def _show(results: list[Result], state: SqliteState, url: str) -> None:
 
 
 def _metrics(state: SqliteState) -> Page:
+    from http import HTTPStatus
+
     from aimon.metrics import exposition
     from aimon.probes.publish import publish
 
