@@ -210,6 +210,11 @@ class PriceBook:
         self._fx[self.currency] = 1.0
         self._listed: dict[tuple[str, str, str | None], tuple[float, Price | None]] = {}
 
+    def converted(self, amount: float, currency: str | None) -> float | None:
+        """An amount in the reporting currency, in which it is if `currency` is None; None if no rate is known."""
+        rate = self._fx.get(currency or self.currency)
+        return None if rate is None else amount * rate
+
     def price(
         self,
         provider: str,

@@ -26,6 +26,11 @@ class Amount(NamedTuple):
     currency: str | None = None
 
 
+RATE_PATTERN = r"^[0-9]+(\.[0-9]+)?/(s|m)$"
+MOST_RATE = 100_000.0
+"""Calls per second: more than any client sends."""
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)/(s|m)")
+
 RATIO_PATTERN = r"^[0-9]+(\.[0-9]+)?%$"
 
 
@@ -71,6 +76,36 @@ def money(value: object) -> Amount:
     if not 0 < amount < math.inf:
         raise ValueError("an amount must be more than zero")
     return Amount(amount, match[2])
+
+
+def rate(value: object) -> float:
+    """Reads a rate of calls, such as `20/s` or `90/m`, as calls per second.
+
+    Raises:
+        ValueError: it is not one; says what to write.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f"a rate needs a unit: write {value}/s or {value}/m")  # noqa: TRY004 - every kind raises ValueError
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("expected a rate such as 20/s or 90/m")
+    per_second = float(match[1]) / (60 if match[2] == "m" else 1)
+    if per_second == 0:
+        raise ValueError("a rate must be more than zero")
+    if per_second > MOST_RATE:
+        raise ValueError(f"a rate must be {MOST_RATE:.0f}/s at the most")
+    return per_second
+
+
+def rate_text(value: float) -> str:
+    """Writes calls per second the way `rate` reads them: per minute where that takes fewer digits."""
+    number = min((_decimal(value), "s"), (_decimal(value * 60), "m"), key=lambda written: len(written[0]))
+    return "/".join(number)
+
+
+def _decimal(value: float) -> str:
+    """A number without exponent, to 15 digits."""
+    return f"{value:.{max(0, 14 - math.floor(math.log10(value)))}f}".rstrip("0").rstrip(".") if value else "0"
 
 
 def price_tag(value: float, currency: str | None, *, bound: bool = False) -> str:

@@ -90,10 +90,27 @@ class Selection:
         return self.prices.knows(target.provider, target.model, endpoint.name)
 
 
-def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bool = False) -> Selection:
+def load(path: Path | None, flags: Flags) -> Config:
+    """The configuration: of the flags, if any are given, else of the file.
+
+    Raises:
+        Stop: it is wrong, or there is none; with what to write instead.
+    """
+    from aimon import config
+
+    try:
+        return config.from_flags(**asdict(flags)) if flags.given else config.load(path)
+    except config.ConfigError as error:
+        raise Stop(USAGE, str(error)) from error
+
+
+def select(
+    names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bool = False, loaded: Config | None = None
+) -> Selection:
     """The endpoints of these names (default: all), from the flags if any are given, else from the file.
 
-    With `lenient` one that lacks a key or another variable is among them, as `unready`, unless all do.
+    `loaded` is the configuration, if it was loaded before. With `lenient` one that lacks a key or another variable is
+    among them, as `unready`, unless all do.
 
     Raises:
         Stop: the configuration is wrong, or there is none; with what to write instead.
@@ -103,8 +120,8 @@ def select(names: Sequence[str], path: Path | None, flags: Flags, *, lenient: bo
 
     if flags.given and names:
         raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")
+    loaded = loaded or load(path, flags)
     try:
-        loaded = config.from_flags(**asdict(flags)) if flags.given else config.load(path)
         endpoints = config.resolve(loaded, names, lenient=lenient)
         if not flags.given:
             for said in config.passed_over(path):

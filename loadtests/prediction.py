@@ -10,6 +10,7 @@ import msgspec
 from aimon import dialects
 from aimon.call.outcome import Outcome
 from aimon.call.result import Result, Usage
+from aimon.load_terms import SEARCHES
 from aimon.loadtests import workload
 from aimon.loadtests.protocol import profiles
 from aimon.loadtests.workload.trace.arrival_rates import most_within
@@ -126,7 +127,7 @@ def _load(plan: Plan, endpoint: Endpoint, source: workload.Source) -> _Load:
             peak=float(most_within(offsets, 1.0)),
             concurrency=most_within(offsets, timeout),
         )
-    if plan.profile in profiles.SEARCHES:
+    if plan.profile in SEARCHES:
         return _of_search(plan, timeout)
     if (schedule := plan.schedule) is not None:
         peak = max(max(phase.rate(0.0), phase.rate(phase.duration)) for phase in schedule.phases)

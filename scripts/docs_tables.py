@@ -21,6 +21,7 @@ from aimon.call import classify, finish_reasons
 from aimon.call.outcome import FAULTS as WHOSE
 from aimon.call.outcome import Outcome
 from aimon.config.model import config, sections
+from aimon.config.model.loadtest import LoadTestOptions
 from aimon.dialects import reasoning
 from aimon.metrics import definitions
 from aimon.simulator import FAULTS
@@ -171,7 +172,7 @@ SECTIONS = (
     config.PricesSection,
     config.QuirksSection,
     config.CanarySection,
-    config.LoadTestSection,
+    LoadTestOptions,
 )
 
 

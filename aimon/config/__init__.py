@@ -6,6 +6,8 @@ Exported lazily: a probe that runs needs neither YAML nor the model of the file.
     find(path)                      Path | None           which file would be read
     passed_over(path)               list[str]             which places `find` could not read, in words
     from_flags(preset=…, …)         Config                for a run without a file: one endpoint, made of flags
+    override(options, texts)        LoadTestOptions       options of a load test, with those of the command line
+    missing(options)                str | None            what a run with these options still needs
     resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
     key_files(config, environ)      dict[str, Path]       where keys are that are in files, by endpoint
     price_book(config, endpoints)   PriceBook             what their calls cost, in the reporting currency
@@ -22,10 +24,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aimon.config.display import show
     from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport, new_nonce
-    from aimon.config.flags import from_flags
+    from aimon.config.flags import from_flags, override
     from aimon.config.loader import find, load, passed_over
     from aimon.config.model.config import Config
     from aimon.config.model.json_schema import schema
+    from aimon.config.model.loadtest import LoadTestOptions, missing
     from aimon.config.resolution.resolver import key_files, price_book, resolve
     from aimon.config.template import example
     from aimon.config.yaml.issues import ConfigError
@@ -40,10 +43,13 @@ _HOME = {
     "Slo": "endpoint",
     "Transport": "endpoint",
     "example": "template",
+    "LoadTestOptions": "model.loadtest",
     "find": "loader",
     "from_flags": "flags",
     "key_files": "resolution.resolver",
     "load": "loader",
+    "missing": "model.loadtest",
+    "override": "flags",
     "new_nonce": "endpoint",
     "passed_over": "loader",
     "price_book": "resolution.resolver",
@@ -59,6 +65,7 @@ __all__ = [
     "ConfigError",
     "Endpoint",
     "LatencyObjective",
+    "LoadTestOptions",
     "Slo",
     "Transport",
     "example",
@@ -66,7 +73,9 @@ __all__ = [
     "from_flags",
     "key_files",
     "load",
+    "missing",
     "new_nonce",
+    "override",
     "passed_over",
     "price_book",
     "resolve",

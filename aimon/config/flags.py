@@ -1,16 +1,22 @@
-"""A configuration made of command-line flags: one endpoint, for a run without a file."""
+"""What the command line says in place of the file: one endpoint, or options of a load test."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon.config import loader
-from aimon.config.yaml import variables
+from aimon.config.model import loadtest
+from aimon.config.model.sections import keys
+from aimon.config.yaml import parser, variables
 from aimon.config.yaml.document import Document, Spot
-from aimon.config.yaml.issues import ConfigError, LocatedIssue
+from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimon.config.model.config import Config
+    from aimon.config.model.loadtest import LoadTestOptions
     from aimon.config.yaml.issues import Path
 
 _ENDPOINT: Final[Path] = ("endpoints", 0)
@@ -55,6 +61,39 @@ def from_flags(
     names[*_ENDPOINT, "api_key"] = "--api-key-env"
     names[_ENDPOINT] = ""
     return loader.validate(Document("", {"endpoints": [endpoint]}, Spot(0, 0), names=names))
+
+
+def override(options: LoadTestOptions, texts: Mapping[str, str | list[str]]) -> LoadTestOptions:
+    """The options of a load test, with those that were given on the command line in place of the file's.
+
+    Args:
+        options: of the file; `LoadTestOptions()` for a run without one.
+        texts: what was given, by the file's key; read as the same text is read in the file.
+
+    Raises:
+        ValueError: one of them can't be read, or excludes another one; names the option, and says what to write.
+    """
+    known = keys(loadtest.LoadTestOptions)
+    read: dict[str, Any] = {}
+    for name, text in texts.items():
+        try:
+            read[name] = known[name].kind.read(_scalar(text) if isinstance(text, str) else text)
+        except ValueError as error:
+            option, said = loadtest.flag(name), issues_of(error)[0].message
+            shown = text if isinstance(text, str) else ""
+            # Some messages begin with the text itself.
+            given = option if not shown or said.startswith((shown, repr(shown))) else f"{option} {shown}"
+            raise ValueError(f"{given}: {said}" if given != option else f"{option} {said}") from error
+    made = replace(options, **read)
+    for issue in loadtest.contradictions(made):
+        raise ValueError(issue.message)
+    return made
+
+
+def _scalar(text: str) -> Any:
+    """A text as the file's parser reads it without quotes; but words such as `true` and `null` stay text."""
+    value = parser.plain(text)
+    return text if value is None or isinstance(value, bool) else value
 
 
 def _name(provider: str, model: str | None) -> str:

@@ -12,7 +12,11 @@ from aimon.cli.console import note, write_data
 from aimon.cli.exits import USAGE, Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aimon.config import Config
+    from aimon.config.endpoint import Endpoint
+    from aimon.config.yaml.issues import LocatedIssue
 
 app = typer.Typer(help="Check, show and describe the configuration.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -31,11 +35,35 @@ def check(config: ConfigOption = None) -> None:
         endpoints = resolve(loaded)
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from error
+    problems = [*_load_test_problems(loaded, endpoints, config)]
+    if problems:
+        raise Stop(USAGE, "\n".join(map(str, problems)))
     for said in (*passed_over(config), *ignored_stores()):
         note(said)
     probes = sum(len(endpoint.canaries) for endpoint in endpoints)
     print(f"{find(config)}: all is well: endpoints: {len(endpoints)}, probes a round: {probes}")
     cost.say(endpoints, price_book(loaded, endpoints))
+
+
+def _load_test_problems(loaded: Config, endpoints: tuple[Endpoint, ...], path: Path | None) -> Iterator[LocatedIssue]:
+    """What `aimon loadtest NAME` would refuse before it sends anything, of every load test in the file."""
+    if not loaded.loadtests:
+        return
+    from aimon.cli.endpoints import Selection
+    from aimon.cli.loadtest import forecast
+    from aimon.cli.loadtest.plan import make_plan
+    from aimon.config import find, price_book
+    from aimon.config.model.loadtest import in_keys
+
+    owner = str(find(path))
+    for name, test in loaded.loadtests.items():
+        chosen = tuple(each for each in endpoints if each.name == test.endpoint)
+        prices = price_book(loaded, chosen)
+        selection = Selection(chosen, chosen[0].region, loaded.currency, prices, owner, whole=False)
+        try:
+            forecast.bounds(make_plan(chosen[0], test, prices), selection, path)
+        except Stop as stop:
+            yield loaded.document.problem(("loadtests", name), in_keys(" ".join(stop.message.split())))
 
 
 @app.command()

@@ -24,9 +24,30 @@ if TYPE_CHECKING:
 ASK_ABOVE = 20.0
 
 
-def show(plan: Plan, selection: Selection) -> int:
-    """Prints what a plan would take, and sends nothing."""
+def bounds(plan: Plan, selection: Selection, file: Path | None) -> Prediction:
+    """What a plan takes at most.
+
+    Args:
+        plan: of a run.
+        selection: its one endpoint.
+        file: the configuration, where one was named.
+
+    Raises:
+        Stop: it has a limit of cost, and no price is known by which to keep it.
+    """
     found = predict(plan, selection.endpoints[0], selection.prices)
+    if plan.max_cost is not None and found.cost is None:
+        raise Stop(USAGE, f"--max-cost can't be kept: {_unpriced(found, selection, file)}")
+    return found
+
+
+def show(plan: Plan, selection: Selection, file: Path | None) -> int:
+    """Prints what a plan would take, and sends nothing.
+
+    Raises:
+        Stop: the limit of cost could not be kept.
+    """
+    found = bounds(plan, selection, file)
     if plan.as_json:
         write_data(f"{msgspec.json.encode(found).decode()}\n")
     else:
@@ -44,9 +65,7 @@ def confirm(plan: Plan, selection: Selection, file: Path | None, *, yes: bool, q
     Raises:
         Stop: somebody said no, nobody could be asked, or the limit of cost could not be kept.
     """
-    found = predict(plan, selection.endpoints[0], selection.prices)
-    if plan.max_cost is not None and found.cost is None:
-        raise Stop(USAGE, f"--max-cost can't be kept: {_unpriced(found, selection, file)}")
+    found = bounds(plan, selection, file)
     if not quiet:
         note(_outlay(plan, found))
     if yes:

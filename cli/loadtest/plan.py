@@ -1,108 +1,102 @@
-"""From options to a Plan: what is missing is filled in, and what does not fit together is refused."""
+"""From options to a Plan: defaults are filled in, files are opened, and what can't be run is refused."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING
 
 from aimon.cli.exits import USAGE, Stop
-from aimon.loadtests.engine.schedule import CONSTANT, GAMMA, POISSON
+from aimon.config import missing
+from aimon.load_terms import POISSON, SEARCHES
 from aimon.loadtests.protocol import profiles
 from aimon.loadtests.protocol.plan import Plan
-from aimon.loadtests.statistics import slo
 from aimon.loadtests.workload import Workload, open_source
+from aimon.quantities import MAX_DAYS, UNITS
 
 if TYPE_CHECKING:
-    from aimon.cli.endpoints import Selection
+    from aimon.config import LoadTestOptions
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.workload import Source
+    from aimon.pricing import PriceBook
     from aimon.quantities import Amount
 
 _SMOKE_CONCURRENCY = 1
-_WORKLOAD = Workload.__struct_fields__
+_LONGEST = MAX_DAYS * UNITS["d"]
 
 
-def make_plan(selection: Selection, options: dict[str, Any], more: dict[str, Any]) -> Plan:
-    """The plan.
+def make_plan(endpoint: Endpoint, options: LoadTestOptions, prices: PriceBook) -> Plan:
+    """The plan of a load test. Opens its dataset or trace, but sends nothing.
 
     Args:
-        selection: the one endpoint.
-        options: what was asked for, on the command line or in the file; no value is None.
-        more: fields of the Plan that need no look.
+        endpoint: whom to call.
+        options: of the file and the command line, which do not contradict each other.
+        prices: the reporting currency, and what others are worth in it.
 
     Raises:
-        Stop: it makes no sense, and what to write instead.
+        Stop: there can be no such run; says what to write instead.
     """
-    options = {key: value for key, value in options.items() if key != "processes"}
-    workload = _workload({key: options.pop(key) for key in _WORKLOAD if key in options})
-    profile = options.pop("profile", "steady")
-    if profile not in profiles.NAMES:
-        raise Stop(USAGE, f"--profile {profile}: there are {', '.join(profiles.NAMES)}")
-    if workload.trace is not None:
-        _check_trace(profile, options)
-    else:
-        _check_loop(profile, options)
-    _check_arrivals(options)
-    _check_slo(options.get("slo", []))
-    _check_protocol(selection.endpoints[0])
-    source = _open(selection.endpoints[0], workload)
-    rate = options.get("rate")
-    duration = options.pop("duration", None)
-    requests = options.pop("requests", None)
+    if (needed := missing(options)) is not None:
+        raise Stop(USAGE, needed)
+    _check_protocol(endpoint)
+    workload = _workload(options)
+    source = _open(endpoint, workload)
+    concurrency, requests, duration = options.concurrency, options.requests, options.duration
     if (offsets := source.offsets()) is not None:
         requests, duration = source.size(), max(offsets)
-    elif requests is not None and duration is not None:
-        raise Stop(USAGE, "--requests and --duration both say when to end: keep one of the two")
-    if profile == "smoke" and rate is None and duration is None:
+    if options.profile == "smoke" and options.rate is None and duration is None:
         requests = requests or profiles.SMOKE_REQUESTS
-        options.setdefault("concurrency", _SMOKE_CONCURRENCY)
-    if profile in profiles.SEARCHES:
-        options.setdefault("max_rate", profiles.ceiling(rate))
-    if requests is not None and rate is not None:
-        if profile in ("ramp", "spike"):
-            raise Stop(USAGE, f"--requests: --profile {profile} is over time: give --duration in its place")
-        duration = requests / rate
+        concurrency = concurrency or _SMOKE_CONCURRENCY
+    if requests is not None and options.rate is not None:
+        duration = requests / options.rate
+        if duration > _LONGEST:
+            raise Stop(USAGE, f"--requests {requests} take more than {MAX_DAYS} days at this --rate: write fewer")
     return Plan(
-        endpoint=None if more["flags"] else selection.endpoints[0].name,
-        profile=profile,
-        duration=duration or profiles.DURATIONS[profile],
+        endpoint=endpoint.name,
+        profile=options.profile,
+        rate=options.rate,
+        max_rate=_max_rate(options),
+        arrivals=options.arrivals or POISSON,
+        variation=1.0 if options.variation is None else options.variation,
+        concurrency=concurrency,
+        duration=duration or profiles.DURATIONS[options.profile],
         requests=requests,
+        warmup=options.warmup or 0.0,
         workload=workload,
-        max_cost=_amount(options.pop("max_cost", None), selection.currency),
-        **options,
-        **more,
+        retry_after=options.retry_after or 0,
+        slo=[*options.slo],
+        max_cost=_max_cost(options.max_cost, prices),
     )
 
 
-def _check_loop(profile: str, options: dict[str, Any]) -> None:
-    rate, concurrency = options.get("rate"), options.get("concurrency")
-    if rate is not None and concurrency is not None:
-        raise Stop(USAGE, "--rate is an open loop and --concurrency a closed one: keep one of the two")
-    if profile in (*profiles.SEARCHES, "ramp", "spike") and concurrency is not None:
-        raise Stop(USAGE, f"--concurrency: --profile {profile} is an open loop: give --rate, or neither for a search")
-    if profile not in (*profiles.SEARCHES, "smoke") and rate is None and concurrency is None:
-        raise Stop(USAGE, f"--profile {profile} needs --rate, such as 20/s, or --concurrency, such as 16")
-    if options.get("max_rate") is not None and profile not in profiles.SEARCHES:
-        raise Stop(USAGE, "--max-rate bounds a search: it goes with --profile capacity or limits")
-    if profile in profiles.SEARCHES and options.get("requests") is not None:
-        raise Stop(USAGE, f"--requests: --profile {profile} ends when it knows: give --duration to bound it")
+def _max_rate(options: LoadTestOptions) -> float | None:
+    if options.max_rate is None and options.profile in SEARCHES:
+        return profiles.ceiling(options.rate)
+    return options.max_rate
 
 
-def _check_trace(profile: str, options: dict[str, Any]) -> None:
-    if profile != "steady":
-        raise Stop(USAGE, f"--trace: its timestamps are the load: leave out --profile {profile}")
-    for name in ("rate", "arrivals", "concurrency", "requests", "duration", "warmup"):
-        if options.get(name) is not None:
-            raise Stop(USAGE, f"--trace: its timestamps are the load: leave out --{name}")
+def _workload(options: LoadTestOptions) -> Workload:
+    return Workload(
+        prompt_tokens=options.prompt_tokens,
+        output_tokens=options.output_tokens,
+        shared_prefix_tokens=options.shared_prefix_tokens or 0,
+        turns=options.turns or 1,
+        dataset=_path("--dataset", options.dataset),
+        trace=_path("--trace", options.trace),
+        trace_unit=options.trace_unit,
+        trace_speed=1.0 if options.trace_speed is None else options.trace_speed,
+    )
 
 
-def _check_arrivals(options: dict[str, Any]) -> None:
-    arrivals = options.get("arrivals", POISSON)
-    if arrivals not in (POISSON, CONSTANT, GAMMA):
-        raise Stop(USAGE, f"--arrivals {arrivals}: there are {POISSON}, {CONSTANT} and {GAMMA}")
-    if (options.get("variation") is None) == (arrivals == GAMMA):
-        raise Stop(USAGE, "--variation goes with --arrivals gamma, and gamma with it: give both, such as --variation 2")
-    if options.get("concurrency") is not None and "arrivals" in options:
-        raise Stop(USAGE, "--arrivals: a closed loop has none: leave it out, or give --rate in place of --concurrency")
+def _path(option: str, written: str | None) -> str | None:
+    """A path, with the variables in it expanded."""
+    if written is None:
+        return None
+    from aimon.config.yaml import variables
+
+    try:
+        return variables.expand(written, os.environ)
+    except ValueError as error:
+        raise Stop(USAGE, f"{option}: {error}") from error
 
 
 def _open(endpoint: Endpoint, workload: Workload) -> Source:
@@ -115,15 +109,6 @@ def _open(endpoint: Endpoint, workload: Workload) -> Source:
         raise Stop(USAGE, str(error)) from error
 
 
-def _workload(given: dict[str, Any]) -> Workload:
-    workload = Workload(**given)
-    try:
-        workload.check()
-    except ValueError as error:
-        raise Stop(USAGE, str(error)) from error
-    return workload
-
-
 def _check_protocol(endpoint: Endpoint) -> None:
     if endpoint.transport.http2:
         raise Stop(
@@ -133,17 +118,14 @@ def _check_protocol(endpoint: Endpoint) -> None:
         )
 
 
-def _check_slo(texts: list[str]) -> None:
-    for text in texts:
-        try:
-            slo.parse(text)
-        except ValueError as error:
-            raise Stop(USAGE, f"--slo {error}") from error
-
-
-def _amount(given: Amount | None, currency: str) -> float | None:
+def _max_cost(given: Amount | None, prices: PriceBook) -> float | None:
     if given is None:
         return None
-    if given.currency not in (None, currency):
-        raise Stop(USAGE, f"--max-cost in {given.currency}: the reporting currency is {currency}: write it in that")
-    return given.value
+    amount = prices.converted(given.value, given.currency)
+    if amount is None:
+        raise Stop(
+            USAGE,
+            f"--max-cost in {given.currency}: the reporting currency is {prices.currency}: write it in that, or add "
+            f"fx: {{{given.currency}: …}} to the configuration",
+        )
+    return amount

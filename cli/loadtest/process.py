@@ -17,16 +17,21 @@ from aimon.loadtests.protocol.job import spawn
 
 if TYPE_CHECKING:
     from aimon.cli.loadtest.live import Live
+    from aimon.cli.loadtest.options import RunOptions
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.job import Job
 
 _PATIENCE = 30.0
 
 
-def start(
-    job: Job, endpoint: Endpoint, *, listen: str | None, token: str | None, no_auth: bool, plain: bool, quiet: bool
-) -> int:
-    """Runs a job that has a plan, with a view of it; returns its exit code.
+def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None) -> int:
+    """Runs a job that has a plan, and shows meanwhile how it goes; returns the exit code.
+
+    Args:
+        job: what to run.
+        endpoint: whom it calls.
+        options: how it is shown, served and pushed.
+        token: what scrapers must send.
 
     Raises:
         Stop: it died, or its metrics can't be served or pushed.
@@ -38,11 +43,11 @@ def start(
     live = Live(
         endpoint=endpoint,
         profile=plan.profile,
-        quiet=quiet,
-        plain=plain,
-        listen=listen,
+        quiet=options.quiet,
+        plain=options.plain,
+        listen=options.listen,
         push=plan.push,
-        no_auth=no_auth,
+        no_auth=options.no_auth,
         token=token,
         max_cost=plan.max_cost,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self
 
+from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.loadtests.metrics import JOB, LASTING
 from aimon.metrics import exposition, pushgateway
 from aimon.metrics.pushgateway import PushError
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
     from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot
 
 PERIOD = 10.0  # seconds
+
+
+def check(url: str) -> None:
+    """Reads from a Pushgateway before the load is paid for: it is there, it is one, and it takes the credentials.
+
+    Raises:
+        Stop: the address is none, or nothing can be pushed there.
+    """
+    try:
+        gateway = pushgateway.Gateway.parse(url)
+    except ValueError as error:
+        raise Stop(USAGE, f"--push: {error}") from error
+    try:
+        pushgateway.read(gateway)
+    except PushError as error:
+        raise Stop(UNABLE, f"--push: {error}: nothing was sent; --yes sends it all the same") from error
 
 
 class Pusher:

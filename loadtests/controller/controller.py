@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from aimon.call.outcome import Outcome
+from aimon.load_terms import CONSTANT
 from aimon.loadtests.controller.progress_tracker import ProgressTracker
-from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
+from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.stage import CALLS, POINTS, Stage
 from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, RunResult

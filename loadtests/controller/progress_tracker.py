@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.load_terms import SEARCHES
 from aimon.loadtests.protocol.progress import Progress, Times
 from aimon.loadtests.protocol.stage import Stage
 from aimon.loadtests.statistics import slo

@@ -16,12 +16,10 @@ from dataclasses import dataclass
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING
 
+from aimon.load_terms import CONSTANT, GAMMA, POISSON
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-CONSTANT = "constant"
-POISSON = "poisson"
-GAMMA = "gamma"
 
 # Sums of rates and durations that mean a whole number miss it by rounding errors of this size.
 _ROUNDING = 1e-9

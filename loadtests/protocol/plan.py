@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from aimon.files import OWNER_ALONE
-from aimon.loadtests.engine.schedule import POISSON, Schedule
+from aimon.load_terms import POISSON, SEARCHES
+from aimon.loadtests.engine.schedule import Schedule
 from aimon.loadtests.protocol import profiles
 from aimon.loadtests.workload.spec import Workload
 
@@ -51,7 +52,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     @property
     def schedule(self) -> Schedule | None:
         """The arrivals of an open loop; None for a closed one, for a trace, and for a search, which makes its own."""
-        if self.rate is None or self.profile in profiles.SEARCHES:
+        if self.rate is None or self.profile in SEARCHES:
             return None
         phases = profiles.phases(self.profile, self.rate, self.duration, self.warmup)
         return Schedule(phases, self.arrivals, variation=self.variation, seed=self.seed)

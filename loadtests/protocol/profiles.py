@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
+from aimon.load_terms import PROFILES
 from aimon.loadtests.engine.schedule import Phase
 
 # Seconds, where neither --duration nor --requests says.
-DURATIONS = {
-    "smoke": 10.0,
-    "steady": 60.0,
-    "ramp": 120.0,
-    "spike": 60.0,
-    "soak": 3600.0,
-    "capacity": 120.0,
-    "limits": 120.0,
-}
+DURATIONS = dict(zip(PROFILES, (10.0, 60.0, 120.0, 60.0, 3600.0, 120.0, 120.0), strict=True))
 SMOKE_REQUESTS = 5
-NAMES = tuple(DURATIONS)
-SEARCHES = ("capacity", "limits")
 
 # A search without a bound of its own goes no further than this, per second, or than so many times its first rate.
 SAFE_RATE = 100.0
@@ -42,7 +33,7 @@ def phases(profile: str, rate: float, duration: float, warmup: float = 0.0) -> t
     `spike` holds it, with four times as much in the middle fifth.
 
     Args:
-        profile: one of NAMES but those of SEARCHES, which choose their rates while they run.
+        profile: one of PROFILES but those of SEARCHES, which choose their rates while they run.
         rate: calls per second.
         duration: seconds that count.
         warmup: seconds before them.
@@ -58,4 +49,4 @@ def phases(profile: str, rate: float, duration: float, warmup: float = 0.0) -> t
     if profile == "spike":
         calm = duration * (1 - _SPIKE_SHARE) / 2
         return (*before, Phase(calm, rate), Phase(duration * _SPIKE_SHARE, rate * _SPIKE), Phase(calm, rate))
-    raise ValueError(f"profile {profile!r} has no schedule: there are {', '.join(NAMES)}")
+    raise ValueError(f"profile {profile!r} has no schedule: there are {', '.join(PROFILES)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
 from aimon.loadtests.statistics import concurrency
 from aimon.loadtests.statistics.censoring import values_needed

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aimon import quantities
-from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import steady_state, token_figures
 from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict

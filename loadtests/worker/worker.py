@@ -13,13 +13,13 @@ from gevent.event import Event
 
 from aimon.call.containment import apart, contained, describe
 from aimon.call.outcome import Fault, Outcome
+from aimon.load_terms import SEARCHES
 from aimon.loadtests import workload
 from aimon.loadtests.engine.client import Client
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
 from aimon.loadtests.engine.process_limits import freeze_garbage_collector, raise_open_file_limit
 from aimon.loadtests.engine.schedule import worker_share
 from aimon.loadtests.protocol import totals_codec
-from aimon.loadtests.protocol.profiles import SEARCHES
 from aimon.loadtests.protocol.stage import POINTS, Assignment, Stage, StatsDelta
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats, share_within

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from aimon.loadtests.workload import token_lengths
-
-MOST_TURNS = 1000
-TRACE_UNITS = ("s", "ms", "us", "ns")
-MOST_SPEED = 10_000
+from aimon import token_lengths
+from aimon.load_terms import MOST_TRACE_SPEED, MOST_TURNS, TRACE_UNITS
 
 
 class WorkloadError(ValueError):
@@ -73,10 +70,9 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     def _check_trace_options(self) -> None:
         if self.trace_unit is not None and self.trace_unit not in TRACE_UNITS:
             raise WorkloadError(f"--trace-unit {self.trace_unit}: there are {', '.join(TRACE_UNITS)}")
-        if not 1 / MOST_SPEED <= self.trace_speed <= MOST_SPEED:
-            raise WorkloadError(
-                f"--trace-speed {self.trace_speed:g}: write a number from {1 / MOST_SPEED:g} to {MOST_SPEED:,}"
-            )
+        if not 1 / MOST_TRACE_SPEED <= self.trace_speed <= MOST_TRACE_SPEED:
+            bounds = f"{1 / MOST_TRACE_SPEED:g} to {MOST_TRACE_SPEED:,}"
+            raise WorkloadError(f"--trace-speed {self.trace_speed:g}: write a number from {bounds}")
         if self.trace is None:
             for option, given in (("--trace-unit", self.trace_unit), ("--trace-speed", self.trace_speed != 1)):
                 if given:

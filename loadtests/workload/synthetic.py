@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
+from aimon import token_lengths
 from aimon.call.call import Message
 from aimon.config.endpoint import new_nonce
-from aimon.loadtests.workload import prompt_texts, token_lengths
+from aimon.loadtests.workload import prompt_texts
 from aimon.loadtests.workload.conversations import Conversations
 from aimon.loadtests.workload.source import OUTPUT_TOKENS, Tokens, Turn
 

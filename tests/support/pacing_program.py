@@ -12,9 +12,10 @@ from typing import Any
 
 import gevent
 
+from aimon.load_terms import CONSTANT
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
 from aimon.loadtests.engine.precise_timer import LoopTimer, TimerfdTimer
-from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule, worker_share
+from aimon.loadtests.engine.schedule import Phase, Schedule, worker_share
 
 
 def open_loop() -> dict[str, Any]:

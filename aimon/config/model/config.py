@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aimon import dialects, providers
 from aimon.config.model import rules
 from aimon.config.model.expectations import EXPECT
+from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
 from aimon.config.model.sections import key, many, section, table
 from aimon.config.model.types import (
     API_KEY,
@@ -24,20 +25,15 @@ from aimon.config.model.types import (
     HEADER_NAME,
     IP_VERSION,
     LABEL_NAME,
-    LENGTH,
-    MONEY,
     NAME,
     NOTIFY_URL,
-    OBJECTIVE,
     PRICE,
     PROXY,
-    RATE,
     RATIO,
     TEMPERATURE,
     TEMPLATE,
     TEXT,
     TOKENS,
-    count,
     real,
     words,
 )
@@ -47,8 +43,6 @@ from aimon.quantities import Amount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PROFILES: Final = ("smoke", "steady", "ramp", "spike", "soak", "capacity", "limits")
 
 _REASONING = words(reasoning.LEVELS, "reasoning level")
 _LABELS = table(LABEL_NAME, TEMPLATE)
@@ -236,46 +230,6 @@ class EndpointSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTestSection:
-    """A load test that `aimon loadtest` can run by its name."""
-
-    endpoint: str = key(NAME, "Which endpoint.", required=True, example="qwen-prod")
-    profile: str = key(words(PROFILES, "profile"), "The shape of the load.", default="steady", example="capacity")
-    rate: str | None = key(RATE, "Open loop: requests started per second or minute.", example="20/s")
-    max_rate: str | None = key(RATE, "The most that a search for capacity or limits tries.", example="50/s")
-    arrivals: str | None = key(
-        words(("poisson", "constant", "gamma"), "arrival process"), "How the starts of an open loop are spread."
-    )
-    variation: float | None = key(
-        real(0.01, 100), "Coefficient of variation of gamma arrivals: above 1 is bursts.", example=2
-    )
-    concurrency: int | None = key(count(1, 100_000), "Closed loop: streams at a time.", example=64)
-    duration: float | None = key(DURATION, "How long.", example="5m")
-    requests: int | None = key(count(1, 1_000_000_000), "How many.", example=1000)
-    warmup: float | None = key(DURATION, "How long before counting starts.", example="10s")
-    prompt_tokens: str | None = key(LENGTH, "Length of synthetic prompts, or its distribution.", example="N(512,64)")
-    output_tokens: str | None = key(LENGTH, "Limit of the answers' length, or its distribution.", example=128)
-    shared_prefix_tokens: int | None = key(
-        count(1, 10_000_000), "So many tokens, the same ones, begin all synthetic prompts.", example=1000
-    )
-    turns: int | None = key(count(1, 1000), "Questions in each synthetic conversation.", example=3)
-    dataset: str | None = key(TEMPLATE, "A file of prompts.", example="prompts.jsonl")
-    trace: str | None = key(TEMPLATE, "A file of calls to replay with their timestamps.", example="trace.csv")
-    trace_unit: str | None = key(
-        words(("s", "ms", "us", "ns"), "unit"),
-        "Unit of the trace's timestamps, where its form does not say.",
-        example="s",
-    )
-    trace_speed: float | None = key(
-        real(1e-4, 1e4), "How many times as fast as it was recorded the trace is replayed.", example=0.5
-    )
-    retry_after: int | None = key(count(1, 100), "How often a call is repeated after a Retry-After.", example=1)
-    slo: tuple[str, ...] = key(many(OBJECTIVE), "What must hold.", default=(), example=["p99<10s", "error_rate<1%"])
-    max_cost: Amount | None = key(MONEY, "Stops before it costs more.", example="20.00")
-    processes: int | None = key(count(1, 256), "Worker processes.", example=2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """What aimon watches, and how.
 
@@ -299,9 +253,7 @@ class Config:
     canaries: Mapping[str, CanarySection] = key(
         table(NAME, section(CanarySection, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
     )
-    loadtests: Mapping[str, LoadTestSection] = key(
-        table(NAME, section(LoadTestSection, rules.loadtest)), "Load tests by name.", make=dict
-    )
+    loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
     notify: tuple[str, ...] = key(
         many(NOTIFY_URL),
         "Where incidents are announced: apprise URLs.",

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any, Final
 
 from aimon.config.model import config
+from aimon.config.model.loadtest import LoadTestOptions
 from aimon.config.model.sections import keys, section_name
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -18,7 +19,7 @@ _SECTIONS: Final = (
     config.QuirksSection,
     config.CanarySection,
     config.MessageSection,
-    config.LoadTestSection,
+    LoadTestOptions,
 )
 
 

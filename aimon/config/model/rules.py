@@ -72,14 +72,6 @@ def canary(asked: model.CanarySection) -> Iterator[Issue]:
         yield Issue(("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there")
 
 
-def loadtest(test: model.LoadTestSection) -> Iterator[Issue]:
-    """A load test is an open or a closed loop."""
-    if test.concurrency is not None and test.rate is not None:
-        yield Issue(("concurrency",), "a closed loop, but rate asks for an open one: keep one of the two")
-    if test.concurrency is not None and test.arrivals is not None:
-        yield Issue(("arrivals",), "a closed loop has no arrivals: remove it, or give a rate in place of concurrency")
-
-
 def endpoint(written: model.EndpointSection) -> Iterator[Issue]:
     """An endpoint can be reached, its keys fit together, and it holds no secrets."""
     yield from _address(written)

@@ -82,8 +82,8 @@ def keys(section: Any) -> dict[str, Key]:
 
 
 def section_name(section: type) -> str:
-    """The name of a section in the JSON Schema and the documentation: that of its class without `Section`."""
-    return section.__name__.removesuffix("Section")
+    """The name of a section in JSON Schema and documentation: its class's, without `Section` or `Options`."""
+    return section.__name__.removesuffix("Section").removesuffix("Options")
 
 
 def many(kind: ValueType) -> ValueType:

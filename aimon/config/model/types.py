@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from aimon import objectives, quantities
+from aimon import objectives, quantities, token_lengths
 from aimon.config.model.sections import ValueType
 from aimon.config.yaml import variables
 from aimon.config.yaml.document import WrittenFloat, WrittenInt, unwritten
@@ -145,13 +145,6 @@ def ip_version(value: object) -> str:
     return choice(("any", "4", "6"), "IP version")(value)
 
 
-def rate(value: object) -> str:
-    """Requests per second or minute."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"a rate needs a unit: write {_written(value)}/s")  # noqa: TRY004 - every kind raises ValueError
-    return pattern(RATE_PATTERN, "a rate such as 20/s or 90/m")(value)
-
-
 def objective(value: object) -> str:
     """An objective of a load test.
 
@@ -160,6 +153,17 @@ def objective(value: object) -> str:
     """
     written = text(value)
     objectives.parse(written)
+    return written
+
+
+def token_length(value: object) -> str:
+    """A length in tokens, or its distribution, as it is written.
+
+    Raises:
+        ValueError: it is none; says what to write.
+    """
+    written = text(value)
+    token_lengths.parse(written)
     return written
 
 
@@ -181,7 +185,6 @@ def _written(value: object) -> str:
     return f"'{shown(value)}'" if isinstance(value, str) else kind_of(value)
 
 
-RATE_PATTERN = r"[0-9]+(\.[0-9]+)?/(s|m)"
 LABEL_PATTERN = "[a-zA-Z_][a-zA-Z0-9_]*"
 HEADER_PATTERN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 
@@ -199,7 +202,7 @@ NOTIFY_URL = ValueType(notify_url, {"type": "string", "pattern": r"://|^\$\{"})
 BODY_FIELDS = ValueType(body_fields, {"type": "object"})
 LABEL_NAME = ValueType(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
 IP_VERSION = ValueType(ip_version, {"enum": ["any", 4, 6, "4", "6"]})
-RATE = ValueType(rate, {"type": "string", "pattern": f"^{RATE_PATTERN}$"})
+RATE = ValueType(quantities.rate, {"type": "string", "pattern": quantities.RATE_PATTERN}, quantities.rate_text)
 DURATION = ValueType(
     quantities.seconds, {"type": "string", "pattern": quantities.DURATION_PATTERN}, quantities.duration_text
 )
@@ -251,10 +254,7 @@ CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as
 HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
 AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
 OBJECTIVE = ValueType(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
-LENGTH = matching(
-    r"[0-9]+|[A-Z]{1,2}\([0-9., ]+\)",
-    "a number of tokens such as 512, or a distribution such as N(512,64) or U(100,900)",
-)
+LENGTH = ValueType(token_length, {"type": ["string", "number"], "pattern": f"^({token_lengths.PATTERN})$"})
 TOKENS = count(1, 1_000_000)
 TEMPERATURE = real(0, 2)
 PRICE = real(0, 1_000_000)

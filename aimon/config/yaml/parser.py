@@ -141,7 +141,7 @@ class _Builder:
         if event.implicit[0] and (quote := lookalikes.quoted(event.value)) is not None:
             self._note(spot, lookalikes.described(quote))
         # `implicit[0]` marks a plain scalar: anything quoted is text.
-        value = _plain(event.value) if event.implicit[0] else event.value
+        value = plain(event.value) if event.implicit[0] else event.value
         self._add(value, spot, 1, event)
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, spot, 1)
@@ -240,7 +240,7 @@ def _tag(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> str:
     return str(event.tag).replace("tag:yaml.org,2002:", "!!")
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
     """What an unquoted scalar means in the YAML 1.2 core schema (decimal numbers only)."""
     if text in _BOOLS:
         return _BOOLS[text]

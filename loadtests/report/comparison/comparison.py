@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.comparison.comparability import different_load, reservations
 from aimon.loadtests.report.comparison.samples import (
     MEASURES,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
-from aimon.loadtests.protocol.profiles import SEARCHES
+from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import chart_data, steady_state, token_figures
 from aimon.loadtests.report.page import charts
 from aimon.loadtests.report.page.style import CSS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon.loadtests.workload import token_lengths
+from aimon import token_lengths
 from aimon.loadtests.workload.conversations import Conversations
 from aimon.loadtests.workload.dataset import formats
 from aimon.loadtests.workload.source import Tokens, Turn, conversation_tokens

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from aimon.loadtests.workload.spec import TRACE_UNITS, WorkloadError
+from aimon.load_terms import TRACE_UNITS
+from aimon.loadtests.workload.spec import WorkloadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

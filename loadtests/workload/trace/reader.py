@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple, TextIO
 import msgspec
 
 from aimon.loadtests.workload.spec import WorkloadError
-from aimon.loadtests.workload.token_lengths import MOST
 from aimon.loadtests.workload.trace import formats
 from aimon.loadtests.workload.trace.formats import DATES, EXAMPLE, MOONCAKE, TraceFormat
+from aimon.token_lengths import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

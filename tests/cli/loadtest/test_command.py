@@ -272,10 +272,10 @@ def test_a_limit_of_cost_ends_the_run(run_aimon: Command) -> None:
     ("arguments", "message"),
     [
         ([], "--profile steady needs --rate, such as 20/s, or --concurrency, such as 16"),
-        (["--rate", "20"], "--rate 20: expected a rate such as 20/s or 90/m"),
+        (["--rate", "20"], "--rate 20: a rate needs a unit: write 20/s or 20/m"),
         (["--rate", "20/s", "--concurrency", "3"], "--rate is an open loop and --concurrency a closed one"),
         (["--rate", "20/s", "--slo", "p99<10"], "p99 is a time: write p99<10s or 10ms"),
-        (["--profile", "stedy"], "--profile stedy: there are smoke, steady, ramp, spike, soak, capacity, limits"),
+        (["--profile", "stedy"], "--profile stedy: no profile 'stedy'; did you mean 'steady'?"),
         (["--rate", "1/s", "--max-cost", "5 EUR"], "--max-cost in EUR: the reporting currency is"),
     ],
 )

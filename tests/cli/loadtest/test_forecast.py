@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from aimon.call.call import Message, Target, Timeouts
@@ -15,6 +16,7 @@ from aimon.cli.endpoints import Selection
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.loadtest import forecast
 from aimon.cli.loadtest.plan import make_plan
+from aimon.config import LoadTestOptions
 from aimon.config.endpoint import Canary, Endpoint, Transport
 from aimon.loadtests.prediction import CALLS_PER_STREAM, Prediction, predict
 from aimon.pricing import Price, PriceBook
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from command import Command
 
 CENT = Price.of({"input": 0, "output": 0, "per_request": 0.01, "currency": "CNY"})
-OUTSIDE: dict[str, Any] = {"config": None, "flags": {}}
 
 
 def selection(price: Price | None = CENT, *, dialect: str = "openai-chat", timeout: float = 10.0) -> Selection:
@@ -43,7 +44,10 @@ def selection(price: Price | None = CENT, *, dialect: str = "openai-chat", timeo
 
 def plan(options: dict[str, Any], chosen: Selection | None = None, **more: Any) -> Plan:
     """The plan of these options, as the command line makes it."""
-    return make_plan(chosen or selection(), dict(options), OUTSIDE | more)
+    chosen = chosen or selection()
+    made = make_plan(chosen.endpoints[0], LoadTestOptions(**options), chosen.prices)
+    changed: Plan = msgspec.structs.replace(made, **more)
+    return changed
 
 
 def bounds(options: dict[str, Any], chosen: Selection | None = None) -> Prediction:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.loadtests.engine.schedule import CONSTANT, GAMMA, POISSON, Phase, Schedule, worker_share
+from aimon.load_terms import CONSTANT, GAMMA, POISSON
+from aimon.loadtests.engine.schedule import Phase, Schedule, worker_share
 
 KINDS = (CONSTANT, POISSON, GAMMA)
 PHASES = st.lists(

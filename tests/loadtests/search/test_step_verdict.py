@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aimon.call.outcome import Outcome
-from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule
+from aimon.load_terms import CONSTANT
+from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.search import capacity, step_verdict
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimon import token_lengths
 from aimon.call.call import Message, Target, Timeouts
 from aimon.call.checks import Answer
 from aimon.call.result import Source
 from aimon.config.endpoint import Canary, Endpoint
-from aimon.loadtests.workload import Tokens, Workload, WorkloadError, mean_tokens, open_source, token_lengths
+from aimon.loadtests.workload import Tokens, Workload, WorkloadError, mean_tokens, open_source
 
 if TYPE_CHECKING:
     from aimon.call.call import Call

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MOST = 10_000_000
 
+# What an editor can check; `parse` knows better.
+PATTERN = r"\s*([0-9][0-9.\s]*|[DNU]\s*\([0-9., \t]*\))\s*"
 _FORM = re.compile(r"([A-Z])\(([^()]*)\)")
 _PAIR = re.compile(r"([NU])\(([^()]*)\)/\(([^()]*)\)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
