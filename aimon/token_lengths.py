@@ -98,7 +98,7 @@ def _uniform(least: float, most: float) -> LengthDistribution:
 
 
 def _whole(value: float, least: int, what: str) -> int:
-    if value != int(value) or not least <= value <= MOST:
+    if not least <= value <= MOST or value != int(value):
         raise ValueError(f"{what} is a whole number from {least} to {MOST}")
     return int(value)
 

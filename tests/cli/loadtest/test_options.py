@@ -124,7 +124,7 @@ def test_the_command_line_has_every_option_of_the_file() -> None:
     assert {each.name for each in fields(LoadOptions)} == {each.name for each in fields(LoadTestOptions)} - {"endpoint"}
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([each.name for each in fields(LoadOptions)]), TEXTS, st.sampled_from(sorted(BASES)))
 @example("rate", "0/s", "nothing")
 @example("max_rate", "50/s", "search")
@@ -139,6 +139,8 @@ def test_the_command_line_has_every_option_of_the_file() -> None:
 @example("variation", "2", "open")
 @example("arrivals", "gamma", "open")
 @example("trace_unit", "ms", "open")
+@example("prompt_tokens", "9" * 400, "open")
+@example("output_tokens", "N(5," + "9" * 400 + ")", "open")
 @example("dataset", "absent.jsonl", "open")
 @example("dataset", "${AIMON_TEST_UNSET}", "open")
 def test_file_and_flag_are_accepted_or_refused_alike(tmp_path: Path, name: str, text: str, base: str) -> None:
