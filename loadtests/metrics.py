@@ -78,4 +78,5 @@ def _gauges(
             continue
         found.set(definitions.LOADTEST_SLO_MET, float(row["met"]), **labels, slo=row["expr"])
     found.set(definitions.LOADTEST_RUN_INFO, 1, **labels, run=run, profile=profile)
+    found.set(definitions.LOADTEST_START, float(run), **labels, profile=profile)
     return found

@@ -66,6 +66,7 @@ LOADTEST_IN_FLIGHT = "ai_loadtest_in_flight"
 LOADTEST_CLIENT_LAG = "ai_loadtest_client_lag_seconds"
 LOADTEST_SLO_MET = "ai_loadtest_slo_met"
 LOADTEST_RUN_INFO = "ai_loadtest_run_info"
+LOADTEST_START = "ai_loadtest_start_timestamp_seconds"
 LOADTEST_CAPACITY = "ai_loadtest_capacity_requests_per_second"
 LOADTEST_LIMIT_REQUESTS = "ai_loadtest_limit_requests_per_second"
 LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
@@ -226,6 +227,7 @@ _ALL = (
         "Always 1; carries the run (the unix time of its start) and its profile.",
         (*IDENTITY, "run", "profile"),
     ),
+    Family(LOADTEST_START, "gauge", "Unix time at which the run began.", (*IDENTITY, "profile")),
     Family(LOADTEST_CAPACITY, "gauge", "The highest rate that the last load test for it found to be served."),
     Family(LOADTEST_LIMIT_REQUESTS, "gauge", "Calls per second that the provider's limit allows, as last found."),
     Family(LOADTEST_LIMIT_TOKENS, "gauge", "Tokens per minute that the provider's limit allows, as last found."),

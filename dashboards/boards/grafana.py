@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, gauge, prometheus, stat, statetimeline, table, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from aimon.dashboards.boards.model import Kind
 
-NO_TRAFFIC: Final = Text("No traffic", "无流量")
 _LABELS: Final = {
     "datasource": Text("Data source", "数据源"),
     "job": Text("Job", "Job"),
@@ -37,7 +36,9 @@ _LOADTESTS: Final = "\nunless ".join(
 # Alerts on costs and on aimon itself have no endpoint.
 _ALERTS: Final = f'ALERTS{{alertstate="firing", alertname=~"{ALERTS}", endpoint=~"($endpoint)|"}}'
 _GRID: Final = 24
-_AnyPanel = stat.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
+# Of a figure beside the panel's own, such as the calls that a cost lacks: none is as it should be.
+_OTHER: Final = {"mode": "absolute", "steps": [{"value": None, "color": "text"}, {"value": 1, "color": "orange"}]}
+_AnyPanel = stat.Panel | gauge.Panel | timeseries.Panel | statetimeline.Panel | table.Panel
 
 
 def uid(slug: str, language: str) -> str:
@@ -129,7 +130,8 @@ def _variables(board: Board, language: str) -> list[Any]:
             .sort(models.VariableSort.ALPHABETICAL_ASC)
             .multi(True)
             .include_all(True)
-            .all_value(".+")
+            # Applications have no region, and their cost no endpoint.
+            .all_value(".*" if name in {"region", "endpoint"} else ".+")
             .current(models.VariableOption(selected=True, text="All", value="$__all"))
         )
         matchers.append(f'{name}=~"${name}"')
@@ -139,7 +141,7 @@ def _variables(board: Board, language: str) -> list[Any]:
 def _annotations(language: str) -> list[Any]:
     return [
         _annotation(Text("Alerts", "告警"), _ALERTS, "red", "{{alertname}}", "{{severity}} {{endpoint}}", language),
-        _annotation(Text("Load tests", "压测"), _LOADTESTS, "blue", "{{profile}}", "{{endpoint}} {{run}}", language),
+        _annotation(Text("Load tests", "压测"), _LOADTESTS, "blue", "{{profile}}", "{{endpoint}}", language),
     ]
 
 
@@ -160,7 +162,7 @@ def _annotation(name: Text, expr: str, color: str, title: str, text: str, langua
 def _panel(panel: Panel, number: int, language: str) -> _AnyPanel:
     builder = _BUILDERS[panel.kind](panel, language)
     builder.id(number).title(panel.title.get(language)).description(panel.about.get(language))
-    builder.datasource(_SOURCE).unit(panel.unit).no_value(NO_TRAFFIC.get(language))
+    builder.datasource(_SOURCE).unit(panel.unit).no_value(panel.nothing.get(language))
     builder.mappings(_mappings(panel, language)).interval(panel.interval)
     if panel.steps:
         steps = [models.Threshold(value=step.value, color=step.color) for step in panel.steps]
@@ -172,12 +174,17 @@ def _panel(panel: Panel, number: int, language: str) -> _AnyPanel:
     if panel.max is not None:
         builder.max(panel.max)
     for index, query in enumerate(panel.queries):
-        builder.with_target(_target(query, chr(ord("A") + index), as_table=panel.kind == "table"))
+        ref_id = chr(ord("A") + index)
+        builder.with_target(_target(query, ref_id, language, as_table=panel.kind == "table"))
+        if query.unit is not None:
+            own = {"unit": query.unit, "decimals": 0, "thresholds": _OTHER}
+            builder.override_by_query(ref_id, [models.DynamicConfigValue(*each) for each in own.items()])
     return builder
 
 
-def _target(query: Query, ref_id: str, *, as_table: bool) -> prometheus.Dataquery:
-    target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(ref_id).datasource(_SOURCE)
+def _target(query: Query, ref_id: str, language: str, *, as_table: bool) -> prometheus.Dataquery:
+    legend = query.legend.get(language) if isinstance(query.legend, Text) else query.legend
+    target = prometheus.Dataquery().expr(query.expr).legend_format(legend).ref_id(ref_id).datasource(_SOURCE)
     if as_table:
         target.format(PromQueryFormat.TABLE)
     return target.instant() if query.instant else target.range()
@@ -187,7 +194,7 @@ def _mappings(panel: Panel, language: str) -> list[Any]:
     nothing = models.SpecialValueMap(
         models.DashboardSpecialValueMapOptions(
             models.SpecialValueMatch.NULL_AND_NAN,
-            models.ValueMappingResult(text=NO_TRAFFIC.get(language), color="text", index=0),
+            models.ValueMappingResult(text=panel.nothing.get(language), color="text", index=0),
         )
     )
     if not panel.states:
@@ -206,6 +213,15 @@ def _stat(panel: Panel, _language: str) -> stat.Panel:
         .graph_mode(kinds.BigValueGraphMode.NONE)
         .color_mode(color)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+    )
+
+
+def _gauge(_panel: Panel, _language: str) -> gauge.Panel:
+    return (
+        gauge.Panel()
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
+        .show_threshold_markers(True)
+        .min(0)
     )
 
 
@@ -239,12 +255,17 @@ def _states(_panel: Panel, _language: str) -> statetimeline.Panel:
     return statetimeline.Panel().merge_values(True).show_value(kinds.VisibilityMode.NEVER).row_height(0.8)
 
 
-def _table(_panel: Panel, _language: str) -> table.Panel:
-    return table.Panel().show_header(True)
+def _table(panel: Panel, language: str) -> table.Panel:
+    # The time of the query says nothing about what is in the table.
+    columns = {"excludeByName": {"Time": True}, "renameByName": {"Value": panel.value.get(language)}}
+    return (
+        table.Panel().show_header(True).with_transformation(models.DataTransformerConfig("organize", options=columns))
+    )
 
 
 _BUILDERS: Final[dict[Kind, Callable[[Panel, str], _AnyPanel]]] = {
     "stat": _stat,
+    "gauge": _gauge,
     "lines": _lines,
     "stacked": _stacked,
     "bars": _bars,

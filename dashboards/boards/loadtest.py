@@ -14,6 +14,7 @@ from aimon.metrics.definitions import (
     LOADTEST_LIMIT_TOKENS,
     LOADTEST_RUN_INFO,
     LOADTEST_SLO_MET,
+    LOADTEST_START,
     LOADTEST_TARGET_RATE,
     LOADTEST_USERS,
     OUTPUT_TOKENS,
@@ -55,15 +56,17 @@ def _found(metric: str, title: Text, unit: str) -> Panel:
 
 
 def _tiles(currency: str) -> tuple[Panel, ...]:
-    cost = shared.cost_counter(currency)
     return (
         _found(LOADTEST_CAPACITY, Text("Capacity", "容量"), "reqps"),
         _found(LOADTEST_LIMIT_REQUESTS, Text("Request limit", "请求限额"), "reqps"),
         _found(LOADTEST_LIMIT_TOKENS, Text("Token limit a minute", "每分钟 token 限额"), "short"),
         shared.tile(
             Text("Calls", "调用数"),
-            Text(f"{REQUESTS} of the time range.", f"所选时段内 {REQUESTS}。"),
-            promql.total(REQUESTS, promql.CALLS),
+            Text(
+                f"{REQUESTS} of the time range, whatever their outcome.",
+                f"所选时段内 {REQUESTS}，包含所有结果。",
+            ),
+            promql.total(REQUESTS),
             "short",
             width=4,
             decimals=0,
@@ -77,14 +80,7 @@ def _tiles(currency: str) -> tuple[Panel, ...]:
             steps=shared.rising(0.01, 0.05),
             decimals=2,
         ),
-        shared.tile(
-            Text("Cost", "费用"),
-            Text(f"{cost} over the time range.", f"所选时段内 {cost}。"),
-            promql.total(cost),
-            shared.CURRENCY_UNITS[currency],
-            width=4,
-            decimals=2,
-        ),
+        shared.cost_tile(Text("Cost", "费用"), currency, promql.RANGE, width=4),
     )
 
 
@@ -95,14 +91,18 @@ def _lines(title: Text, about: Text, unit: str, *queries: Query, width: int = 12
 
 def _rates() -> Panel:
     return _lines(
-        Text("Rate asked and achieved", "目标速率与实际速率"),
+        Text("Calls asked, started and ended", "目标、开始与结束的调用速率"),
         Text(
-            f"{LOADTEST_TARGET_RATE} and {LOADTEST_ACHIEVED_RATE}. Where they part, server or client cannot keep up.",
-            f"{LOADTEST_TARGET_RATE} 与 {LOADTEST_ACHIEVED_RATE}。两者分离说明服务端或客户端跟不上。",
+            f"{LOADTEST_TARGET_RATE}; {LOADTEST_ACHIEVED_RATE}, the calls started; and {REQUESTS}, the calls ended, "
+            "which the outcomes beside add up to. Where asked and started part, the client can't keep up; where started "
+            "and ended part, calls pile up.",
+            f"{LOADTEST_TARGET_RATE}；{LOADTEST_ACHIEVED_RATE} 为开始的调用；{REQUESTS} 为结束的调用，"
+            "等于旁边各调用结果之和。目标与开始分离说明客户端跟不上；开始与结束分离说明调用在堆积。",
         ),
         "reqps",
-        Query(promql.latest(LOADTEST_TARGET_RATE), f"asked {promql.LEGEND}"),
-        Query(promql.latest(LOADTEST_ACHIEVED_RATE), f"achieved {promql.LEGEND}"),
+        Query(promql.latest(LOADTEST_TARGET_RATE), Text(f"asked {promql.LEGEND}", f"目标 {promql.LEGEND}")),
+        Query(promql.latest(LOADTEST_ACHIEVED_RATE), Text(f"started {promql.LEGEND}", f"开始 {promql.LEGEND}")),
+        Query(promql.rate(REQUESTS), Text(f"ended {promql.LEGEND}", f"结束 {promql.LEGEND}")),
     )
 
 
@@ -120,7 +120,10 @@ def _outcomes() -> Panel:
     return Panel(
         "stacked",
         Text("Outcomes", "调用结果"),
-        Text(f"Calls a second by outcome: {REQUESTS}.", f"每秒各结果的调用数：{REQUESTS}。"),
+        Text(
+            f"Calls that ended, a second, by outcome: {REQUESTS}. Together they are the calls ended beside.",
+            f"每秒结束的调用，按结果：{REQUESTS}。合计等于旁边结束的调用。",
+        ),
         (Query(f"{promql.rate(REQUESTS, by='outcome')} > 0", "{{outcome}}"),),
         "reqps",
         interval="15s",
@@ -165,8 +168,12 @@ def _runs() -> Panel:
     return Panel(
         "table",
         Text("Runs", "压测记录"),
-        Text(f"{LOADTEST_RUN_INFO}: which runs there are.", f"{LOADTEST_RUN_INFO}：现有的压测。"),
-        (Query(promql.latest(LOADTEST_RUN_INFO, by=f"{promql.BY}, run, profile"), instant=True),),
-        "none",
+        Text(
+            f"{LOADTEST_START}: when the last run of each endpoint began, and its profile.",
+            f"{LOADTEST_START}：各接口最近一次压测的开始时间与类型。",
+        ),
+        (Query(f"1000 * {promql.latest(LOADTEST_START, by=f'{promql.BY}, profile')}", instant=True),),
+        "dateTimeAsIso",
         24,
+        value=Text("Started", "开始时间"),
     )

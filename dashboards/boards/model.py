@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["stat", "lines", "bars", "stacked", "states", "table"]
+Kind = Literal["stat", "gauge", "lines", "bars", "stacked", "states", "table"]
 
 
 class Text(NamedTuple):
@@ -19,11 +19,15 @@ class Text(NamedTuple):
 
 
 class Query(NamedTuple):
-    """PromQL and what its series are called. Instant queries give one value, at the end of the range."""
+    """PromQL and what its series are called. Instant queries give one value, at the end of the range.
+
+    `unit` is that of its values where they are not the panel's.
+    """
 
     expr: str
-    legend: str = "__auto"
+    legend: str | Text = "__auto"
     instant: bool = False
+    unit: str | None = None
 
 
 class Step(NamedTuple):
@@ -44,7 +48,8 @@ class State(NamedTuple):
 class Panel(NamedTuple):
     """One panel. `about` says what it shows; the metric it comes from is named in it.
 
-    `interval` is the least time between two points, `since` replaces the dashboard's time range.
+    `interval` is the least time between two points, `since` replaces the dashboard's time range. `nothing` is shown
+    where a query gives no value, `value` is what a table calls it.
     """
 
     kind: Kind
@@ -60,6 +65,8 @@ class Panel(NamedTuple):
     since: str | None = None
     decimals: int | None = None
     max: float | None = None
+    nothing: Text = Text("No traffic", "无流量")
+    value: Text = Text("Value", "数值")
 
 
 class Row(NamedTuple):

@@ -19,7 +19,7 @@ def board(currency: str) -> Board:
             Row(Text("Now", "当前"), _tiles(currency)),
             Row(
                 Text("Endpoints", "接口"),
-                (shared.uptime(), shared.qps_by_model(), shared.errors_by_type(), _p95(), _tokens()),
+                (shared.uptime(), _requests(), shared.errors_by_type(), _p95(), _tokens()),
             ),
             Row(Text("Watching the watchers", "监测自身"), (shared.prober_age(), _limited())),
         ),
@@ -28,7 +28,7 @@ def board(currency: str) -> Board:
 
 
 def _tiles(currency: str) -> tuple[Panel, ...]:
-    cost = shared.cost_counter(currency)
+    symbol = {"CNY": "¥", "USD": "$"}[currency]
     return (
         shared.tile(
             Text("Endpoints up", "正常接口占比"),
@@ -72,13 +72,9 @@ def _tiles(currency: str) -> tuple[Panel, ...]:
         ),
         _quantile_tile("TTFT P95", 0.95, TTFT, (), (2, 5)),
         _quantile_tile("P95", 0.95, DURATION, (shared.SUCCESSES,), (5, 10)),
-        _quantile_tile("P99", 0.99, DURATION, (shared.SUCCESSES,), (7.5, 10)),
-        shared.tile(
-            Text("Cost, last 24 h", "近 24 小时费用"),
-            Text(f"{cost} over 24 hours, load tests included.", f"近 24 小时 {cost}，含压测。"),
-            promql.total(cost, window="24h"),
-            shared.CURRENCY_UNITS[currency],
-            decimals=2,
+        _p99(),
+        shared.cost_tile(
+            Text(f"Daily cost estimate ({symbol})", f"日费用估算({symbol})"), currency, "24h", steps=shared.DAILY_COST
         ),
     )
 
@@ -99,6 +95,34 @@ def _quantile_tile(
     )
 
 
+def _p99() -> Panel:
+    return Panel(
+        "gauge",
+        Text("API latency P99", "API 延迟 P99"),
+        Text(f"{DURATION}: successful calls of the time range.", f"{DURATION}：所选时段内的成功调用。"),
+        (Query(promql.quantile_of_all(0.99, DURATION, shared.SUCCESSES), "P99", instant=True),),
+        "s",
+        3,
+        4,
+        steps=shared.P99,
+        decimals=2,
+        max=15,
+    )
+
+
+def _requests() -> Panel:
+    return Panel(
+        "lines",
+        Text("AI API requests", "AI API 请求量"),
+        Text(
+            f"Calls a second by model and status: {REQUESTS}, without those never sent.",
+            f"每秒调用数，按模型与状态：{REQUESTS}，不含未发出的调用。",
+        ),
+        (Query(promql.rate(REQUESTS, promql.CALLS, by="model, status"), "{{model}} {{status}}"),),
+        "reqps",
+    )
+
+
 def _p95() -> Panel:
     return Panel(
         "lines",
@@ -112,11 +136,16 @@ def _p95() -> Panel:
 def _tokens() -> Panel:
     return Panel(
         "lines",
-        Text("Tokens a second", "每秒 token 数"),
-        Text(f"{INPUT_TOKENS} and {OUTPUT_TOKENS}.", f"{INPUT_TOKENS} 与 {OUTPUT_TOKENS}。"),
+        Text("Tokens (cumulative)", "Token 消耗(累计)"),
+        Text(
+            f"{INPUT_TOKENS} and {OUTPUT_TOKENS} since they are counted. For a period: the board on tokens and cost.",
+            f"累计 {INPUT_TOKENS} 与 {OUTPUT_TOKENS}。各时段用量见“用量与费用”看板。",
+        ),
         (
-            Query(promql.rate(INPUT_TOKENS, by="model"), "in {{model}}"),
-            Query(promql.rate(OUTPUT_TOKENS, by="model"), "out {{model}}"),
+            Query(promql.latest(INPUT_TOKENS, by="model", pick="sum"), Text("Input {{model}}", "输入 Token {{model}}")),
+            Query(
+                promql.latest(OUTPUT_TOKENS, by="model", pick="sum"), Text("Output {{model}}", "输出 Token {{model}}")
+            ),
         ),
         "short",
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aimon.dashboards.rules.promql import COUNTED, FAILURES, NOT_MADE
+from aimon.dashboards.rules.promql import COUNTED, FAILURES, NOT_MADE, cost_increase
 from aimon.metrics.definitions import DURATION, PROBE_INTERVAL, PROBE_LAST_RUN, PROBE_SUCCESS, REQUESTS
 
 CURVE: Final = "$__rate_interval"
@@ -48,6 +48,21 @@ def increase(metric: str, *matchers: str, window: str = RANGE, by: str = BY) -> 
 def total(metric: str, *matchers: str, window: str = RANGE) -> str:
     """By how much a counter rose over a window, all series together; 0 where there is none."""
     return f"sum(increase({select(metric, *matchers)}[{window}])) or vector(0)"
+
+
+def spent(currency: str, window: str = RANGE, by: str = "endpoint, model") -> str:
+    """What calls cost over a window; nothing where no price is known."""
+    return f"sum by ({by}) ({cost_increase(currency, window, *_SELECTION)})"
+
+
+def spent_in_all(currency: str, window: str = RANGE) -> str:
+    """As `spent`, of all selected endpoints together."""
+    return f"sum({cost_increase(currency, window, *_SELECTION)})"
+
+
+def spending(currency: str, by: str) -> str:
+    """What calls cost a second."""
+    return f"sum by ({by}) ({cost_increase(currency, CURVE, *_SELECTION, function='rate')})"
 
 
 def latest(metric: str, *matchers: str, by: str = BY, pick: str = "max") -> str:

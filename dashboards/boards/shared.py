@@ -6,12 +6,21 @@ from typing import Final
 
 from aimon.dashboards.boards import promql
 from aimon.dashboards.boards.model import Panel, Query, State, Step, Text
-from aimon.metrics.definitions import DURATION, PROBE_LAST_RUN, PROBE_SUCCESS, REQUESTS, TTFT, cost_family
+from aimon.dashboards.rules.promql import SUCCEEDED
+from aimon.metrics.definitions import (
+    DURATION,
+    PROBE_LAST_RUN,
+    PROBE_SUCCESS,
+    REQUESTS,
+    TTFT,
+    UNPRICED_CALLS,
+    cost_family,
+)
 
 GREEN: Final = "green"
 RED: Final = "red"
 ORANGE: Final = "orange"
-SUCCESSES: Final = 'status="success"'
+SUCCESSES: Final = SUCCEEDED
 ERRORS: Final = 'status="error"'
 
 UP_STATES: Final = (
@@ -22,6 +31,9 @@ UP_STATES: Final = (
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 CURRENCY_UNITS: Final = {"CNY": "currency:¥", "USD": "currencyUSD"}
+# The guide's scale of a day's cost, in the reporting currency, and of the latency, in seconds.
+DAILY_COST: Final = (Step(None, GREEN), Step(100, "yellow"), Step(500, RED))
+P99: Final = (Step(None, GREEN), Step(5, "yellow"), Step(10, RED))
 
 
 def rising(warn: float, bad: float) -> tuple[Step, ...]:
@@ -62,6 +74,28 @@ def tile(
         decimals=decimals,
         since=since,
     )
+
+
+def cost_tile(title: Text, currency: str, window: str, *, width: int = 3, steps: tuple[Step, ...] = ()) -> Panel:
+    """What calls cost, and beside it how many calls are not in it, for want of a price: then it is a part of the cost.
+
+    Unknown, and not 0, where no call had a price.
+    """
+    counter, shown = cost_counter(currency), "the time range" if window == promql.RANGE else window
+    about = Text(
+        f"{counter} over {shown}, load tests included. The second figure, {UNPRICED_CALLS}, is how many calls are not "
+        "in it: while it is above 0, the cost is only a part.",
+        f"{'所选时段' if window == promql.RANGE else window} 内 {counter}，含压测。第二个数字 {UNPRICED_CALLS} "
+        "为价格未知、未计入的调用数；大于 0 时费用仅为部分。",
+    )
+    queries = (
+        Query(promql.spent_in_all(currency, window), Text("known", "已知"), instant=True),
+        Query(promql.total(UNPRICED_CALLS, window=window), Text("calls not in it", "未计入的调用"), True, "short"),
+    )
+    return Panel(
+        "stat", title, about, queries, CURRENCY_UNITS[currency], width, 4,
+        steps=steps, decimals=2, nothing=Text("Unknown", "未知"),
+    )  # fmt: skip
 
 
 def cost_counter(currency: str) -> str:

@@ -9,10 +9,14 @@ from aimon.metrics.definitions import (
     INPUT_TOKENS,
     LOADTEST_LIMIT_TOKENS,
     OUTPUT_TOKENS,
+    PRICED_CALLS,
     PROBE_BUDGET_SPENT,
     REASONING_TOKENS,
     REQUESTS,
+    UNPRICED_CALLS,
 )
+
+_UNKNOWN = Text("Unknown", "未知")
 
 _PERIODS = (
     ("1d", "30d", Text("Cost by day", "每日费用"), Text("a day", "一天")),
@@ -23,14 +27,16 @@ _PERIODS = (
 
 def board(currency: str) -> Board:
     """The board, with costs in this currency."""
-    cost, unit = shared.cost_counter(currency), shared.CURRENCY_UNITS[currency]
     return Board(
         "tokens",
         Text("AI APIs: tokens and cost", "AI 接口：用量与费用"),
         Text("Tokens in and out, and what they cost.", "输入、输出 token 用量及其费用。"),
         (
-            Row(Text("In total", "合计"), (*_token_tiles(), *_cost_tiles(cost, unit))),
-            Row(Text("Cost", "费用"), (*_by_period(cost, unit), _per_hour(cost, unit), _per_call(cost, unit))),
+            Row(Text("In total", "合计"), (*_token_tiles(), *_cost_tiles(currency))),
+            Row(
+                Text("Cost", "费用"),
+                (*_by_period(currency), _per_hour(currency), _per_call(currency), _unpriced()),
+            ),
             Row(Text("Tokens", "用量"), (_rate(INPUT_TOKENS), _rate(OUTPUT_TOKENS), _cached(), _minute(), _budget())),
         ),
         jobs=REQUESTS,
@@ -55,22 +61,13 @@ def _token_tiles() -> tuple[Panel, ...]:
     )
 
 
-def _cost_tiles(cost: str, unit: str) -> tuple[Panel, ...]:
+def _cost_tiles(currency: str) -> tuple[Panel, ...]:
     periods = (
         ("24h", Text("Cost, 24 h", "24 小时费用")),
         ("7d", Text("Cost, 7 days", "7 天费用")),
         ("30d", Text("Cost, 30 days", "30 天费用")),
     )
-    tiles = tuple(
-        shared.tile(
-            title,
-            Text(f"{cost} over {window}, load tests included.", f"{window} 内 {cost}，含压测。"),
-            promql.total(cost, window=window),
-            unit,
-            decimals=2,
-        )
-        for window, title in periods
-    )
+    tiles = tuple(shared.cost_tile(title, currency, window) for window, title in periods)
     share = f"max({promql.select(PROBE_BUDGET_SPENT)})"
     about = Text(
         f"The most spent of today's probe budgets: {PROBE_BUDGET_SPENT}.",
@@ -80,44 +77,70 @@ def _cost_tiles(cost: str, unit: str) -> tuple[Panel, ...]:
     return (*tiles, shared.tile(title, about, share, "percentunit", steps=shared.rising(0.8, 1)))
 
 
-def _by_period(cost: str, unit: str) -> tuple[Panel, ...]:
+def _by_period(currency: str) -> tuple[Panel, ...]:
+    cost = shared.cost_counter(currency)
     return tuple(
         Panel(
             "bars",
             title,
             Text(
-                f"{cost}: each bar is the {length.en} up to its time (UTC).",
-                f"{cost}：每根柱为截至该时刻（UTC）的{length.zh}。",
+                f"{cost}: each bar is the {length.en} up to its time (UTC), without calls of unknown price.",
+                f"{cost}：每根柱为截至该时刻（UTC）的{length.zh}，不含价格未知的调用。",
             ),
-            (Query(promql.increase(cost, window=window, by="endpoint, model"), "{{endpoint}} {{model}}"),),
-            unit,
+            (Query(promql.spent(currency, window), "{{endpoint}} {{model}}"),),
+            shared.CURRENCY_UNITS[currency],
             8,
             interval=window,
             since=since,
+            nothing=_UNKNOWN,
         )
         for window, since, title, length in _PERIODS
     )
 
 
-def _per_hour(cost: str, unit: str) -> Panel:
+def _per_hour(currency: str) -> Panel:
+    cost = shared.cost_counter(currency)
     return Panel(
         "lines",
         Text("Cost per hour", "每小时费用"),
         Text(f"What an hour costs at the present rate: {cost}.", f"按当前速率每小时的费用：{cost}。"),
-        (Query(f"3600 * {promql.rate(cost, by='job, endpoint, model')}", "{{endpoint}} {{model}} {{job}}"),),
-        unit,
+        (Query(f"3600 * {promql.spending(currency, 'job, endpoint, model')}", "{{endpoint}} {{model}} {{job}}"),),
+        shared.CURRENCY_UNITS[currency],
+        8,
+        nothing=_UNKNOWN,
     )
 
 
-def _per_call(cost: str, unit: str) -> Panel:
-    calls = f"sum by (endpoint, model) (increase({promql.select(REQUESTS, promql.CALLS)}[{promql.RANGE}])) > 0"
+def _per_call(currency: str) -> Panel:
+    cost = shared.cost_counter(currency)
+    calls = f"{promql.increase(PRICED_CALLS, by='endpoint, model')} > 0"
     return Panel(
         "table",
         Text("Cost per thousand calls", "每千次调用费用"),
-        Text(f"{cost} over {REQUESTS}, of the time range.", f"所选时段内 {cost} 与 {REQUESTS} 之比。"),
+        Text(
+            f"{cost} over {PRICED_CALLS}, of the time range: calls of unknown price are in neither.",
+            f"所选时段内 {cost} 与 {PRICED_CALLS} 之比，两者均不含价格未知的调用。",
+        ),
         (Query(f"1000 * {promql.increase(cost, by='endpoint, model')}\n/ ({calls})", instant=True),),
-        unit,
+        shared.CURRENCY_UNITS[currency],
+        8,
         decimals=3,
+        nothing=_UNKNOWN,
+        value=Text("Cost", "费用"),
+    )
+
+
+def _unpriced() -> Panel:
+    return Panel(
+        "bars",
+        Text("Calls of unknown price", "价格未知的调用"),
+        Text(
+            f"{UNPRICED_CALLS}: they are in no cost. Give their endpoints `prices`.",
+            f"{UNPRICED_CALLS}：未计入任何费用。请为相应接口配置 prices。",
+        ),
+        (Query(promql.increase(UNPRICED_CALLS, window=promql.CURVE), promql.LEGEND),),
+        "short",
+        8,
     )
 
 

@@ -34,8 +34,8 @@ def guides_cost(currency: str) -> str:
     return f"ai_api_cost_total_{unit}"
 
 
-def cost_increase(currency: str, window: str, *matchers: str) -> str:
-    """What each series of calls cost over a window, whatever the cost counter is called.
+def cost_increase(currency: str, window: str, *matchers: str, function: str = "increase") -> str:
+    """What each series of calls cost over a window (or its `rate`), whatever the cost counter is called.
 
     Probes and load tests have aimon's name; applications that follow the guide have the guide's, to which Python's
     client library adds `_total`. The alias that the rules record has the labels of its source, which `or` takes once.
@@ -43,7 +43,7 @@ def cost_increase(currency: str, window: str, *matchers: str) -> str:
     alias = guides_cost(currency)
     chosen = f"{{{', '.join(matchers)}}}" if matchers else ""
     names = (cost_family(currency).name, f"{alias}_total", alias)
-    return "\n  or ".join(f"increase({name}{chosen}[{window}])" for name in names)
+    return "\n  or ".join(f"{function}({name}{chosen}[{window}])" for name in names)
 
 
 def per_second(metric: str, window: str, *matchers: str, by: str = IDENTITY) -> str:

@@ -18,6 +18,7 @@ from dashboard_files import NAMES, interpolated, load, panels, queries
 ENGLISH = [name for name in NAMES if name.startswith("en/")]
 # What a load test found holds for production, whose job is another.
 _ANY_JOB = re.compile(r"ai_loadtest_(capacity|limit)_\w+")
+_GUIDES_COSTS = ("ai_api_cost_total_yuan", "ai_api_cost_total_usd")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -91,7 +92,11 @@ def test_linter_variables(name: str) -> None:
     assert [variable["name"] for variable in others] == ["job", "region", "endpoint", "model"]
     for variable in others:
         assert variable["datasource"]["uid"] == "${datasource}"
-        assert (variable["multi"], variable["includeAll"], variable["allValue"]) == (True, True, ".+")
+        assert (variable["multi"], variable["includeAll"], variable["allValue"]) == (
+            True,
+            True,
+            ".*" if variable["name"] in {"region", "endpoint"} else ".+",  # applications have none
+        )
         assert variable["refresh"] == 2, "on change of the time range"
 
 
@@ -124,6 +129,8 @@ def test_linter_targets(name: str) -> None:
             assert windows <= {"$__rate_interval", "$__range"}, panel["title"]
             for metric, matchers in re.findall(r"(\bai_\w+)\{([^}]*)\}", expr):
                 assert 'job=~"$job"' in matchers or _ANY_JOB.fullmatch(metric), (panel["title"], metric)
+            if panel["title"] == "Tokens (cumulative)":
+                continue  # the guide's panel shows the counters themselves
             for counter in re.finditer(r"\bai_\w+_(?:total|count|sum|bucket)\{", expr):
                 assert re.search(r"(rate|increase)\($", expr[: counter.start()]), (panel["title"], counter[0])
 
@@ -133,6 +140,8 @@ def test_metrics_exist(name: str) -> None:
     """Every metric of a query is one that aimon exposes, with the labels that the query matches."""
     for asked in queries(name):
         for metric, matchers in re.findall(r"(\bai_\w+)(?:\{([^}]*)\})", asked.expr):
+            if metric.removesuffix("_total") in _GUIDES_COSTS:
+                continue  # an application's
             family = definitions.find(re.sub("_(bucket|count|sum)$", "", metric))
             assert family is not None, (asked.where, metric)
             labels = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers))
@@ -156,3 +165,61 @@ def test_languages(name: str) -> None:
     without = [panel["title"] for panel in panels(chinese) if not _CHINESE.search(panel["description"])]
     # Two are but a list of metrics.
     assert all("token" in title for title in without), without
+
+
+# The guide's own panels: title in English and Chinese, kind, unit, and where its colours begin.
+_GUIDE = (
+    ("AI API requests", "AI API 请求量", "timeseries", "reqps", None),
+    ("Tokens (cumulative)", "Token 消耗(累计)", "timeseries", "short", None),
+    ("API latency P99", "API 延迟 P99", "gauge", "s", [(None, "green"), (5, "yellow"), (10, "red")]),
+    (
+        "Daily cost estimate (¥)",
+        "日费用估算(¥)",
+        "stat",
+        "currency:¥",
+        [(None, "green"), (100, "yellow"), (500, "red")],
+    ),
+)
+
+
+@pytest.mark.parametrize("panel", _GUIDE, ids=lambda panel: panel[0])
+def test_the_guides_panels(panel: tuple[str, str, str, str, list[tuple[float | None, str]] | None]) -> None:
+    """On the overview, under the guide's titles, with its kinds, units and thresholds."""
+    *titles, kind, unit, steps = panel
+    for language, title in zip(("en", "zh"), titles, strict=True):
+        found = next(each for each in panels(load(f"{language}/cny/overview.json")) if each["title"] == title)
+        defaults = found["fieldConfig"]["defaults"]
+        assert (found["type"], defaults["unit"]) == (kind, unit)
+        if steps is not None:
+            assert [(step["value"], step["color"]) for step in defaults["thresholds"]["steps"]] == steps
+    legends = {target["legendFormat"] for target in found["targets"]}
+    if kind == "timeseries":
+        assert legends in ({"{{model}} {{status}}"}, {"输入 Token {{model}}", "输出 Token {{model}}"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_costs_say_what_they_lack(name: str) -> None:
+    """Each total has the calls without a price beside it, as a number and not as money, and no cost is not 0."""
+    costs = [
+        panel for panel in panels(load(name)) if panel["type"] == "stat" and "ai_api_cost" in str(panel["targets"])
+    ]
+    assert bool(costs) == (not name.endswith("endpoint.json"))
+    for panel in costs:
+        money, lacking = panel["targets"]
+        assert "vector(0)" not in money["expr"]
+        assert "ai_api_unpriced_calls_total" in lacking["expr"]
+        (override,) = panel["fieldConfig"]["overrides"]
+        assert override["matcher"] == {"id": "byFrameRefID", "options": lacking["refId"]}
+        assert {"id": "unit", "value": "short"} in override["properties"]
+        assert panel["fieldConfig"]["defaults"]["noValue"] in {"Unknown", "未知"}
+
+
+def test_the_board_of_load_tests_shows_no_unix_time() -> None:
+    """When a run began is a date; and the outcomes add up to a line beside them, of the same counters and window."""
+    shown = {panel["title"]: panel for panel in panels(load("en/cny/loadtest.json"))}
+    runs = shown["Runs"]
+    assert runs["fieldConfig"]["defaults"]["unit"] == "dateTimeAsIso"
+    assert "run" not in re.findall(r"by \(([^)]*)\)", runs["targets"][0]["expr"])[0].split(", ")
+    whole = shown["Calls asked, started and ended"]["targets"][2]["expr"]
+    parts = shown["Outcomes"]["targets"][0]["expr"]
+    assert parts == whole.replace("region, endpoint, model)", "outcome)", 1) + " > 0"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import overlay
 from aimon.metrics.pushgateway import Gateway, PushError
 from aimon.metrics.pushgateway import push as push_bodies
 from aimon.simulator import Profile, SimulatorProcess
@@ -35,13 +36,13 @@ FAULTS = {
 }
 # Providers that change: one begins to answer late, one talks without end. What was before, and what is then.
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "slow": ({"ttft": 0.01}, {"ttft": 1.5}),
+    "slow": ({"ttft": 0.01}, {"ttft": 0.8}),
     "dear": ({"tokens": 1}, {"tokens": 400}),
 }
 ENDPOINTS = ("well", *FAULTS, *CHANGES)
 # What each must lead to; critical ones page, warnings go to chat and mail.
-PAGES = {"AIHighErrorRate", "AIEndpointDown", "AIUnauthorized", "AIDailyCostVeryHigh"}
-WARNINGS = {"AIRateLimited", "AICanaryWrong", "AIHighLatencyP99", "AIPushFailing"}
+PAGES = {"HighAPIErrorRate", "AIEndpointDown", "AIUnauthorized", "AIDailyCostVeryHigh"}
+WARNINGS = {"AIRateLimited", "AICanaryWrong", "HighAPILatency", "AIPushFailing"}
 # A token of the dear one costs 1 yuan: 20 short answers in the window are below 500, and three long ones above 1,000.
 DEAR = {
     "prices": {"input": 0, "output": 1_000_000, "currency": "CNY"},
@@ -49,6 +50,10 @@ DEAR = {
     "budget": "1000000/day",
 }
 TALK = {"prompt": "Tell me a story.", "max_tokens": 1000}
+# Twice as many calls, so that half of them are three in five seconds.
+FLAKY = {"canaries": ["talk", "chat"]}
+# Nobody has told what the others cost, and nobody minds.
+OWN: dict[str, dict[str, Any]] = {"dear": DEAR, "flaky": FLAKY}
 CLASH = (("job", "aimon-probe"), ("region", "local"), ("endpoint", "clash"))
 
 
@@ -101,15 +106,15 @@ def pager() -> Iterator[Pager]:
         yield Pager(posts, mailbox)
 
 
-def configuration(simulator: SimulatorProcess, folder: Path) -> str:
+def configuration(simulator: SimulatorProcess, folder: Path, names: tuple[str, ...] = ENDPOINTS) -> str:
     """Writes an aimon.yaml with an endpoint for each fault and change, and one that stays well."""
     endpoints = [
         {"name": name, "dialect": "openai-chat", "base_url": simulator.base_url(name), "model": "sim-1"}
-        | (DEAR if name == "dear" else {})
-        for name in ENDPOINTS
+        | ({"budget": "none"} | OWN.get(name, {}))
+        for name in names
     ]
     path = folder / "aimon.yaml"
-    document = {"region": "local", "currency": "CNY", "endpoints": endpoints, "canaries": {"talk": TALK}}
+    document = {"region": "local", "currency": "CNY", "endpoints": endpoints, "canaries": {"talk": TALK, "chat": TALK}}
     path.write_text(json.dumps(document))
     return str(path)
 
@@ -207,3 +212,52 @@ def _is_told(pager: Pager) -> None:
     assert any("gone is down" in text and "gone 不可用" in text for text in texts)
     assert any("Do: Run aimon probe gone" in text for text in texts)
     assert not any("<error" in text or "<no value>" in text for text in texts)
+    assert _about(pager, "denied") == {"AIUnauthorized"}
+    assert _about(pager, "limited") == set()  # a warning: nobody is got out of bed by the account's own limit
+
+
+def _about(pager: Pager, endpoint: str) -> set[str]:
+    """Alerts that PagerDuty was told of for an endpoint."""
+    return {
+        _name(event["payload"]["summary"])
+        for event in pager.posts.at("/pagerduty")
+        if event["event_action"] == "trigger" and f"{endpoint}: " in event["payload"]["custom_details"]["firing"]
+    }
+
+
+@pytest.mark.e2e
+@pytest.mark.requires_binary("prometheus", "prometheus-pushgateway", "prometheus-alertmanager")
+def test_a_wrong_key_is_one_page_without_inhibitions(
+    servers: Servers, tmp_path: Path, clean_env: dict[str, str]
+) -> None:
+    """The rules alone, in an Alertmanager that inhibits nothing: one alert, with the right advice; and 429s warn."""
+    wrong = {"denied": "AIUnauthorized", "limited": "AIRateLimited"}
+    with http_sink() as posts, SimulatorProcess(*(Profile(name, ttft=0.01) for name in wrong)) as simulator:
+        simulator.set_faults(*(_rule(name, FAULTS[name]) for name in wrong))
+        hook = {"name": "hook", "webhook_configs": [{"url": f"{posts.url}/hook", "send_resolved": False}]}
+        route = {"receiver": "hook", "group_by": ["..."], "group_wait": "100ms", "group_interval": "1s"}
+        alertmanager = servers.alertmanager({"route": route, "receivers": [hook]})
+        gateway = servers.pushgateway()
+        prometheus = servers.prometheus()
+        prometheus.config = overlay.prometheus(
+            overlay.rules(tmp_path),
+            {
+                "alertmanager:9093": f"127.0.0.1:{alertmanager.port}",
+                "pushgateway:9091": f"127.0.0.1:{gateway.port}",
+                "127.0.0.1:9090": f"127.0.0.1:{prometheus.port}",
+            },
+        )
+        prometheus.reload()
+        probing = ("probe", "--config", configuration(simulator, tmp_path, tuple(wrong)), "--every", "1s")
+        with program(*probing, "--push", gateway.url, env={**clean_env, "AIMON_STATE_DIR": str(tmp_path)}):
+            for endpoint, alert in wrong.items():
+                # Longer than the windows and waits of the alerts that must not fire.
+                fired = f'ALERTS{{alertname="{alert}", endpoint="{endpoint}", alertstate="firing"}}'
+                prometheus.wait_until(f"count_over_time({fired}[30s]) > 20", timeout=60)
+        told = [alert for post in posts.at("/hook") for alert in post["alerts"]]
+    found = {(alert["labels"].get("endpoint"), alert["labels"]["alertname"]) for alert in told}
+    assert found - {(None, "Watchdog")} == set(wrong.items())
+    severities = {alert["labels"]["alertname"]: alert["labels"]["severity"] for alert in told}
+    assert (severities["AIUnauthorized"], severities["AIRateLimited"]) == ("critical", "warning")
+    advice = {alert["annotations"]["action"] for alert in told if alert["labels"]["alertname"] == "AIUnauthorized"}
+    assert [text.startswith("Put the right key where") for text in advice] == [True]

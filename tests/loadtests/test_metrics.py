@@ -35,6 +35,7 @@ def test_a_run_as_it_goes() -> None:
         "slo_met p99<2s": 1,
         "slo_met error_rate<0.1%": 0,
         "run_info 1795513309 steady": 1,
+        "start_timestamp_seconds steady": 1795513309,
     }
     closed = a_moment(asked=None, users=64, client={})
     assert plain(metrics.progress_gauges(closed, ENDPOINT, run="7", profile="soak")) == {
@@ -42,6 +43,7 @@ def test_a_run_as_it_goes() -> None:
         "users": 64,
         "in_flight": 12,
         "run_info 7 soak": 1,
+        "start_timestamp_seconds soak": 7,
     }
 
 
@@ -56,6 +58,7 @@ def test_what_a_run_found() -> None:
         "slo_met p99<2s": 1,
         "slo_met error_rate<0.1%": 0,
         "run_info 1795513309 steady": 1,
+        "start_timestamp_seconds steady": 1795513309,
     }
     assert "run_info 1795513311 steady" in plain(metrics.report_gauges(a_report(), ENDPOINT, run="1795513311"))
 

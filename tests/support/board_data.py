@@ -93,6 +93,7 @@ def loaded(identity: Identity) -> Gauges:
     for name, value in _LOADTEST.items():
         gauges.set(name, value, **identity.labels)
     gauges.set(definitions.LOADTEST_RUN_INFO, 1, **identity.labels, run="1795513309", profile="capacity")
+    gauges.set(definitions.LOADTEST_START, 1795513309, **identity.labels, profile="capacity")
     for objective, met in (("p99<10s", 1), ("error_rate<1%", 0)):
         gauges.set(definitions.LOADTEST_SLO_MET, met, **identity.labels, slo=objective)
     return gauges

@@ -55,7 +55,7 @@ def interpolated(expr: str, **chosen: str) -> str:
         AssertionError: a variable is left that neither Grafana nor the dashboard knows.
     """
     values = {"__rate_interval": "10s", "__range": "1m", "__interval": "5s"}
-    values |= dict.fromkeys(("job", "region", "endpoint", "model"), ".+") | chosen
+    values |= {"job": ".+", "region": ".*", "endpoint": ".*", "model": ".+"} | chosen
     for name in sorted(values, key=len, reverse=True):
         expr = expr.replace(f"${name}", values[name])
     assert "$" not in expr, expr
