@@ -94,8 +94,8 @@ def _rates() -> Panel:
         Text("Calls asked, started and ended", "目标、开始与结束的调用速率"),
         Text(
             f"{LOADTEST_TARGET_RATE}; {LOADTEST_ACHIEVED_RATE}, the calls started; and {REQUESTS}, the calls ended, "
-            "which the outcomes beside add up to. Where asked and started part, the client can't keep up; where started "
-            "and ended part, calls pile up.",
+            "which the outcomes beside add up to. Where asked and started part, the client can't keep up; where "
+            "started and ended part, calls pile up.",
             f"{LOADTEST_TARGET_RATE}；{LOADTEST_ACHIEVED_RATE} 为开始的调用；{REQUESTS} 为结束的调用，"
             "等于旁边各调用结果之和。目标与开始分离说明客户端跟不上；开始与结束分离说明调用在堆积。",
         ),
