@@ -1,11 +1,8 @@
-"""What the exit codes mean, and how a command ends early with one."""
+"""How a command ends early, with one of the exit codes of `aimon.exit_codes`."""
 
-GOOD = 0
-FAILED = 1  # the thing measured failed: an endpoint is down, an SLO missed
-USAGE = 2  # usage or configuration
-UNABLE = 3  # aimon could not do its job: the gateway is unreachable, the history can't be written
-INTERRUPTED = 130
-READER_GONE = 141  # as a shell has it for a program that SIGPIPE ended
+from aimon.exit_codes import FAILED, GOOD, INTERRUPTED, READER_GONE, UNABLE, USAGE
+
+__all__ = ["FAILED", "GOOD", "INTERRUPTED", "READER_GONE", "UNABLE", "USAGE", "Stop"]
 
 
 class Stop(Exception):  # noqa: N818  # it is an ending, not always an error

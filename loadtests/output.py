@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimon import exit_codes
 from aimon.loadtests import report
 from aimon.loadtests.console import say
 from aimon.loadtests.protocol.progress_lines import FinalReport
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from aimon.loadtests.controller.progress_pipe import ProgressPipe
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
-
-GOOD, FAILED, USAGE, UNABLE, INTERRUPTED_CODE = 0, 1, 2, 3, 130
 
 
 def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> int:
@@ -35,8 +34,8 @@ def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe |
         run.unwritten += problems
     for problem in run.unwritten:
         say(f"aimon loadtest: {problem}")
-    if run.unwritten and code != INTERRUPTED_CODE:
-        code = UNABLE
+    if run.unwritten and code != exit_codes.INTERRUPTED:
+        code = exit_codes.UNABLE
     if pipe is not None:
         pipe.finish(FinalReport(report=built, totals=run.totals))
     with suppress(OSError):
@@ -45,7 +44,7 @@ def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe |
         sys.stdout.flush()
     if built["client"]["bottleneck"]:
         say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
-    if code == FAILED or built["ended"]["how"] == INCOMPLETE:
+    if code == exit_codes.FAILED or built["ended"]["how"] == INCOMPLETE:
         say(f"aimon loadtest: {report.verdict(built)}")
     return code
 
@@ -54,14 +53,16 @@ def exit_code(built: dict[str, Any]) -> int:
     """0 good; 1 an objective was not met, nothing succeeded, it was aborted; 3 calls were lost; 130 interrupted."""
     ended = built["ended"]["how"]
     if ended == INTERRUPTED:
-        return INTERRUPTED_CODE
+        return exit_codes.INTERRUPTED
     if ended == INCOMPLETE:
-        return UNABLE
+        return exit_codes.UNABLE
     missed = any(not row["met"] for row in built["slo"])
     if (capacity := built["capacity"]) is not None and ended == COMPLETE:
         # The search goes beyond the objectives on purpose.
-        return FAILED if capacity["rate"] is None else GOOD
+        return exit_codes.FAILED if capacity["rate"] is None else exit_codes.GOOD
     if (limits := built["limits"]) is not None and ended == COMPLETE:
         # A limit that was looked for in vain is an answer; calls that failed otherwise are none.
-        return FAILED if "failed_at_per_s" in limits["evidence"] or not built["requests"]["ok"] else GOOD
-    return FAILED if ended == ABORTED or missed or not built["requests"]["ok"] else GOOD
+        failed = "failed_at_per_s" in limits["evidence"] or not built["requests"]["ok"]
+        return exit_codes.FAILED if failed else exit_codes.GOOD
+    failed = ended == ABORTED or missed or not built["requests"]["ok"]
+    return exit_codes.FAILED if failed else exit_codes.GOOD

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from aimon import config, files
+from aimon import config, exit_codes, files
 from aimon.loadtests import output
 from aimon.loadtests.console import say
 from aimon.loadtests.controller.controller import RunController
@@ -47,7 +47,7 @@ def conduct(job: Job) -> int:
         prices = config.price_book(loaded, [endpoint])
     except config.ConfigError as error:
         say(str(error))
-        return output.USAGE
+        return exit_codes.USAGE
     with ExitStack() as stack:
         pipe = None if job.progress is None else stack.enter_context(ProgressPipe(job.progress))
         try:
@@ -57,10 +57,10 @@ def conduct(job: Job) -> int:
                 run = _alone(plan, endpoint, prices, pipe) if alone else _direct(job, plan, endpoint, pipe)
         except OSError as error:
             say(f"aimon loadtest: {files.problem(error)}")
-            return output.UNABLE
+            return exit_codes.UNABLE
         except (ValueError, RuntimeError) as error:
             say(f"aimon loadtest: {error}")
-            return output.UNABLE
+            return exit_codes.UNABLE
         return output.deliver(run, plan, endpoint, pipe)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ import msgspec
 from aimon.call.result import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimon.call.checks import Check
     from aimon.security.secret import Secret
 
@@ -93,6 +94,3 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url}, {len(self.body)} bytes)"
-
-
-Clock = Callable[[], float]

@@ -29,7 +29,6 @@ class Source(StrEnum):
 
     PROBE = "probe"
     LOADTEST = "loadtest"
-    APP = "app"
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -179,11 +178,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def fault(self) -> Fault | None:
         """Who has to act; None for `ok`."""
         return self.outcome.fault
-
-    @property
-    def scheduled_at(self) -> float:
-        """Wall-clock time at which the call should have started."""
-        return self.started_at + self.scheduled
 
     @property
     def latency(self) -> float:

@@ -38,7 +38,7 @@ def show(config: Config, environ: Mapping[str, str] = os.environ) -> str:
     )
     data = CONFIG.write(filled)
     body = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=10_000)
-    return _HEAD + _states([data.get("region"), data["endpoints"], data.get("notify")], environ) + body
+    return _HEAD + _states([data.get("region"), data["endpoints"]], environ) + body
 
 
 def _filled(endpoint: EndpointSection, environ: Mapping[str, str]) -> EndpointSection:

@@ -73,7 +73,6 @@ LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
 ENDPOINT_INFO = "aimon_endpoint_info"
 SCHEDULER_HEARTBEAT = "aimon_scheduler_heartbeat_timestamp_seconds"
 SCHEDULER_LAG = "aimon_scheduler_lag_seconds"
-CONFIG_RELOAD_SUCCESSFUL = "aimon_config_last_reload_successful"
 BUILD_INFO = "aimon_build_info"
 
 # The currencies whose metric is named by the word people use; any other by its code, in lower case.
@@ -240,7 +239,6 @@ _ALL = (
     ),
     Family(SCHEDULER_HEARTBEAT, "gauge", "Unix time at which the scheduler last did a round.", ()),
     Family(SCHEDULER_LAG, "gauge", "Seconds that the last probe started after its time.", ()),
-    Family(CONFIG_RELOAD_SUCCESSFUL, "gauge", "Whether the configuration last read was taken (1) or refused (0).", ()),
     Family(BUILD_INFO, "gauge", "Always 1; carries the version.", ("version",)),
 )
 

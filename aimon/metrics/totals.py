@@ -288,12 +288,6 @@ class Gauges:
         with self._lock:
             self._values[key] = number
 
-    def add(self, name: str, amount: float, /, **labels: str) -> None:
-        """Changes a series by an amount, from 0 if it is new. Raises what `set` raises."""
-        key = _gauge_key(name, labels)
-        with self._lock:
-            self._values[key] = self._values.get(key, 0.0) + amount
-
     def get(self, name: str, /, **labels: str) -> float | None:
         """The value of a series, or None."""
         with self._lock:

@@ -18,6 +18,7 @@ from locust.env import Environment
 
 from aimon import __version__, files
 from aimon.config import ConfigError
+from aimon.exit_codes import GOOD, INTERRUPTED, UNABLE
 from aimon.loadtests import report
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from aimon.loadtests.protocol.job import Job
     from aimon.loadtests.protocol.plan import Plan
 
-GOOD, UNABLE, INTERRUPTED = 0, 3, 130
 _REPORT_EVERY = 0.5
 # A master says something every second.
 _SILENCE = 10.0

@@ -13,7 +13,8 @@ import pytest
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Connection, Result
-from aimon.loadtests.output import UNABLE, exit_code
+from aimon.exit_codes import UNABLE
+from aimon.loadtests.output import exit_code
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.report import build, markdown
 from aimon.loadtests.report.run_result import INCOMPLETE, INTERRUPTED, RunResult

@@ -26,7 +26,6 @@ from aimon.config.model.types import (
     IP_VERSION,
     LABEL_NAME,
     NAME,
-    NOTIFY_URL,
     PRICE,
     PROXY,
     RATIO,
@@ -254,13 +253,10 @@ class Config:
         table(NAME, section(CanarySection, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
     )
     loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
-    notify: tuple[str, ...] = key(
-        many(NOTIFY_URL),
-        "Where incidents are announced: apprise URLs.",
-        default=(),
-        example=["dingtalk://${DINGTALK_TOKEN}"],
-    )
     document: Document = field(default=Document("", {}, Spot(0, 0)), repr=False, compare=False)
 
 
-CONFIG: Final = section(Config, rules.config)
+PLANNED: Final = {
+    "notify": "not supported yet: remove it, and have Prometheus's Alertmanager send notifications (docs/alerting.md)",
+}
+CONFIG: Final = section(Config, rules.config, planned=PLANNED)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aimon.config.yaml.issues import InvalidSectionError, Issue, issues_of, kind_of, nearest, suggestion
@@ -114,19 +115,25 @@ def table(name: ValueType, kind: ValueType) -> ValueType:
     return ValueType(read, schema, lambda values: {text: kind.write(value) for text, value in values.items()})
 
 
-def section(cls: type[T], rule: Callable[[T], Iterable[Issue]] | None = None) -> ValueType:
-    """The kind of a mapping with keys of ours.
+def section(
+    cls: type[T],
+    rule: Callable[[T], Iterable[Issue]] | None = None,
+    *,
+    planned: Mapping[str, str] = MappingProxyType({}),
+) -> ValueType:
+    """The type of a mapping with keys that aimon defines.
 
     Args:
         cls: a dataclass whose fields are made by `key`.
-        rule: what its keys have to do with each other; asked when each of them is right by itself.
+        rule: checks how its keys fit together, once each of them is valid by itself.
+        planned: keys that are not supported yet, each with what to write instead.
     """
     known = keys(cls)
 
     def read(value: Any) -> T:
         written = _mapping(value)
         present = ((name, known[name].kind.read, part) for name, part in written.items() if name in known)
-        values: dict[str, Any] = _all(present, _names(written, known))
+        values: dict[str, Any] = _all(present, _names(written, known, planned))
         made = cls(**values)
         broken = list(rule(made)) if rule is not None else []
         if broken:
@@ -148,11 +155,11 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def _names(written: dict[str, Any], known: dict[str, Key]) -> Iterator[Issue]:
-    """Keys that there are not, and keys that are missing."""
+def _names(written: dict[str, Any], known: dict[str, Key], planned: Mapping[str, str]) -> Iterator[Issue]:
+    """Unknown keys, and keys that are missing."""
     unknown = [name for name in written if name not in known]
     for name in unknown:
-        yield Issue((name,), f"unknown key; {suggestion(name, known)}", at_key=True)
+        yield Issue((name,), planned.get(name) or f"unknown key; {suggestion(name, known)}", at_key=True)
     meant = {nearest(name, known) for name in unknown}
     for name, each in known.items():
         # A misspelt key has a finding of its own.

@@ -9,7 +9,7 @@ from aimon import objectives, quantities, token_lengths
 from aimon.config.model.sections import ValueType
 from aimon.config.yaml import variables
 from aimon.config.yaml.document import WrittenFloat, WrittenInt, unwritten
-from aimon.config.yaml.issues import is_keylike, kind_of, shown, suggestion
+from aimon.config.yaml.issues import kind_of, shown, suggestion
 from aimon.metrics import definitions
 from aimon.network import proxy as network_proxy
 
@@ -119,20 +119,6 @@ def proxy(value: object) -> str:
     return url
 
 
-def notify_url(value: object) -> str:
-    """An apprise URL; what is secret in it must come from a variable."""
-    url = template(value)
-    scheme, separator, rest = url.partition("://")
-    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*|\$\{.*\}", scheme):
-        if variables.WHOLE.fullmatch(url):
-            return url
-        raise ValueError("expected a notification URL, such as dingtalk://${DINGTALK_TOKEN}")
-    written = variables.literal(rest)
-    if is_keylike(written) or _TOKEN.search(written) or re.search(r":[^:/@]+@", written):
-        raise ValueError(f"a token does not belong in this file: export it and write {scheme}://${{NAME}}")
-    return url
-
-
 def label_name(value: object) -> str:
     """The name of a label that neither Prometheus nor aimon sets itself."""
     name = text(value)
@@ -175,10 +161,6 @@ def body_fields(value: object) -> dict[str, Any]:
     return fields
 
 
-# Long, with digits and letters: a token and not a host name.
-_TOKEN = re.compile(r"(?=[A-Za-z_-]{0,80}[0-9])(?=[0-9_-]{0,80}[A-Za-z])[A-Za-z0-9_-]{16,}")
-
-
 def _written(value: object) -> str:
     if isinstance(value, (WrittenInt, WrittenFloat)):
         return shown(value.text)
@@ -198,7 +180,6 @@ API_KEY = ValueType(
     api_key, {"type": ["string", "null"], "pattern": rf"^\$\{{{variables.NAME}\}}$"}, lambda value: value or None
 )
 PROXY = ValueType(proxy, _TEXT)
-NOTIFY_URL = ValueType(notify_url, {"type": "string", "pattern": r"://|^\$\{"})
 BODY_FIELDS = ValueType(body_fields, {"type": "object"})
 LABEL_NAME = ValueType(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
 IP_VERSION = ValueType(ip_version, {"enum": ["any", 4, 6, "4", "6"]})

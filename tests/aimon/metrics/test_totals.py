@@ -221,15 +221,6 @@ def test_a_label_may_have_any_name_of_the_configuration() -> None:
     assert dict(info.labels) == {**QWEN.labels, "name": "n", "value": "v", "self": "s"}
 
 
-def test_calls_in_flight_go_up_and_down() -> None:
-    """`add` starts from zero."""
-    gauges = Gauges()
-    gauges.add(definitions.IN_FLIGHT, 1, **QWEN.labels)
-    gauges.add(definitions.IN_FLIGHT, 1, **QWEN.labels)
-    gauges.add(definitions.IN_FLIGHT, -1, **QWEN.labels)
-    assert gauges.get(definitions.IN_FLIGHT, **QWEN.labels) == 1
-
-
 @pytest.mark.parametrize(
     ("currency", "name"),
     [("CNY", "ai_api_cost_yuan_total"), ("USD", "ai_api_cost_usd_total"), ("EUR", "ai_api_cost_eur_total")],

@@ -34,7 +34,7 @@ def test_a_result_comes_back_as_it_was(path: Path) -> None:
     """Every field, and text in any script, also broken."""
     result = a_result(
         Outcome.ANSWER_MISMATCH,
-        source=Source.APP,
+        source=Source.LOADTEST,
         canary="echo",
         scheduled=-0.25,
         text="通义 \ud800 \0",
