@@ -1,4 +1,4 @@
-"""Starting calls: at the times of a schedule, whatever the answers do (open loop), or N at a time (closed loop)."""
+"""Starts calls: at scheduled times regardless of answers (open loop), or N at a time (closed loop)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 class OpenLoop:
     """Starts one greenlet for each arrival of a schedule, at its time.
 
-    Running behind, it starts the next one immediately: arrivals are late then, which the Results show
-    (`Result.scheduled`), but never left out. An arrival that meets `max_in_flight` calls is left out, and counted.
+    An arrival that is overdue is started at once: it is late, as `Result.scheduled` shows, but never skipped. Only an
+    arrival that finds `max_in_flight` calls under way is skipped, and counted in `not_started`.
 
     Args:
         offsets: seconds from `epoch` to each arrival, in order.
-        begin: does one call; it is given when the call should have started, by `time.monotonic()`.
+        begin: makes one call; its argument is when the call was due, by `time.monotonic()`.
         max_in_flight: most calls at once.
 
     Attributes:
         epoch: when the schedule starts, by `time.monotonic()`.
         started: arrivals whose greenlet was started.
-        not_started: arrivals left out because too many calls were going on.
-        in_flight: calls going on.
+        not_started: arrivals skipped because too many calls were under way.
+        in_flight: calls under way.
         failed: greenlets that ended with an exception, which was printed.
     """
 
@@ -66,26 +66,26 @@ class OpenLoop:
         self._advance()
 
     def rebalance(self, offsets: Iterable[float], *, since: float) -> None:
-        """Goes on with other offsets, as when a worker died and its arrivals fall to those that are left.
+        """Continues with other offsets, for instance with a larger share of the schedule after a worker was lost.
 
         Args:
-            offsets: of the same schedule; those before `since` are passed over.
-            since: seconds from `epoch`; arrivals before that are still taken from the offsets so far.
+            offsets: of the same schedule; those before `since` are ignored.
+            since: seconds from `epoch`; arrivals before that still come from the previous offsets.
         """
         self._offsets = _switch(self._take_pending(), self._offsets, offsets, since)
         self._dispatched.clear()
         self._advance()
 
     def stop(self) -> None:
-        """Starts no more calls; those that go on are not touched."""
+        """Starts no more calls; calls under way continue."""
         self._offsets = iter(())
         self._next = None
         self._timer.close()
         self._dispatched.set()
 
     def wait(self) -> None:
-        """Returns when all arrivals were started or left out, and all calls have ended."""
-        # Again, since arrivals may be added while the last calls are waited for.
+        """Blocks until all arrivals were started or skipped, and all calls have ended."""
+        # A loop, since `rebalance` may add arrivals while the last calls are awaited.
         while not (self._dispatched.is_set() and self._idle.is_set()):
             self._dispatched.wait()
             self._idle.wait()
@@ -96,7 +96,7 @@ class OpenLoop:
         return pending
 
     def _advance(self) -> None:
-        """Sets the alarm for the next arrival."""
+        """Sets the timer for the next arrival."""
         offset = next(self._offsets, None)
         if offset is None:
             self._next = None
@@ -118,15 +118,15 @@ class OpenLoop:
             self.started += 1
             self.in_flight += 1
             self._idle.clear()
-            # Straight into the new greenlet, not at the loop's next turn: up to its first wait, which is on an
-            # answer, it runs now.
+            # Switch into the greenlet at once instead of in the loop's next turn: it runs until it waits for
+            # the answer.
             greenlet(self._run, self._hub).switch(due)
         self._dispatched.set()
 
     def _run(self, due: float) -> None:
         try:
             self._begin(due)
-        except Exception:  # noqa: BLE001 - printed and counted; the loop that starts the others must go on
+        except Exception:  # noqa: BLE001 - printed and counted; the other arrivals must start
             self.failed += 1
             self._hub.handle_error(self._begin, *sys.exc_info())
         finally:
@@ -139,16 +139,12 @@ class ClosedLoop:
     """Keeps a number of users busy, each with one call after the other.
 
     Args:
-        turn: does one call; it returns False to end its user.
+        turn: makes one call; returns False to end its user.
         users: how many there are.
-        ramp: seconds over which they start, evenly; all at once would have them march in step.
-
-    Attributes:
-        active: users at work.
+        ramp: seconds over which they start, evenly; users started together stay synchronised.
     """
 
     def __init__(self, turn: Callable[[], object], users: int, *, ramp: float = 0.0) -> None:
-        self.active = 0
         self._turn = turn
         self._users = users
         self._ramp = ramp
@@ -161,11 +157,11 @@ class ClosedLoop:
         self._greenlets = [gevent.spawn(self._work, k * step) for k in range(self._users)]
 
     def stop(self) -> None:
-        """Has every user stop after the call that it is at, and none start that has not yet."""
+        """Ends every user after its current call; users that have not started do not start."""
         self._stopping.set()
 
     def wait(self) -> None:
-        """Returns when all users have ended.
+        """Blocks until all users have ended.
 
         Raises:
             Exception: what a call raised.
@@ -175,13 +171,9 @@ class ClosedLoop:
     def _work(self, delay: float) -> None:
         if self._stopping.wait(delay):
             return
-        self.active += 1
-        try:
-            while not self._stopping.is_set() and self._turn() is not False:
-                # All that have just had their answers ask again together: it takes less to send in one go.
-                gevent.sleep(0)
-        finally:
-            self.active -= 1
+        while not self._stopping.is_set() and self._turn() is not False:
+            # Yield, so that users whose answers came in the same loop turn send their next requests together.
+            gevent.sleep(0)
 
 
 def _switch(pending: list[float], before: Iterator[float], after: Iterable[float], since: float) -> Iterator[float]:

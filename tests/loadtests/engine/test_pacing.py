@@ -1,64 +1,161 @@
-"""Pacing on gevent's loop, in processes of their own (`pacing_program.py`)."""
+"""Open and closed loops, and the timers that start calls, on gevent's loop."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+import time
 
+import gevent
 import pytest
+from gevent.event import Event
 
-PROGRAM = Path(__file__).parents[2] / "support" / "pacing_program.py"
-
-
-def paced(scenario: str) -> tuple[dict[str, Any], str]:
-    """What happened in a scenario, and what was printed besides."""
-    done = subprocess.run([sys.executable, PROGRAM, scenario], capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(done.stdout), done.stderr
+from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
+from aimon.loadtests.engine.precise_timer import LoopTimer, TimerfdTimer
+from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule, worker_share
+from gevent_thread import on_gevent
 
 
-def test_running_behind_leaves_nothing_out() -> None:
-    """Though the loop was held, every arrival was started: in order, none early, with its own schedule."""
-    happened, printed = paced("open_loop")
-    assert happened.pop("offsets") == pytest.approx([k / 200 for k in range(40)])
-    assert happened == {"early": 0, "started": 40, "not_started": 0, "in_flight": 0}
-    assert printed == ""
+def test_an_open_loop_that_is_held_up_starts_every_arrival() -> None:
+    """The loop is blocked for 0.1 s: all 40 arrivals are started in order, none early, each with its due time."""
+    starts: list[tuple[float, float]] = []
+
+    def call(due: float) -> None:
+        starts.append((due, time.monotonic()))
+        if len(starts) == 10:
+            time.sleep(0.1)  # blocks the loop
+        gevent.sleep(0.01)
+
+    def scenario() -> OpenLoop:
+        loop = OpenLoop(Schedule((Phase(0.2, 200),), CONSTANT).offsets(), call)
+        loop.start()
+        loop.wait()
+        return loop
+
+    loop = on_gevent(scenario)
+    assert [due - loop.epoch for due, _ in starts] == pytest.approx([k / 200 for k in range(40)])
+    assert all(started >= due for due, started in starts)
+    assert (loop.started, loop.not_started, loop.in_flight) == (40, 0, 0)
 
 
-def test_what_does_not_fit_is_counted() -> None:
-    """Arrivals that meet the limit of calls at once are left out, and counted."""
-    assert paced("too_many")[0] == {"started": 3, "not_started": 7}
+def test_arrivals_beyond_max_in_flight_are_counted_and_not_started() -> None:
+    """10 arrivals, room for 3 calls, and no call ends before the last arrival."""
+
+    def scenario() -> OpenLoop:
+        all_arrived = Event()
+        loop = OpenLoop([k * 0.001 for k in range(10)], lambda _: all_arrived.wait(), max_in_flight=3)
+        loop.start()
+        while loop.started + loop.not_started < 10:
+            gevent.sleep(0.001)
+        all_arrived.set()
+        loop.wait()
+        return loop
+
+    loop = on_gevent(scenario)
+    assert (loop.started, loop.not_started) == (3, 7)
 
 
-def test_a_call_that_raises() -> None:
-    """It is counted and printed, and the others are started."""
-    happened, printed = paced("faulty")
-    assert happened == {"started": 3, "failed": 1, "in_flight": 0}
-    assert "ValueError: no such luck" in printed
+def test_a_call_that_raises_is_counted_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """The second of three calls raises; the third is started all the same."""
+
+    def scenario() -> OpenLoop:
+        def call(due: float) -> None:
+            if due - loop.epoch == pytest.approx(0.01):
+                raise ValueError("no such luck")
+
+        loop = OpenLoop([0, 0.01, 0.02], call)
+        loop.start()
+        loop.wait()
+        return loop
+
+    loop = on_gevent(scenario)
+    assert (loop.started, loop.failed, loop.in_flight) == (3, 1, 0)
+    assert "ValueError: no such luck" in capsys.readouterr().err
 
 
-def test_taking_over_in_the_middle() -> None:
-    """Every second arrival until then, every arrival from then on."""
-    assert paced("redivided")[0]["offsets"] == pytest.approx(
-        [0.01, 0.03, 0.05, 0.07, 0.09, *(k / 100 for k in range(10, 20))]
-    )
+def test_rebalancing_takes_over_the_arrivals_of_a_lost_worker() -> None:
+    """The second of two workers has every other arrival until 0.1 s, and every arrival from then on."""
+    schedule = Schedule((Phase(0.2, 100),), CONSTANT)
+    offsets: list[float] = []
+
+    def scenario() -> None:
+        def call(due: float) -> None:
+            offsets.append(due - loop.epoch)
+            if len(offsets) == 3:
+                loop.rebalance(worker_share(schedule.offsets(), 0, 1), since=0.1)
+
+        loop = OpenLoop(worker_share(schedule.offsets(), 1, 2), call)
+        loop.start()
+        loop.wait()
+
+    on_gevent(scenario)
+    assert offsets == pytest.approx([0.01, 0.03, 0.05, 0.07, 0.09, *(k / 100 for k in range(10, 20))])
 
 
-def test_stopping() -> None:
-    """After a stop nothing is started, and the wait is over."""
-    assert paced("stopped")[0] == {"more": 0}
+def test_a_stopped_open_loop_starts_nothing_more() -> None:
+    """10 arrivals are due at once; the third call stops the loop."""
+
+    def scenario() -> OpenLoop:
+        def call(_: float) -> None:
+            if loop.started == 3:
+                loop.stop()
+
+        loop = OpenLoop([0.0] * 10, call)
+        loop.start()
+        loop.wait()
+        return loop
+
+    assert on_gevent(scenario).started == 3
 
 
-def test_a_closed_loop() -> None:
-    """All users work at once, each until its turn says that it is enough."""
-    happened = paced("closed_loop")[0]
-    assert 100 <= happened["made"] <= 104
-    assert (happened["most"], happened["active"]) == (5, 0)
+def test_a_closed_loop_keeps_all_its_users_busy() -> None:
+    """5 users make calls at the same time, each until one of them has made the 100th."""
+    made = busy = most = 0
+
+    def turn() -> bool:
+        nonlocal made, busy, most
+        made += 1
+        busy += 1
+        most = max(most, busy)
+        gevent.sleep(0.001)
+        busy -= 1
+        return made < 100
+
+    def scenario() -> None:
+        users = ClosedLoop(turn, 5, ramp=0.01)
+        users.start()
+        users.wait()
+
+    on_gevent(scenario)
+    assert 100 <= made <= 104
+    assert (most, busy) == (5, 0)
 
 
-def test_alarms() -> None:
-    """Each goes off once for the time it was last set to, never early, and not after it was closed."""
-    expected = {"rings": 3, "early": 0}
-    assert paced("timers")[0] == {"LoopTimer": expected, "TimerfdTimer": expected}
+@pytest.mark.parametrize("kind", [LoopTimer, TimerfdTimer])
+@pytest.mark.parametrize("delay", [0.02, 0.0, -1.0])
+def test_a_timer_fires_once_for_the_time_it_was_last_set_to(kind: type[LoopTimer | TimerfdTimer], delay: float) -> None:
+    """Never early; at once for a time that has passed; not at all after it was closed."""
+    fired: list[float] = []
+
+    def scenario() -> float:
+        called, later = Event(), Event()
+
+        def on_time() -> None:
+            fired.append(time.monotonic())
+            called.set()
+
+        timer = kind(on_time)
+        due = time.monotonic() + delay
+        timer.set(due + 5)
+        timer.set(due)
+        assert called.wait(10)
+        timer.set(time.monotonic() + 0.02)
+        timer.close()
+        # Set later and for a later time: when this one fires, the closed one would have.
+        control = kind(later.set)
+        control.set(time.monotonic() + 0.03)
+        assert later.wait(10)
+        control.close()
+        return due
+
+    due = on_gevent(scenario)
+    assert len(fired) == 1
+    assert fired[0] >= due
