@@ -1,4 +1,4 @@
-"""One call in, one Result out, for as many greenlets at once as there are."""
+"""The load tests' HTTP client: makes one Call and returns one Result, for any number of greenlets at once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
 from aimon.exchange.exchange import Exchange
-from aimon.loadtests.engine.connection import StaleConnectionError
 from aimon.loadtests.engine.dialing import Dialer, DialError
 from aimon.loadtests.engine.network import http_request
+from aimon.loadtests.engine.network.tcp import StaleConnectionError
 from aimon.network import proxy as proxies
 from aimon.security.redact import Redactor
 
@@ -39,15 +39,15 @@ _DIRECT = Transport()
 
 
 class _TargetContext(NamedTuple):
-    """What all calls to the same target share."""
+    """State shared by all calls to one target."""
 
-    target: Target  # kept, so that its id is nobody else's
+    target: Target  # keeps the target alive, so that its id stays unique
     dialect: Dialect
     redactor: Redactor
 
 
 class _RequestTemplate(NamedTuple):
-    """What all requests with the same URL and headers share."""
+    """State shared by all requests with the same method, URL and headers."""
 
     route: Route
     head: bytes
@@ -60,19 +60,19 @@ class Client:
     Make one in each process: it is cheap to share, and its connections and certificates are worth sharing.
 
     Args:
-        transport: proxy, trusted certificates and address family of its endpoints. HTTP/2 is not spoken.
-        cold: a fresh connection for each call, as a probe has it, instead of kept ones.
-        stamps: whether to time arrivals by the kernel, where it can.
-        keepalive: seconds after which an idle connection is not used again; middleboxes forget idle ones silently.
-        honour_retry_after: how often `attempts` repeats a call that was told when to come back; never by default.
+        transport: proxy, trusted certificates and address family of its endpoints. HTTP/2 is not supported.
+        cold: a new connection for each call, as a probe uses, instead of kept-alive ones.
+        stamps: whether to use the kernel's receive timestamps where available.
+        keepalive: seconds after which an idle connection is not reused; middleboxes drop idle ones silently.
+        honour_retry_after: how often `attempts` repeats a call answered with Retry-After; never by default.
 
     Attributes:
-        gaps: seconds between the arrivals of text in the call that ended last, which its Result has in buckets only.
-            They are the caller's who has just got the Result, until it waits for something.
-        in_flight: calls that are going on.
-        dialled: connections made.
-        resent: requests sent again because a kept connection had been closed before anybody can have seen them.
-        retried: calls repeated after a Retry-After.
+        gaps: seconds between chunks of text in the call that ended last; its Result has them in buckets only. Read
+            them before the greenlet that got the Result yields: the next call that ends replaces them.
+        in_flight: calls under way.
+        dialled: connections opened.
+        resent: requests sent again because the server closed a kept-alive connection before it read them.
+        retried: calls repeated after Retry-After.
 
     Raises:
         OSError: the transport's `ca_file` can't be read; `ssl.SSLError`: it holds no certificate.
@@ -102,11 +102,11 @@ class Client:
         self._waiting: set[Event] = set()
 
     def perform(self, call: Call, *, scheduled: float | None = None, keep_text: bool = True) -> Result:
-        """Makes one call, once, and waits for its end.
+        """Makes one call, without retries, and waits for its end.
 
         Args:
-            call: what to ask whom.
-            scheduled: when it should have started, by `time.monotonic()`; now by default.
+            call: the call to make.
+            scheduled: when it was due, by `time.monotonic()`; now by default.
             keep_text: whether the Result holds the answer's text and the request id.
         """
         target = call.target
@@ -115,11 +115,11 @@ class Client:
             context = self._add_context(target)
         problem = None
         try:
-            # Before the clock starts: it is this machine's work, not the endpoint's.
+            # Before the clock starts: encoding is this machine's work, not the endpoint's.
             request = context.dialect.encode(call)
             template = self._template(request)
             data = http_request.request_bytes(request.method, template.head, request.body)
-        except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome, too
+        except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome of the call
             said = str(error) if isinstance(error, ValueError | TypeError) else describe(error, context.redactor)
             problem = f"the request can't be written: {said}"
         exchange = Exchange(
@@ -141,15 +141,15 @@ class Client:
             self.in_flight -= 1
 
     def attempts(self, call: Call, *, scheduled: float | None = None, keep_text: bool = True) -> Iterator[Result]:
-        """Makes one call, and where the client honours Retry-After, again when it was told to.
+        """Makes one call, and repeats it after Retry-After as often as `honour_retry_after` allows.
 
-        Every attempt is a Result: what was answered with 429 happened, whatever came after it. All have the
-        same schedule, so that the latency from schedule of the last includes the waiting. Nothing comes back after
-        longer than its own total timeout, or once `stay_away` was called.
+        Yields a Result for every attempt. All attempts have the same due time, so the last one's latency from schedule
+        includes the waits. A Retry-After longer than the call's total timeout ends the attempts, as does
+        `stop_retrying`.
 
         Args:
-            call: what to ask whom.
-            scheduled: when it should have started, by `time.monotonic()`; now by default.
+            call: the call to make.
+            scheduled: when it was due, by `time.monotonic()`; now by default.
             keep_text: whether the Results hold the answer's text and the request id.
         """
         scheduled = monotonic() if scheduled is None else scheduled
@@ -163,14 +163,14 @@ class Client:
             self.retried += 1
 
     def stop_retrying(self) -> None:
-        """Has calls that wait to be made again end with what they have."""
+        """Cancels pending retries; each call keeps its last result."""
         for waiting in self._waiting:
             waiting.set()
 
     def close(self, why: str = "the run was interrupted") -> None:
-        """Ends all calls, as prober errors that say why, and closes all connections.
+        """Ends all calls with outcome `prober_error` and this reason, and closes all connections.
 
-        The greenlets of the calls go on with their Results in the next turn of the loop.
+        The calls' greenlets continue with their Results in the next turn of the loop.
         """
         self.stop_retrying()
         for connection in list(self._busy):
@@ -209,7 +209,7 @@ class Client:
         return self._result(exchange, connection.record(cold=cold, resent=resent), connection.lag)
 
     def _result(self, exchange: Exchange, connection: Record | None = None, lag: float | None = None) -> Result:
-        # The other greenlets have no turn between this and the return to the caller.
+        # No other greenlet runs between this assignment and the return to the caller.
         self.gaps = exchange.gaps
         return exchange.result(connection=connection, self_lag=lag)
 
@@ -222,7 +222,7 @@ class Client:
 
     def _kept(self, idle: list[Connection]) -> Connection | None:
         while idle:
-            # The one used last: the others may grow old, and be closed, when fewer are needed.
+            # The most recently used one, so that surplus connections age and close.
             connection = idle.pop()
             if connection.open:
                 if monotonic() - connection.idle_since < self._keepalive and connection.is_silent():
@@ -262,7 +262,7 @@ class Client:
     def _add_context(self, target: Target) -> _TargetContext:
         try:
             proxy = proxies.find(target.base_url, self._proxy)
-        except ValueError:  # the call itself will say so
+        except ValueError:  # the call itself reports it
             proxy = None
         secrets = [secret for secret in (target.api_key, proxy and proxy.password) if secret]
         context = _TargetContext(target, dialects.get(target.dialect), Redactor(secrets))

@@ -1,26 +1,25 @@
 """A keep-alive connection whose loop callback does all the work of an answer.
 
-The callback of one persistent `io` watcher reads, takes the kernel's stamp, decrypts, parses HTTP and feeds the
-Exchange; the greenlet that asked is switched to once, when all is over. What one read returned reaches the Exchange at
-once, however many HTTP chunks it held: it has one arrival time.
+The callback of one persistent `io` watcher reads, takes the kernel's timestamp, decrypts, parses HTTP and feeds the
+Exchange; the calling greenlet is switched to once, when the answer is complete. The bytes of one read have one receive
+time, however many HTTP chunks they hold.
 """
 
 from __future__ import annotations
 
-import ssl
 from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from gevent import get_hub, getcurrent
 from httptools import HttpParserError
 
-from aimon.call.failure import Failure, FailureReason
+from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.call.result import Connection as Record
-from aimon.loadtests.engine.network.tcp import ConnectionEnd, classify_end, is_silent
-from aimon.loadtests.engine.response import Response
+from aimon.loadtests.engine.network.tcp import ConnectionEnd, StaleConnectionError, classify_end, is_silent
+from aimon.loadtests.engine.response import Response, read_failure
 from aimon.network import failures
-from aimon.network.answer_head import MAX_HEAD_BYTES, HeadError
+from aimon.network.answer_head import MAX_HEAD_BYTES
 from aimon.network.kernel_timestamps import ANCILLARY_BYTES
 
 if TYPE_CHECKING:
@@ -34,19 +33,15 @@ if TYPE_CHECKING:
     from aimon.loadtests.engine.network.receive_clock import ReceiveClock
 
 READ_BYTES = 1 << 16
-# How long the end of the HTTP message may take after the end of the answer, for the connection to be kept.
+# How long after the answer the end of the HTTP message may arrive for the connection to be kept.
 TAIL_SECONDS = 0.25
 
 _READABLE, _WRITABLE = 1, 2
 _NEVER = float("inf")
 
 
-class StaleConnectionError(Exception):
-    """The server closed a kept connection before it can have seen anything of the request; see `tcp.End`."""
-
-
 class Peer(NamedTuple):
-    """Whom a connection leads to, as far as dialling could tell."""
+    """The other end of a connection, as found while dialling."""
 
     address: str
     tls_version: str | None = None
@@ -59,15 +54,16 @@ class Connection:
     Args:
         sock: connected and non-blocking; the connection closes it.
         session: TLS after its handshake; None for plain HTTP.
-        clock: converts the kernel's stamps, which must be on; None to use the time after the read.
-        peer: for the Result.
+        clock: converts the kernel's timestamps, which must be enabled; None to use the time after the read.
+        peer: recorded in the Result.
         sent: bytes written to the socket so far.
 
     Attributes:
-        released: called by `run` when the connection is ready for another request; None closes it instead.
-        idle_since: when it became so, by `time.monotonic()`.
+        released: called by `run` when the connection can take another request; None closes it instead.
+        idle_since: when it became idle, by `time.monotonic()`.
         open: whether it can be used.
-        lag: the longest wait of the last call's bytes for the loop, seconds; without stamps since it last looked.
+        lag: the longest time that bytes of the last call waited for the loop, in seconds; without timestamps, the
+            longest time since the loop's turn began.
     """
 
     __slots__ = (
@@ -111,10 +107,10 @@ class Connection:
         self._reader = loop.io(sock.fileno(), _READABLE)
         self._reader.start(self._on_readable)
 
-    # For the greenlet that asks
+    # Called by greenlets
 
     def run(self, exchange: Exchange, request: bytes) -> None:
-        """Sends a request and feeds its Exchange with all that comes back; returns when it is complete.
+        """Sends a request, feeds its Exchange with the answer, and returns when that is complete.
 
         Raises:
             UnheardError: the server had closed the connection before; the Exchange is as it was.
@@ -139,7 +135,7 @@ class Connection:
             self.close()
             raise
         finally:
-            self._caller = None  # whom `_resume` must not wake any more
+            self._caller = None  # `_resume` must not switch to it any more
         if self._end is ConnectionEnd.NOT_RECEIVED:
             raise StaleConnectionError
         self._used = True
@@ -150,7 +146,7 @@ class Connection:
             self.released(self)
 
     def record(self, *, cold: bool, resent: bool) -> Record:
-        """What the connection was for the call that has just ended."""
+        """The connection as the Result of the last call records it."""
         address, tls_version, certificate_expiry = self._peer
         version = self._response.http_version
         return Record(
@@ -165,18 +161,18 @@ class Connection:
         )
 
     def is_silent(self) -> bool:
-        """Whether a kept connection is still open, also by what the loop has not come to yet."""
+        """Whether an idle connection is still open, including what the loop has not read yet."""
         return is_silent(self._sock)
 
     def interrupt(self, why: str) -> None:
-        """Ends the call that is going on; its greenlet goes on in the next turn of the loop."""
+        """Ends the current call; its greenlet continues in the next turn of the loop."""
         self.close()
         if (exchange := self._exchange) is not None:
             exchange.fail(Failure(Outcome.PROBER_ERROR, why), monotonic())
             self._finish()
 
     def close(self) -> None:
-        """Closes the connection; of a call that is going on nothing more will be read."""
+        """Closes the connection; nothing more is read for a current call."""
         if self.open:
             self.open = False
             for watcher in (self._reader, self._writer, self._timer):
@@ -192,7 +188,7 @@ class Connection:
             exchange.request_sent = monotonic()
 
     def _write(self, data: bytes) -> None:
-        """Writes what the socket takes now, and the rest when it takes more."""
+        """Writes what the socket accepts now, and the rest when it is writable."""
         if self._unsent is not None:
             self._unsent = memoryview(bytes(self._unsent) + data)
             return
@@ -201,14 +197,14 @@ class Connection:
         except BlockingIOError:
             count = 0
         except OSError:
-            # The read side knows more: there may be an answer (413, 503) that explains it.
+            # The read side reports it: there may be an answer (413, 503) that explains the error.
             return
         self._sent += count
         if count < len(data):
             self._unsent = memoryview(data)[count:]
             self._writer.start(self._on_writable)
 
-    # For the loop
+    # Called by the loop
 
     def _on_readable(self) -> None:
         try:
@@ -221,7 +217,7 @@ class Connection:
         now = monotonic()
         exchange = self._exchange
         if exchange is None:
-            # Idle: the end, or something that nobody asked for.
+            # Idle: end of file, or unsolicited data.
             self.close()
             return
         if not data:
@@ -243,15 +239,16 @@ class Connection:
             return
         try:
             self._on_body(exchange, data, arrived)
-        except Exception as error:  # noqa: BLE001 - one call's trouble must not reach the loop that serves all
-            self._on_error(exchange, error, arrived)
+        except Exception as error:  # noqa: BLE001 - an error of one call must not reach the loop that serves all
+            exchange.fail(read_failure(error, headed=exchange.headed), arrived)
+            self.close()
         if exchange.complete:
             self._on_complete(now)
         elif self._session is not None and self._session.closed:
-            self._on_end(now, None)  # TLS has said so; the end of the connection may be a while in coming
+            self._on_end(now, None)  # TLS close_notify; the TCP FIN may follow much later
 
     def _on_body(self, exchange: Exchange, data: bytes, arrived: float) -> None:
-        """Bytes of an answer: decrypted, parsed, passed on."""
+        """Decrypts and parses bytes of an answer and passes the body on."""
         if self._session is not None:
             data = self._session.receive(data)
             if reply := self._session.to_send():
@@ -266,9 +263,9 @@ class Connection:
         except HttpParserError:
             if not response.over:
                 raise
-            response.excess = True  # what follows an answer does not change it
+            response.excess = True  # bytes after an answer do not change it
         finally:
-            # What came before an error in the same read has arrived all the same.
+            # What precedes an error in the same read was received, too.
             if not headed:
                 self._on_head(exchange, arrived)
             if chunks := response.chunks:
@@ -287,24 +284,13 @@ class Connection:
         if response.status:
             exchange.head(response.status, response.headers, arrived)
 
-    def _on_error(self, exchange: Exchange, error: Exception, t: float) -> None:
-        if isinstance(error, HeadError):
-            exchange.fail(Failure(Outcome.MALFORMED, str(error), FailureReason.NOT_HTTP), t)
-        elif isinstance(error, HttpParserError):
-            exchange.fail(failures.misframed(headed=exchange.headed), t)
-        elif isinstance(error, ssl.SSLError):
-            exchange.fail(failures.tls_broken(failures.tls_words(error), headed=exchange.headed), t)
-        else:
-            exchange.fail(Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}"), t)
-        self.close()
-
     def _on_end(self, now: float, error: OSError | None) -> None:
-        """No more bytes: the peer closed the connection, or it broke."""
+        """End of the connection: closed by the peer, or broken."""
         exchange = self._exchange
         if exchange is None or exchange.complete:
             pass
         elif error is None and self._response.until_close:
-            exchange.close(now)  # few servers say in TLS that they close: whether it is all is for the dialect to tell
+            exchange.close(now)  # few servers send close_notify: the dialect decides whether the body is complete
         elif exchange.headed:
             exchange.fail(failures.ended(headed=True, error=error), now)
         else:
@@ -334,7 +320,7 @@ class Connection:
             count = self._sock.send(unsent)
         except BlockingIOError:
             return
-        except OSError:  # as in _write: the read side will tell
+        except OSError:  # as in _write: the read side reports it
             self._writer.stop()
             return
         self._sent += count
@@ -346,10 +332,10 @@ class Connection:
         exchange.request_sent = monotonic()
 
     def _arm_timer(self) -> None:
-        """Has the loop look at the limit when it is due.
+        """Starts the timer for the current limit.
 
-        An armed timer is left alone when an answer is over. It finds out by itself that there is nothing to do,
-        so that a request costs a timer only when its limit is the earliest yet.
+        It keeps running when an answer is complete and then does nothing, so that a request starts a timer only when
+        its limit is the earliest.
         """
         self._timer.stop()
         self._timer.close()
@@ -362,7 +348,7 @@ class Connection:
         exchange = self._exchange
         if exchange is None:
             return
-        # What has arrived in time counts, however late the loop comes to it.
+        # Bytes received before the limit count, even if the loop reads them after it.
         self._on_readable()
         if self._exchange is not exchange:
             return
@@ -373,7 +359,7 @@ class Connection:
         self._arm_timer()
 
     def _expire(self, t: float) -> bool:
-        """Whether the call is over because its limit is; the limit moves once the answer has begun."""
+        """Whether the call has timed out; its limit changes when the answer begins."""
         exchange = self._exchange
         if exchange is None:
             return True
@@ -388,7 +374,7 @@ class Connection:
         return True
 
     def _on_complete(self, now: float) -> None:
-        """The answer is complete; the HTTP message around it may not be."""
+        """Handles the end of the answer; the HTTP message around it may not have ended."""
         response = self._response
         closing = self._session is not None and self._session.closed
         if response.over and response.keep and not response.excess and self._unsent is None and not closing:
@@ -402,7 +388,7 @@ class Connection:
             self._finish()
 
     def _finish(self) -> None:
-        """The call is over; its greenlet goes on when the loop has read what else arrived, for the others' times."""
+        """Ends the call; its greenlet continues when the loop has read the other connections, so as not to delay them."""
         self._exchange = None
         self._limit = _NEVER
         if self._caller is not None:

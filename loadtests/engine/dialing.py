@@ -1,6 +1,6 @@
-"""From a route to a connection: name, TCP, the proxy's tunnel, TLS. The caller's greenlet waits, nobody else.
+"""Opens connections: name resolution, TCP, the proxy's tunnel, TLS. Only the calling greenlet waits.
 
-All of it together has the call's connect limit. Each step that ends leaves its mark on the Exchange.
+The call's connect timeout covers all steps together. The end of each step is recorded in the Exchange.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ if TYPE_CHECKING:
     from aimon.network.proxy import Proxy
 
 _READ_BYTES = 1 << 16
-# An address that does not answer must not eat the time of the next one.
+# Seconds for an address when there is another: one that does not answer must leave time for the next.
 _NEXT_ADDRESS = 1.0
 
-# The blocking-free socket of the standard library, whether or not gevent's patches are in.
+# The standard library's socket, whether or not gevent's patches are active.
 _Socket: type[socket.socket] = monkey.get_original("socket", "socket")
 
 
 class DialError(Exception):
-    """There is no connection; `failure` says why."""
+    """No connection could be opened; `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -54,11 +54,11 @@ class DialError(Exception):
 
 
 class Dialer:
-    """Makes the connections of one client.
+    """Opens the connections of one client.
 
     Args:
-        transport: proxy, trusted certificates and address family. HTTP/2 is not spoken.
-        stamps: whether to time arrivals by the kernel, where it can.
+        transport: proxy, trusted certificates and address family. HTTP/2 is not supported.
+        stamps: whether to use the kernel's receive timestamps where available.
 
     Raises:
         OSError: the transport's `ca_file` can't be read; `ssl.SSLError`: it holds no certificate.
@@ -75,10 +75,10 @@ class Dialer:
             self._tls_context()
 
     def dial(self, route: Route, exchange: Exchange) -> Connection:
-        """A new connection for this exchange.
+        """Opens a connection for this exchange.
 
         Raises:
-            DialError: there is none, or not within the limit.
+            DialError: it failed or took too long.
         """
         due, _ = exchange.deadline()
         limit = gevent.Timeout(max(0.0, due - monotonic()))
@@ -126,7 +126,7 @@ class Dialer:
             raise
 
     def _open_tunnel(self, proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
-        """Through the proxy: TLS with itself if it wants that, and a tunnel unless it relays requests."""
+        """Prepares the way through a proxy: TLS to an https proxy, and a tunnel unless it relays requests."""
         if proxy.scheme == "https":
             stream.secure(self._tls_context(), proxy.host)
         if route.relayed:
@@ -155,7 +155,7 @@ def _resolved(resolver: Resolver, host: str, port: int) -> list[Address]:
 
 
 def _connected(addresses: list[Address], steps: list[Callable[[float], Failure]]) -> tuple[socket.socket, str]:
-    """The first address that accepts, one after the other, none of them with all of the time."""
+    """Tries the addresses in turn until one accepts; all but the last have a limited time."""
     failed: list[tuple[object, int]] = []
     for address in addresses:
         shown = failures.shown_address(*address)
@@ -167,7 +167,7 @@ def _connected(addresses: list[Address], steps: list[Callable[[float], Failure]]
             continue
         try:
             sock.setblocking(False)
-            # Nagle's algorithm would hold back the last part of a large prompt for a round trip.
+            # Nagle's algorithm would delay the last part of a large prompt by a round trip.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = _connect(sock, address, last=address is addresses[-1])
         except BaseException:
@@ -192,7 +192,7 @@ def _connect(sock: socket.socket, address: Address, *, last: bool) -> int:
 
 
 def _connect_through(proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
-    """Asks an HTTP proxy to pass bytes on, both ways."""
+    """Opens a tunnel through an HTTP proxy."""
     stream.send(proxies.connect_request(proxy, route.authority))
     answer = b""
     while not proxies.check_tunnel(answer, route.authority, proxy):
@@ -203,7 +203,7 @@ def _connect_through(proxy: Proxy, route: Route, stream: _BlockingStream) -> Non
 
 
 def _socks(proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
-    """Asks a SOCKS proxy for the same."""
+    """Opens a tunnel through a SOCKS proxy."""
     handshake = socks.handshake(proxy, route.host, route.port)
     step = next(handshake)
     received = b""
@@ -223,11 +223,11 @@ def _socks(proxy: Proxy, route: Route, stream: _BlockingStream) -> None:
 
 
 class _BlockingStream:
-    """A connected socket, blocking for the greenlet that uses it.
+    """A connected socket whose calls block the calling greenlet only.
 
     Attributes:
-        sent: bytes written so far.
-        session: the innermost TLS session.
+        sent: bytes sent so far.
+        session: the innermost TLS session, or None.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -235,13 +235,13 @@ class _BlockingStream:
         self.session: tls.Tls | None = None
         self.sent = 0
 
-    def secure(self, trust: ssl.SSLContext, host: str) -> None:
-        """Starts TLS, inside the session that there is.
+    def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Performs a TLS handshake, inside the current session if there is one.
 
         Raises:
             DialError: the handshake failed.
         """
-        session = tls.Tls(trust, host, self.session)
+        session = tls.Tls(context, host, self.session)
         try:
             done = session.handshake(b"")
             while not done:
@@ -251,7 +251,7 @@ class _BlockingStream:
                 done = session.handshake(received)
             self._write(session.to_send())
         except ssl.SSLError as error:
-            # The alert tells the server why we leave; that it can't be sent changes nothing for us.
+            # Tell the server why in an alert, if it can still be sent.
             with suppress(OSError):
                 self._write(session.to_send())
             raise DialError(failures.not_secured(host, error)) from error
@@ -260,11 +260,11 @@ class _BlockingStream:
         self.session = session
 
     def send(self, data: bytes) -> None:
-        """Writes all of it."""
+        """Sends all of it."""
         self._write(self.session.send(data) if self.session else data)
 
     def receive(self) -> bytes:
-        """The next bytes; empty at the end."""
+        """The next bytes; empty at end of file."""
         while received := self._read():
             if plain := self.session.receive(received) if self.session else received:
                 return plain

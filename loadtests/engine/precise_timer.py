@@ -1,4 +1,4 @@
-"""A callback at an absolute time, on gevent's loop, and sharper than its timers, which count milliseconds."""
+"""Timers for absolute times on gevent's loop, more precise than its own, whose resolution is a millisecond."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _READABLE = 1
-_FIRST = 2  # libev serves the highest priority first of what is ready: starts go before the reading of answers
+_FIRST = 2  # libev runs ready callbacks by priority: calls start before answers are read
 
 _CLOCK_MONOTONIC = 1
 _TFD_TIMER_ABSTIME = 1
 
-# A loop timer may be late by its resolution; the rest is waited for.
+# A loop timer may be late by its resolution: it is set this much earlier, and the rest is a busy wait.
 _COARSE = 1.2e-3
 
 
 class PreciseTimer(Protocol):
-    """Calls back once for every `set`."""
+    """Calls back once for each `set`."""
 
     def set(self, at: float) -> None:
-        """Goes off at that time of `time.monotonic()`, or at once where it has passed; instead of a time before."""
+        """Sets the time of `time.monotonic()` at which to call back, at once if it has passed; replaces an earlier one."""
 
     def close(self) -> None:
-        """Never goes off again."""
+        """Cancels the timer for good."""
 
 
 def precise_timer(callback: Callable[[], None]) -> PreciseTimer:
-    """The sharpest alarm that this system has."""
+    """The most precise timer that this system offers."""
     if sys.platform.startswith("linux"):
         try:
             return TimerfdTimer(callback)
-        except OSError:  # a sandbox may refuse it
+        except OSError:  # a sandbox refuses it
             pass
     return LoopTimer(callback)
 
 
 class LoopTimer:
-    """A loop timer that goes off a little early, and the rest waited for."""
+    """A loop timer set a little early, followed by a busy wait."""
 
     def __init__(self, callback: Callable[[], None]) -> None:
         self._callback = callback
@@ -52,16 +52,16 @@ class LoopTimer:
         self._timer = get_hub().loop.timer(0)
 
     def set(self, at: float) -> None:
-        """Goes off at that time of `time.monotonic()`, or at once where it has passed."""
+        """Sets the time at which to call back."""
         self._timer.stop()
         self._timer.close()
         self._at = at
         self._timer = get_hub().loop.timer(max(0.0, at - monotonic() - _COARSE), priority=_FIRST)
-        # The loop's own idea of now is as old as its turn.
+        # The loop's cached time is as old as its current turn.
         self._timer.start(self._on_timer, update=True)
 
     def close(self) -> None:
-        """Never goes off again."""
+        """Cancels the timer for good."""
         self._timer.stop()
         self._timer.close()
 
@@ -79,12 +79,12 @@ class _Itimerspec(ctypes.Structure):
 
 
 class TimerfdTimer:
-    """A kernel timer on the monotonic clock, as a file that becomes readable.
+    """A kernel timer on the monotonic clock: a timerfd, which becomes readable.
 
-    Python has them since 3.13; before that the C library is called directly.
+    Python offers timerfd since 3.13; this calls the C library directly.
 
     Raises:
-        OSError: the kernel grants none.
+        OSError: the kernel refuses it, as some sandboxes do.
     """
 
     def __init__(self, callback: Callable[[], None]) -> None:
@@ -99,7 +99,7 @@ class TimerfdTimer:
         self._watcher.start(self._on_readable)
 
     def set(self, at: float) -> None:
-        """Goes off at that time of `time.monotonic()`, or at once where it has passed."""
+        """Sets the time at which to call back."""
         # Zero would disarm it.
         self._spec.seconds, self._spec.nanoseconds = divmod(max(1, int(at * 1e9)), 1_000_000_000)
         if self._libc.timerfd_settime(self._file, _TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None):
@@ -107,7 +107,7 @@ class TimerfdTimer:
             raise OSError(code, os.strerror(code))
 
     def close(self) -> None:
-        """Never goes off again."""
+        """Cancels the timer for good."""
         if self._file >= 0:
             self._watcher.stop()
             self._watcher.close()
@@ -118,5 +118,5 @@ class TimerfdTimer:
         try:
             os.read(self._file, 8)
         except BlockingIOError:
-            return  # it was set anew between going off and this
+            return  # set again between expiry and this read
         self._callback()

@@ -1,4 +1,4 @@
-"""What a process needs before it can hold a thousand streams and time them."""
+"""Process settings for thousands of streams: the limit of open files and the garbage collector."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import sys
 
 
 def raise_open_file_limit(count: int) -> int:
-    """Raises this process's limit of open files as far as the system lets it.
+    """Raises this process's limit of open files as far as the system allows.
 
     Args:
-        count: connections wanted.
+        count: the number of connections wanted.
 
     Returns:
-        How many connections there is room for.
+        The number of connections that fit.
     """
     if sys.platform == "win32":
         return count
     import resource  # noqa: PLC0415 - Unix only
 
-    spare = 64  # files, pipes, and sockets that are no connections of calls
+    spare = 64  # files, pipes, and sockets of other kinds
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + spare
     if hard != resource.RLIM_INFINITY:
@@ -31,10 +31,10 @@ def raise_open_file_limit(count: int) -> int:
 
 
 def freeze_garbage_collector() -> None:
-    """Takes what has been loaded by now out of the garbage collector's rounds; call it after the warm-up.
+    """Excludes all current objects from garbage collection (`gc.freeze`); call it after the warm-up.
 
-    A full collection walks every object of Locust, gevent and the clients: tens of milliseconds in which no
-    arrival is read. The records of a call hold no cycles, so little garbage is left for the collector to find.
+    A full collection visits every object of Locust, gevent and the clients, which blocks the loop for tens of
+    milliseconds. Calls leave no reference cycles behind, so the collector has little to find.
     """
     gc.collect()
     gc.freeze()

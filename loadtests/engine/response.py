@@ -1,12 +1,16 @@
-"""The answers of one connection, parsed: what httptools calls back, kept until the connection looks at it."""
+"""Parses the answers of one connection: keeps what httptools calls back until the connection reads it."""
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 from httptools import HttpParserError, HttpResponseParser
 
-from aimon.network.answer_head import MAX_HEAD_BYTES, AnswerHead
+from aimon.call.failure import Failure, FailureReason
+from aimon.call.outcome import Outcome
+from aimon.network import failures
+from aimon.network.answer_head import MAX_HEAD_BYTES, AnswerHead, HeadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,17 +21,17 @@ _names: dict[bytes, str] = {}
 
 
 class Response:
-    """One answer after another.
+    """The answer that a connection is reading; one after another.
 
     Attributes:
         feed: takes the next bytes; raises httptools' errors for what is not HTTP.
         status: of the final answer (1xx are read past); 0 until its head is complete.
         http_version: as the server gives it, such as `HTTP/1.1`; None until its head is complete.
-        headers: lower-case names; what was sent twice is joined by commas.
+        headers: lower-case names; repeated headers are joined by commas.
         chunks: pieces of the body since they were last cleared.
         over: the answer is complete.
-        keep: the connection may be used again, once the answer is over.
-        excess: something came after the end of the answer that nobody asked for.
+        keep: the server lets the connection be reused after the answer.
+        excess: unsolicited bytes followed the answer.
     """
 
     __slots__ = (
@@ -37,7 +41,7 @@ class Response:
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
-        # Called straight from C for every chunk.
+        # Called directly from C for every chunk.
         self.on_body: Callable[[bytes], None] = self.chunks.append
         self.excess = False
         self._head: AnswerHead | None
@@ -45,7 +49,7 @@ class Response:
         self._start()
 
     def next(self) -> None:
-        """Gets ready for the answer to the next request."""
+        """Resets the state for the next answer."""
         self.status = 0
         self.http_version: str | None = None
         self.headers: dict[str, str] = {}
@@ -53,12 +57,12 @@ class Response:
         self._seen = b""
 
     def begin(self, data: bytes) -> None:
-        """Takes bytes before there is a head, as `feed` does.
+        """Takes bytes as `feed` does until the head is complete.
 
-        Heads that this parser refuses, or takes and others do not, are read again as probes read all: put right.
+        A head that httptools refuses, or reads otherwise than other clients, is normalised by AnswerHead and reread.
 
         Raises:
-            HeadError: what came is no HTTP.
+            HeadError: the bytes are not HTTP.
         """
         if self._head is not None:
             self.feed(data)
@@ -68,7 +72,7 @@ class Response:
             self.feed(data)
         except HttpParserError:
             if self.status and not self._odd:
-                raise  # it is the body that is wrong
+                raise  # the error is in the body
             self._odd = True
         if self._odd or (not self.status and len(self._seen) > MAX_HEAD_BYTES):
             self._retake(self._seen)
@@ -97,39 +101,39 @@ class Response:
             self._parser.feed_data(given)
 
     def dispose(self) -> None:
-        """Lets go of the parser, which holds this object as this object holds it."""
+        """Breaks the reference cycle between this object and the parser."""
         del self._parser, self.feed
 
     @property
     def until_close(self) -> bool:
-        """Whether the end of the connection is what ends the body."""
+        """Whether the body ends with the connection."""
         headers = self.headers
         counted = "content-length" in headers or "chunked" in headers.get("transfer-encoding", "").lower()
         return self.status != 0 and not counted
 
-    # Called by the parser
+    # Called by httptools
 
     def on_message_begin(self) -> None:
-        """The first byte of an answer.
+        """First byte of an answer.
 
         Raises:
-            BufferError: of one that nobody asked for; the parser must not add its body to the one before.
+            BufferError: the answer is unsolicited; its body must not be added to the previous one.
         """
         self.excess = self.over
         if self.over:
             raise BufferError
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer."""
+        """A header or a trailer."""
         if self.status:
-            return  # a trailer, after the body: nothing that a Result is made of
+            return  # a trailer, which no Result needs
         key = _names.get(name) or _lowered(name)
         text = value.decode("latin-1").rstrip()
         headers = self.headers
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
 
     def on_headers_complete(self) -> None:
-        """The end of the head."""
+        """End of the head."""
         status = self._parser.get_status_code()
         if status >= 200 or status == 101:
             self.status = status
@@ -142,11 +146,27 @@ class Response:
             self.headers = {}
 
     def on_message_complete(self) -> None:
-        """The end of the answer, or of an interim one."""
+        """End of an answer or of an interim answer (1xx)."""
         if self.status:
             self.over = True
-            # Asked now, since the parser forgets it with the end of the message.
+            # The parser resets it after the message.
             self.keep = self._parser.should_keep_alive()
+
+
+def read_failure(error: Exception, *, headed: bool) -> Failure:
+    """The failure that an exception raised while reading an answer means.
+
+    Args:
+        error: what was raised.
+        headed: whether the head of the answer had been read.
+    """
+    if isinstance(error, HeadError):
+        return Failure(Outcome.MALFORMED, str(error), FailureReason.NOT_HTTP)
+    if isinstance(error, HttpParserError):
+        return failures.misframed(headed=headed)
+    if isinstance(error, ssl.SSLError):
+        return failures.tls_broken(failures.tls_words(error), headed=headed)
+    return Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}")
 
 
 def _lowered(name: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Which arrivals, when: rates over time, turned into offsets from the start of a run. Pure and reproducible.
+"""Arrival times of an open loop: rates over time, turned into offsets from the start. Pure and reproducible.
 
 A schedule has exactly as many arrivals as its rates ask for, so that the rate delivered can be compared with the
 rate asked for without sampling noise. Random arrivals are a renewal process conditioned on that number: for Poisson
@@ -27,10 +27,10 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of time in which the rate goes linearly from `start` to `end`.
+    """A period in which the rate changes linearly from `start` to `end`.
 
     Attributes:
-        duration: seconds.
+        duration: in seconds.
         start: arrivals per second at its beginning.
         end: arrivals per second at its end; `start` where it is None.
     """
@@ -40,7 +40,7 @@ class Phase:
     end: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what no clock can follow.
+        """Validates the values.
 
         Raises:
             ValueError: a duration or rate is negative, infinite or not a number.
@@ -72,10 +72,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Arrivals that follow the rates of some phases.
+    """Arrivals at the rates of consecutive phases.
 
     Attributes:
-        phases: one after the other.
+        phases: in order.
         arrivals: `constant` (evenly spaced), `poisson`, or `gamma`.
         variation: coefficient of variation of gamma gaps.
         seed: the same seed gives the same arrivals, in every process.
@@ -87,10 +87,10 @@ class Schedule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuses arrivals that are not known.
+        """Validates the kind of arrivals.
 
         Raises:
-            ValueError: `arrivals` or `variation` is none of those above.
+            ValueError: `arrivals` or `variation` is invalid.
         """
         if self.arrivals not in (CONSTANT, POISSON, GAMMA):
             raise ValueError(f"arrivals {self.arrivals!r}: there are {CONSTANT}, {POISSON} and {GAMMA}")
@@ -99,7 +99,7 @@ class Schedule:
 
     @property
     def duration(self) -> float:
-        """Seconds from the first phase to the end of the last."""
+        """Seconds from the start of the first phase to the end of the last."""
         return math.fsum(phase.duration for phase in self.phases)
 
     @property
@@ -133,7 +133,7 @@ class Schedule:
         for phase in self.phases:
             due += phase.expected
             count = _whole(due) - served
-            # The phase may begin in the middle of a gap.
+            # The phase may start in the middle of a gap between arrivals.
             first = served - (due - phase.expected)
             points = _even(first, count) if source is None else _scattered(source, phase.expected, count, shape)
             for point in points:
@@ -143,13 +143,13 @@ class Schedule:
 
 
 def worker_share(offsets: Iterable[float], worker: int, workers: int, *, since: float = 0.0) -> Iterator[float]:
-    """The arrivals of one worker; those of all workers together are the schedule, each arrival once.
+    """The arrivals of one worker. All workers together have each arrival of the schedule once.
 
     Args:
         offsets: of the whole schedule.
-        worker: which one, from 0.
-        workers: how many there are.
-        since: leaves out what is due earlier, for a worker that takes over in the middle of a run.
+        worker: its number, from 0.
+        workers: the number of workers.
+        since: skips arrivals due earlier, for a worker that takes over in the middle of a run.
 
     Raises:
         ValueError: there is no such worker.
@@ -160,7 +160,7 @@ def worker_share(offsets: Iterable[float], worker: int, workers: int, *, since: 
 
 
 def _whole(count: float) -> int:
-    # The first arrival is due at once, so a part of one counts.
+    # The first arrival is due at once, so a fraction of one counts as one.
     return math.ceil(count - _ROUNDING * max(1.0, count))
 
 

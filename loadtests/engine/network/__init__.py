@@ -1,1 +1,1 @@
-"""Below HTTP: names, routes, TCP, TLS, and when bytes were received."""
+"""What a connection of a load test is made of: requests, addresses, TLS, receive times."""

@@ -1,4 +1,4 @@
-"""Requests as HTTP/1.1 bytes, and the route they take."""
+"""Requests as HTTP/1.1 bytes, and the route to their server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORBIDDEN = frozenset("\r\n\0")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a connection leads: an origin, directly or through a proxy."""
+    """An origin server and the proxy, if any, through which it is reached."""
 
     scheme: str
     host: str
@@ -27,25 +27,25 @@ class Route:
 
     @property
     def authority(self) -> str:
-        """Host and port, as CONNECT wants them."""
+        """Host and port in the form of CONNECT."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
     @property
     def relayed(self) -> bool:
-        """Whether the proxy reads the requests themselves, rather than tunnel them."""
+        """Whether the proxy forwards the requests itself instead of opening a tunnel."""
         return self.proxy is not None and self.proxy.relays(self.scheme)
 
 
 def find_route(url: str, proxy: str | None = None) -> Route:
-    """The way to a URL.
+    """The route to a URL.
 
     Args:
-        url: of the request.
-        proxy: URL of a proxy, which the environment can't overrule; None asks HTTPS_PROXY, NO_PROXY and the like.
+        url: the URL of the request.
+        proxy: URL of a proxy, which overrides the environment; None uses HTTPS_PROXY, NO_PROXY and the like.
 
     Raises:
-        ValueError: the URL is not an http(s) one, or the proxy's address can't be one.
+        ValueError: the URL or the proxy's address is invalid.
     """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
@@ -56,10 +56,10 @@ def find_route(url: str, proxy: str | None = None) -> Route:
 
 
 def request_head(request: Request, route: Route) -> bytes:
-    """The request line and the headers, ready for the length and the body (`request_bytes`).
+    """The request line and the headers, to be completed by `request_bytes`.
 
     Raises:
-        ValueError: a part of it can't be sent as HTTP.
+        ValueError: the URL or a header can't be sent as HTTP.
     """
     parts = urlsplit(request.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -81,7 +81,7 @@ def request_head(request: Request, route: Route) -> bytes:
 
 
 def request_bytes(method: str, start: bytes, body: bytes) -> bytes:
-    """All bytes of a request whose `request_head` is known."""
+    """The whole request: its `request_head`, Content-Length and body."""
     if not body and method == "GET":
         return start + b"\r\n"
     return b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body)

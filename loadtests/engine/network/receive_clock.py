@@ -1,7 +1,7 @@
-"""When bytes reached the socket: the kernel's stamps, as readings of `time.monotonic()`.
+"""Converts the kernel's receive timestamps to readings of `time.monotonic()`.
 
-The stamps are of the wall clock, and the distance of the two clocks is kept and measured anew every second; both are
-slewed alike, so it changes only when somebody sets the wall clock.
+The timestamps are wall-clock times. The offset between both clocks is measured every second; both are slewed alike, so
+it changes only when the wall clock is set.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import time
 from aimon.network.kernel_timestamps import TIMESPEC
 
 _REFRESH = 1.0
-# A stamp older than this is either of a loop that is far behind or of a clock that was set: worth a look.
+# An older timestamp means a loop that is far behind or a wall clock that was set: the offset is measured again.
 _UNUSUAL = 0.1
-# A measured distance is off by less than this, and a change beyond it means that the wall clock was set.
+# The error of a measured offset is below this; a larger change means that the wall clock was set.
 _STEP = 1e-3
 _CLOSE = 20e-6
 _ATTEMPTS = 4
@@ -23,7 +23,7 @@ _unpack = TIMESPEC.unpack
 
 
 class ReceiveClock:
-    """Converts the stamps of one process; shared by all its connections."""
+    """Converts timestamps; shared by all connections of a process."""
 
     __slots__ = ("_fresh_until", "_second", "_second_at")
 
@@ -36,21 +36,21 @@ class ReceiveClock:
     def receive_time(
         self, ancillary: list[tuple[int, int, bytes]], now: float, earliest: float = -math.inf
     ) -> float | None:
-        """When the bytes of a read arrived.
+        """When the bytes of a read reached the socket.
 
         Args:
-            ancillary: what `recvmsg` returned beside the bytes; not empty.
+            ancillary: the ancillary data of `recvmsg`; not empty.
             now: `time.monotonic()` after the read.
-            earliest: when the request or its connection began: a stamp from before that is a clock's error.
+            earliest: when the request or its connection began; an earlier timestamp is a clock error.
 
         Returns:
-            Seconds of `time.monotonic()`, at most `now`; None where there is no stamp or it is in doubt.
+            Seconds of `time.monotonic()`, at most `now`; None if there is no timestamp or it is doubtful.
         """
         payload = ancillary[0][2]
         if len(payload) != 16:
             return None
         seconds, nanoseconds = _unpack(payload)
-        # Differences first: wall-clock seconds as a float have no room for nanoseconds.
+        # Subtract first: a float of wall-clock seconds can't hold nanoseconds.
         t: float = (seconds - self._second) + nanoseconds * 1e-9 + self._second_at
         if now - _UNUSUAL < t <= now < self._fresh_until and t >= earliest:
             return t
@@ -61,13 +61,13 @@ class ReceiveClock:
         self._measure()
         moved = (second - self._second) + self._second_at - second_at
         t = (seconds - self._second) + nanoseconds * 1e-9 + self._second_at
-        # After a step nobody knows whether the stamp is from before it.
+        # After a clock step the timestamp may be from before it.
         if abs(moved) > _STEP or t > now + _CLOSE or t < earliest - _STEP:
             return None
         return min(t, now)
 
     def _measure(self) -> None:
-        """Reads both clocks as nearly at once as the scheduler allows."""
+        """Reads both clocks as close together as the scheduler allows."""
         best = float("inf")
         for _ in range(_ATTEMPTS):
             before = time.monotonic()

@@ -1,4 +1,4 @@
-"""Names to addresses, once a name and not once a request: a load test is not meant to test the name server."""
+"""Resolves host names with a cache, so that a load test does not load the name server."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _FAMILIES = {"any": socket.AF_UNSPEC, "4": socket.AF_INET, "6": socket.AF_INET6}
 
 
 class Address(NamedTuple):
-    """Where to connect to, as the socket module wants it."""
+    """An address for `socket.connect`."""
 
     family: int
     sockaddr: tuple[Any, ...]
 
 
 class Resolver:
-    """Addresses of host and port, asked for again after REFRESH seconds.
+    """Resolves host and port, and caches the addresses for REFRESH seconds.
 
     Args:
-        ip: "4" or "6" for addresses of that family alone, "any" for what the host has.
+        ip: "4" or "6" for addresses of that family only, "any" for both.
     """
 
     def __init__(self, ip: str = "any") -> None:
@@ -34,31 +34,31 @@ class Resolver:
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
 
     def known(self, host: str, port: int) -> list[Address] | None:
-        """The addresses, where they have been asked for not long ago; None where `ask` has to."""
+        """The cached addresses; None if they are missing or too old."""
         asked_at, addresses = self._cached.get((host, port), (float("-inf"), None))
         return addresses if monotonic() - asked_at < REFRESH else None
 
     def ask(self, host: str, port: int) -> list[Address]:
-        """The addresses from the system's resolver; callers who ask for the same meanwhile share the answer.
+        """Asks the system's resolver; concurrent callers for the same name share one lookup.
 
         Raises:
-            OSError: the name has none (`socket.gaierror`), or the resolver failed.
-            UnicodeError: it can't be a name.
+            OSError: the name has no address (`socket.gaierror`), or the resolver failed.
+            UnicodeError: the text can't be a host name.
         """
-        host.encode("idna")  # here, since gevent prints what goes wrong in its threads
+        host.encode("idna")  # here, since gevent prints exceptions of its threads
         name = (host, port)
         if (pending := self._asking.get(name)) is not None:
             return pending.get() or []
         pending = self._asking[name] = AsyncResult()
         try:
-            # In gevent's thread pool: the loop goes on meanwhile.
+            # In gevent's thread pool, so that the loop is not blocked.
             found = gevent.socket.getaddrinfo(host, port, self.family, socket.SOCK_STREAM)
         except OSError as error:
             pending.set_exception(error)
             raise
         except BaseException:
-            # The one who asked was cut short by its own limit; the others must not wait for ever.
-            pending.set_exception(TimeoutError(f"nobody waits for the address of {host} any more"))
+            # The caller's own timeout ended the lookup; the other callers must not wait for ever.
+            pending.set_exception(TimeoutError(f"the lookup of {host} was cancelled"))
             raise
         finally:
             del self._asking[name]

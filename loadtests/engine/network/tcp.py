@@ -1,4 +1,4 @@
-"""What the kernel knows of a TCP connection and Python has no name for."""
+"""State of a TCP connection that Python has no function for, and how a kept-alive connection ended."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from enum import Enum
 # struct tcp_info of linux/tcp.h: tcpi_bytes_acked, 64 bits, since Linux 4.1. It counts the SYN as one byte.
 _BYTES_ACKED_OFFSET = 120
 _BYTES_ACKED = struct.Struct("=Q")
-# A reset as soon as that after the request is the end of a connection, and none of the request's work.
+# A reset this soon after the request closes an idle connection; it is no answer to the request.
 RESET_RACE_SECONDS = 0.1
 
 
 def is_silent(sock: socket.socket) -> bool:
-    """Whether a connection is open and nothing has come on it: no end, no reset, no byte that nobody asked for."""
+    """Whether a connection is open and has nothing to read: no end of file, no reset, no unsolicited bytes."""
     try:
         sock.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
@@ -25,15 +25,18 @@ def is_silent(sock: socket.socket) -> bool:
     return False
 
 
-class ConnectionEnd(Enum):
-    """How a kept connection ended that a request was sent on, before any byte of an answer.
+class StaleConnectionError(Exception):
+    """The server closed a kept-alive connection before it read any of the request."""
 
-    UNHEARD: it is certain that the server's program has seen nothing of the request, which is sent again: no byte
-    had left, or the peer's kernel, whose FIN acknowledges whatever it had received, acknowledged none. RACE: a server
-    that closes an idle connection just as a request comes resets it; nobody can tell that from one which read the
-    request and gave up on it, but it comes at once, or before anything was acknowledged. That is the client's bad luck,
-    counted apart, and not sent again: RFC 9112, section 9.3.1, says why a POST must not be on a guess. FAILED:
-    everything else, a failure of the call.
+
+class ConnectionEnd(Enum):
+    """How a kept-alive connection ended after a request was sent on it and before any byte of an answer.
+
+    NOT_RECEIVED: the server certainly read nothing of the request, which is sent again: no byte was sent, or the
+    peer's kernel, whose FIN acknowledges everything it had received, acknowledged none. RESET_RACE: a server that
+    closes an idle connection just as a request arrives resets it. This looks like a server that read the request and
+    gave up, but comes at once or before anything was acknowledged. It is counted apart and not sent again (RFC 9112,
+    section 9.3.1: a POST must not be repeated on a guess). FAILED: everything else, a failure of the call.
     """
 
     NOT_RECEIVED = "unheard"
@@ -42,14 +45,14 @@ class ConnectionEnd(Enum):
 
 
 def classify_end(sock: socket.socket, sent: int, sent_before: int, *, reset: bool, seconds: float) -> ConnectionEnd:
-    """Which of them it was.
+    """Tells the kinds of ConnectionEnd apart.
 
     Args:
-        sock: of the connection.
-        sent: bytes that were sent on it in all.
-        sent_before: those of them before the request.
-        reset: it broke, and was not closed in order.
-        seconds: from the request to its end.
+        sock: the connection.
+        sent: bytes sent on it in all.
+        sent_before: bytes sent on it before the request.
+        reset: it broke instead of being closed in order.
+        seconds: from the request to the end.
     """
     if sent == sent_before:
         return ConnectionEnd.NOT_RECEIVED
@@ -64,9 +67,9 @@ def classify_end(sock: socket.socket, sent: int, sent_before: int, *, reset: boo
 
 
 def acknowledged(sock: socket.socket) -> int | None:
-    """How many of the bytes written so far the peer's kernel has acknowledged; None where nobody can say.
+    """How many bytes the peer's kernel has acknowledged; None where the system does not tell.
 
-    It may know of fewer than have arrived, but once its FIN is here it knows of all that arrived before that.
+    Acknowledgements may lag behind, but a FIN acknowledges everything that arrived before it.
     """
     if not sys.platform.startswith("linux"):
         return None

@@ -11,28 +11,28 @@ class Tls:
     """One TLS session as a client.
 
     Args:
-        trust: which certificates to believe.
-        host: whose certificate it must be.
-        below: the session with a proxy that this one runs inside of.
+        context: the trusted certificates.
+        host: the name that the server's certificate must have.
+        below: the TLS session with the proxy through which this session runs.
 
     Attributes:
-        closed: the peer has said that nothing more comes, so that a body that ends here was not cut.
+        closed: the peer has sent close_notify, so that a body that ends here is complete.
     """
 
     __slots__ = ("_below", "_incoming", "_outgoing", "_session", "closed")
 
-    def __init__(self, trust: ssl.SSLContext, host: str, below: Tls | None = None) -> None:
+    def __init__(self, context: ssl.SSLContext, host: str, below: Tls | None = None) -> None:
         self._below = below
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._session = trust.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self.closed = False
 
     def handshake(self, received: bytes) -> bool:
-        """Goes on with the handshake; True when it is over. What it wants to say is in `to_send()`.
+        """Continues the handshake; True when it is complete. `to_send()` has the bytes for the peer.
 
         Raises:
-            ssl.SSLError: it failed; the certificate is not trusted, the peer speaks something else, …
+            ssl.SSLError: the handshake failed: an untrusted certificate, a peer that does not use TLS, …
         """
         self._incoming.write(self._below.receive(received) if self._below else received)
         try:
@@ -42,7 +42,7 @@ class Tls:
         return True
 
     def receive(self, received: bytes) -> bytes:
-        """The plaintext that these bytes complete; often all of a chunk, sometimes nothing yet.
+        """Decrypts received bytes; empty while a record is incomplete.
 
         Raises:
             ssl.SSLError: the peer sent an alert or broken records.
@@ -56,17 +56,17 @@ class Tls:
                 if not incoming.pending and not session.pending():
                     return plain
         except ssl.SSLWantReadError:
-            return plain  # the rest of a record is still on its way
+            return plain  # the record is incomplete
         self.closed = True
         return plain
 
     def send(self, plain: bytes) -> bytes:
-        """The bytes for the wire."""
+        """Encrypts bytes for the socket."""
         self._session.write(plain)
         return self.to_send()
 
     def to_send(self) -> bytes:
-        """What the session itself has to say: handshakes, key updates."""
+        """Bytes that the session itself sends: handshakes, key updates."""
         data = self._outgoing.read()
         return self._below.send(data) if data and self._below else data
 
@@ -77,6 +77,6 @@ class Tls:
 
     @property
     def certificate_expiry(self) -> float | None:
-        """When the server's certificate ends, unix seconds."""
+        """When the server's certificate expires, in unix seconds."""
         certificate = self._session.getpeercert()
         return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
