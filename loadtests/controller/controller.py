@@ -241,7 +241,7 @@ class RunController:
             step = self._try(rate)
             if self.run.ended != COMPLETE:
                 return
-            if step.refusal is not None:
+            if step.rate_limit is not None:
                 # A limit that was just used up refuses the first call that comes a little early, at any rate.
                 gevent.sleep(_REFILL)
             try:

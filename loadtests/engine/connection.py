@@ -388,7 +388,7 @@ class Connection:
             self._finish()
 
     def _finish(self) -> None:
-        """Ends the call; its greenlet continues when the loop has read the other connections, so as not to delay them."""
+        """Ends the call. Its greenlet continues after the loop has read the other connections, to delay none."""
         self._exchange = None
         self._limit = _NEVER
         if self._caller is not None:

@@ -27,7 +27,7 @@ class PreciseTimer(Protocol):
     """Calls back once for each `set`."""
 
     def set(self, at: float) -> None:
-        """Sets the time of `time.monotonic()` at which to call back, at once if it has passed; replaces an earlier one."""
+        """Sets the `time.monotonic()` at which to call back, at once if it has passed; replaces an earlier one."""
 
     def close(self) -> None:
         """Cancels the timer for good."""

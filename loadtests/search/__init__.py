@@ -1,1 +1,1 @@
-"""Searches that choose the next rate by what the last ones showed. Pure: whoever drives them does the calls."""
+"""Searches for the capacity of an endpoint and the rate limits of an account. Pure: the caller runs each step."""

@@ -1,8 +1,9 @@
-"""The highest rate that is served: doubling until it is not, then closing in.
+"""Search for the highest rate that an endpoint sustains: doubling until a step fails, then closing in.
 
-A rate is held if what was offered was served, the objectives were met, and latency did not grow (`held`). Beyond
-capacity the growth itself tells the capacity, r / (1 + slope), and where 429s are the limit, what came through between
-them does; so the search goes there and not to the middle: it ends after a few steps whatever rate it began with.
+A rate is held if the offered calls were served, the objectives were met, and latency did not grow (`step_verdict`).
+Above the capacity the growth of latency gives an estimate of it, rate / (1 + slope); where 429s are the limit, the
+throughput between them does. The search tries the estimate instead of bisecting, and so ends after a few steps whatever
+rate it starts with.
 """
 
 from __future__ import annotations
@@ -18,35 +19,35 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.04
 _GROWTH = 2.0
-# How far beside an estimate the next rate lies: on its near side, so that both ends close in.
+# Relative distance of the next rate from an estimate, first below and then above, so that both bounds close in.
 _ASIDE = 0.015
-# A rate this far above what 429s let through is refused soon, however large the burst that the limit allows.
+# This many times the rate between 429s soon meets 429s, however large a burst the limit allows.
 _REFUSED = 1.5
 # Student's t at 95 % with as many degrees of freedom as the error has (trend.BATCHES - 1).
 _T95 = 2.365
 
 
 class RateLimitEstimate(NamedTuple):
-    """What came through between 429s, in successes per second, and by how much that may be off."""
+    """Throughput between 429s, in successes per second, and its standard error."""
 
     per_s: float
     error: float
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What a step at one rate showed.
+class CapacityStep:
+    """The result of a step at one rate.
 
     Attributes:
         rate: calls per second asked for.
         served: successes per second.
-        met: whether what was offered was served, and all objectives were met.
-        trend: how latency from schedule went.
-        why: what was wrong, for people; empty if nothing was.
-        limited: the client, and not the endpoint, was what could not keep up.
+        met: whether the offered calls were served and all objectives met.
+        trend: of latency from schedule.
+        why: what failed, for people; empty if nothing did.
+        limited: the client and not the endpoint could not keep up.
         latency_p50_s: from schedule, in seconds; `latency_p95_s` likewise. None without successes.
-        limit: the name of what stood in the way: an outcome, an objective, or growing latency.
-        refusal: what came through between 429s; None where they were not the limit, or too little came through.
+        limit: what failed: an outcome, an objective, or growing latency.
+        rate_limit: throughput between 429s; None where they were not the limit, or too few calls succeeded.
     """
 
     rate: float
@@ -58,7 +59,7 @@ class Step:
     latency_p50_s: float | None = None
     latency_p95_s: float | None = None
     limit: str = ""
-    refusal: RateLimitEstimate | None = None
+    rate_limit: RateLimitEstimate | None = None
 
     @property
     def held(self) -> bool:
@@ -67,27 +68,27 @@ class Step:
 
     @property
     def estimate(self) -> float | None:
-        """The capacity that 429s or the growth of the latency tell; None where neither does."""
-        if self.refusal is not None:
-            return self.refusal.per_s
+        """The capacity estimated from 429s or from the growth of latency; None without either."""
+        if self.rate_limit is not None:
+            return self.rate_limit.per_s
         return self.rate / (1 + self.trend.slope) if self.trend.growing else None
 
     @property
     def error(self) -> float | None:
         """The standard error of the estimate."""
-        if self.refusal is not None:
-            return self.refusal.error
+        if self.rate_limit is not None:
+            return self.rate_limit.error
         return self.rate * self.trend.random_walk_error / (1 + self.trend.slope) ** 2 if self.trend.growing else None
 
 
 @dataclass(slots=True)
 class Capacity:
-    """What a search found: the capacity lies from `low` (held) to `high` (not held); None is not known."""
+    """Result of a search: the capacity lies between `low` (held) and `high` (not held); None is unknown."""
 
     low: float | None = None
     high: float | None = None
     why: str = ""
-    steps: list[Step] = field(default_factory=list)
+    steps: list[CapacityStep] = field(default_factory=list)
 
     @property
     def rate(self) -> float | None:
@@ -96,10 +97,10 @@ class Capacity:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % confidence that the capacity lies between, by the steps beyond it; None where they don't tell.
+        """95 % confidence interval of the capacity, from the steps above it; None where they give none.
 
-        Of the steps beyond capacity the one with the least error tells it best: they are nearly the same measurement
-        once the search is close, so that a mean of them would look surer than it is.
+        Uses the estimate with the smallest error. Steps close to each other are nearly the same measurement, so a mean of
+        them would understate the error.
         """
         known = [(step.error, step.estimate) for step in self.steps if step.error is not None and step.error < math.inf]
         if not known:
@@ -111,39 +112,39 @@ class Capacity:
 
     @property
     def limit(self) -> str | None:
-        """What ended it, and above which rate; None where nothing was in the way."""
+        """What failed first, and above which rate; None where nothing failed."""
         step = min((step for step in self.steps if not step.held), key=lambda step: step.rate, default=None)
         if step is None or not step.limit:
             return None
         if self.low is None:
             return f"{step.limit} at {step.rate:.3g}/s already"
-        above = self.low if step.refusal is None else step.refusal.per_s
+        above = self.low if step.rate_limit is None else step.rate_limit.per_s
         return f"{step.limit} above {above:.3g}/s"
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        steps = [_told(step) for step in self.steps]
+        steps = [_step_dict(step) for step in self.steps]
         interval = None if self.interval is None else list(self.interval)
         found = {"rate": self.rate, "low": self.low, "high": self.high, "interval": interval}
         return {**found, "why": self.why, "limit": self.limit, "steps": steps}
 
 
-def _told(step: Step) -> dict[str, Any]:
+def _step_dict(step: CapacityStep) -> dict[str, Any]:
     found = asdict(step) | {"held": step.held, "trend": step.trend.slope}
-    del found["refusal"]
+    del found["rate_limit"]
     return found
 
 
 def search(
     start: float, *, most: float = 1e5, most_steps: int = 20, found: Capacity | None = None
-) -> Generator[float, Step, Capacity]:
-    """Yields the next rate to try, is sent what came of it, and returns the capacity.
+) -> Generator[float, CapacityStep, Capacity]:
+    """Yields the next rate, is sent the CapacityStep at it, and returns the capacity.
 
     Args:
         start: the first rate, per second.
-        most: no rate above this one is tried.
-        most_steps: after so many steps it returns what it knows.
-        found: filled as the search goes on, for whoever ends it early.
+        most: the highest rate to try, per second.
+        most_steps: the largest number of steps.
+        found: updated after every step, for a caller that ends the search early.
     """
     found = Capacity() if found is None else found
     rate = min(start, most)
@@ -175,21 +176,21 @@ def search(
 def _close(found: Capacity) -> bool:
     if found.low is None or found.high is None:
         return False
-    # What is a little above a limit comes through as long as its burst lasts: no step there would tell anything.
-    refused = [step.refusal.per_s for step in found.steps if step.refusal is not None]
-    return found.high <= found.low * (1 + TOLERANCE) or bool(refused and abs(found.low / refused[-1] - 1) <= TOLERANCE)
+    # A rate slightly above a limit succeeds while the burst lasts: a step there would show nothing.
+    limits = [step.rate_limit.per_s for step in found.steps if step.rate_limit is not None]
+    return found.high <= found.low * (1 + TOLERANCE) or bool(limits and abs(found.low / limits[-1] - 1) <= TOLERANCE)
 
 
 def _next(found: Capacity, estimates: list[float], start: float) -> float:
     low, high = found.low, found.high
     if high is None:
         return (low or start) * _GROWTH
-    refusal = found.steps[-1].refusal
-    if refusal is not None and (low or 0.0) < _REFUSED * refusal.per_s < high / (1 + TOLERANCE):
-        return _REFUSED * refusal.per_s
+    rate_limit = found.steps[-1].rate_limit
+    if rate_limit is not None and (low or 0.0) < _REFUSED * rate_limit.per_s < high / (1 + TOLERANCE):
+        return _REFUSED * rate_limit.per_s
     inside = [estimate for estimate in estimates if (low or 0.0) < estimate < high]
     if inside:
-        # The latest was measured nearest to the capacity.
+        # The latest step was nearest to the capacity.
         estimate = inside[-1]
         below, above = estimate * (1 - _ASIDE), estimate * (1 + _ASIDE)
         if low is None or below > low * (1 + _ASIDE / 2):

@@ -1,4 +1,4 @@
-"""Whether a queue grows: the tell-tale of a rate above capacity, seen long before any SLO is missed."""
+"""Whether a queue grows: the sign of a rate above capacity, long before any SLO is missed."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Standard errors that a growth must be above to be one: about one false alarm in a thousand steps.
+# Standard errors by which a slope must exceed 0 to be growth: about one false positive in a thousand steps.
 _SURE = 3.0
-# Slower growth than this is under half a percent of overload.
+# Slope of half a percent of overload; slower growth is ignored.
 _LEAST = 0.004
 _FEWEST = 12
 BATCHES = 8
 
 
 class Trend(NamedTuple):
-    """How latency goes over time, in seconds per second.
+    """Growth of latency over time, in seconds per second.
 
     Attributes:
         slope: the growth.
         error: its standard error if there is no queue, and latencies don't depend on each other: what growth is
             held against.
-        wander: its standard error if there is one, whose length wanders with every call that is served sooner or
-            later than the mean (a random walk): how well the slope tells the capacity.
+        random_walk_error: its standard error if there is a queue, whose length is a random walk: the error of a
+            capacity estimated from the slope.
 
     At a rate r above the capacity C, the backlog after t seconds is (r - C) t calls, which takes (r / C - 1) t
-    seconds to serve: latency from schedule grows by r / C - 1 seconds per second, whatever it began at (the fluid
-    limit of a queue: L. Kleinrock, "Queueing Systems" vol. 2, chapter 2).
+    seconds to serve: latency from schedule grows by r / C - 1 seconds per second, whatever its initial value (the
+    fluid limit of a queue: L. Kleinrock, "Queueing Systems" vol. 2, chapter 2).
     """
 
     slope: float = 0.0
@@ -39,14 +39,14 @@ class Trend(NamedTuple):
 
     @property
     def growing(self) -> bool:
-        """Whether the latency grew beyond doubt."""
+        """Whether latency grew significantly."""
         return self.slope > max(_LEAST, _SURE * self.error)
 
 
 def trend(points: Sequence[tuple[float, float]]) -> Trend:
     """The trend of (scheduled, latency from schedule), in seconds, by least squares.
 
-    The first fifth is left out: an empty queue must fill all slots before anybody waits.
+    The first fifth is ignored: calls wait only when all of the server's slots are taken.
     """
     late = sorted(points)[len(points) // 5 :]
     if len(late) < _FEWEST:
@@ -63,10 +63,10 @@ def trend(points: Sequence[tuple[float, float]]) -> Trend:
 
 
 def _random_walk_error(x: Any, rest: Any, spread: float) -> float:
-    """The standard error of a least-squares slope whose residuals are a random walk, in batches of them.
+    """The standard error of a least-squares slope whose residuals are a random walk, by batch means.
 
-    Means of batches differ by 2/3 of what the walk goes in one: that tells its steps, of which the slope is a
-    weighted sum. What single calls differ by is nearly gone from the means.
+    The variance between means of successive batches is 2/3 of the walk's variance over a batch, which gives the
+    variance of its steps; the slope is a weighted sum of these. The means average out the noise of single calls.
     """
     batches = [float(batch.mean()) for batch in np.array_split(rest, BATCHES)]
     moves = np.diff(batches)

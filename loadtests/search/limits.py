@@ -1,9 +1,8 @@
-"""The request and token limits of an account: up until 429s come, then one step a little above.
+"""Search for the request and token limits of an account: raises the rate until 429s come, then one step just above.
 
-A limit that refills steadily (a token bucket, a sliding window) lets through exactly what it refills once it is
-empty. So after the first 429 of a step, the rate of successes is the limit, whatever the bucket had held before.
-A limit that opens again at fixed times lets nothing through until then; the headers and Retry-After are all that
-tells about such a one in a short test.
+A limit that refills steadily (token bucket, sliding window) admits exactly what it refills once it is empty: after the
+first 429 of a step the rate of successes is the limit, however full the bucket was before. A limit that resets at fixed
+times admits nothing until then; only headers and Retry-After show it in a short test.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _GROWTH = 2.0
 _ABOVE = 1.5
 _FEWEST = 5
 _DISAGREEMENT = 0.05
-# As many as may fail in another way, for a rate to have been let through.
+# Share of calls that may fail in other ways for a rate to count as admitted.
 _TOLERATED = 0.01
 _SHUT = "nothing came through after the first 429: the limit opens at fixed times, or for long"
 _COARSE = "two rates disagree: the limit allows no bursts, and may be higher than what came through"
@@ -32,12 +31,12 @@ _COARSE = "two rates disagree: the limit allows no bursts, and may be higher tha
 
 @dataclass(frozen=True, slots=True)
 class StepThroughput:
-    """What a step let through after its first 429.
+    """Throughput of a step after its first 429.
 
     Attributes:
         per_s: successes per second.
-        tokens_per_min: their input and output tokens per minute; None where any was not reported.
-        count: how many successes that is from.
+        tokens_per_min: their input and output tokens per minute; None if any is unreported.
+        count: number of successes.
     """
 
     per_s: float
@@ -47,12 +46,12 @@ class StepThroughput:
 
 @dataclass(slots=True)
 class AccountLimits:
-    """What a search found; None is not known.
+    """Result of a search; None is unknown.
 
     Attributes:
-        requests_per_s: calls per second that were let through, where requests are what is limited.
-        tokens_per_min: tokens per minute that were let through, where tokens are.
-        evidence: what that is from, for people and programs.
+        requests_per_s: successes per second between 429s, if requests are limited.
+        tokens_per_min: tokens per minute between 429s, if tokens are limited.
+        evidence: the observations behind it.
     """
 
     requests_per_s: float | None = None
@@ -61,13 +60,13 @@ class AccountLimits:
 
 
 def throughput_between_429s(calls: Sequence[CallObservation]) -> StepThroughput | None:
-    """What came through after the first 429 of a step; None without one, or if too little did."""
+    """Throughput from the first to the last 429 of a step; None without 429s or with too few successes."""
     ordered = sorted(calls, key=lambda call: call.at)
     refused = [call.at for call in ordered if call.outcome is Outcome.RATE_LIMITED]
     if not refused:
         return None
     first, last = refused[0], refused[-1]
-    # From refusal to refusal the bucket goes from empty to empty.
+    # At every 429 the bucket is empty.
     passed = [call for call in ordered if first < call.at < last and call.outcome is Outcome.OK]
     if len(passed) < _FEWEST:
         return None
@@ -79,12 +78,12 @@ def throughput_between_429s(calls: Sequence[CallObservation]) -> StepThroughput 
 def search(
     start: float, *, most: float = 1e5, found: AccountLimits
 ) -> Generator[float, Sequence[CallObservation], None]:
-    """Yields the next rate, is sent the calls at that rate, and fills `found`.
+    """Yields the next rate, is sent the calls at it, and updates `found`.
 
     Args:
         start: the first rate, per second.
-        most: no rate above this one is tried.
-        found: what is known so far.
+        most: the highest rate to try, per second.
+        found: the result, updated after every step.
     """
     rate = min(start, most)
     held = 0.0
@@ -111,7 +110,7 @@ def search(
         closer = yield min(_ABOVE * rough.per_s, most)
         near = throughput_between_429s(closer) or rough
         coarse = abs(near.per_s - rough.per_s) > _DISAGREEMENT * rough.per_s
-        # An empty limit never lets through more than it is: of two findings, the higher is nearer to it.
+        # An empty bucket never admits more than the limit: the higher of two results is closer to it.
         rough = max(near, rough, key=lambda step: step.per_s) if coarse else near
         limited += [call for call in closer if call.outcome is Outcome.RATE_LIMITED]
     headers = _headers(limited)
@@ -135,7 +134,7 @@ def search(
 
 
 def _failed(calls: Sequence[CallObservation]) -> str:
-    """What failed, and was not limited; empty if that is next to nothing."""
+    """Failures other than 429; empty if they are within _TOLERATED."""
     outcomes = Counter(call.outcome for call in calls)
     served = outcomes.pop(Outcome.OK, 0)
     if calls and served >= (1 - _TOLERATED) * len(calls):
@@ -149,7 +148,7 @@ def _headers(limited: Sequence[CallObservation]) -> Limits | None:
 
 
 def _binding(headers: Limits | None) -> str | None:
-    """Whether requests or tokens were used up, by the share that is left of each; None where headers don't say."""
+    """Whether requests or tokens ran out, by the remaining share of each; None without such headers."""
     if headers is None:
         return None
     left = {

@@ -1,11 +1,11 @@
-"""Whether a step held its rate: what it offered was served, the objectives were met, and no queue grew. Pure."""
+"""Whether a step held its rate: the offered calls were served, the objectives met, and no queue grew. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
-from aimon.loadtests.search.capacity import RateLimitEstimate, Step
+from aimon.loadtests.search.capacity import CapacityStep, RateLimitEstimate
 from aimon.loadtests.search.latency_trend import trend
 from aimon.loadtests.search.limits import throughput_between_429s
 from aimon.loadtests.statistics import slo
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.observation import LatencyPoint
     from aimon.loadtests.statistics.slo import Objective
 
-# The share of what is offered that must succeed, whatever else is asked for: what was refused was not served.
+# Share of the offered calls that must succeed, besides the objectives.
 SERVED = 0.99
 GROWTH = "growing latency"
 _NOT_STARTED = "calls that could not start"
 _LOST = "calls that were lost"
-# The client, and not the endpoint, is what could not keep up: beyond this share of a core its own queues grow.
+# Share of a core above which the client and not the endpoint could not keep up: its own queues grow.
 _BUSY = 0.92
 
 
 def failures(stats: CallStats, offered: int) -> dict[str, int]:
-    """What came of the calls that were not served, the most frequent first; empty where enough were."""
+    """Calls that were not served, by outcome, the most frequent first; empty where enough were served."""
     if offered <= 0 or stats.ok >= SERVED * offered:
         return {}
     found = {_name(outcome): count for outcome, count in stats.outcomes.items() if outcome != Outcome.OK and count}
@@ -56,18 +56,18 @@ def judge(
     elapsed: float,
     cpu: float,
     cut_short: bool = False,
-) -> Step:
-    """What a step showed.
+) -> CapacityStep:
+    """Judges a step.
 
     Args:
-        schedule: what was offered, at one rate.
-        stats: of the step alone.
-        objectives: of the run; they come on top of SERVED and of a latency that does not grow.
-        points: the successes.
+        schedule: the offered load, at one rate.
+        stats: statistics of the step.
+        objectives: of the run; required besides SERVED and latency that does not grow.
+        points: the successful calls.
         refused: the other calls.
-        elapsed: seconds until the last call had ended.
+        elapsed: seconds until the last call ended.
         cpu: share of a core that the client used.
-        cut_short: the step was ended before all was offered.
+        cut_short: the step ended before all calls were offered.
     """
     offered = stats.sent + stats.counts["not_started"] if cut_short else schedule.total
     seconds = min(schedule.duration, elapsed) if cut_short else schedule.duration
@@ -86,10 +86,10 @@ def judge(
     limit = limit or (GROWTH if found.growing else missed[0]["expr"] if missed else "")
     passed = None if "429" not in unserved else throughput_between_429s(_calls(points, refused))
     from_schedule = stats.sample("latency_from_schedule")
-    return Step(
+    return CapacityStep(
         schedule.rate(0.0),
-        # Where nothing piles up, as many end in a second as start; where a queue grows, what is served is only known
-        # when it is empty again.
+        # Without a queue as many calls end in a second as start; a growing queue must drain before throughput is
+        # known.
         stats.ok / (elapsed if found.growing else seconds),
         met=not missed and not unserved,
         trend=found,
@@ -98,7 +98,7 @@ def judge(
         latency_p50_s=from_schedule.known(0.5),
         latency_p95_s=from_schedule.known(0.95),
         limit=limit,
-        refusal=None if passed is None else RateLimitEstimate(passed.per_s, passed.per_s / passed.count),
+        rate_limit=None if passed is None else RateLimitEstimate(passed.per_s, passed.per_s / passed.count),
     )
 
 

@@ -1,7 +1,7 @@
-"""What a run was like over time: at most MOST stretches of equal length, however long it goes on.
+"""A run over time: at most MOST intervals of equal length, however long it takes.
 
-They tell how percentiles moved, and are what a comparison resamples: calls that end near each other share their
-fate, so single calls are no independent samples.
+They show how percentiles moved, and comparisons resample them: calls that end near each other are correlated, so
+single calls are no independent samples.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SERIES = ("latency", "latency_from_schedule", "ttft", "tpot", "itl")
 
 @dataclass(slots=True)
 class Block:
-    """The calls that ended in one stretch of a run.
+    """The calls that ended in one interval of a run.
 
     Attributes:
-        outcomes: how many calls had which outcome.
-        output_tokens: of all of them.
-        cost: of those whose cost is known.
-        series: for each of SERIES, how many values were in which bucket of a Histogram.
-        censored: for each of SERIES, how many calls were given up before an end.
+        outcomes: number of calls by outcome.
+        output_tokens: of all calls.
+        cost: of the calls whose cost is known.
+        series: for each of SERIES, the number of values by bucket of a Histogram.
+        censored: for each of SERIES, the number of calls given up before their end.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Block:
     censored: Counter[str] = field(default_factory=Counter)
 
     def add(self, stats: CallStats) -> None:
-        """Adds the calls of a tally."""
+        """Adds the calls of a CallStats."""
         self.outcomes.update(stats.outcomes)
         self.output_tokens += stats.counts["output_tokens"]
         self.cost += stats.cost
@@ -55,7 +55,7 @@ class Block:
         self.censored.update(other.censored)
 
     def dump(self) -> dict[str, Any]:
-        """As JSON values; series of which nothing is known are left out."""
+        """As JSON values; empty series are omitted."""
         return {
             "sent": self.outcomes.total(),
             "ok": self.outcomes["ok"],
@@ -71,10 +71,10 @@ class Block:
 
 
 class Blocks:
-    """Consecutive stretches of a run. When there would be too many, neighbours become one, and all are twice as long.
+    """Consecutive intervals of a run. When there would be too many, neighbours are merged and all become twice as long.
 
     Attributes:
-        seconds: how long each is.
+        seconds: length of each.
     """
 
     def __init__(self) -> None:
@@ -86,8 +86,8 @@ class Blocks:
         """Counts the calls that ended in one second.
 
         Args:
-            second: which one; the first that counts is 0, and what is earlier counts as that.
-            stats: those calls and no others; an empty one says that nothing ended.
+            second: its number from the start of counting, 0; earlier ones count as 0.
+            stats: those calls and no others; empty if none ended.
         """
         second = max(0, second)
         while second // self.seconds >= MOST:
@@ -99,7 +99,7 @@ class Blocks:
         self._end = max(self._end, second + 1)
 
     def dump(self) -> list[dict[str, Any]]:
-        """As JSON values, in order of time; the last one ends where the run did, and may be shorter."""
+        """As JSON values, in order of time; the last one ends with the run, and may be shorter."""
         starts = range(0, self._end, self.seconds)
         return [
             {"start_s": start, "seconds": min(self.seconds, self._end - start), **block.dump()}

@@ -1,10 +1,10 @@
-"""How far what was measured may be off by chance: the blocks of a run are drawn again, in runs of neighbours.
+"""Local block bootstrap: sampling errors of what a run measured, from resamples of its blocks.
 
-Calls that end near each other are alike (a queue, a noisy neighbour), so that single calls drawn at random would
-promise too much. Blocks of neighbours keep what holds them together: H. R. Künsch, "The Jackknife and the Bootstrap
-for General Stationary Observations", Annals of Statistics 17 (1989). Each takes the place of blocks that are not far
-from it, so that what goes up and down on purpose, such as a spike of the load or a line that grows, stays in its place
-and is no chance: E. Paparoditis and D. N. Politis, "Local block bootstrap", Comptes Rendus Mathématique 335 (2002).
+Calls that end near each other are correlated (a queue, a noisy neighbour), so resampling single calls would understate
+the error. Runs of neighbouring blocks keep the correlation: H. R. Künsch, "The Jackknife and the Bootstrap for General
+Stationary Observations", Annals of Statistics 17 (1989). Each run of blocks is replaced by one that is near in time, so
+that intended changes of the load, such as a spike or a ramp, do not count as chance: E. Paparoditis and D. N.
+Politis, "Local block bootstrap", Comptes Rendus Mathématique 335 (2002).
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ CONFIDENCE = 0.95
 Floats: TypeAlias = "NDArray[np.float64]"
 
 
-# How far from its place, as a share of the run, a block may come from.
+# How far away in time, as a share of the run, a replacement may be.
 _REACH = 1 / 8
 _LEAST_REACH = 3
 
 
 class Resamples(NamedTuple):
-    """How often each block is in each resample: a row for each, of which the first is the run itself.
+    """How often each resample contains each block.
 
     Attributes:
-        drawn: those rows.
-        length: how many neighbours stay together.
-        window: how many blocks there are that these may be taken from, for one place.
+        drawn: a row for each resample, a column for each block; the first row is the run itself.
+        length: number of neighbouring blocks drawn together.
+        window: number of blocks from which those for one place are drawn.
     """
 
     drawn: Floats
@@ -45,26 +45,26 @@ class Resamples(NamedTuple):
 
     @property
     def freedom(self) -> float:
-        """Of the errors, in degrees: how many stretches are drawn, less one for the mean of each window."""
+        """Degrees of freedom of the errors: the number of runs of blocks, less one for the mean of each window."""
         return float(self.drawn.shape[1] * (1 / self.length - 1 / self.window))
 
     def errors(self, values: Floats) -> Floats:
-        """How far resampled values are from the run's own, which is the first.
+        """Differences of resampled values from the run's own, which is the first.
 
-        Blocks vary less around the mean of their window than around the truth.
+        Scaled up, since blocks vary less around the mean of their window than around the true mean.
         """
         found: Floats = (values - values[0]) / math.sqrt(1 - self.length / self.window)
         return found
 
 
 def draw(levels: Sequence[Floats], draws: int, seed: Sequence[int]) -> Resamples:
-    """Draws the blocks of a run again.
+    """Resamples the blocks of a run.
 
     Args:
-        levels: a value for each block, of one or more measures: how long these stay alike is how many neighbours
-            must stay together.
-        draws: how many resamples.
-        seed: the same one gives the same resamples.
+        levels: for one or more measures, a value for each block; their autocorrelation decides how many neighbours
+            are drawn together.
+        draws: number of resamples.
+        seed: the same seed gives the same resamples.
     """
     count = len(levels[0])
     reach = max(_LEAST_REACH, round(_REACH * count))
@@ -72,7 +72,7 @@ def draw(levels: Sequence[Floats], draws: int, seed: Sequence[int]) -> Resamples
     places = np.arange(0, count, length)
     moved = np.random.default_rng(seed).integers(-reach, reach, (draws, len(places)), endpoint=True)
     taken = (places + moved)[:, :, None] + np.arange(length)
-    # Beyond an end the run is as if seen in a mirror.
+    # Beyond its ends the run is mirrored.
     taken = (taken.reshape(draws, -1)[:, :count]) % (2 * count)
     taken = np.where(taken < count, taken, 2 * count - 1 - taken)
     rows = taken + count * np.arange(draws)[:, None]
@@ -81,21 +81,21 @@ def draw(levels: Sequence[Floats], draws: int, seed: Sequence[int]) -> Resamples
 
 
 def _around(level: Floats, reach: int) -> Floats:
-    """The mean around each block, which goes up and down on purpose."""
+    """The moving average around each block: intended changes of the load."""
     mirrored = np.pad(level, reach, mode="symmetric")
     return np.convolve(mirrored, np.full(2 * reach + 1, 1 / (2 * reach + 1)), mode="valid")
 
 
 def neighbours(level: Floats, *, most: int) -> int:
-    """How many blocks must stay together: as many as it takes for what is left of their likeness not to matter.
+    """The block length: how many neighbours must be drawn together to keep their correlation.
 
     D. N. Politis and H. White, "Automatic Block-Length Selection for the Dependent Bootstrap", Econometric Reviews
-    23 (2004), as corrected by A. Patton, Politis and White (2009); no fewer than the cube root of the blocks, which
-    is the order of what is best, since a likeness may hide in a short run.
+    23 (2004), as corrected by A. Patton, Politis and White (2009); at least the cube root of the number
+    of blocks, the order of the optimum, since a short run may hide a correlation.
 
     Args:
         level: a value for each block.
-        most: so many at the most, or there would be too few to choose from.
+        most: upper bound, so that there is a choice of blocks.
     """
     count = len(level)
     least = min(math.ceil(math.cbrt(count)), most)
@@ -112,7 +112,7 @@ def neighbours(level: Floats, *, most: int) -> int:
     weighted = window * covariance[lags]
     spectrum = float(covariance[0] + 2 * weighted.sum())
     if spectrum <= 0:
-        # Neighbours that undo each other: together they vary less than apart.
+        # Negative correlation: sums vary less than independent values would.
         return least
     slope = 2 * float((lags * weighted).sum())
     best = math.cbrt(2 * slope**2 / (4 / 3 * spectrum**2) * count)
@@ -122,14 +122,14 @@ def neighbours(level: Floats, *, most: int) -> int:
 def quantiles(
     blocks: Sequence[Mapping[str, int]], drawn: Floats, shares: Sequence[float], *, unit: float, gamma: float
 ) -> Floats:
-    """A column of quantiles for each share, a row for each resample; not a number where a resample has no values.
+    """Quantiles: a column for each share, a row for each resample; NaN where a resample has no values.
 
     Args:
-        blocks: for each block, how many values are in which bucket; bucket i ends at unit * gamma^i.
-        drawn: what `draw` returned.
+        blocks: for each block, the number of values by bucket; bucket i ends at unit * gamma^i.
+        drawn: `Resamples.drawn`.
         shares: such as 0.99.
-        unit: of the buckets.
-        gamma: their growth. Values are taken to lie evenly in a bucket, so that its width does not show.
+        unit: end of bucket 0.
+        gamma: growth factor of the buckets. Values are interpolated within a bucket.
     """
     indices = sorted({int(i) for buckets in blocks for i in buckets})
     column = {index: k for k, index in enumerate(indices)}
@@ -157,23 +157,23 @@ def _at(risen: Floats, share: float, edges: Floats, unit: float, gamma: float) -
 
 
 def simultaneous(differences: Floats, freedom: float) -> list[tuple[float, float]]:
-    """An interval for each column; with CONFIDENCE, all of them hold what they are for at once.
+    """A confidence interval for each column; all of them hold at once with CONFIDENCE.
 
-    A table of many intervals of 95 % each would nearly always have one that is wrong. These are as much wider as
-    it takes for the largest studentised error of all columns (J. P. Romano and M. Wolf, "Exact and Approximate
-    Stepdown Methods for Multiple Hypothesis Testing", JASA 100, 2005), and as Student's t is wider than a normal.
+    A table of many separate 95 % intervals would nearly always have a wrong one. These are widened to cover the
+    largest studentised error of all columns (J. P. Romano and M. Wolf, "Exact and Approximate
+    Stepdown Methods for Multiple Hypothesis Testing", JASA 100, 2005), and by Student's t for few degrees of freedom.
 
     Args:
-        differences: a row for each resample, of which the first is what was measured.
-        freedom: of what the errors are told from, in degrees.
+        differences: a row for each resample; the first is the measured one.
+        freedom: degrees of freedom of the errors.
     """
     measured = differences[0]
-    # A resample may have none of something: it says nothing about that.
+    # A resample without a value for a column adds no error to it.
     off = np.nan_to_num(differences[1:] - measured, nan=0.0, posinf=0.0, neginf=0.0)
     error = np.sqrt(np.mean(off**2, axis=0))
     studentised = np.divide(np.abs(off), error, out=np.zeros_like(off), where=error > 0)
     normal = float(np.quantile(studentised.max(axis=1), CONFIDENCE))
-    # Of Cornish and Fisher: M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.7.5.
+    # Cornish and Fisher's expansion: M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", 26.7.5.
     factor = normal + (normal**3 + normal) / (4 * freedom)
     factor += (5 * normal**5 + 16 * normal**3 + 3 * normal) / (96 * freedom**2)
     return [(float(m - factor * e), float(m + factor * e)) for m, e in zip(measured, error, strict=True)]

@@ -1,7 +1,7 @@
-"""Everything that a load test counts of its calls, as one record that merges and travels between processes.
+"""All statistics of the calls of a load test, in one object that merges and can be sent between processes.
 
-A refusal that comes back in a millisecond must not flatter a percentile, nor a deadline that ended the slow calls: so
-what failed is counted by its outcome, and by what is known of the time it would have taken (`censoring`).
+Neither an error returned within a millisecond nor a timeout that ends slow calls may flatter a percentile: failed calls
+are counted by outcome, and by what is known of the time an answer would have taken (`censoring`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SERIES = (
     "lag",
     "start_lateness",
 )
-# What only an answer has that comes in pieces.
+# Times that only streamed answers have.
 _STREAMED = frozenset({"first_reasoning", "ttft", "itl", "tpot"})
 _SECOND = ("sent", "ended", "ok", "output_tokens")
 _OWN_FAULTS = tuple(outcome for outcome in Outcome if outcome.fault is Fault.PROBER)
@@ -42,24 +42,24 @@ _COUNTS = ("output_tokens", "good", "not_started", "unpriced", "interrupted", "r
 
 
 class CallStats:
-    """Counts of calls.
+    """Statistics of calls.
 
     Attributes:
-        outcomes: how many calls had which outcome; their sum is what was sent. Those with a fault of the prober never
-            tested the endpoint, and are in no other number but `counts`.
-        series: a histogram of seconds for each of SERIES. Those of the calls hold what was measured: of successes,
-            and of the calls that ended while text came; `lag` and `start_lateness` are the client's own.
-        open: by series, the calls of which that time is not known, or only how long it was at least.
-        counts: output tokens (reported or estimated), calls that met every objective on one call (`good`), arrivals
-            that could not start (`not_started`), successes whose cost is not known (`unpriced`), calls that the end of
-            the run cut off (`interrupted`, in no outcome), requests that were sent again since a kept connection had
-            been closed before (`resent`), and those that met one which was just being reset (`stale`).
+        outcomes: number of calls by outcome; their sum is the number sent. Calls that failed on the client's side did
+            not test the endpoint, and are in no other number but `counts`.
+        series: a histogram of seconds for each of SERIES, of successes and of calls that failed while text came;
+            `lag` and `start_lateness` are the client's own.
+        open: by series, the calls of which that time is unknown or has a lower bound only.
+        counts: output tokens (reported or estimated), calls that met every objective on a single call (`good`),
+            arrivals that could not start (`not_started`), successes of unknown cost (`unpriced`), calls cut off by the
+            end of the run (`interrupted`, in no outcome), requests sent again because a kept-alive connection had been
+            closed (`resent`), and requests that met such a connection being reset (`stale`).
         cost: of all calls whose cost is known, in `currency`.
-        served: what the window saw of `sent`, `ok` and `good` calls. Throughput and goodput divide it by the window's
-            length; see `observe` for what a call counts in it.
-        usage: tokens, and how much is known of them.
+        served: `sent`, `ok` and `good` calls within the load window, in parts of calls (see `observe`). Throughput and
+            goodput are these divided by the window's length.
+        usage: tokens, reported and estimated.
         flow: concurrency and throughput of each second.
-        pace: how many calls have no time per output token, by the reason, and what chunks held.
+        tpot_coverage: how many calls have a time per output token, and tokens per chunk.
         last_due: when the last call was due, in seconds since the run began.
         seconds: by second of the run: calls sent, ended and ok, and output tokens.
     """
@@ -81,7 +81,7 @@ class CallStats:
 
     @property
     def sent(self) -> int:
-        """Calls that were made, whatever came of them."""
+        """Calls made, whatever their outcome."""
         return self.outcomes.total()
 
     @property
@@ -91,12 +91,12 @@ class CallStats:
 
     @property
     def unmeasured(self) -> int:
-        """Calls that failed on this side: they say nothing of the endpoint."""
+        """Calls that failed on the client's side: they say nothing of the endpoint."""
         return sum(self.outcomes[outcome] for outcome in _OWN_FAULTS)
 
     @property
     def measured(self) -> int:
-        """Calls that tested the endpoint: what shares are taken of."""
+        """Calls that tested the endpoint: the base of all shares."""
         return self.sent - self.unmeasured
 
     def observe(
@@ -113,11 +113,11 @@ class CallStats:
         Args:
             result: the call.
             began: unix time at which the run began.
-            share: how much of the call the window saw: 1 in an open loop, where a call belongs to the window in which
-                it was due; in a closed one the part of its time that lies in the window.
-            gaps: between its arrivals, in seconds (`Client.gaps`); without them they are taken from
-                `result.arrivals`, whose buckets make a gap's quantile good to 2.2 %.
-            again: it was made again, as the endpoint had asked: it is later than its schedule, and that on purpose.
+            share: the part of the call that counts in the load window: 1 in an open loop, where a call belongs to the
+                window in which it was due; in a closed loop the share of its duration within the window.
+            gaps: seconds between its chunks (`Client.gaps`); by default they come from `result.arrivals`, whose buckets
+                give quantiles of gaps within 2.2 %.
+            again: it was repeated after Retry-After: late on purpose, and no start lateness.
         """
         self.outcomes[result.outcome.value] += 1
         if result.connection is not None:
@@ -154,7 +154,7 @@ class CallStats:
         self.serve(result, began, share)
 
     def serve(self, result: Result, began: float, share: float) -> None:
-        """Adds to concurrency and throughput alone what the run saw of a call, as of one that began in the warm-up."""
+        """Adds a call to concurrency and throughput only, for instance one that began in the warm-up."""
         offset, ok = result.started_at - began, result.outcome is Outcome.OK
         self.concurrency.add(offset, offset + result.end, float(ok), output_tokens(result))
         if share <= 0:
@@ -182,7 +182,7 @@ class CallStats:
         self._gaps(result, gaps)
 
     def time_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
-        """Adds to the times alone what is known of a call that did not succeed."""
+        """Adds what is known of the times of a failed call."""
         known = times_of_failed(result)
         for name, value in known.values.items():
             self.series[name].record(value)
@@ -202,24 +202,24 @@ class CallStats:
     def sample(self, name: str, *, lost: int = 0) -> Sample:
         """All that is known of one kind of time.
 
-        Arrivals that could not start, calls that failed on this side, and the `lost` ones are of unknown time.
+        Arrivals that could not start, calls that failed on the client's side, and `lost` ones have unknown times.
         """
         values, found = self.series[name], self.open.get(name, Censored())
         if self.ok and not values.count and name in _STREAMED:
-            # Answers that have no such time, as those that don't stream: it is no part of the others either.
+            # Successes without this time were not streamed: failed calls would have none either.
             return Sample(values, Censored())
         unknown, missing = found.unknown, self.counts["not_started"] + self.unmeasured + lost
         if name == "itl":
-            # A call without gaps weighs as much as one that has some.
+            # A call without gaps counts as many gaps as the mean call has.
             each = -(-values.count // max(1, self.series["ttft"].count))
             unknown, missing = unknown * each, missing * each
         return Sample(values, Censored(found.late, found.cut, unknown), missing)
 
     def merge(self, other: CallStats) -> None:
-        """Adds another's calls.
+        """Adds the calls of another.
 
         Raises:
-            ValueError: both have costs, in different currencies.
+            ValueError: they have costs in different currencies.
         """
         if self.currency and other.currency and self.currency != other.currency:
             raise ValueError(f"costs in {self.currency} and in {other.currency} have no sum")
@@ -261,7 +261,7 @@ class CallStats:
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
-        """The inverse of `dump`; keys may have become text on the way, as JSON's do."""
+        """The inverse of `dump`; keys may be strings, as in JSON."""
         stats = cls()
         stats.outcomes.update(dumped["outcomes"])
         stats.counts.update(dumped["counts"])
@@ -289,7 +289,7 @@ class CallStats:
 
 
 def share_within(began: float, ended: float, opens: float, closes: float) -> float:
-    """The part of a call's time that lies in a window; of a call without length 1 or 0. All by one clock."""
+    """The share of a call's duration within a window; 1 or 0 for a call of no duration. All by the same clock."""
     if ended <= began:
         return float(opens <= began < closes)
     return max(0.0, min(ended, closes) - max(began, opens)) / (ended - began)

@@ -1,17 +1,17 @@
-"""Times of calls that did not end well: what is known of a percentile when some values are not.
+"""Percentiles of times when some calls did not succeed.
 
-A percentile of the calls that succeeded flatters an endpoint that lets the slow ones time out. So each call says of
+Percentiles of successful calls alone flatter an endpoint that lets slow calls time out. So each call contributes to
 each kind of time one of these:
 
-    a value    it succeeded; or text came before it ended otherwise, which tells its time to first token
-    late       it ran out of time: at least as long as it had lasted, and taken to be longer than any objective
-    cut        its stream broke off, or it was cut by the client: at least as long as it had lasted
-    unknown    it was refused, failed, or was wrong: nothing is known of the time that an answer would have taken
+    a value    the call succeeded; or text came before it failed, so that its time to first token is known
+    late       the call timed out: at least as long as it lasted, and counted as longer than any objective
+    cut        its stream broke off, or the client cut it: at least as long as it lasted
+    unknown    it was refused, failed, or gave a wrong answer: nothing is known of the time that an answer takes
 
-A late or a cut one is a value censored on the right (J. P. Klein, M. L. Moeschberger, "Survival Analysis", 2003,
-section 3.2). With all of them at their bounds a percentile is as low as it can be, and with all of them beyond
-everything it is as high; where the two agree it is known. No estimator is used between them (that of Kaplan and Meier
-takes censoring to be independent of the time, and a deadline that is too short for the slow ones is not).
+A late or cut call is a right-censored value (J. P. Klein, M. L. Moeschberger, "Survival Analysis", 2003,
+section 3.2). With all of these at their bounds a percentile has its lowest possible value, with all of them
+beyond every value its highest; where the two agree it is known. No estimator fills the gap: Kaplan and Meier's assumes
+that censoring does not depend on the time, but a timeout censors the slow calls only.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from aimon.objectives import Objective
 
 LATE = frozenset({Outcome.TIMEOUT_CONNECT, Outcome.TIMEOUT_TTFT, Outcome.TIMEOUT_TOTAL})
-# Of these a time is known up to which no answer had come, if the request had gone out.
+# For these a lower bound is known, if the request was sent.
 _CUT = frozenset({Outcome.STREAM_TRUNCATED, Outcome.STREAM_ERROR, Outcome.PROBER_ERROR})
 
 
 @dataclass(slots=True)
 class Censored:
-    """The calls without a value, for one kind of time: bounds in seconds, and how many have none."""
+    """The calls without a value of one kind of time: their lower bounds in seconds, and how many have none."""
 
     late: Histogram = field(default_factory=Histogram)
     cut: Histogram = field(default_factory=Histogram)
@@ -45,18 +45,18 @@ class Censored:
 
     @property
     def count(self) -> int:
-        """How many have a bound."""
+        """Number of calls with a bound."""
         return self.late.count + self.cut.count
 
     def add(self, bound: float | None, *, late: bool) -> None:
-        """Counts a call."""
+        """Adds a call without a value."""
         if bound is None:
             self.unknown += 1
         else:
             (self.late if late else self.cut).record(bound)
 
     def merge(self, other: Censored) -> None:
-        """Adds another's."""
+        """Adds the calls of another."""
         self.late.merge(other.late)
         self.cut.merge(other.cut)
         self.unknown += other.unknown
@@ -72,9 +72,9 @@ class Censored:
 
 
 class FailedTimes(NamedTuple):
-    """What a call that failed tells, by series: the seconds that are known, and the bounds of those that are not.
+    """The times of a failed call by series: known values and lower bounds, in seconds.
 
-    A bound of None is none at all. `late` says that the call ran out of time.
+    A bound of None means that nothing is known. `late` is whether the call timed out.
     """
 
     values: dict[str, float]
@@ -83,7 +83,7 @@ class FailedTimes(NamedTuple):
 
 
 def times_of_failed(result: Result) -> FailedTimes:
-    """What a call that did not succeed tells, but for the gaps that it had."""
+    """Times of a call that did not succeed, without the gaps between its chunks."""
     late = result.outcome in LATE
     if not late and (result.outcome not in _CUT or result.request_sent is None):
         return FailedTimes({}, dict.fromkeys(("latency", "latency_from_schedule", "ttft", "itl", "tpot")), late=False)
@@ -93,9 +93,9 @@ def times_of_failed(result: Result) -> FailedTimes:
     bounds = {
         "latency": result.end,
         "latency_from_schedule": result.latency_from_schedule,
-        # The gap that was open when it ended; without text it would have had some, of which nothing is known.
+        # The unfinished last gap; nothing is known of the gaps of a call without text.
         "itl": None if result.last_token is None else max(0.0, result.end - result.last_token),
-        # How many tokens it would have had is not known, and so is no time of one.
+        # The number of tokens is unknown, and so is the time of one.
         "tpot": None,
     }
     if result.outcome is Outcome.TIMEOUT_CONNECT:
@@ -111,8 +111,8 @@ class Sample:
 
     Attributes:
         values: in seconds.
-        open: the calls without one.
-        missing: how many more there are of which nothing is known.
+        open: the calls without a value.
+        missing: number of further calls of which nothing is known.
     """
 
     values: Histogram
@@ -121,14 +121,14 @@ class Sample:
 
     @property
     def count(self) -> int:
-        """Values and bounds."""
+        """Number of values and bounds."""
         return self.values.count + self.open.count
 
     def quantile(self, share: float) -> tuple[float, float]:
-        """The least and the most that it can be, over values and bounds; infinite where there is no upper bound.
+        """Lowest and highest possible quantile over values and bounds; the highest is infinite if it is unbounded.
 
         Raises:
-            ValueError: there are neither values nor bounds.
+            ValueError: there are no values and no bounds.
         """
         if not self.count:
             raise ValueError("a quantile of nothing")
@@ -136,16 +136,15 @@ class Sample:
         return _together(self.values, self.open.late, self.open.cut).at_rank(rank), _beyond(self.values, rank)
 
     def known(self, share: float) -> float | None:
-        """A percentile that is a number; None for one that is not."""
+        """A percentile, or None where censored calls leave it open."""
         low, high = self.quantile(share) if self.count else (0.0, math.inf)
         return high if same_bucket(low, high) else None
 
     def verdict(self, objective: Objective) -> str:
-        """Whether the objective's percentile of all calls meets it, whatever the times that are not known.
+        """Whether the percentile over all calls meets the objective, whatever the unknown times are.
 
-        MET if it does even if all that is not known were beyond everything; MISSED if it may not, since calls ran
-        out of time, or does not even if all others had been as quick as they can have been; NOT_JUDGED if only those
-        others decide.
+        MET if it holds even if all unknown times were longer than any value. MISSED if it fails because calls timed
+        out, or even if all other unknown times were as short as possible. NOT_JUDGED if those others decide.
         """
         assert objective.quantile is not None  # noqa: S101 - it is on a time
         unknown = self.open.unknown + self.missing
@@ -155,26 +154,26 @@ class Sample:
         rank = _rank(objective.quantile, total)
         if objective.met(_beyond(self.values, rank)):
             return MET
-        # Those of unknown time come first, those that were late last.
+        # Unknown times sort first, timeouts last.
         least = _beyond(_together(self.values, self.open.cut), rank - unknown)
         return NOT_JUDGED if objective.met(least) else MISSED
 
 
 def values_needed(share: float) -> int:
-    """How many values a percentile takes; with fewer it would just be the highest of them."""
+    """How many values a percentile needs; with fewer it would be their maximum."""
     return round(1 / (1 - share)) if share < 1 else 1
 
 
 def summary(sample: Sample, distorted: Callable[[str | float, float], bool] | None = None) -> dict[str, Any] | None:
-    """The mean, the usual percentiles, the maximum; None where nothing was measured.
+    """Mean, usual percentiles and maximum; None where nothing was measured.
 
-    A percentile that too few values support, and whatever the calls without an end leave open, is None: `needs` has
-    how many it takes, and `at_least` the bound. `not_measured` names what is known to be of the client's own making.
+    A percentile of too few values is None, and `needs` has the required number. What censored calls leave open is None,
+    and `at_least` has its lower bound. `not_measured` names what the client itself distorted.
 
     Args:
         sample: of one kind of time.
-        distorted: tells whether a column (a percentile's share, `mean` or `max`) of some value is of the client's
-            own making.
+        distorted: tells whether the client itself distorted a column (a percentile's share, `mean` or `max`) of that
+            value.
     """
     if not sample.count:
         return None
@@ -204,17 +203,17 @@ def summary(sample: Sample, distorted: Callable[[str | float, float], bool] | No
 
 
 def same_bucket(low: float, high: float) -> bool:
-    """Whether two bounds are one number: the same bucket of a histogram, or neighbours."""
+    """Whether two bounds are in the same bucket of a histogram or in neighbouring ones."""
     return high <= low * 1.0101
 
 
 def _rank(share: float, count: int) -> int:
-    # Without the rounding errors of 0.95 * 20, which is a rank of 19 and not of 20.
+    # Rounded, since 0.95 * 20 must give rank 19 and not 20.
     return max(1, math.ceil(round(share * count, 9)))
 
 
 def _beyond(values: Histogram, rank: int) -> float:
-    """The value of a rank if the others are beyond all of them; 0 for a rank before the first."""
+    """The value of a rank if all other calls are beyond the values; 0 for a rank below 1."""
     if rank < 1:
         return 0.0
     return values.at_rank(rank) if rank <= values.count else math.inf

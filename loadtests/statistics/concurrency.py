@@ -1,7 +1,7 @@
-"""Concurrency and throughput of each second of a run, and the part of it in which concurrency was level. Pure.
+"""Concurrency and throughput of each second of a run, and the interval in which concurrency was steady. Pure.
 
-A call counts in the seconds in which it was under way, by the part of its time that lies in each: so the successes of a
-stretch are known however long calls are, and calls that begin or end together make no peaks.
+A call counts in every second in which it was under way, by the share of its duration: so throughput is right however
+long calls are, and calls that start or end together cause no peaks.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# A level part is at least so long, in seconds and as a share of the window.
+# Minimum length of the steady interval, in seconds and as a share of the window.
 LEAST_SECONDS, LEAST_SHARE = 3, 0.25
-# Concurrency is level within a tenth, or within what the chance of random arrivals makes of it.
+# Concurrency is steady within a tenth, or within the random variation of Poisson arrivals.
 _WITHIN, _CHANCE, _DRIFT = 0.1, 2.5, 1.5
-# Of few calls chance makes much; but a second with hardly any is part of no level.
+# Bound of that variation for few calls: a second with hardly any call is not steady.
 _MOST = 0.75
 
 
 class ConcurrencyTimeline:
-    """What was going on in each second.
+    """Calls under way, successes and output tokens of each second.
 
     Attributes:
-        seconds: by second of the run, the mean number of calls under way, and the successes and output tokens that came
-            of it.
+        seconds: by second of the run: mean number of calls under way, successes, output tokens.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[int, list[float]] = {}
 
     def add(self, began: float, ended: float, ok: float, tokens: float) -> None:
-        """Adds a call that was under way between two moments, in seconds since counting began; earlier is left out."""
+        """Adds a call, with its start and end in seconds since counting began; the part before is ignored."""
         lasted = ended - began
         second = int(ended)
-        if 0 <= second <= began:  # nearly all quick calls
+        if 0 <= second <= began:  # within one second, as most short calls
             row = self.seconds.get(second) or self.seconds.setdefault(second, [0.0, 0.0, 0.0])
             row[0] += lasted
             row[1] += ok
@@ -51,19 +50,19 @@ class ConcurrencyTimeline:
             row[2] += part * tokens
 
     def merge(self, seconds: Mapping[int, Sequence[float]]) -> None:
-        """Adds another's seconds."""
+        """Adds the seconds of another timeline."""
         for second, amounts in seconds.items():
             row = self.seconds.setdefault(second, [0.0, 0.0, 0.0])
             for k, amount in enumerate(amounts):
                 row[k] += amount
 
     def row(self, second: int) -> Sequence[float]:
-        """Concurrency, successes and tokens of one second."""
+        """Concurrency, successes and output tokens of one second."""
         return self.seconds.get(second, (0.0, 0.0, 0.0))
 
 
 class SteadyInterval(NamedTuple):
-    """From one second up to another, and the mean number of calls under way."""
+    """From second `start` up to `end`, with the mean number of calls under way."""
 
     start: int
     end: int
@@ -71,10 +70,10 @@ class SteadyInterval(NamedTuple):
 
 
 def steady_interval(in_flight: Sequence[float]) -> SteadyInterval | None:
-    """The longest stretch up to the end in which concurrency was level; None if it was not for long enough.
+    """The longest interval up to the end with steady concurrency; None if it is too short.
 
     Args:
-        in_flight: of each second of the load window.
+        in_flight: concurrency of each second of the load window.
     """
     count = len(in_flight)
     least = max(LEAST_SECONDS, round(LEAST_SHARE * count))
@@ -85,7 +84,7 @@ def steady_interval(in_flight: Sequence[float]) -> SteadyInterval | None:
     start = count
     while start and abs(in_flight[start - 1] - usual) <= off:
         start -= 1
-    # Calls were still filling up.
+    # Concurrency was still rising.
     while start < count and usual - in_flight[start] > max(_WITHIN * usual, sqrt(usual)):
         start += 1
     while usual and count - start >= least:
@@ -97,7 +96,7 @@ def steady_interval(in_flight: Sequence[float]) -> SteadyInterval | None:
 
 
 def _stays(stretch: Sequence[float], usual: float) -> bool:
-    """Whether it neither rises nor falls by more than chance makes of it."""
+    """Whether both halves agree within random variation."""
     half = len(stretch) // 2
     before, after = sum(stretch[:half]) / half, sum(stretch[half:]) / (len(stretch) - half)
     return abs(after - before) <= max(_WITHIN / 2 * usual, min(_DRIFT * sqrt(usual / half), 2 * _WITHIN * usual))

@@ -1,4 +1,4 @@
-"""How busy the processes of a run are. Pure."""
+"""CPU usage of the worker processes. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class CpuUsage:
-    """Processor time of each worker, and the time that passed meanwhile, in seconds."""
+    """CPU seconds of each worker, and the wall-clock seconds in which it used them."""
 
     def __init__(self, parts: Iterable[CpuUsage] = ()) -> None:
         self._spent: dict[str, tuple[float, float]] = {}
@@ -18,11 +18,11 @@ class CpuUsage:
                 self.add(worker, cpu, wall)
 
     def add(self, worker: str, cpu: float, wall: float) -> None:
-        """A worker has spent so much processor time in so much time."""
+        """Adds `cpu` seconds that a worker used in `wall` seconds."""
         before = self._spent.get(worker, (0.0, 0.0))
         self._spent[worker] = before[0] + cpu, before[1] + wall
 
     @property
     def busiest(self) -> float:
-        """The share of a core that the busiest worker used: 0 for none, 1 for a whole core."""
+        """Share of a core that the busiest worker used, from 0 to 1."""
         return max((cpu / wall for cpu, wall in self._spent.values() if wall > 0), default=0.0)

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formats numbers of a report for people."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def format_duration(seconds: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """A number with three digits, or all those before the point, with commas."""
-    # From 999.5 on, three digits would be written with an exponent.
+    """A number with three significant digits, or all integer digits, with commas."""
+    # From 999.5 on, `.3g` would write an exponent.
     return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
 
 
 def format_percent(share: float) -> str:
-    """A share; small ones keep two digits, and only what is none or all is 0 or 100 %."""
+    """A share as a percentage; only exactly 0 and 1 give 0 % and 100 %."""
     if 0 < share < 0.001:
         return f"{share * 100:.2g} %"
     if 0.999 < share < 1:
@@ -39,7 +39,7 @@ def format_percent(share: float) -> str:
 
 
 def format_percentile(times: Mapping[str, Any], column: str, write: Callable[[float], str]) -> str:
-    """A column of Times: a number, `> 3 s`, how many values it needs, or that it was not measured."""
+    """A column of Times: a number, `> 3 s`, the number of values it needs, or `not measured`."""
     if (value := times[column]) is not None:
         return write(value)
     if column in times.get("not_measured", ()):
@@ -51,7 +51,7 @@ def format_percentile(times: Mapping[str, Any], column: str, write: Callable[[fl
 
 
 def format_slo_value(row: Mapping[str, Any]) -> str:
-    """The value of an objective, in its unit."""
+    """The measured value of an objective, in its unit."""
     value, expr = row["value"], row["expr"]
     if value is None:
         least = row.get("at_least")

@@ -1,8 +1,8 @@
 """A histogram with logarithmic buckets: any quantile within 0.5 %, exact merges, bounded memory.
 
-Values are gathered in a flat buffer and folded with numpy, at a tenth of a microsecond each. The buckets are those
+Values are collected in a flat buffer and folded with numpy, at a tenth of a microsecond each. The buckets are those
 of DDSketch (C. Masson, J. Rim, H. Lee: "DDSketch", VLDB 2019): bucket i holds (GAMMA^(i-1), GAMMA^i] times the unit
-and is read as the value whose relative distance to both ends is the same, ERROR.
+and is reported as the value whose relative distance to both ends is ERROR.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ERROR = 0.005
 UNIT = 1e-6
 _GAMMA = (1 + ERROR) / (1 - ERROR)
 _LOG_GAMMA = math.log(_GAMMA)
-# Up to 12 days: what is longer counts as that in quantiles, and as itself in the maximum and the mean.
+# 12 days: longer values count as this in quantiles, and exactly in the maximum and the mean.
 _LARGEST = 1e6
 _BUCKETS = math.ceil(math.log(_LARGEST / UNIT) / _LOG_GAMMA) + 1
 _BUFFER = 8192
@@ -29,7 +29,7 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
 
 
 class Histogram:
-    """Non-negative values, in seconds or whatever they are; up to UNIT they are all the same to it."""
+    """Non-negative values in any unit; values up to UNIT share a bucket."""
 
     __slots__ = ("_buffer", "_counts", "_max", "_min", "_sum")
 
@@ -41,17 +41,17 @@ class Histogram:
         self._max = 0.0
 
     def record(self, value: float) -> None:
-        """Counts one value.
+        """Adds one value.
 
         Raises:
-            ValueError: when the values are folded, if one was negative, infinite or not a number.
+            ValueError: when values are folded, if one is negative, infinite or NaN.
         """
         self._buffer.append(value)
         if len(self._buffer) >= _BUFFER:
             self._fold()
 
     def record_all(self, values: Iterable[float]) -> None:
-        """Counts several values.
+        """Adds several values.
 
         Raises:
             ValueError: as `record`.
@@ -61,7 +61,7 @@ class Histogram:
             self._fold()
 
     def record_many(self, values: Mapping[float, int], *, total: float, largest: float) -> None:
-        """Counts values that come as (value, how many), with the sum and the maximum that are known of them."""
+        """Adds counts by value, with their exact sum and maximum."""
         for value, count in values.items():
             self._counts[_bucket(value)] += count
             self._min = min(self._min, value)
@@ -70,7 +70,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """Number of values."""
         self._fold()
         return int(self._counts.sum())
 
@@ -86,7 +86,7 @@ class Histogram:
         return self._max if self.count else None
 
     def quantile(self, share: float) -> float | None:
-        """The smallest value that at least `share` of all are not above (nearest rank), within ERROR; None without.
+        """Quantile by nearest rank, within ERROR; None without values.
 
         Raises:
             ValueError: the share is not between 0 and 1.
@@ -96,7 +96,7 @@ class Histogram:
         count = self.count
         if not count:
             return None
-        # Without the rounding errors of 0.95 * 20, which is a rank of 19 and not of 20.
+        # Rounded, since 0.95 * 20 must give rank 19 and not 20.
         return self.at_rank(max(1, math.ceil(round(share * count, 9))))
 
     def at_rank(self, rank: int) -> float:
@@ -106,12 +106,12 @@ class Histogram:
         return float(min(max(_value(i), self._min), self._max))
 
     def count_above(self, threshold: float) -> int:
-        """How many values are above a threshold, within the width of one bucket."""
+        """Number of values above a threshold, within the width of one bucket."""
         self._fold()
         return int(self._counts[_bucket(threshold) + 1 :].sum())
 
     def merge(self, other: Histogram) -> None:
-        """Adds another's values; what comes out is what one histogram of all values would be."""
+        """Adds the values of another, without loss of accuracy."""
         self._fold()
         other._fold()
         self._counts += other._counts
@@ -120,12 +120,12 @@ class Histogram:
         self._max = max(self._max, other._max)
 
     def summary(self) -> dict[str, float | int | None]:
-        """The mean, the usual quantiles, the maximum and the count."""
+        """Mean, usual quantiles, maximum and count."""
         quantiles = {name: self.quantile(share) for name, share in QUANTILES.items()}
         return {"mean": self.mean, **quantiles, "max": self.max, "count": self.count}
 
     def points(self) -> list[tuple[float, int]]:
-        """(value, how many) of each bucket that is not empty, in rising order."""
+        """(value, count) of each non-empty bucket, in rising order."""
         self._fold()
         return [(_value(int(i)), int(self._counts[i])) for i in np.flatnonzero(self._counts)]
 
@@ -143,7 +143,7 @@ class Histogram:
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> Self:
-        """The inverse of `dump`; keys may have become text on the way, as JSON's do."""
+        """The inverse of `dump`; keys may be strings, as in JSON."""
         histogram = cls()
         for i, count in dumped["buckets"].items():
             histogram._counts[int(i)] = count
@@ -162,10 +162,10 @@ class Histogram:
         scaled = np.clip(values, UNIT, _LARGEST) / UNIT
         found = np.ceil(np.log(scaled) / _LOG_GAMMA).astype(np.int64)
         self._counts += np.bincount(found, minlength=_BUCKETS)
-        self._sum += float(values.sum())  # pairwise, so that it is as exact as a sum of floats can be
+        self._sum += float(values.sum())  # numpy sums pairwise, with little rounding error
         self._min = min(self._min, least)
         self._max = max(self._max, most)
-        # A new one, since numpy still holds the memory of the old one.
+        # A new buffer, since numpy still refers to the old one.
         self._buffer = array("d")
 
 

@@ -1,4 +1,4 @@
-"""What a search looks at of each call: structs that travel between processes."""
+"""What searches need of each call, as structs that are sent between processes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from aimon.call.result import Limits  # noqa: TC001
 
 
 class CallObservation(msgspec.Struct, frozen=True, array_like=True):
-    """As much of a call as a search for limits needs; `at` is when it was due, in seconds.
+    """A call as the search for limits needs it; `at` is when it was due, in seconds.
 
-    `tokens` of input and output are None where the provider did not report them.
+    `tokens` (input and output) is None where the provider did not report them.
     """
 
     at: float
@@ -24,7 +24,7 @@ class CallObservation(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LatencyPoint(NamedTuple):
-    """A success: when it was due, and its latency from then, in seconds."""
+    """A successful call: when it was due, and its latency from schedule, in seconds."""
 
     at: float
     latency: float

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.call_stats import CallStats
     from aimon.loadtests.statistics.histogram import Histogram
 
-# Beyond 95 % of a core the client's own queues grow; measured against a server that logs its writes.
+# Above 95 % of a core the client's own queues grow, as measured against a server that logs its writes.
 _CPU = 0.92
 _LAG = 0.010
 _LATENESS = 0.010
-# With fewer values than that the 99th percentile is the worst one, which may be chance: then the median tells.
+# With fewer values the 99th percentile is the maximum, which may be chance: the median decides.
 _ENOUGH = 100
 
 
-# A number of which the client's own lag is so large a share says nothing of the endpoint.
+# A value of which the client's own lag is at least this share says nothing of the endpoint.
 _OWN = 0.5
-# So many gaps of no length, while the loop was later than the mean gap, are chunks that waited for the client together.
+# Share of zero gaps, with a lag above the mean gap, from which on chunks were read together by a late client.
 _COALESCED = 0.01
 
 
@@ -28,8 +28,8 @@ def check(stats: CallStats, cpu: float) -> dict[str, Any]:
     """`{bottleneck, reasons, lag_p99_s, start_lateness_p99_s, cpu}`.
 
     Args:
-        stats: what was counted.
-        cpu: the share of one core that the process used.
+        stats: statistics of the calls.
+        cpu: the share of a core that the busiest process used.
     """
     lag = stats.series["lag"].quantile(0.99)
     lateness = stats.series["start_lateness"].quantile(0.99)
@@ -44,7 +44,7 @@ def check(stats: CallStats, cpu: float) -> dict[str, Any]:
         late = series.quantile(share)
         if late is not None and late > most:
             reasons.append(f"{what} {late * 1e3:.0f} ms late at the {name}")
-    # A connection that the server was resetting is nobody's overload.
+    # A connection being reset by the server is no sign of overload.
     if failed := stats.unmeasured - stats.counts["stale"]:
         reasons.append(f"{failed} calls failed in the client itself")
     if missed := stats.counts["not_started"]:
@@ -59,17 +59,17 @@ def check(stats: CallStats, cpu: float) -> dict[str, Any]:
 
 
 def distorted(stats: CallStats, name: str, column: str | float, value: float) -> bool:
-    """Whether a number of a client that was the bottleneck is known to be the client's own, and not only suspect.
+    """Whether a client that was the bottleneck certainly distorted a value, and did not only make it suspect.
 
     Args:
-        stats: what was counted.
-        name: of the series.
-        column: a share for a percentile, or `mean` or `max`.
-        value: what was counted for that, in seconds.
+        stats: statistics of the calls.
+        name: the series.
+        column: the share of a percentile, or `mean` or `max`.
+        value: the measured value, in seconds.
     """
     lag = stats.series["lag"]
     if name == "itl":
-        # Late reads make some gaps vanish and others longer; their mean stays.
+        # Late reads shorten some gaps and lengthen others; the mean stays.
         return column != "mean" and _coalesced(stats)
     own = _column(lag, column)
     if name == "latency_from_schedule":

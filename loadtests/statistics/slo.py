@@ -1,6 +1,6 @@
-"""Objectives of a load test (`aimon.objectives`), judged on what was counted.
+"""Judges the objectives of a load test (`aimon.objectives`) on its statistics.
 
-One that could not be judged was not met: the run fails, and says why.
+An objective that can't be judged counts as not met: the run fails and says why.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NOTHING = "nothing was measured"
 
 
 def value(objective: Objective, stats: CallStats, window: float) -> float | None:
-    """A rate or a share that was measured, in a load window of so many seconds; None where nothing was."""
+    """A measured rate or share, in a load window of `window` seconds; None where nothing was measured."""
     if objective.measure in _RATES:
-        # In a closed loop all that the window saw may be calls which began in the warm-up.
+        # In a closed loop the window may hold calls of the warm-up only.
         return stats.served[_RATES[objective.measure]] / window if stats.served["sent"] and window > 0 else None
     if not stats.measured:
         return None
@@ -38,11 +38,11 @@ def value(objective: Objective, stats: CallStats, window: float) -> float | None
 def judge(
     objectives: Sequence[Objective], stats: CallStats, window: float, *, lost: int = 0, bottleneck: bool = False
 ) -> list[dict[str, Any]]:
-    """`{expr, value, met, verdict, at_least, why}` of each, in a load window of so many seconds.
+    """`{expr, value, met, verdict, at_least, why}` of each objective, in a load window of `window` seconds.
 
-    The value of an objective on a time is the percentile that the report shows; where calls without an end leave it
-    open, it is None, and `at_least` is the bound. The verdict is on all calls (`censoring`), and on those that were
-    `lost`. Numbers that a client which was the `bottleneck` has made are no verdict on the endpoint.
+    For an objective on a time, the value is the percentile in the report; where censored calls leave it open it is
+    None, and `at_least` is its lower bound. The verdict is on all calls (`censoring`), with the `lost` ones. If the
+    client was the `bottleneck`, a value that it distorted gives no verdict on the endpoint.
     """
     rows = [_judge(objective, stats, window, lost) for objective in objectives]
     for objective, row in zip(objectives, rows, strict=True):
@@ -52,12 +52,12 @@ def judge(
 
 
 def _doubt(row: dict[str, Any], objective: Objective, stats: CallStats) -> None:
-    """Takes a verdict back that only the client's own lag has made."""
+    """Withdraws a verdict that the client's own lag has caused."""
     assert objective.quantile is not None  # noqa: S101 - asked before
     if row["value"] is None or not distorted(stats, objective.measure, objective.quantile, row["value"]):
         return
     row["value"] = None
-    # Lag only adds to all times but gaps: what is met with it is met without.
+    # Lag lengthens all times but gaps: an objective met with lag is met without it.
     if row["verdict"] == MISSED or objective.measure == "itl":
         row |= {"met": False, "verdict": NOT_JUDGED}
     row["why"] = LAGGED
@@ -107,9 +107,9 @@ def _name(share: float) -> str:
 
 
 def good(objectives: Sequence[Objective]) -> Callable[[Result], bool]:
-    """Whether one successful call meets every objective that speaks of a call's time: what goodput counts.
+    """Returns a function that tells whether a successful call meets every objective on a time, for goodput.
 
-    A quantile's threshold holds for the call; ITL, of which a call has many, is held against its mean.
+    The call's own value is compared with the threshold; for ITL, the mean of its gaps.
     """
     timed = [(objective, _OF_RESULT[objective.measure]) for objective in objectives if objective.quantile is not None]
 

@@ -1,4 +1,4 @@
-"""Tokens of many calls: as they were reported, and with estimates where they were not. Unknown is not zero."""
+"""Token counts of many calls: reported ones, and totals with estimates for the others. Unknown is not zero."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NAMES = (
 
 
 class TokenUsage:
-    """What was reported, by how many calls, and what there is in all if estimates stand in for what was not.
+    """Reported tokens, and totals in which estimates replace what was not reported.
 
     Attributes:
-        amounts: `input` and `output` tokens that were reported, by `input_calls` and `output_calls`; `served`, those of
-            the output that the load window saw. `without` is how many calls had text or succeeded, and no count of
-            their output; of `estimated_calls` of these there is an estimate. `all_input`, `all_output` and `all_served`
-            are the sums of what was reported and estimated, `priced_by_estimate` calls whose cost is from an estimate.
+        amounts: `input` and `output` tokens reported, by `input_calls` and `output_calls`; `served` output tokens
+            within the load window. `without` counts calls with text or success but no reported output; for
+            `estimated_calls` of them there is an estimate. `all_input`, `all_output` and `all_served` are the sums of
+            reported and estimated tokens, `priced_by_estimate` the calls whose cost is from an estimate.
     """
 
     def __init__(self) -> None:
@@ -48,23 +48,23 @@ class TokenUsage:
         amounts["all_output"] += every.output or 0
 
     def serve(self, result: Result, share: float) -> None:
-        """Adds the share of its output that the load window saw."""
+        """Adds the share of its output within the load window."""
         self.amounts["served"] += share * (result.usage.output or 0)
         self.amounts["all_served"] += share * output_tokens(result)
 
     def merge(self, other: Mapping[str, float]) -> None:
-        """Adds another's amounts."""
+        """Adds the amounts of another."""
         for name, amount in other.items():
             self.amounts[name] += amount
 
     @property
     def estimated(self) -> bool:
-        """Whether estimates are in the sums."""
+        """Whether the sums include estimates."""
         return self.amounts["estimated_calls"] > 0
 
     def per_second(self, window: float) -> float | None:
-        """Output tokens per second, with estimates; None where nothing is known of them."""
-        # All that the window saw may be calls of the warm-up, which are in no count but this.
+        """Output tokens per second, with estimates; None where unknown."""
+        # The window may hold calls of the warm-up only, which count in `all_served` alone.
         known = self.amounts["output_calls"] + self.amounts["estimated_calls"] + self.amounts["all_served"] > 0
         return self.amounts["all_served"] / window if known and window > 0 else None
 

@@ -1,4 +1,4 @@
-"""Of how many successes the time per output token is known, why not of the others, and what their chunks held."""
+"""How many successes have a known time per output token (TPOT), why others have none, and tokens per chunk."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 class TpotCoverage:
-    """Counts of successes.
+    """Counts successes by how their TPOT is known.
 
     Attributes:
-        told: from a token for each chunk, or the provider's counts alone; `estimated`: shared out by the text.
-        unknown: the others, by the reason.
-        tokens: visible ones of the calls of which they are known, in so many `chunks`.
+        told: from the provider's token counts alone, or from one token a chunk.
+        estimated: from tokens shared out by the length of the text.
+        unknown: calls without a TPOT, by reason.
+        tokens: visible tokens of the calls in which they are known, in `chunks` chunks.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class TpotCoverage:
 
     @property
     def tokens_per_chunk(self) -> float | None:
-        """In the mean; None where it is not known."""
+        """Mean visible tokens of a chunk; None where unknown."""
         return self.tokens / self.chunks if self.chunks else None
 
     def observe(self, result: Result) -> None:
@@ -45,7 +46,7 @@ class TpotCoverage:
             self.chunks += result.chunks
 
     def merge(self, other: Mapping[str, Any]) -> None:
-        """Adds what another dumped."""
+        """Adds the `dump` of another."""
         self.told += other["told"]
         self.estimated += other["estimated"]
         self.chunks += other["chunks"]

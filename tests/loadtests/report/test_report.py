@@ -11,7 +11,7 @@ import pytest
 from aimon.loadtests import report
 from aimon.loadtests.report.page import page
 from aimon.loadtests.report.run_result import ABORTED, RunResult
-from aimon.loadtests.search.capacity import Capacity, Step
+from aimon.loadtests.search.capacity import Capacity, CapacityStep
 from aimon.loadtests.search.latency_trend import Trend
 from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.statistics.call_stats import CallStats
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 HOSTILE = '<script>alert(1)</script> & "quoted" | \'\n'
 STEPS = [
-    Step(5.0, 4.9, met=True, trend=Trend(0.0, 0.01)),
-    Step(8.0, 5.4, met=False, trend=Trend(0.0, 0.01), why=HOSTILE),
+    CapacityStep(5.0, 4.9, met=True, trend=Trend(0.0, 0.01)),
+    CapacityStep(8.0, 5.4, met=False, trend=Trend(0.0, 0.01), why=HOSTILE),
 ]
 
 
@@ -184,7 +184,7 @@ def test_every_line_of_a_chart_has_words(tmp_path: Path) -> None:
 
 def test_a_capacity_has_its_curves() -> None:
     """Successes and, where steps know it, latency against the rate, with the interval that the capacity is in."""
-    steps = [Step(rate, min(rate, 6.0), met=rate < 7, trend=Trend(0.0, 0.01)) for rate in (2.0, 4.0, 6.0, 8.0)]
+    steps = [CapacityStep(rate, min(rate, 6.0), met=rate < 7, trend=Trend(0.0, 0.01)) for rate in (2.0, 4.0, 6.0, 8.0)]
     built = report.build(few(capacity=Capacity(low=6.0, high=8.0, steps=steps)), plan(profile="capacity"), "e")
     built["capacity"]["interval"] = [5.9, 6.4]
     for step in built["capacity"]["steps"]:

@@ -13,7 +13,7 @@ import pytest
 from aimon.loadtests import report
 from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.report.schema import Report, ReportError, json_schema, read
-from aimon.loadtests.search.capacity import Capacity, Step
+from aimon.loadtests.search.capacity import Capacity, CapacityStep
 from aimon.loadtests.search.latency_trend import Trend
 from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.statistics.call_stats import CallStats
@@ -46,7 +46,7 @@ def test_the_file_is_made_from_the_code() -> None:
         few(),
         noisy(1),
         RunResult(CallStats()),
-        few(capacity=Capacity(low=5.0, steps=[Step(5.0, 4.9, met=True, trend=Trend(0.0, 0.01))])),
+        few(capacity=Capacity(low=5.0, steps=[CapacityStep(5.0, 4.9, met=True, trend=Trend(0.0, 0.01))])),
         few(limits=AccountLimits(4.0, None, {"why": "", "limited": 3})),
     ],
     ids=["few", "noisy", "none", "capacity", "limits"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.loadtests.protocol.profiles import phases
-from aimon.loadtests.search.capacity import Capacity, Step, search
+from aimon.loadtests.search.capacity import Capacity, CapacityStep, search
 from aimon.loadtests.search.latency_trend import trend
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def queue(
     return points
 
 
-def advance(steps: Generator[float, Step, Capacity], step: Step) -> float | None:
+def advance(steps: Generator[float, CapacityStep, Capacity], step: CapacityStep) -> float | None:
     """The next rate; None at the end."""
     try:
         return steps.send(step)
@@ -46,7 +46,7 @@ def drive(start: float, slots: int, service: float, jitter: float, most: float =
     rate: float | None = next(steps)
     while rate is not None:
         seen = trend(queue(rate, slots, service, jitter))
-        rate = advance(steps, Step(rate, min(rate, slots / service), met=True, trend=seen))
+        rate = advance(steps, CapacityStep(rate, min(rate, slots / service), met=True, trend=seen))
     return found
 
 
@@ -69,7 +69,7 @@ def test_the_growth_of_the_latency_tells_the_capacity() -> None:
     found = trend(queue(30, 4, 0.2, 0.1))
     assert found.growing
     assert found.slope == pytest.approx(0.5, rel=0.02)
-    assert Step(30, 20, met=True, trend=found).estimate == pytest.approx(20, rel=0.01)
+    assert CapacityStep(30, 20, met=True, trend=found).estimate == pytest.approx(20, rel=0.01)
 
 
 def test_a_rate_below_capacity_does_not_grow() -> None:
@@ -83,7 +83,7 @@ def test_an_objective_that_is_never_met_ends_the_search() -> None:
     steps = search(10, found=found)
     rate: float | None = next(steps)
     while rate is not None:
-        rate = advance(steps, Step(rate, 0, met=False, trend=trend([]), why="error_rate"))
+        rate = advance(steps, CapacityStep(rate, 0, met=False, trend=trend([]), why="error_rate"))
     assert (found.rate, found.why) == (None, "it was not held at any rate")
 
 
@@ -92,8 +92,8 @@ def test_a_client_that_is_the_bottleneck_ends_the_search() -> None:
     found = Capacity()
     steps = search(10, found=found)
     next(steps)
-    assert advance(steps, Step(10, 10, met=True, trend=trend([]))) == 20
-    assert advance(steps, Step(20, 12, met=False, trend=trend([]), limited=True)) is None
+    assert advance(steps, CapacityStep(10, 10, met=True, trend=trend([]))) == 20
+    assert advance(steps, CapacityStep(20, 12, met=False, trend=trend([]), limited=True)) is None
     assert (found.low, found.high) == (10, None)
     assert "the client could not keep up at 20/s" in found.why
 
@@ -120,7 +120,7 @@ def test_the_interval_holds_the_capacity_as_often_as_it_says(slots: int, service
     for seed in range(200):
         rate = over * capacity
         seen = trend(queue(rate, slots, service, 0.3, min(max(80 / rate, 5), 20), seed))
-        found = Capacity(steps=[Step(rate, 0.0, met=True, trend=seen)])
+        found = Capacity(steps=[CapacityStep(rate, 0.0, met=True, trend=seen)])
         assert found.interval is not None
         low, high = found.interval
         held += low <= capacity <= high
@@ -132,4 +132,4 @@ def test_the_interval_holds_the_capacity_as_often_as_it_says(slots: int, service
 def test_without_growth_there_is_no_interval() -> None:
     """Far below the capacity, latencies tell nothing of it."""
     seen = trend(queue(5, 4, 0.2, 0.1, seconds=20.0))
-    assert Capacity(steps=[Step(5, 5.0, met=True, trend=seen)]).interval is None
+    assert Capacity(steps=[CapacityStep(5, 5.0, met=True, trend=seen)]).interval is None
