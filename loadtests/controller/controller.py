@@ -249,7 +249,7 @@ class RunController:
             except StopIteration:
                 return
 
-    def _try(self, rate: float) -> capacity.Step:
+    def _try(self, rate: float) -> capacity.CapacityStep:
         began = monotonic() + self._pool.lead_time
         # Even distances: what latency grows by is then the queue's doing and not that of chance.
         schedule = Schedule((Phase(self._long_enough(rate), rate),), CONSTANT)

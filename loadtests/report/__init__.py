@@ -1,10 +1,13 @@
-"""The report of a run: for programs (report.json), for a pull request (Markdown), and for people (HTML).
+"""The report of a run: report.json for programs, Markdown for a pull request, HTML for people.
 
-schema      what report.json holds, and reading it
-contents    from a Run to that
-text        the verdict, and the summary as Markdown
-page        the HTML page; `charts`, `svg` and `style` are its parts, `chart_data` what the charts show
-comparison  two reports: what differs beyond doubt
+run_result     the result of a run, from which a report is built
+builder        builds the values of report.json
+schema         the structs of report.json, and reading it
+summary        the verdict, and the summary as Markdown; token_figures and steady_state are parts of it
+chart_data     the points of the charts
+page           the HTML page
+files          writes all three
+comparison     compares two reports
 """
 
 from __future__ import annotations

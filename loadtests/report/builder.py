@@ -1,4 +1,4 @@
-"""From a Run to the values of report.json, which `schema` describes."""
+"""Builds the values of report.json (`schema`) from a RunResult."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ TIMES = {
     "itl_s": "itl",
     "tpot_s": "tpot",
 }
-# Not what was asked for, but where the answer goes; an address to push to may even hold a password.
-_NOT_TOLD = frozenset({"push"})
+# Options of output and not of load; a push address may hold a password.
+_OMITTED = frozenset({"push"})
 
 
 def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None) -> dict[str, Any]:
-    """The report as JSON values; what there was none of is None.
+    """The report as JSON values; missing values are None.
 
     Args:
-        run: what came of it.
-        plan: what was asked for.
-        endpoint: the name of whom it was asked of.
-        model: its model; without it that of the plan's flags.
+        run: the result of the run.
+        plan: its plan.
+        endpoint: name of the endpoint.
+        model: its model; by default that of the plan's flags.
     """
     stats, elapsed, window = run.stats, run.elapsed, run.window
     client = check(stats, run.cpu)
-    config = {key: value for key, value in msgspec.to_builtins(plan).items() if key not in _NOT_TOLD}
+    config = {key: value for key, value in msgspec.to_builtins(plan).items() if key not in _OMITTED}
     return {
         "version": VERSION,
         "aimon": __version__,
@@ -99,7 +99,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
 
 
 def _asked(plan: Plan) -> float | None:
-    """What was to be started after the warm-up, per second."""
+    """Calls per second planned after the warm-up."""
     if (schedule := plan.schedule) is None:
         return None
     warm = plan.warmup * (plan.rate or 0.0) * (0.1 if plan.profile == "ramp" else 1.0)
@@ -114,7 +114,7 @@ def _schedule(plan: Plan) -> list[dict[str, float]]:
         points.append({"at_s": at, "rate": phase.rate(0.0)})
         at += phase.duration
         points.append({"at_s": at, "rate": phase.rate(phase.duration)})
-    # The warm-up is a phase of its own, and is over when counting begins.
+    # The warm-up is the first phase; counting begins after it.
     return [point for point in points if point["at_s"] >= 0][1 if plan.warmup else 0 :]
 
 
@@ -129,7 +129,7 @@ def _cost(run: RunResult) -> dict[str, Any] | None:
         return None
     estimated = round(stats.usage.amounts["priced_by_estimate"])
     return {
-        # Whoever makes a Run of calls alone, as Locust's report does, has nothing else to pay for.
+        # A RunResult without `spent`, as of Locust's report, has no cost beyond that of its calls.
         "amount": max(run.spent, stats.cost),
         "counted": stats.cost,
         "currency": currency,

@@ -1,4 +1,4 @@
-"""What the charts of a report show, from the values of report.json alone."""
+"""The data of a report's charts, from the values of report.json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POINTS = 120
 
 
 class Bin(NamedTuple):
-    """How many values, in seconds, lie from `low` to `high`."""
+    """The number of values from `low` to `high` seconds."""
 
     low: float
     high: float
@@ -23,16 +23,16 @@ class Bin(NamedTuple):
 
 
 class ChartPoint(NamedTuple):
-    """Values at one moment, in seconds since counting began; None is a gap."""
+    """Values at one moment; `at` is in seconds since counting began, None is a gap."""
 
     at: float
     values: tuple[float | None, ...]
 
 
 def quantile(buckets: Mapping[str, int], share: float, *, unit: float, gamma: float, censored: int = 0) -> float | None:
-    """The value of nearest rank, as Histogram.quantile reads it but for exact ends; None if it is not known.
+    """Quantile by nearest rank, as Histogram.quantile without its exact ends; None if unknown.
 
-    The `censored` ones are taken to be beyond all values.
+    The `censored` values count as larger than all others.
     """
     total = sum(buckets.values()) + censored
     rank = max(1, math.ceil(round(share * total, 9)))
@@ -45,17 +45,17 @@ def quantile(buckets: Mapping[str, int], share: float, *, unit: float, gamma: fl
 
 
 def bins(report: dict[str, Any], series: str) -> tuple[list[Bin], int]:
-    """A histogram for the eye: bins that are equally wide on a logarithmic axis, and how many values are outside.
+    """Histogram bins of equal width on a logarithmic axis, and the number of values outside of them.
 
-    Outside are at most the fastest hundredth, which may be chunks that came together, and the slowest thousandth: a
-    few values far away would press all others together.
+    Outside are at most the fastest 1 %, which may be chunks read together, and the slowest 0.1 %: outliers would
+    compress the chart.
     """
     shapes = report["distributions"]
     buckets = {int(i): count for i, count in shapes["series"][series]["buckets"].items()}
     unit, gamma = shapes["unit_s"], shapes["gamma"]
     least, most = _between(buckets, 0.01, 0.001)
     step = max(1, math.ceil((most - least + 1) / _BINS))
-    # Wide enough to be seen where all values are nearly the same.
+    # A minimum width, where all values are nearly the same.
     lacking = max(0, _FEWEST_BINS - math.ceil((most - least + 1) / step))
     first = max(0, least - lacking // 2 * step)
     starts = range(first, most + lacking * step // 2 + 1, step)
@@ -68,7 +68,7 @@ def bins(report: dict[str, Any], series: str) -> tuple[list[Bin], int]:
 
 
 def _between(buckets: Mapping[int, int], fastest: float, slowest: float) -> tuple[int, int]:
-    """The first and the last bucket, without such shares of all values at the ends."""
+    """First and last bucket without these shares of values at the ends."""
     total, places = sum(buckets.values()), sorted(buckets)
     return _first(buckets, places, fastest * total), _first(buckets, places[::-1], slowest * total)
 
@@ -94,17 +94,17 @@ def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> l
 
 
 def typical_count(report: dict[str, Any], series: str) -> int:
-    """How many calls of a series the middle one of the blocks has, of those with any."""
+    """Median number of calls of a series over the blocks that have any."""
     found = [block["series"][series] for block in report["blocks"] if series in block["series"]]
     return int(median([sum(each["buckets"].values()) + each.get("censored", 0) for each in found] or [0]))
 
 
 def per_second(report: dict[str, Any], names: Sequence[str]) -> list[ChartPoint]:
-    """Counts of the seconds, as means per second over stretches that are long enough for few points."""
+    """Counts per second, averaged over intervals so that there are at most _POINTS points."""
     rows = {row["second"]: row for row in report["seconds"]}
     if not rows:
         return []
-    # The last second is as short as chance has it, and would look like a slump.
+    # The last second is incomplete, and would look like a drop.
     seconds = max(1, int(report["duration_s"]))
     step = max(1, math.ceil(seconds / _POINTS))
     points = []
@@ -118,13 +118,13 @@ def per_second(report: dict[str, Any], names: Sequence[str]) -> list[ChartPoint]
 
 
 def asked(report: dict[str, Any]) -> list[ChartPoint]:
-    """The rate that the schedule asks for, where it changes."""
+    """The scheduled rate, at the points where it changes."""
     points = report["rate"]["schedule"]
     return [ChartPoint(point["at_s"], (point["rate"],)) for point in points]
 
 
 def failures(report: dict[str, Any]) -> dict[str, list[float]]:
-    """For each outcome but ok, how many calls a second ended so in each block; the most frequent first."""
+    """For each outcome but ok, calls per second in each block; the most frequent first."""
     names = [name for name in report["requests"]["by_outcome"] if name != "ok"]
     return {
         name: [block["outcomes"].get(name, 0) / block["seconds"] for block in report["blocks"]]
@@ -133,7 +133,7 @@ def failures(report: dict[str, Any]) -> dict[str, list[float]]:
 
 
 def unbroken(points: Sequence[ChartPoint], column: int) -> list[list[tuple[float, float]]]:
-    """The stretches of a line between its gaps."""
+    """The segments of a line between its gaps."""
     stretches: list[list[tuple[float, float]]] = [[]]
     for at, values in points:
         if (value := values[column]) is not None:

@@ -1,4 +1,4 @@
-"""A report as files."""
+"""Writes a report as files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def save(report: dict[str, Any], folder: Path, *, mode: int = files.OWNER_ALONE) -> tuple[list[Path], list[str]]:
-    """Writes report.json, report.md and report.html with that mode, each whole or not at all, as many as can be.
+    """Writes report.json, report.md and report.html with that mode, each atomically, as many as possible.
 
     Returns:
-        Those that were written, and what is wrong with the others, for people.
+        The paths written, and messages about the others.
     """
     written, problems = [], []
     makers = {"report.json": json, "report.md": markdown, "report.html": page.render}
@@ -36,7 +36,7 @@ def save(report: dict[str, Any], folder: Path, *, mode: int = files.OWNER_ALONE)
 
 
 def json(report: dict[str, Any]) -> str:
-    """report.json: a line for each key and each entry of a list, which people can read and `diff` can compare."""
+    """report.json: a line for each key and each entry of a list, readable and fit for `diff`."""
     return "{\n" + ",\n".join(_lines(report)) + "\n}\n"
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind, for whoever reports it. Needs no gevent."""
+"""The result of a run, from which its report is built. Needs no gevent."""
 
 from __future__ import annotations
 
@@ -18,13 +18,23 @@ COMPLETE, INCOMPLETE, INTERRUPTED, ABORTED = "complete", "incomplete", "interrup
 
 @dataclass(slots=True)
 class RunResult:
-    """What came of a run.
+    """The result of a run. Durations are in seconds.
 
-    `began` is unix time, `window` the seconds in which calls were started, `elapsed` those until the last had
-    ended. `workers` is the most there were at a time, `cpu` the share of a core that the busiest of them used. The
-    `uncounted` calls were the first one and the warm-up; the `lost` ones nobody can tell of, since their worker is
-    gone. `notes` say what happened to workers, `unwritten` what of its results could not be written, `totals` are
-    the metrics of all calls, where they were wanted.
+    Attributes:
+        stats: statistics of the counted calls.
+        began: unix time.
+        window: time in which calls were started; `elapsed` is the time until the last one ended.
+        cpu: share of a core that the busiest worker used.
+        ended: COMPLETE, INCOMPLETE, INTERRUPTED or ABORTED; `why` explains all but the first.
+        spent: cost of all calls, counted or not, in `currency`.
+        culprit: outcome and HTTP status of the call for which the run was aborted.
+        uncounted: the first call and those of the warm-up.
+        lost: calls of a lost worker, whose results are unknown.
+        workers: the largest number of workers at a time.
+        notes: what happened to workers.
+        unwritten: which files could not be written, and why.
+        totals: cumulative metrics of all calls, if wanted.
+        capacity: result of a search for the capacity; `limits` of one for rate limits.
     """
 
     stats: CallStats

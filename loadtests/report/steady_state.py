@@ -1,4 +1,4 @@
-"""The part of a run in which concurrency was level: its throughput and its percentiles."""
+"""Throughput and percentiles of the part of a run in which concurrency was steady."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FAILED = "calls failed in it, so that the times of the others would flatter"
 
 
 def summarize(run: RunResult, plan: Plan) -> dict[str, Any]:
-    """As in report.json; all but `why` is None where there was no such part."""
+    """`steady` of report.json; all but `why` is None if there was no such part."""
     found: concurrency.SteadyInterval | None = None
     why: str | None = None
     if plan.profile in SEARCHES:
@@ -57,7 +57,7 @@ def _counted(plan: Plan) -> Sequence[Any]:
 
 
 def _times(blocks: Sequence[Mapping[str, Any]], found: concurrency.SteadyInterval) -> tuple[dict[str, Any], str | None]:
-    """Percentiles of the calls that ended in it, in seconds, and why there are none."""
+    """Percentiles of the calls that ended in the interval, in seconds; or why there are none."""
     inside = [
         block
         for block in blocks
@@ -79,7 +79,7 @@ def _times(blocks: Sequence[Mapping[str, Any]], found: concurrency.SteadyInterva
 
 
 def describe(steady: dict[str, Any], *, times: bool = True) -> str:
-    """In one line, with the times that matter most."""
+    """In one line, with latency and TTFT."""
     if steady["start_s"] is None:
         return f"none: {steady['why']}"
     end = steady["start_s"] + steady["seconds"]
@@ -98,7 +98,7 @@ def describe(steady: dict[str, Any], *, times: bool = True) -> str:
 
 
 def rows(steady: dict[str, Any]) -> list[tuple[str, ...]]:
-    """For each kind of time its key, its percentiles as people read them, and how many values they are of."""
+    """For each kind of time its key, formatted percentiles and the number of values."""
     return [
         (
             key,

@@ -1,4 +1,4 @@
-"""What a report says in words: its verdict, and the summary as Markdown. Numbers of a busy client are marked."""
+"""A report in words: its verdict, and a summary as Markdown. Numbers are marked if the client was the bottleneck."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TITLES = {
 }
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
 _SUSPECT = " (suspect)"
-# What there is to say of a run that measured nothing.
+# Rows shown for a run without calls.
 _WITHOUT_CALLS = ("Endpoint", "Profile", "Started", "Requests", "Cost")
 
 
 def verdict(report: dict[str, Any]) -> str:
-    """The one line that matters most."""
+    """The verdict, in one line."""
     ended = report["ended"]
     if ended["how"] != COMPLETE:
         partial = ", results are partial" if report["requests"]["sent"] else ", nothing was measured"
@@ -53,7 +53,7 @@ def verdict(report: dict[str, Any]) -> str:
 
 
 def _so_far(report: dict[str, Any]) -> str:
-    """What a search that did not come to its end knows already."""
+    """The partial result of an unfinished search."""
     capacity, limits = report["capacity"], report["limits"]
     if capacity is not None and capacity["rate"] is not None:
         return f"; at least {capacity['rate']:.4g}/s were held"
@@ -72,7 +72,7 @@ def _limits_verdict(limits: dict[str, Any]) -> str:
 
 
 def doubts(report: dict[str, Any]) -> list[str]:
-    """Why the numbers can't be taken as they are; none is the rule."""
+    """Reservations about the numbers; usually none."""
     found = []
     if report["client"]["bottleneck"]:
         reasons = "; ".join(report["client"]["reasons"])
@@ -87,7 +87,7 @@ def doubts(report: dict[str, Any]) -> list[str]:
 
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """(what, value) of the numbers that are no times."""
+    """(name, value) of all figures other than times."""
     requests, rate = report["requests"], report["rate"]
     failures = {name: count for name, count in requests["by_outcome"].items() if name != "ok"}
     client = report["client"]
@@ -128,14 +128,14 @@ def _requests(requests: dict[str, Any]) -> str:
 
 
 def objective(row: dict[str, Any]) -> str:
-    """What came of an objective: its verdict, the value and whatever there is to know about them."""
+    """The result of an objective: verdict, value and reason."""
     verdict = slo_verdict(row)
     why = f" ({row['why']})" if row.get("why") else ""
     return f"{verdict if verdict == 'met' else verdict.upper()}, {format_slo_value(row)}{why}"
 
 
 def time_rows(report: dict[str, Any]) -> list[list[str]]:
-    """A header, and a row of milliseconds for each kind of time that was measured."""
+    """A header, and a row in milliseconds for each kind of time measured."""
     mark = _SUSPECT if report["client"]["bottleneck"] else ""
     rows = [["ms", *COLUMNS, "count"]]
     for key, title in TITLES.items():
@@ -146,13 +146,13 @@ def time_rows(report: dict[str, Any]) -> list[list[str]]:
 
 
 def values(times: dict[str, Any]) -> str:
-    """How many values there are, and of how many, if calls were given up before an end."""
+    """The number of values, and of how many if some are censored."""
     censored = times.get("censored", 0)
     return f"{times['count']:,} of {times['count'] + censored:,}" if censored else f"{times['count']:,}"
 
 
 def time_notes(report: dict[str, Any]) -> list[str]:
-    """What is to be known of the table of times."""
+    """Notes on the table of times."""
     found = [times for key in TITLES if (times := report[key]) is not None]
     notes = []
     if any(times.get("censored") for times in found):
@@ -197,31 +197,31 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def table(rows: list[Any], *, numbers: bool = True) -> list[str]:
-    """A Markdown table's lines; the first row is the header, and all columns but the first hold numbers or text."""
+    """The lines of a Markdown table; the first row is the header, `numbers` aligns all columns but the first right."""
     header, *rest = rows
     lines = [f"| {' | '.join(map(cell, header))} |", "| --- |" + (" ---: |" if numbers else " --- |") * len(header[1:])]
     return lines + [f"| {' | '.join(map(cell, row))} |" for row in rest]
 
 
 def cell(text: str) -> str:
-    """A text that stays in its cell of a table."""
+    """Escapes text for a table cell."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 
 def number(value: float | None) -> str:
-    """Four digits; a dash for what there is none of."""
+    """Four significant digits; a dash for None."""
     if value is None:
         return "-"
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
 def started(report: dict[str, Any]) -> str:
-    """When it began."""
+    """Start of the run, in UTC."""
     return datetime.fromtimestamp(report["started_at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def cost(report: dict[str, Any]) -> str:
-    """What it cost, as far as that is known."""
+    """The cost, as far as known."""
     found = report["cost"]
     if found is None:
         return "not known"
@@ -235,7 +235,7 @@ def cost(report: dict[str, Any]) -> str:
 
 
 def _counted(found: dict[str, Any]) -> str:
-    """The part of a cost that is of the counted calls, where that is not all of it."""
+    """The cost of the counted calls, if that is not the whole."""
     counted = found.get("counted")
     if counted is None or counted == found["amount"]:
         return ""

@@ -1,4 +1,4 @@
-"""What a report says of tokens and of the time for each: what is known, what is estimated, and of how many calls."""
+"""How a report states token counts and times per output token: known, estimated, and for how many calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from aimon.loadtests.statistics.formatting import format_number
 
-# Shown as 1.1.
+# From here on shown as 1.1 or more.
 _SEVERAL = 1.05
 
 
@@ -31,7 +31,7 @@ def _amounts(tokens: dict[str, Any]) -> str:
 
 
 def rate(report: dict[str, Any]) -> tuple[str, str] | None:
-    """Output tokens per second, and what is to be said of it; None where nothing is known."""
+    """Output tokens per second, and a note on it; None where unknown."""
     tokens = report["tokens"]
     if tokens["output_per_s"] is not None:
         return format_number(tokens["output_per_s"]), _amounts(tokens | {"output_per_s": None})
@@ -43,7 +43,7 @@ def rate(report: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def titled(key: str, title: str, report: dict[str, Any]) -> str:
-    """The title of a kind of time; that of gaps says what a chunk holds, where that is more than a token."""
+    """The title of a kind of time; for gaps with the tokens of a chunk, if a chunk has more than one."""
     held = report["tpot"]["tokens_per_chunk"]
     if key != "itl_s" or held is None or held < _SEVERAL:
         return title
@@ -51,9 +51,8 @@ def titled(key: str, title: str, report: dict[str, Any]) -> str:
 
 
 def untimed(report: dict[str, Any]) -> list[str]:
-    """Why there is no time per output token, or not of all successes; none is the rule."""
-    pace = report["tpot"]
-    unknown = pace["unknown"]
+    """Why some successes have no time per output token; usually empty."""
+    unknown = report["tpot"]["unknown"]
     if set(unknown) <= {"not streamed"}:
         return []
     reasons = ", ".join(f"{why} ({count:,})" for why, count in unknown.items())
@@ -61,10 +60,10 @@ def untimed(report: dict[str, Any]) -> list[str]:
 
 
 def priced(money: dict[str, Any]) -> str:
-    """Of how many calls a cost is by estimated tokens; empty where it is of none."""
+    """How many calls are priced by estimated tokens; empty if none is."""
     return f", {calls(money['estimated'])} by estimated tokens" if money["estimated"] else ""
 
 
 def calls(count: int) -> str:
-    """So many of them."""
+    """A number of calls."""
     return f"{count:,} call" + ("" if count == 1 else "s")

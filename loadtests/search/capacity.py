@@ -99,8 +99,8 @@ class Capacity:
     def interval(self) -> tuple[float, float] | None:
         """95 % confidence interval of the capacity, from the steps above it; None where they give none.
 
-        Uses the estimate with the smallest error. Steps close to each other are nearly the same measurement, so a mean of
-        them would understate the error.
+        Uses the estimate with the smallest error. Steps close to each other are nearly the same measurement, so a mean
+        of them would understate the error.
         """
         known = [(step.error, step.estimate) for step in self.steps if step.error is not None and step.error < math.inf]
         if not known:

@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing else, not even scripts; charts are SVG. Everything is escaped."""
+"""report.html: one self-contained file without scripts; charts are SVG. All text is escaped."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def document(title: str, parts: Iterable[str]) -> str:
 
 
 def banner(text: str, kind: str, more: str = "") -> str:
-    """A line that nobody misses."""
+    """A highlighted line."""
     return f'<p class="banner {kind} {more}">{escape(text)}</p>'
 
 
 def section(title: str, *parts: str, text: str = "") -> str:
-    """A part of the page; nothing without contents."""
+    """A section of the page; empty without contents."""
     if not any(parts):
         return ""
     said = f'<p class="text">{escape(text)}</p>' if text else ""
@@ -109,7 +109,7 @@ def section(title: str, *parts: str, text: str = "") -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """A table with a header; the columns of these places hold numbers. Cells are HTML."""
+    """A table with a header; `numbers` are the indices of numeric columns. Cells are HTML."""
     kinds = [' class="n"' if k in numbers else "" for k in range(len(header))]
     top = "".join(f'<th scope="col"{kind}>{cell}</th>' for kind, cell in zip(kinds, header, strict=True))
     body = "".join(
@@ -190,14 +190,14 @@ def _tiles(report: dict[str, Any]) -> str:
         ("tpot_s", "TPOT"),
     ):
         if (times := report[key]) is not None:
-            # Of few calls the median is the best that there is.
+            # Few calls give no percentile but the median.
             big, *others = ("p50", "p95", "p99") if "p95" in times.get("needs", {}) else ("p95", "p50", "p99")
             small = ", ".join(
                 f"{column.upper()} {format_percentile(times, column, format_duration)}" for column in others
             )
             tiles.append((f"{title} {big.upper()}", format_percentile(times, big, format_duration), small, mark))
-    if (concurrency := token_figures.rate(report)) is not None:
-        tiles.append(("Output tokens /s", *concurrency, mark))
+    if (output_rate := token_figures.rate(report)) is not None:
+        tiles.append(("Output tokens /s", *output_rate, mark))
     if report["cost"] is not None:
         money = report["cost"]
         counted = money["amount"] if money.get("counted") is None else money["counted"]
@@ -330,7 +330,7 @@ def _over_time(report: dict[str, Any]) -> str:
 
 
 def _false(report: dict[str, Any], key: str) -> bool:
-    """Whether half of what was measured is known to be the client's own: a picture of it would be one of the client."""
+    """Whether the client itself distorted the median: a chart would show the client."""
     return report[key] is not None and "p50" in report[key].get("not_measured", ())
 
 

@@ -24,7 +24,7 @@ def step(
     not_started: int = 0,
     lost: int = 0,
     latency: float = 0.1,
-) -> capacity.Step:
+) -> capacity.CapacityStep:
     """A step of ten seconds whose calls took so long, but for those at the beginning that failed or never started."""
     schedule = Schedule((Phase(SECONDS, rate),), CONSTANT)
     stats, points, refused = CallStats(), [], []
