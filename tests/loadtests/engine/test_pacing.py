@@ -8,9 +8,10 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from aimon.load_terms import CONSTANT
 from aimon.loadtests.engine.pacing import ClosedLoop, OpenLoop
 from aimon.loadtests.engine.precise_timer import LoopTimer, TimerfdTimer
-from aimon.loadtests.engine.schedule import CONSTANT, Phase, Schedule, worker_share
+from aimon.loadtests.engine.schedule import Phase, Schedule, worker_share
 from gevent_thread import on_gevent
 
 
