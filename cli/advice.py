@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
+from aimon.language import CHINESE, current, pick
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimon.call.result import Result
 
 _WHAT_TO_DO: dict[Outcome, str] = {
@@ -75,6 +78,35 @@ _WHOSE: dict[Fault, str] = {
 }
 
 
+class Texts(NamedTuple):
+    """All that is said here, in one language."""
+
+    what_to_do: Mapping[Outcome, str]
+    by_reason: Mapping[FailureReason, str]
+    whose: Mapping[Fault, str]
+    no_such_method: str
+    request_id: str
+    moved: str
+
+
+ENGLISH = Texts(
+    _WHAT_TO_DO,
+    _BY_REASON,
+    _WHOSE,
+    "That address does not take such calls: check base_url, up to and including /v1, and dialect.",
+    "The provider failed: see its status page, and give it the request id {request_id}.",
+    "The address has moved, and keys are not sent after it: write the new one in base_url.",
+)
+
+
+def _texts() -> Texts:
+    if current() != CHINESE:
+        return ENGLISH
+    from aimon.cli import advice_zh
+
+    return Texts(*advice_zh.TEXTS)
+
+
 def reason(result: Result) -> str:
     """Why it failed and where: the HTTP status, who answered, and what was said. Empty for `ok`."""
     if result.outcome is Outcome.OK:
@@ -84,7 +116,8 @@ def reason(result: Result) -> str:
     if result.status_code and result.status_code >= 400:
         who = f"HTTP {result.status_code} from {address}" if address else f"HTTP {result.status_code}"
     said = ": ".join(part for part in (who, _bare(result.error or "")) if part)
-    retry = "" if result.retry_after is None else f"retry after {result.retry_after:g} s"
+    after = "" if result.retry_after is None else f"{result.retry_after:g}"
+    retry = after and pick(f"retry after {after} s", f"{after} 秒后重试")
     return "; ".join(part for part in (said, retry) if part)
 
 
@@ -96,27 +129,27 @@ def advice(result: Result) -> str:
 def advise(
     outcome: Outcome, status_code: int | None, reason: FailureReason | None, request_id: str | None = None
 ) -> str:
-    """What to do about a call that ended so. Empty for `ok`."""
-    status = status_code or 0
-    if reason in _BY_REASON:
-        return _BY_REASON[reason]
+    """What to do about a call that ended so, in the language of `aimon.language`. Empty for `ok`."""
+    texts, status = _texts(), status_code or 0
+    if reason is not None and reason in texts.by_reason:
+        return texts.by_reason[reason]
     if status in {405, 501}:  # a web server that knows no such method: it is no endpoint of an API
-        return "That address does not take such calls: check base_url, up to and including /v1, and dialect."
+        return texts.no_such_method
     if outcome is Outcome.SERVER_ERROR and request_id:
-        return f"The provider failed: see its status page, and give it the request id {request_id}."
+        return texts.request_id.format(request_id=request_id)
     if outcome is Outcome.BAD_REQUEST and 300 <= status < 400:
-        return "The address has moved, and keys are not sent after it: write the new one in base_url."
-    return _WHAT_TO_DO.get(outcome, "")
+        return texts.moved
+    return texts.what_to_do.get(outcome, "")
 
 
 def explained(result: Result) -> str:
     """Why it failed and what to do, as sentences. Empty for `ok`."""
-    return ". ".join(part for part in (reason(result), advice(result)) if part)
+    return pick(". ", "。").join(part for part in (reason(result), advice(result)) if part)
 
 
 def whose(result: Result) -> str:
     """Whose fault it is, as a word. Empty for `ok`."""
-    return _WHOSE[result.fault] if result.fault is not None else ""
+    return _texts().whose[result.fault] if result.fault is not None else ""
 
 
 def _bare(message: str) -> str:

@@ -11,6 +11,7 @@ import typer
 from aimon import files
 from aimon.cli.console import write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
+from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
 from aimon.cli.out_mode import out_mode
 from aimon.distribution import how_to_add
 
@@ -30,6 +31,7 @@ def report(
         bool, typer.Option("--different-load", help="With --compare: also of runs that were not asked the same.")
     ] = False,
     layout: Annotated[str, typer.Option("--format", help="md, json or html.")] = "md",
+    _language: Language = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file, and not to stdout.")] = None,
     mode: Annotated[
         str | None, typer.Option("--out-mode", metavar="MODE", help="Who may read it, such as 640; 600 by default.")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from aimon.cli.language_option import Language  # noqa: TC001  # `grouped` reads the annotations at run time
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -85,7 +87,9 @@ class RunOptions:
 
     cold: Annotated[bool, typer.Option("--cold", help="A fresh connection for each call.")] = False
     seed: Annotated[int, typer.Option(help="Of random arrivals and lengths.")] = 0
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it would take, and cost at most.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate requests, tokens and cost; send nothing.")] = (
+        False
+    )
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing: send a dense or dear load without a question.")
     ] = False
@@ -113,6 +117,7 @@ class RunOptions:
     )
     as_json: Annotated[bool, typer.Option("--json", help="report.json on stdout.")] = False
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False
+    language: Language = None
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing while it runs.")] = False
 
 

@@ -12,6 +12,7 @@ from aimon.cli import listening
 from aimon.cli.console import note
 from aimon.cli.endpoints import Flags, select
 from aimon.cli.exits import GOOD, USAGE, Stop
+from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
 
 if TYPE_CHECKING:
     from aimon.cli.endpoints import Selection
@@ -62,6 +63,7 @@ def probe(
     base_url: Annotated[str | None, typer.Option(help="Without a file: address, up to /v1.")] = None,
     model: Annotated[str | None, typer.Option(help="Without a file: model.")] = None,
     api_key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable that holds the key.")] = None,
+    _language: Language = None,
 ) -> int:
     """Probe endpoints once, or every so often.
 

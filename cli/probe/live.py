@@ -14,6 +14,7 @@ from rich.text import Text
 from aimon.call.outcome import Outcome
 from aimon.cli import console
 from aimon.cli.probe.table import short, table, why
+from aimon.language import pick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +91,9 @@ class LiveTable:
         parts: list[RenderableType] = [self._drawn(shown)]
         if rest:
             hidden = max(len(failed) - len(shown), 0)
-            parts.append(Text(f"and {rest} more" + (f", {hidden} of them failing" if hidden else ", all of them ok")))
+            failing = pick(", {} of them failing", "，其中 {} 个失败").format(hidden)
+            said = pick("and {} more", "另有 {} 个").format(rest)
+            parts.append(Text(said + (failing if hidden else pick(", all of them ok", "，全部 ok"))))
         return Group(*parts, *([Text(), *explained] if explained else []))
 
     def _drawn(self, shown: list[Result]) -> RenderableType:
@@ -102,7 +105,8 @@ class LiveTable:
             if console.fits(drawn := table(shown, also, without=fewer), self._out):
                 return drawn
         rows = zip(also["AT"], shown, also["IN A ROW"], strict=True)
-        return Text("\n".join(f"{at} {short(result)} ({count} in a row)" for at, result, count in rows))
+        in_a_row = pick("{} in a row", "连续 {} 次")
+        return Text("\n".join(f"{at} {short(result)} ({in_a_row.format(count)})" for at, result, count in rows))
 
 
 def _clock(result: Result) -> str:

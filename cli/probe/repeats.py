@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
 from aimon.cli.probe.table import line, short
+from aimon.language import pick
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
@@ -26,7 +27,7 @@ class Repeats:
         count = self.count(result)
         if result.outcome is Outcome.OK or count == 1:
             return line(result)
-        return f"{short(result)} ({count} in a row)"
+        return f"{short(result)} ({pick(f'{count} in a row', f'连续 {count} 次')})"
 
     def count(self, result: Result) -> int:
         """Takes one more Result into account; returns how many in a row have gone like it, itself included."""

@@ -8,6 +8,7 @@ from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
 from aimon.cli import console
 from aimon.cli.advice import explained, whose
+from aimon.language import pick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,7 @@ def show(results: Sequence[Result]) -> None:
 
 def _rest(result: Result) -> str:
     """The figures of the table that `line` leaves out."""
-    words = [f"{name.lower()} {of(result)}" for name, of in _FIGURES.items() if name not in {"LATENCY", "TTFT"}]
+    words = [f"{_head(name).lower()} {of(result)}" for name, of in _FIGURES.items() if name not in {"LATENCY", "TTFT"}]
     known = [each for each in words if not each.endswith(" -")]
     return f"  {', '.join(known)}" if known else ""
 
@@ -77,7 +78,7 @@ def line(result: Result) -> str:
 
 def short(result: Result) -> str:
     """Name, outcome and latency."""
-    return f"{result.endpoint} {result.outcome.value} latency {seconds(result.latency)}"
+    return f"{result.endpoint} {result.outcome.value} {pick('latency', '延迟')} {seconds(result.latency)}"
 
 
 def cells(result: Result) -> tuple[str, ...]:
@@ -124,6 +125,23 @@ def _tokens(result: Result) -> str:
     return f"{read}+{written}"
 
 
+_CHINESE_HEADS = {
+    "ENDPOINT": "端点",
+    "MODEL": "模型",
+    "OUTCOME": "结果",
+    "LATENCY": "延迟",
+    "TOKENS": "TOKEN",
+    "COST": "费用",
+    "HEADROOM": "余量",
+    "IN A ROW": "连续",
+    "AT": "时刻",
+}
+
+
+def _head(name: str) -> str:
+    return pick(name, _CHINESE_HEADS.get(name, name))
+
+
 # A column that has nothing to say leaves its room to the names.
 _FIGURES: dict[str, Callable[[Result], str]] = {
     "LATENCY": lambda result: seconds(result.latency),
@@ -157,10 +175,10 @@ def table(
     # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
     named = [name for name in ("ENDPOINT", "MODEL") if name not in without]
     for name in named:
-        drawn.add_column(name, overflow="fold", min_width=8)
-    drawn.add_column("OUTCOME", no_wrap=True)
+        drawn.add_column(_head(name), overflow="fold", min_width=8)
+    drawn.add_column(_head("OUTCOME"), no_wrap=True)
     for name in shown:
-        drawn.add_column(name, justify="right", no_wrap=True)
+        drawn.add_column(_head(name), justify="right", no_wrap=True)
     for i, result in enumerate(results):
         outcome = Text(result.outcome.value, style=_COLOURS[result.fault])
         names = [Text(result.endpoint), Text(result.model)][: len(named)]

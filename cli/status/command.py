@@ -10,6 +10,7 @@ import typer
 
 from aimon.cli.console import note, write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
+from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ def status(
         bool, typer.Option("--forget", help="Remove the named endpoints from the history, for good.")
     ] = False,
     last: Annotated[int, typer.Option(min=1, max=200, help="Runs in the bar.")] = 30,
+    _language: Language = None,
 ) -> int:
     """Uptime, latency, TTFT, 429 and 401 rates from the history.
 

@@ -9,6 +9,7 @@ from aimon.call.outcome import Fault, Outcome
 from aimon.cli import console
 from aimon.cli.advice import explained
 from aimon.cli.probe.table import money, seconds
+from aimon.language import pick
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,32 +59,32 @@ def _names(found: Sequence[EndpointStatus]) -> dict[Identity, str]:
 def _lines(status: EndpointStatus, name: str) -> list[str]:
     """An endpoint in plain text: who and how it is now, why, and a line a window."""
     bar = "".join(_mark(outcome, *_PLAIN)[0] for outcome in status.recent)
-    spent = "" if status.spent is None else f" today {money(status.spent, status.currency)}"
-    lines = [f"{name} {status.state} last run {_ago(status)}{spent} [{bar}]"]
+    spent = "" if status.spent is None else f" {pick('today', '今日')} {money(status.spent, status.currency)}"
+    lines = [f"{name} {_state(status)} {pick('last run', '上次运行')} {_ago(status)}{spent} [{bar}]"]
     lines += [f"  {said}" for said in (_why(status), _ahead(status)) if said]
     for window in status.windows:
         figures = (
-            f"uptime {_uptime(window)} of {window.counted}",
-            f"latency {_listed(window.latency)}",
+            pick("uptime {} of {}", "可用率 {}，共 {} 次").format(_uptime(window), window.counted),
+            f"{pick('latency', '延迟')} {_listed(window.latency)}",
             f"ttft {_listed(window.ttft)}",
             f"429 {_share(window.rate(Outcome.RATE_LIMITED))}",
             f"401 {_share(window.rate(Outcome.UNAUTHORIZED))}",
         )
-        lines.append(f"  {_name(window)}: {', '.join(figures)}")
+        lines.append(f"  {_name(window)}: {pick(', ', '，').join(figures)}")
     return lines
 
 
 def _now(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> Table:
     from rich.text import Text
 
-    table = _table("ENDPOINT", "NOW")
-    for name in ("LAST RUN", "TODAY"):
+    table = _table(pick("ENDPOINT", "端点"), pick("NOW", "现状"))
+    for name in (pick("LAST RUN", "上次运行"), pick("TODAY", "今日费用")):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("LAST RUNS, NEWEST RIGHT", overflow="fold")
+    table.add_column(pick("LAST RUNS, NEWEST RIGHT", "最近的运行，最新在右"), overflow="fold")
     for status in found:
         table.add_row(
             Text(names[status.identity]),
-            Text(status.state, style="green" if status.healthy else "bold red"),
+            Text(_state(status), style="green" if status.healthy else "bold red"),
             _ago(status),
             money(status.spent, status.currency),
             _bar(status),
@@ -95,8 +96,8 @@ def _windows(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> 
     """A row for latency and one for TTFT, so that 80 columns hold all figures uncut."""
     from rich.text import Text
 
-    table = _table("ENDPOINT", "OVER")
-    for name in ("UPTIME", "OF", "429", "401", "", "P50", "P95", "P99"):
+    table = _table(pick("ENDPOINT", "端点"), pick("OVER", "时段"))
+    for name in (pick("UPTIME", "可用率"), pick("OF", "次数"), "429", "401", "", "P50", "P95", "P99"):
         table.add_column(name, justify="right", no_wrap=True)
     for status in found:
         name = names[status.identity]
@@ -108,7 +109,7 @@ def _windows(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> 
                 str(window.counted),
                 _share(window.rate(Outcome.RATE_LIMITED)),
                 _share(window.rate(Outcome.UNAUTHORIZED)),
-                "latency",
+                pick("latency", "延迟"),
                 *(_quantile(window.latency, q) for q in _QUANTILES),
             )
             table.add_row(*[""] * 6, "ttft", *(_quantile(window.ttft, q) for q in _QUANTILES))
@@ -144,16 +145,18 @@ def _mark(outcome: Outcome, good: str, bad: str, none: str) -> tuple[str, str]:
 def _why(status: EndpointStatus) -> str:
     """What is wrong and what to do; empty if nothing is."""
     if status.lead is not None:
-        return (
-            f"its last run is recorded {_length(status.lead)} in the future, so nobody knows whether it is recent: "
-            "the clock was set back since, and the next probe puts it right."
-        )
+        return pick(
+            "its last run is recorded {} in the future, so nobody knows whether it is recent: "
+            "the clock was set back since, and the next probe puts it right.",
+            "上次运行记录在 {} 之后的未来，无法知道它是否最近：时钟后来被调回，下一次探测会改正。",
+        ).format(_length(status.lead))
     if status.stale:
-        before = "" if status.gap is None else f", and before that every {_length(status.gap)}"
-        return (
-            f"not probed for {_length(status.age)}{before}: "
-            "has the prober stopped? Look at cron or at the service that runs it."
-        )
+        known = pick(", and before that every {}", "，此前每 {} 一次")
+        before = "" if status.gap is None else known.format(_length(status.gap))
+        return pick(
+            "not probed for {}{}: has the prober stopped? Look at cron or at the service that runs it.",
+            "已有 {} 没有探测{}：探测程序停了吗？请查看 cron 或运行它的服务。",
+        ).format(_length(status.age), before)
     if status.healthy or status.probe is None:
         return ""
     return explained(status.probe)
@@ -163,13 +166,24 @@ def _ahead(status: EndpointStatus) -> str:
     """Which results are in no window, since their times can't be."""
     if not status.ahead:
         return ""
-    return f"recorded in the future: {status.ahead} (the clock was ahead then, or is behind now), in no window."
+    return pick(
+        "recorded in the future: {} (the clock was ahead then, or is behind now), in no window.",
+        "记录在未来的：{} 条（当时时钟快了，或现在慢了），不计入任何时段。",
+    ).format(status.ahead)
 
 
 def _ago(status: EndpointStatus) -> str:
     if status.lead is not None:
-        return f"in {_length(status.lead)}"
-    return "never" if status.age is None else f"{_length(status.age)} ago"
+        return pick("in {}", "{} 之后").format(_length(status.lead))
+    if status.age is None:
+        return pick("never", "从未")
+    return pick("{} ago", "{} 前").format(_length(status.age))
+
+
+def _state(status: EndpointStatus) -> str:
+    """The outcome of the last run, which is a code in every language, or that there is none."""
+    words = {"no recent run": "近期没有运行", "never probed": "从未探测"}
+    return pick(status.state, words.get(status.state, status.state))
 
 
 def _length(value: float | None) -> str:
@@ -207,4 +221,4 @@ def _listed(quantiles: Mapping[float, float]) -> str:
 
 def _quantile(quantiles: Mapping[float, float], q: float) -> str:
     # Withheld where there are too few successes, and it says how many it takes.
-    return seconds(quantiles[q]) if q in quantiles else f"needs {round(1 / (1 - q))}"
+    return seconds(quantiles[q]) if q in quantiles else pick("needs {}", "需 {} 次").format(round(1 / (1 - q)))

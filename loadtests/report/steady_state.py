@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
 from aimon.loadtests.statistics import concurrency
@@ -81,14 +82,16 @@ def _times(blocks: Sequence[Mapping[str, Any]], found: concurrency.SteadyInterva
 def describe(steady: dict[str, Any], *, times: bool = True) -> str:
     """In one line, with latency and TTFT."""
     if steady["start_s"] is None:
-        return f"none: {steady['why']}"
+        return f"{pick('none: ', '无：')}{steady['why']}"
     end = steady["start_s"] + steady["seconds"]
     tokens = steady["output_tokens_per_s"]
     said = [
-        f"from {steady['start_s']} to {end} s: {steady['in_flight']:.4g} in flight, {steady['ok_per_s']:.4g}/s ok",
-        *([] if tokens is None else [f"{tokens:.4g} tokens/s out"]),
+        pick("from {} to {} s: {} in flight, {}/s ok", "从 {} 到 {} 秒：并发 {}，成功 {}/s").format(
+            steady["start_s"], end, f"{steady['in_flight']:.4g}", f"{steady['ok_per_s']:.4g}"
+        ),
+        *([] if tokens is None else [pick("{} tokens/s out", "输出 {} token/s").format(f"{tokens:.4g}")]),
     ]
-    for key, name in (("latency_s", "latency"), ("ttft_s", "TTFT")) if times else ():
+    for key, name in (("latency_s", pick("latency", "延迟")), ("ttft_s", "TTFT")) if times else ():
         if key in steady["times"]:
             found = steady["times"][key]
             known = [f"{label} {found[label] * 1e3:.1f}" for label in SHARES if found[label] is not None]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aimon import quantities
+from aimon.language import CHINESE, current, pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import steady_state, token_figures
 from aimon.loadtests.report.run_result import COMPLETE
@@ -20,8 +21,30 @@ TITLES = {
     "itl_s": "Gap between chunks",
     "tpot_s": "Time per output token",
 }
+_CHINESE_TITLES = {
+    "latency_s": "延迟",
+    "latency_from_schedule_s": "从计划时刻起的延迟",
+    "connection_s": "新连接的建立",
+    "ttft_s": "首 token 时间",
+    "ttft_reasoning_s": "首个推理内容的时间",
+    "itl_s": "数据块间隔",
+    "tpot_s": "每输出 token 时间",
+}
+_CHINESE_ROWS = {
+    "Endpoint": "端点",
+    "Profile": "负载类型",
+    "Started": "开始时间",
+    "Duration": "时长",
+    "Requests": "请求",
+    "Failures": "失败",
+    "Rate": "速率",
+    "Goodput": "有效吞吐",
+    "Tokens": "token",
+    "Steady part": "稳定阶段",
+    "Cost": "费用",
+    "Client": "测试客户端",
+}
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
-_SUSPECT = " (suspect)"
 # Rows shown for a run without calls.
 _WITHOUT_CALLS = ("Endpoint", "Profile", "Started", "Requests", "Cost")
 
@@ -30,45 +53,58 @@ def verdict(report: dict[str, Any]) -> str:
     """The verdict, in one line."""
     ended = report["ended"]
     if ended["how"] != COMPLETE:
-        partial = ", results are partial" if report["requests"]["sent"] else ", nothing was measured"
-        return f"{ended['how'].upper()}{partial}: {ended['why']}{_so_far(report)}"
+        partial = pick(", results are partial", "，结果不完整")
+        if not report["requests"]["sent"]:
+            partial = pick(", nothing was measured", "，没有测到任何数据")
+        return f"{ended['how'].upper()}{partial}{pick(': ', '：')}{ended['why']}{_so_far(report)}"
     if (capacity := report["capacity"]) is not None:
         if capacity["rate"] is None:
             limit = f": {capacity['limit']}" if capacity.get("limit") else ""
-            return f"No capacity found: {capacity['why']}{limit}"
-        upper = "" if capacity["high"] is None else f", not {capacity['high']:.4g}/s"
+            return f"{pick('No capacity found: ', '没有找到容量：')}{capacity['why']}{limit}"
+        upper = (
+            "" if capacity["high"] is None else pick(", not {}/s", "，{}/s 则不行").format(f"{capacity['high']:.4g}")
+        )
         said = "; ".join(filter(None, (capacity.get("limit"), capacity["why"])))
         note = f" ({said})" if said else ""
-        return f"Capacity: {capacity['rate']:.4g} requests/s were held{upper}{note}"
+        held = pick("Capacity: {} requests/s were held", "容量：保持住了每秒 {} 个请求").format(
+            f"{capacity['rate']:.4g}"
+        )
+        return held + upper + note
     if (limits := report["limits"]) is not None:
         return _limits_verdict(limits)
     rows = [(slo_verdict(row), row["expr"]) for row in report["slo"]]
     missed = [expr for verdict, expr in rows if verdict == "missed"]
     unknown = [expr for verdict, expr in rows if verdict == "not judged"]
     if missed or unknown:
-        parts = [f"Missed: {', '.join(missed)}"] if missed else []
-        parts += [f"{'not' if missed else 'Not'} judged: {', '.join(unknown)}"] if unknown else []
+        not_judged = pick("not judged: " if missed else "Not judged: ", "无法判定：")
+        parts = [pick("Missed: ", "未达到：") + ", ".join(missed)] if missed else []
+        parts += [not_judged + ", ".join(unknown)] if unknown else []
         return "; ".join(parts)
-    return "All objectives met" if report["slo"] else "Complete; no objectives were given"
+    if report["slo"]:
+        return pick("All objectives met", "所有目标均已达到")
+    return pick("Complete; no objectives were given", "已完成；没有给出目标")
 
 
 def _so_far(report: dict[str, Any]) -> str:
     """The partial result of an unfinished search."""
     capacity, limits = report["capacity"], report["limits"]
     if capacity is not None and capacity["rate"] is not None:
-        return f"; at least {capacity['rate']:.4g}/s were held"
+        return pick("; at least {}/s were held", "；至少保持住了 {}/s").format(f"{capacity['rate']:.4g}")
     if limits is not None and limits["evidence"].get("held_per_s"):
-        return f"; at least {limits['evidence']['held_per_s']:.4g}/s met no 429"
+        held = f"{limits['evidence']['held_per_s']:.4g}"
+        return pick("; at least {}/s met no 429", "；至少到 {}/s 没有遇到 429").format(held)
     return ""
 
 
 def _limits_verdict(limits: dict[str, Any]) -> str:
     found = []
     if limits["requests_per_s"] is not None:
-        found.append(f"{limits['requests_per_s']:.4g} requests/s")
+        found.append(f"{limits['requests_per_s']:.4g} {pick('requests/s', '请求/秒')}")
     if limits["tokens_per_min"] is not None:
-        found.append(f"{limits['tokens_per_min']:.4g} tokens/min")
-    return f"Limit: {' and '.join(found)}" if found else f"No limit found: {limits['evidence'].get('why', '')}"
+        found.append(f"{limits['tokens_per_min']:.4g} {pick('tokens/min', 'token/分钟')}")
+    if not found:
+        return pick("No limit found: ", "没有找到限额：") + str(limits["evidence"].get("why", ""))
+    return pick("Limit: ", "限额：") + pick(" and ", "，").join(found)
 
 
 def doubts(report: dict[str, Any]) -> list[str]:
@@ -76,12 +112,21 @@ def doubts(report: dict[str, Any]) -> list[str]:
     found = []
     if report["client"]["bottleneck"]:
         reasons = "; ".join(report["client"]["reasons"])
-        found.append(f"The client was the bottleneck, its numbers are suspect: {reasons}")
+        suspect = pick("The client was the bottleneck, its numbers are suspect: ", "瓶颈是测试客户端，数字可疑：")
+        found.append(suspect + reasons)
     if lost := report["ended"]["lost"]:
-        found.append(f"What came of {lost} calls is not known: their worker was lost")
+        found.append(
+            pick(
+                f"What came of {lost} calls is not known: their worker was lost",
+                f"{lost} 个调用的结果未知：所在的 worker 已失联",
+            )
+        )
     if stale := report["requests"].get("stale"):
         found.append(
-            f"{stale} calls met a kept connection that the server was just resetting: they count as nobody's fault"
+            pick(
+                f"{stale} calls met a kept connection that the server was just resetting: they count as nobody's fault",
+                f"{stale} 个调用遇到服务器正在重置的保持连接：不算任何一方的责任",
+            )
         )
     return found
 
@@ -91,17 +136,18 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     requests, rate = report["requests"], report["rate"]
     failures = {name: count for name, count in requests["by_outcome"].items() if name != "ok"}
     client = report["client"]
-    mark = _SUSPECT if client["bottleneck"] else ""
+    mark = _suspect(report)
     rows = [
         ("Endpoint", report["endpoint"] + (f", {report['model']}" if report["model"] else "")),
         ("Profile", report["profile"] + (f", {report['workers']} workers" if report["workers"] > 1 else "")),
         ("Started", started(report)),
         ("Duration", f"{report['duration_s']:.1f} s"),
         ("Requests", _requests(requests)),
-        ("Failures", ", ".join(f"{name} {count}" for name, count in failures.items()) or "none"),
+        ("Failures", ", ".join(f"{name} {count}" for name, count in failures.items()) or pick("none", "无")),
         (
             "Rate" + mark,
-            f"{number(rate['achieved'])}/s" + ("" if rate["asked"] is None else f" of {number(rate['asked'])}/s"),
+            f"{number(rate['achieved'])}/s"
+            + ("" if rate["asked"] is None else pick(" of {}/s", "，要求 {}/s").format(number(rate["asked"]))),
         ),
         ("Goodput" + mark, f"{number(report['goodput'])}/s"),
         ("Tokens" + mark, token_figures.counted(report)),
@@ -109,46 +155,73 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("Cost", cost(report)),
         (
             "Client",
-            f"{client['cpu']:.0%} of a core"
-            + (", SUSPECT: " if client["reasons"] else "")
+            pick("{} of a core", "一个核的 {}").format(f"{client['cpu']:.0%}")
+            + (pick(", SUSPECT: ", "，可疑：") if client["reasons"] else "")
             + "; ".join(client["reasons"]),
         ),
     ]
     if not requests["sent"]:
-        return [row for row in rows if row[0] in _WITHOUT_CALLS]
-    over = " (all steps)" if report["profile"] in SEARCHES else ""
+        rows = [row for row in rows if row[0] in _WITHOUT_CALLS]
+        return [(_row_title(name, mark), said) for name, said in rows]
+    over = pick(" (all steps)", "（所有步骤）") if report["profile"] in SEARCHES else ""
     objectives = [(row["expr"] + over, objective(row)) for row in report["slo"]]
-    return rows + objectives
+    return [(_row_title(name, mark), said) for name, said in rows] + objectives
+
+
+def _row_title(name: str, mark: str) -> str:
+    bare = name.removesuffix(mark) if mark else name
+    return pick(bare, _CHINESE_ROWS.get(bare, bare)) + (mark if bare != name else "")
+
+
+def _suspect(report: dict[str, Any]) -> str:
+    """What stands behind a number of a busy client."""
+    return pick(" (suspect)", "（可疑）") if report["client"]["bottleneck"] else ""
+
+
+def time_title(key: str) -> str:
+    """What a kind of time is called."""
+    return _CHINESE_TITLES[key] if current() == CHINESE else TITLES[key]
 
 
 def _requests(requests: dict[str, Any]) -> str:
-    said = f"{requests['sent']} sent, {requests['ok']} ok, {requests['not_started']} not started"
-    more = (("interrupted", "cut off by the end of the run"), ("resent", "sent again on a fresh connection"))
-    return said + "".join(f", {requests[name]} {words}" for name, words in more if requests.get(name))
+    said = pick("{} sent, {} ok, {} not started", "发出 {}，成功 {}，未能开始 {}").format(
+        requests["sent"], requests["ok"], requests["not_started"]
+    )
+    more = (
+        ("interrupted", pick(", {} cut off by the end of the run", "，{} 个在运行结束时被中断")),
+        ("resent", pick(", {} sent again on a fresh connection", "，{} 个在新连接上重发")),
+    )
+    return said + "".join(words.format(requests[name]) for name, words in more if requests.get(name))
 
 
 def objective(row: dict[str, Any]) -> str:
     """The result of an objective: verdict, value and reason."""
     verdict = slo_verdict(row)
     why = f" ({row['why']})" if row.get("why") else ""
-    return f"{verdict if verdict == 'met' else verdict.upper()}, {format_slo_value(row)}{why}"
+    said = pick(
+        verdict if verdict == "met" else verdict.upper(),
+        {"met": "达到", "missed": "未达到", "not judged": "无法判定"}.get(verdict, verdict),
+    )
+    return f"{said}{pick(', ', '，')}{format_slo_value(row)}{why}"
 
 
 def time_rows(report: dict[str, Any]) -> list[list[str]]:
     """A header, and a row in milliseconds for each kind of time measured."""
-    mark = _SUSPECT if report["client"]["bottleneck"] else ""
-    rows = [["ms", *COLUMNS, "count"]]
-    for key, title in TITLES.items():
+    mark = _suspect(report)
+    rows = [["ms", *COLUMNS, pick("count", "个数")]]
+    for key in TITLES:
         if (summary := report[key]) is not None:
             times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
-            rows.append([token_figures.titled(key, title, report) + mark, *times, values(summary)])
+            rows.append([token_figures.titled(key, time_title(key), report) + mark, *times, values(summary)])
     return rows
 
 
 def values(times: dict[str, Any]) -> str:
     """The number of values, and of how many if some are censored."""
     censored = times.get("censored", 0)
-    return f"{times['count']:,} of {times['count'] + censored:,}" if censored else f"{times['count']:,}"
+    if not censored:
+        return f"{times['count']:,}"
+    return f"{times['count']:,}{pick(' of ', '/')}{times['count'] + censored:,}"
 
 
 def time_notes(report: dict[str, Any]) -> list[str]:
@@ -157,16 +230,34 @@ def time_notes(report: dict[str, Any]) -> list[str]:
     notes = []
     if any(times.get("censored") for times in found):
         notes.append(
-            "Calls that ran out of time or were cut off count as longer than they had lasted: "
-            "`>` is a percentile that they leave open."
+            pick(
+                "Calls that ran out of time or were cut off count as longer than they had lasted: "
+                "`>` is a percentile that they leave open.",
+                "超时或被中断的调用按“比已持续的更长”计：`>` 是它们使之不能确定的分位数。",
+            )
         )
     if any(times.get("needs") for times in found):
-        notes.append("`needs`: fewer values than that, of which the percentile would just be the highest.")
+        notes.append(
+            pick(
+                "`needs`: fewer values than that, of which the percentile would just be the highest.",
+                "`needs`：样本数不足，此时的分位数只会是最大值。",
+            )
+        )
     if any(times.get("not_measured") for times in found):
-        notes.append("`not measured`: the client was so late that the number would tell of it alone.")
+        notes.append(
+            pick(
+                "`not measured`: the client was so late that the number would tell of it alone.",
+                "`not measured`：客户端自身太迟，数字只会反映它自己。",
+            )
+        )
     notes += token_figures.untimed(report)
     if (failed := _timeless(report)) and found:
-        notes.append(f"{failed:,} calls failed without a time: they are in none of these.")
+        notes.append(
+            pick(
+                f"{failed:,} calls failed without a time: they are in none of these.",
+                f"{failed:,} 个调用失败而没有时间：不在以上任何一行里。",
+            )
+        )
     return notes
 
 
@@ -177,7 +268,12 @@ def _timeless(report: dict[str, Any]) -> int:
 
 def markdown(report: dict[str, Any]) -> str:
     """The summary, for a terminal, a pull request or a ticket."""
-    lines = [f"# Load test of {cell(report['endpoint'])}", "", f"**{cell(verdict(report))}**", ""]
+    lines = [
+        f"# {pick('Load test of', '负载测试：')} {cell(report['endpoint'])}",
+        "",
+        f"**{cell(verdict(report))}**",
+        "",
+    ]
     for doubt in doubts(report):
         lines += [f"**{cell(doubt)}**", ""]
     lines += table([["", ""], *summary_rows(report)], numbers=False)
@@ -186,9 +282,11 @@ def markdown(report: dict[str, Any]) -> str:
     if notes := time_notes(report):
         lines += ["", *notes]
     if (capacity := report["capacity"]) is not None and capacity["steps"]:
-        lines += ["", "| asked/s | ok/s | held | why |", "| ---: | ---: | --- | --- |"]
+        heads = pick("| asked/s | ok/s | held | why |", "| 要求/秒 | 成功/秒 | 保持住 | 原因 |")
+        yes, no = pick("yes", "是"), pick("no", "否")
+        lines += ["", heads, "| ---: | ---: | --- | --- |"]
         lines += [
-            f"| {step['rate']:.4g} | {step['served']:.4g} | {'yes' if step['held'] else 'no'} | {cell(step['why'])} |"
+            f"| {step['rate']:.4g} | {step['served']:.4g} | {yes if step['held'] else no} | {cell(step['why'])} |"
             for step in capacity["steps"]
         ]
     if report["notes"]:
@@ -224,8 +322,11 @@ def cost(report: dict[str, Any]) -> str:
     """The cost, as far as known."""
     found = report["cost"]
     if found is None:
-        return "not known"
-    missing = f", without {found['unpriced']} calls of unknown cost" if found["unpriced"] else ""
+        return pick("not known", "未知")
+    unpriced = found["unpriced"]
+    missing = (
+        pick(f", without {unpriced} calls of unknown cost", f"，不含 {unpriced} 个费用未知的调用") if unpriced else ""
+    )
     return (
         quantities.price_tag(found["amount"], found["currency"])
         + _counted(found)
@@ -239,4 +340,8 @@ def _counted(found: dict[str, Any]) -> str:
     counted = found.get("counted")
     if counted is None or counted == found["amount"]:
         return ""
-    return f" ({quantities.price_tag(counted, None)} of the counted calls, the rest first call and warm-up)"
+    part = quantities.price_tag(counted, None)
+    return pick(
+        f" ({part} of the counted calls, the rest first call and warm-up)",
+        f"（其中计入的调用 {part}，其余是首个调用和预热）",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aimon.language import pick
 from aimon.loadtests.statistics.formatting import format_number
 
 # From here on shown as 1.1 or more.
@@ -15,18 +16,20 @@ def counted(report: dict[str, Any]) -> str:
     tokens = report["tokens"]
     found, guess, without = _amounts(tokens), tokens["estimated"], tokens["without_usage"]
     if without:
-        found = f"{found} reported, {calls(without)} without usage" if found else f"not reported by {calls(without)}"
+        if found:
+            found = pick("{} reported, {} without usage", "报告了 {}，{} 没有用量").format(found, calls(without))
+        else:
+            found = pick("not reported by {}", "{} 没有报告").format(calls(without))
     if guess is not None:
-        found += f"; about {_amounts(guess)} by the text (estimated)"
-    return found or "none reported"
+        found += pick("; about {} by the text (estimated)", "；按文本约 {}（估计）").format(_amounts(guess))
+    return found or pick("none reported", "没有报告")
 
 
 def _amounts(tokens: dict[str, Any]) -> str:
-    known = [
-        f"{tokens[name]:,} {word}" for name, word in (("input", "in"), ("output", "out")) if tokens[name] is not None
-    ]
+    words = (("input", pick("{} in", "输入 {}")), ("output", pick("{} out", "输出 {}")))
+    known = [word.format(f"{tokens[name]:,}") for name, word in words if tokens[name] is not None]
     if tokens["output_per_s"] is not None:
-        known.append(f"{format_number(tokens['output_per_s'])}/s out")
+        known.append(pick("{}/s out", "输出 {}/s").format(format_number(tokens["output_per_s"])))
     return ", ".join(known)
 
 
@@ -47,7 +50,7 @@ def titled(key: str, title: str, report: dict[str, Any]) -> str:
     held = report["tpot"]["tokens_per_chunk"]
     if key != "itl_s" or held is None or held < _SEVERAL:
         return title
-    return f"{title} of {held:.1f} tokens"
+    return pick(f"{title} of {held:.1f} tokens", f"{title}（每块 {held:.1f} 个 token）")
 
 
 def untimed(report: dict[str, Any]) -> list[str]:
@@ -56,14 +59,16 @@ def untimed(report: dict[str, Any]) -> list[str]:
     if set(unknown) <= {"not streamed"}:
         return []
     reasons = ", ".join(f"{why} ({count:,})" for why, count in unknown.items())
-    return [f"No time per output token of {calls(sum(unknown.values()))}: {reasons}"]
+    count = calls(sum(unknown.values()))
+    return [pick(f"No time per output token of {count}: {reasons}", f"{count}没有每输出 token 时间：{reasons}")]
 
 
 def priced(money: dict[str, Any]) -> str:
     """How many calls are priced by estimated tokens; empty if none is."""
-    return f", {calls(money['estimated'])} by estimated tokens" if money["estimated"] else ""
+    count = calls(money["estimated"])
+    return pick(f", {count} by estimated tokens", f"，{count}按估计的 token 计") if money["estimated"] else ""
 
 
 def calls(count: int) -> str:
     """A number of calls."""
-    return f"{count:,} call" + ("" if count == 1 else "s")
+    return pick(f"{count:,} call" + ("" if count == 1 else "s"), f"{count:,} 个调用")
