@@ -40,10 +40,8 @@ def conduct(job: Job) -> int:
     plan = job.plan
     assert plan is not None  # noqa: S101 - only workers have none
     try:
-        loaded = (
-            config.from_flags(**plan.flags) if plan.flags else config.load(Path(plan.config) if plan.config else None)
-        )
-        endpoint = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])[0]
+        loaded = config.from_data(job.configuration or {})
+        endpoint = config.resolve(loaded)[0]
         prices = config.price_book(loaded, [endpoint])
     except config.ConfigError as error:
         say(str(error))
@@ -93,7 +91,7 @@ def _direct(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None)
     if not job.processes:
         say(f"waiting for {job.expect} workers on {job.host}:{pool.port}")
     controller = RunController(plan, pool, None if pipe is None else pipe.send)
-    with _attentive(controller), Processes(job.processes, pool.port, plan.config, token) as processes:
+    with _attentive(controller), Processes(job, pool.port, token) as processes:
         try:
             pool.gather(job.patience, processes.gone)
             run = controller.execute()

@@ -6,6 +6,7 @@ Exported lazily: a probe that runs needs neither YAML nor the model of the file.
     find(path)                      Path | None           which file would be read
     passed_over(path)               list[str]             which places `find` could not read, in words
     from_flags(preset=…, …)         Config                for a run without a file: one endpoint, made of flags
+    to_data(config, endpoint)       dict                  what another process needs of it; from_data() reads that
     override(options, texts)        LoadTestOptions       options of a load test, with those of the command line
     missing(options)                str | None            what a run with these options still needs
     resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from aimon.config.display import show
     from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags, override
-    from aimon.config.loader import find, load, passed_over
+    from aimon.config.loader import find, from_data, load, passed_over, to_data
     from aimon.config.model.config import Config
     from aimon.config.model.json_schema import schema
     from aimon.config.model.loadtest import LoadTestOptions, missing
@@ -45,6 +46,7 @@ _HOME = {
     "example": "template",
     "LoadTestOptions": "model.loadtest",
     "find": "loader",
+    "from_data": "loader",
     "from_flags": "flags",
     "key_files": "resolution.resolver",
     "load": "loader",
@@ -56,6 +58,7 @@ _HOME = {
     "resolve": "resolution.resolver",
     "schema": "model.json_schema",
     "show": "display",
+    "to_data": "loader",
 }
 
 __all__ = [
@@ -70,6 +73,7 @@ __all__ = [
     "Transport",
     "example",
     "find",
+    "from_data",
     "from_flags",
     "key_files",
     "load",
@@ -81,6 +85,7 @@ __all__ = [
     "resolve",
     "schema",
     "show",
+    "to_data",
 ]
 
 

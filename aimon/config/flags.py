@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aimon.config import loader
 from aimon.config.model import loadtest
 from aimon.config.model.sections import keys
-from aimon.config.yaml import parser, variables
+from aimon.config.yaml import variables
 from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 
@@ -92,6 +92,8 @@ def override(options: LoadTestOptions, texts: Mapping[str, str | list[str]]) -> 
 
 def _scalar(text: str) -> Any:
     """A text as the file's parser reads it without quotes; but words such as `true` and `null` stay text."""
+    from aimon.config.yaml import parser  # noqa: PLC0415 - start-up: a run without a file needs no YAML
+
     value = parser.plain(text)
     return text if value is None or isinstance(value, bool) else value
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimon.config.model import references
 from aimon.config.model.config import CONFIG, Config
+from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 from aimon.security import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from aimon.config.yaml.document import Document
 
 VARIABLE: Final = "AIMON_CONFIG"
 _ABSENT: Final = "is not there"
@@ -109,6 +108,22 @@ def validate(written: Document) -> Config:
     if problems:
         raise ConfigError(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return replace(config, document=written)
+
+
+def to_data(config: Config, endpoint: str) -> dict[str, Any]:
+    """What concerns one endpoint, as JSON values for another process on this machine: variables stay unexpanded."""
+    chosen = tuple(each for each in config.endpoints if each.name == endpoint)
+    data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, loadtests={}))
+    return data
+
+
+def from_data(data: dict[str, Any]) -> Config:
+    """The inverse of `to_data`: the same configuration, whatever has become of the file since.
+
+    Raises:
+        ConfigError: it is no configuration.
+    """
+    return validate(Document("", data, Spot(0, 0)))
 
 
 def _without_extensions(data: Any) -> Any:

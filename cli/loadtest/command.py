@@ -39,7 +39,7 @@ def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: Dis
     """Runs the load test of that name, or of that endpoint; options of the command line win over the file's."""
     from aimon.cli.loadtest import forecast, job, output_folder
     from aimon.cli.loadtest.plan import make_plan
-    from aimon.config import LoadTestOptions, override
+    from aimon.config import LoadTestOptions, override, to_data
 
     for name in ("results", "overwrite", "out_mode"):
         if getattr(run, name) and run.out is None:
@@ -56,7 +56,7 @@ def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: Dis
     plan = job.with_run(make_plan(selection.endpoints[0], options, selection.prices), where.config, flags, run)
     if run.dry_run:
         return forecast.show(plan, selection, where.config)
-    todo = job.direct(plan, options.processes, given, among)
+    todo = job.direct(plan, to_data(loaded, selection.endpoints[0].name), options.processes, given, among)
     output_folder.prepare(run.out, overwrite=run.overwrite)
     if run.push is not None and not run.yes:
         from aimon.cli.loadtest import push

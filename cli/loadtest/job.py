@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -47,11 +47,14 @@ def with_run(plan: Plan, config: Path | None, flags: Flags, run: RunOptions) -> 
     )
 
 
-def direct(plan: Plan, processes: int | None, given: LoadOptions, among: DistributionOptions) -> Job:
+def direct(
+    plan: Plan, configuration: dict[str, Any], processes: int | None, given: LoadOptions, among: DistributionOptions
+) -> Job:
     """The job of the process that directs the run.
 
     Args:
         plan: of the run.
+        configuration: of its endpoint, as data.
         processes: workers on this machine, as the file or the command line says.
         given: what the command line says of the load.
         among: what this process is among others.
@@ -67,6 +70,7 @@ def direct(plan: Plan, processes: int | None, given: LoadOptions, among: Distrib
         return Job(
             role=MASTER,
             plan=plan,
+            configuration=configuration,
             host=host,
             port=PORT if among.bind_port is None else among.bind_port,
             token=_token(among.token_file, host, "--bind-host"),
@@ -74,9 +78,10 @@ def direct(plan: Plan, processes: int | None, given: LoadOptions, among: Distrib
             patience=_wait(among.wait),
         )
     _refuse(among, (*_MASTERS, "token_file"), "--master")
-    if (processes or 1) == 1:
-        return Job(role=ALONE, plan=plan)
-    return Job(role=MASTER, plan=plan, processes=processes or 1, expect=processes or 1)
+    count = processes or 1
+    if count == 1:
+        return Job(role=ALONE, plan=plan, configuration=configuration)
+    return Job(role=MASTER, plan=plan, configuration=configuration, processes=count, expect=count)
 
 
 def run_worker(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: DistributionOptions) -> int:

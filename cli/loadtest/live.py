@@ -20,8 +20,9 @@ from aimon.call.failure import FailureReason
 from aimon.call.outcome import Outcome
 from aimon.cli import listening
 from aimon.cli.advice import advise
+from aimon.cli.console import can_draw
 from aimon.cli.exits import UNABLE, USAGE, Stop
-from aimon.cli.loadtest.view import Subject, choose
+from aimon.cli.loadtest.view import Lines, Subject
 from aimon.loadtests import metrics
 from aimon.loadtests.protocol import progress_lines, totals_codec
 from aimon.metrics import definitions, exposition
@@ -221,3 +222,12 @@ class Live:
 def _stderr(text: str) -> None:
     with suppress(OSError, ValueError):  # it has gone, and with it whoever could be told
         print(text, file=sys.stderr, flush=True)
+
+
+def choose(subject: Subject, *, plain: bool) -> View:
+    """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
+    if plain or not can_draw(sys.stderr):
+        return Lines(subject)
+    from aimon.cli.loadtest.screen import Screen
+
+    return Screen(subject)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import TYPE_CHECKING, Protocol
 
-from aimon.cli.console import can_draw
 from aimon.cli.format import percentile, rate, verdict
 from aimon.cli.probe.table import money
 
@@ -37,15 +36,6 @@ class View(Protocol):
 
     def close(self) -> None:
         """The run has ended: leaves one line about that, and the terminal as it was. May be called again."""
-
-
-def choose(subject: Subject, *, plain: bool) -> View:
-    """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
-    if plain or not can_draw(sys.stderr):
-        return Lines(subject)
-    from aimon.cli.loadtest.screen import Screen
-
-    return Screen(subject)
 
 
 class Lines:

@@ -19,18 +19,18 @@ class Processes:
     """So many workers, which end with the block.
 
     Args:
-        count: how many.
+        job: of their master, which says how many, and what the configuration is.
         port: of their master, on this machine.
-        config: the configuration file that they read.
         token: of the master.
 
     Attributes:
         problems: after the block, what some of them could not do, for people; they have said more on stderr.
     """
 
-    def __init__(self, count: int, port: int, config: str | None, token: str | None) -> None:
-        self._count = count
-        self._job = msgspec.json.encode(Job(role=WORKER, port=port, config=config, parent=os.getpid(), token=token))
+    def __init__(self, job: Job, port: int, token: str | None) -> None:
+        self._count = job.processes
+        worker = Job(role=WORKER, port=port, configuration=job.configuration, parent=os.getpid(), token=token)
+        self._job = msgspec.json.encode(worker)
         self._children: list[subprocess.Popen[bytes]] = []
         self.problems: list[str] = []
 

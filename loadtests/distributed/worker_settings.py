@@ -38,8 +38,12 @@ def own(job: Job, plan: Plan) -> Own:
     """
     if job.parent is None:
         plan = _on_a_machine_of_its_own(job, plan)
-    path = None if job.config is None else Path(job.config)
-    loaded = config.from_flags(**plan.flags) if plan.flags else config.load(path)
+    if job.configuration is not None:
+        loaded = config.from_data(job.configuration)
+    elif plan.flags:
+        loaded = config.from_flags(**plan.flags)
+    else:
+        loaded = config.load(None if job.config is None else Path(job.config))
     endpoints = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])
     if len(endpoints) > 1:
         names = ", ".join(endpoint.name for endpoint in endpoints)

@@ -32,7 +32,9 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         role: ALONE does it all; a MASTER directs workers; a WORKER does what its master says.
         plan: what to do; a worker gets it from its master.
-        config: the worker's own configuration file; the master's, for a worker that it started itself.
+        configuration: of the endpoint, as `config.to_data` makes it, so that the file is read once, by the command;
+            a worker on a machine of its own has none.
+        config: the configuration file of a worker on a machine of its own.
         endpoint: of that file, whatever the master calls it; `flags` describe one without a file.
         dataset: the worker's own file; a `trace` likewise.
         token: that master and workers must both know; a secret.
@@ -48,6 +50,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     role: str = ALONE
     plan: Plan | None = None
+    configuration: dict[str, Any] | None = None
     config: str | None = None
     endpoint: str | None = None
     flags: dict[str, str] = {}

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
 import pytest
 
 from aimon import providers
-from aimon.config import ConfigError, example, from_flags, load, loader, resolve, schema, show
+from aimon.config import (
+    ConfigError,
+    example,
+    from_data,
+    from_flags,
+    load,
+    loader,
+    price_book,
+    resolve,
+    schema,
+    show,
+    to_data,
+)
 from aimon.config.template import MODELS, detected
 from aimon.config.yaml import parser
 from aimon.config.yaml.document import unwritten
@@ -86,6 +99,11 @@ def test_show_is_a_file_that_means_the_same(file: Path, tmp_path: Path) -> None:
     config = load(file)
     again = loader.parse(show(config, environ))
     assert resolve(again, environ=environ) == resolve(config, environ=environ)
+    for endpoint in resolve(config, environ=environ):
+        # As the process of a load test gets it.
+        sent = from_data(json.loads(json.dumps(to_data(config, endpoint.name))))
+        assert resolve(sent, environ=environ) == (endpoint,)
+        assert price_book(sent, (endpoint,)).converted(1.0, "USD") == price_book(config, ()).converted(1.0, "USD")
     assert (again.currency, again.fx, again.loadtests) == (config.currency, config.fx, config.loadtests)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -254,6 +255,22 @@ def test_a_load_test_of_the_file_is_run_by_its_name(run_aimon: Command) -> None:
     assert (report["endpoint"], report["requests"]["sent"]) == ("local", 9)
     assert (report["config"]["concurrency"], report["config"]["max_cost"]) == (2, 1.0)
     assert [row["met"] for row in report["slo"]] == [True]
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_configuration_is_read_once(run_aimon: Command, processes: str) -> None:
+    """A named pipe can be read once: every process of the run has the configuration from the command."""
+    pipe = run_aimon.cwd / "pipe.yaml"
+    os.mkfifo(pipe)
+    with SimulatorProcess(Profile(ttft=0.01)) as sim:
+        configure(run_aimon, sim, "{input: 0, output: 0, per_request: 0.01, currency: USD}")
+        text = (run_aimon.cwd / "aimon.yaml").read_text()
+        writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
+        writer.start()
+        done = run_aimon("loadtest", "brief", "-c", str(pipe), "--processes", processes, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["requests"]["by_outcome"], report["cost"]["amount"]) == ({"ok": 9}, pytest.approx(0.10))
 
 
 def test_a_limit_of_cost_ends_the_run(run_aimon: Command) -> None:

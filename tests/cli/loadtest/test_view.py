@@ -11,8 +11,9 @@ from rich.console import Console
 
 from aimon.call.outcome import Outcome
 from aimon.cli.format import clock, percent, rate, span
+from aimon.cli.loadtest.live import choose
 from aimon.cli.loadtest.screen import Picture, Screen
-from aimon.cli.loadtest.view import Lines, Subject, choose, last_line, line
+from aimon.cli.loadtest.view import Lines, Subject, last_line, line
 from moments import TOO_SLOW, a_moment
 
 SUBJECT = Subject("qwen-prod", "steady", 5.0)
