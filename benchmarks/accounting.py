@@ -24,12 +24,12 @@ from aimon.call.result import Connection, Result, Usage
 from aimon.metrics import definitions
 from aimon.metrics.pushgateway import Gateway
 from aimon.metrics.totals import Identity, Totals
+from aimon.probes.history.history import History
+from aimon.probes.history.retention import DAY
+from aimon.probes.history.windows import windows_at_intervals
 from aimon.probes.publish.publish import push
-from aimon.probes.state.history import History
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.retention import DAY
-from aimon.probes.state.state import open_state
-from aimon.probes.state.windows import windows_at_intervals
+from aimon.probes.state.open_state import open_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

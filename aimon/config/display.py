@@ -10,7 +10,7 @@ import yaml
 
 from aimon.call.call import Timeouts
 from aimon.config.model import rules
-from aimon.config.model.config import CONFIG, TimeoutSection
+from aimon.config.model.config import TimeoutSection
 from aimon.config.resolution.defaults import effective
 from aimon.config.yaml import variables
 
@@ -36,7 +36,7 @@ def show(config: Config, environ: Mapping[str, str] = os.environ) -> str:
         defaults=replace(config.defaults, timeout=limits),
         endpoints=tuple(_filled(effective(config, endpoint), environ) for endpoint in config.endpoints),
     )
-    data = CONFIG.write(filled)
+    data = rules.CONFIG.write(filled)
     body = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=10_000)
     return _HEAD + _states([data.get("region"), data["endpoints"]], environ) + body
 

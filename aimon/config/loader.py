@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon.config.model import references
-from aimon.config.model.config import CONFIG, Config
+from aimon.config.model.rules import CONFIG
 from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 from aimon.security import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aimon.config.model.config import Config
 
 VARIABLE: Final = "AIMON_CONFIG"
 _ABSENT: Final = "is not there"

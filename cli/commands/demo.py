@@ -82,8 +82,8 @@ def demo(
 
 def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
     from aimon.cli.endpoints import Flags, select
+    from aimon.probes.history.history import History
     from aimon.probes.publish.listen import Listener
-    from aimon.probes.state.history import History
     from aimon.probes.state.state import SqliteState
 
     config = folder / "aimon.yaml"
@@ -128,7 +128,7 @@ def _probe(selection: Selection, state: SqliteState) -> list[Result]:
 def _show(results: list[Result], state: SqliteState, url: str) -> None:
     from aimon.cli.probe import table
     from aimon.cli.status import tables
-    from aimon.probes.state import endpoint_status
+    from aimon.probes.history import endpoint_status
 
     print("\nThe last round, as aimon probe shows it:\n")
     table.show(results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,29 +13,13 @@ from aimon.cli.console import note
 from aimon.cli.endpoints import Flags, select
 from aimon.cli.exits import GOOD, USAGE, Stop
 from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
+from aimon.cli.probe.options import ProbeOptions
 
 if TYPE_CHECKING:
     from aimon.cli.endpoints import Selection
     from aimon.metrics.pushgateway import Gateway
+    from aimon.probes.history.history import History
     from aimon.probes.publish.recorder import Recorder
-    from aimon.probes.state.history import History
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says about a run, beside whom to probe."""
-
-    as_json: bool
-    junit: Path | None
-    push: str | None
-    textfile: Path | None
-    state: str
-    history: Path | None
-    set_aside_damaged: bool
-    concurrency: int
-    every: float | None
-    listen: tuple[str, int] | None
-    token: str | None = field(default=None, repr=False)
 
 
 def probe(
@@ -73,7 +57,7 @@ def probe(
     if junit is not None and every is not None:
         raise Stop(USAGE, "--junit reports one run: leave it out, or leave out --every")
     token = listening.token(listen_token_file, listen)
-    options = Options(
+    options = ProbeOptions(
         as_json=as_json,
         junit=junit,
         push=push,
@@ -109,11 +93,11 @@ def probe(
         recorder.state.close()
 
 
-def _recorder(selection: Selection, options: Options) -> Recorder:
+def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
     """Opens everything that Results go to. A history that can't be opened is said, and probing goes on without."""
+    from aimon.probes.history.history import History
     from aimon.probes.publish.recorder import Recorder
-    from aimon.probes.state.history import History
-    from aimon.probes.state.state import open_state
+    from aimon.probes.state.open_state import open_state
 
     for path in (options.junit, options.textfile):
         if path is not None and not path.parent.is_dir():
@@ -148,7 +132,7 @@ def _recorder(selection: Selection, options: Options) -> Recorder:
 
 
 def _renewed(path: Path) -> History:
-    from aimon.probes.state.damage import open_or_renew
+    from aimon.probes.history.damage import open_or_renew
 
     return open_or_renew(path, lambda said: note(f"aimon: {said}"))
 

@@ -25,8 +25,8 @@ from aimon.probes.state.monitored import MonitoredEndpoint
 if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.cli.endpoints import Selection
-    from aimon.cli.probe.command import Options
     from aimon.cli.probe.live import LiveTable
+    from aimon.cli.probe.options import ProbeOptions
     from aimon.config.endpoint import Endpoint
     from aimon.metrics.totals import Gauges
     from aimon.probes.publish.listen import Page
@@ -38,14 +38,14 @@ GATHER = 2.0
 STALE = 10 * HEARTBEAT
 
 
-def run_loop(selection: Selection, recorder: Recorder, options: Options) -> int:
+def run_loop(selection: Selection, recorder: Recorder, options: ProbeOptions) -> int:
     """Probes until SIGTERM or SIGHUP (exit code 0), or Ctrl-C (130); probes under way end first, and are recorded."""
     announce(selection, recorder)
     return asyncio.run(_Loop(selection, recorder, options).run())
 
 
 class _Loop:
-    def __init__(self, selection: Selection, recorder: Recorder, options: Options) -> None:
+    def __init__(self, selection: Selection, recorder: Recorder, options: ProbeOptions) -> None:
         self._currency = selection.currency
         self._endpoints = selection.endpoints
         self._recorder = recorder

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Result
     from aimon.cli.endpoints import Selection
-    from aimon.cli.probe.command import Options
+    from aimon.cli.probe.options import ProbeOptions
     from aimon.config.endpoint import Endpoint
     from aimon.probes.publish.recorder import Recorder
 
 
-def run_once(selection: Selection, recorder: Recorder, options: Options) -> int:
+def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) -> int:
     """Probes every endpoint of the selection once; returns the exit code.
 
     What was probed before an interrupt is shown and recorded like the rest.
@@ -88,7 +88,7 @@ def build_info() -> Gauges:
 def announce(selection: Selection, recorder: Recorder) -> bool:
     """Shows new endpoints to the gateway at 0 before their first probe; whether that went well."""
     from aimon.metrics.pushgateway import PushError
-    from aimon.probes.state.database import HistoryError
+    from aimon.probes.history.database import HistoryError
 
     if recorder.gateway is None or recorder.owner is None:
         return True
@@ -118,7 +118,7 @@ def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], f
     return lambda endpoint: spent.get(endpoint.name, 0.0)
 
 
-def showable(results: Sequence[Result], recorder: Recorder, options: Options) -> list[Result]:
+def showable(results: Sequence[Result], recorder: Recorder, options: ProbeOptions) -> list[Result]:
     """The Results; a `prober_error` stands for one that can't be shown, which must not keep the others from it."""
     if options.as_json:
         from aimon.probes.result_json import as_line as shown
@@ -131,7 +131,7 @@ def showable(results: Sequence[Result], recorder: Recorder, options: Options) ->
     return [contained("shown", result, attempt, redactor=recorder.redactor) for result in results]
 
 
-def show(results: Sequence[Result], options: Options) -> None:
+def show(results: Sequence[Result], options: ProbeOptions) -> None:
     """Prints the Results as asked for.
 
     Raises:
@@ -148,7 +148,7 @@ def show(results: Sequence[Result], options: Options) -> None:
     sys.stdout.flush()
 
 
-def write_junit(results: Sequence[Result], options: Options) -> None:
+def write_junit(results: Sequence[Result], options: ProbeOptions) -> None:
     """Writes the JUnit file.
 
     Raises:

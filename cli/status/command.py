@@ -15,7 +15,7 @@ from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.probes.state.endpoint_status import EndpointStatus
+    from aimon.probes.history.endpoint_status import EndpointStatus
 
 WINDOW_NAMES = ("1h", "24h", "7d", "30d")
 
@@ -42,7 +42,7 @@ def status(
     the usual gap, or an endpoint of --config was never probed; 2 usage, or nothing was probed yet; 3 the history can't
     be read.
     """
-    from aimon.probes.state.database import HistoryError, default_path
+    from aimon.probes.history.database import HistoryError, default_path
 
     if config is not None and names:
         raise Stop(USAGE, "names and --config both choose endpoints: leave out one of them")
@@ -79,9 +79,9 @@ def status(
 
 
 def _forget(path: Path, names: Sequence[str]) -> int:
-    from aimon.probes.state.database import HistoryError
+    from aimon.probes.history.database import HistoryError
+    from aimon.probes.history.history import History
     from aimon.probes.state.forget import forget
-    from aimon.probes.state.history import History
 
     try:
         with History(path) as opened:
@@ -96,9 +96,9 @@ def _forget(path: Path, names: Sequence[str]) -> int:
 
 def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[EndpointStatus]:
     """How the endpoints of these names (default: all) stand; `known` if each of them must have been probed."""
-    from aimon.probes.state.database import HistoryError
-    from aimon.probes.state.endpoint_status import endpoint_statuses
-    from aimon.probes.state.history import History
+    from aimon.probes.history.database import HistoryError
+    from aimon.probes.history.endpoint_status import endpoint_statuses
+    from aimon.probes.history.history import History
 
     try:
         with History(path, read_only=True) as opened:

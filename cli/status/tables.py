@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from aimon.metrics.totals import Identity
-    from aimon.probes.state.endpoint_status import EndpointStatus
-    from aimon.probes.state.windows import Window
+    from aimon.probes.history.endpoint_status import EndpointStatus
+    from aimon.probes.history.windows import Window
 
 _QUANTILES = (0.5, 0.95, 0.99)
 _PLAIN = (".", "x", "-")
@@ -196,7 +196,7 @@ def _length(value: float | None) -> str:
 
 
 def _name(window: Window) -> str:
-    from aimon.probes.state.windows import WINDOWS
+    from aimon.probes.history.windows import WINDOWS
 
     return next(name for name, each in WINDOWS.items() if each == window.seconds)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from aimon.metrics.exposition import Grouping
-    from aimon.probes.state.database import Database
+    from aimon.probes.history.database import Database
 
 
 class Stale(NamedTuple):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from aimon.call.containment import apart, contained, describe, substitute
 from aimon.metrics.pushgateway import PushError
+from aimon.probes.history.database import HistoryError, UnstorableError
 from aimon.probes.publish import publish
-from aimon.probes.state.database import HistoryError, UnstorableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,1 +1,1 @@
-"""What probes remember between runs: history, totals, windows. SQLite or the Pushgateway."""
+"""What probes remember between runs: totals in the history or in the Pushgateway, and gauges."""

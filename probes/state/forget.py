@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.probes.state.history import History
+    from aimon.probes.history.history import History
 
 _OF_ENDPOINTS = ("windows", "totals", "results")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from aimon.call.outcome import Fault, Outcome
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges
-from aimon.probes.state.history import Last
-from aimon.probes.state.windows import WINDOWS, Window
+from aimon.probes.history.history import Last
+from aimon.probes.history.windows import WINDOWS, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aimon.call.containment import apart
 from aimon.metrics.pushgateway import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
-from aimon.probes.state.database import HistoryError, UnstorableError
+from aimon.probes.history.database import HistoryError, UnstorableError
 from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot, read_back
 from aimon.probes.state.state import JOB, MemoryState, SqliteState
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Result
     from aimon.metrics.pushgateway import Gateway
-    from aimon.probes.state.database import Database
-    from aimon.probes.state.history import History, Last
+    from aimon.probes.history.database import Database
+    from aimon.probes.history.history import History, Last
     from aimon.probes.state.monitored import MonitoredEndpoint
 
 _MOST_WAITING = 10_000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aimon.metrics import definitions, pushgateway
 from aimon.metrics.definitions import COST_PREFIX, find
 from aimon.metrics.totals import HistogramSeries, Identity, Totals
-from aimon.probes.state.history import Last
+from aimon.probes.history.history import Last
 from aimon.security.redact import bounded
 
 if TYPE_CHECKING:

@@ -22,19 +22,18 @@ from aimon.call.containment import apart
 from aimon.metrics import definitions
 from aimon.metrics.pushgateway import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
-from aimon.probes.state.database import HistoryError, default_path
+from aimon.probes.history.database import HistoryError
+from aimon.probes.history.history import History, Last
+from aimon.probes.history.retention import day
+from aimon.probes.history.windows import windows_at_intervals
 from aimon.probes.state.gauges import believed, endpoint_gauges, last_of
-from aimon.probes.state.history import History, Last
-from aimon.probes.state.retention import day
-from aimon.probes.state.windows import windows_at_intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from aimon.call.result import Result
     from aimon.metrics.pushgateway import Gateway
-    from aimon.probes.state.database import Database
+    from aimon.probes.history.database import Database
     from aimon.probes.state.monitored import MonitoredEndpoint
     from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot
 
@@ -264,58 +263,3 @@ class GatewayState(MemoryState):
             return Last()
         held = self._held.gauges.get(identity, {}).get(definitions.PROBE_LAST_SUCCESS)
         return Last(success_at=believed(held, self._clock()))
-
-
-def _sqlite(
-    monitored: Sequence[MonitoredEndpoint], opened: Callable[[bool], History], gateway: Gateway | None
-) -> State:
-    from aimon.probes.state.guarded import GuardedState  # noqa: PLC0415 - which is made of the states here
-
-    return GuardedState(monitored, opened, gateway)
-
-
-def _gateway(monitored: Sequence[MonitoredEndpoint], _: Callable[[bool], History], gateway: Gateway | None) -> State:
-    if gateway is None:
-        raise ValueError("--state gateway keeps totals in a Pushgateway: give its address with --push URL")
-    return GatewayState(monitored, gateway)
-
-
-def _none(monitored: Sequence[MonitoredEndpoint], _: Callable[[bool], History], __: Gateway | None) -> State:
-    return MemoryState(monitored)
-
-
-STATES: dict[str, Callable[[Sequence[MonitoredEndpoint], Callable[[bool], History], Gateway | None], State]] = {
-    "sqlite": _sqlite,
-    "gateway": _gateway,
-    "none": _none,
-}
-
-
-def open_state(
-    kind: str,
-    monitored: Sequence[MonitoredEndpoint],
-    *,
-    path: Path | None = None,
-    gateway: Gateway | None = None,
-    opened: Callable[[Path], History] = History,
-) -> State:
-    """The state of that kind, for these endpoints (all that are configured, probed in this run or not).
-
-    Args:
-        kind: `sqlite`, `gateway` or `none`.
-        monitored: the endpoints.
-        path: the history's file, for `sqlite`; default: where histories are.
-        gateway: the Pushgateway, for `gateway`.
-        opened: opens the history; one that it can't open is the state's `problem`.
-
-    Raises:
-        ValueError: there is no such kind, or the gateway is missing.
-    """
-    if kind not in STATES:
-        raise ValueError(f"no state {kind!r}: write one of {', '.join(STATES)}")
-
-    def open_history(read_only: bool) -> History:
-        where = default_path() if path is None else path
-        return History(where, read_only=True) if read_only else opened(where)
-
-    return STATES[kind](monitored, open_history, gateway)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.metrics.totals import Identity
-from aimon.probes.state.history import History
+from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
 from results import a_result
 

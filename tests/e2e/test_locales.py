@@ -13,7 +13,7 @@ import yaml
 
 from aimon.cli import console
 from aimon.metrics.totals import Identity
-from aimon.probes.state.history import History
+from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
 
 if TYPE_CHECKING:

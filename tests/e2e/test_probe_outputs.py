@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from aimon.cli.exits import Stop
 from aimon.cli.probe.command import _address
 from aimon.metrics.totals import Identity
-from aimon.probes.state.history import History
+from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
 from services import free_port, scrape, wait_for
 

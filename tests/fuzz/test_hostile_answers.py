@@ -23,8 +23,8 @@ from aimon.cli.probe import table
 from aimon.exchange.exchange import Exchange
 from aimon.metrics.totals import Identity, Totals
 from aimon.pricing import Price, PriceBook
+from aimon.probes.history.history import History
 from aimon.probes.result_json import as_line
-from aimon.probes.state.history import History
 from aimon.security.secret import Secret
 from hostile import RECORDED, cut, hostile
 from transport_pair import KEY, Answer, play, seen

@@ -15,10 +15,10 @@ from aimon.call.result import Connection, Limits, Source, Usage
 from aimon.metrics import definitions
 from aimon.metrics.exposition import push_bodies, render
 from aimon.metrics.totals import Gauges, Identity, Totals
+from aimon.probes.history.history import Last
+from aimon.probes.history.windows import WINDOWS, Window
 from aimon.probes.state.gauges import endpoint_gauges
-from aimon.probes.state.history import Last
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.windows import WINDOWS, Window
 from results import a_result
 
 if TYPE_CHECKING:

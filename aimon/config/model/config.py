@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aimon import dialects, providers
-from aimon.config.model import rules
 from aimon.config.model.expectations import EXPECT
 from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
 from aimon.config.model.sections import key, many, section, table
@@ -147,7 +146,7 @@ class DefaultsSection:
     """What holds for every endpoint that says nothing else."""
 
     interval: float = key(DURATION, "Time between probes.", default=60.0, example="60s")
-    timeout: TimeoutSection = key(section(TimeoutSection, rules.timeouts), "Limits of one call.", make=TimeoutSection)
+    timeout: TimeoutSection = key(section(TimeoutSection), "Limits of one call.", make=TimeoutSection)
     budget: Amount = key(
         BUDGET,
         "What the probes of each endpoint may cost in a day, as `5.00/day`, or `none`.",
@@ -215,13 +214,11 @@ class EndpointSection:
     reasoning: str | None = key(_REASONING, "How much the model thinks.", example="off")
     canaries: tuple[str, ...] | None = key(many(NAME), "The canaries that are asked.", example=["echo"])
     interval: float | None = key(DURATION, "Time between probes.", example="60s")
-    timeout: TimeoutSection = key(section(TimeoutSection, rules.timeouts), "Limits of one call.", make=TimeoutSection)
+    timeout: TimeoutSection = key(section(TimeoutSection), "Limits of one call.", make=TimeoutSection)
     budget: Amount | None = key(BUDGET, "What its probes may cost in a day.", example="5.00/day")
     slo: SloSection | None = key(section(SloSection), "Objectives; they replace those of the defaults as a whole.")
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict, example={"team": "search"})
-    prices: PricesSection | None = key(
-        section(PricesSection, rules.prices), "Prices, where the public list is wrong or has none."
-    )
+    prices: PricesSection | None = key(section(PricesSection), "Prices, where the public list is wrong or has none.")
     ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
     proxy: str | None = key(PROXY, "Proxy URL.", example="http://proxy.example:3128")
     ip: str | None = key(IP_VERSION, "IP version: any, 4 or 6.", example="any")
@@ -244,19 +241,11 @@ class Config:
         example={"USD": 7.10},
     )
     defaults: DefaultsSection = key(
-        section(DefaultsSection, rules.defaults), "What holds unless an endpoint says otherwise.", make=DefaultsSection
+        section(DefaultsSection), "What holds unless an endpoint says otherwise.", make=DefaultsSection
     )
-    endpoints: tuple[EndpointSection, ...] = key(
-        many(section(EndpointSection, rules.endpoint)), "What is probed.", required=True
-    )
+    endpoints: tuple[EndpointSection, ...] = key(many(section(EndpointSection)), "What is probed.", required=True)
     canaries: Mapping[str, CanarySection] = key(
-        table(NAME, section(CanarySection, rules.canary)), "Canaries by name; `echo` is built in.", make=dict
+        table(NAME, section(CanarySection)), "Canaries by name; `echo` is built in.", make=dict
     )
     loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
     document: Document = field(default=Document("", {}, Spot(0, 0)), repr=False, compare=False)
-
-
-PLANNED: Final = {
-    "notify": "not supported yet: remove it, and have Prometheus's Alertmanager send notifications (docs/alerting.md)",
-}
-CONFIG: Final = section(Config, rules.config, planned=PLANNED)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aimon import token_lengths
-from aimon.config.model.sections import key, many, section
+from aimon.config.model.sections import key, many, rule, section
 from aimon.config.model.types import (
     DURATION,
     LENGTH,
@@ -142,9 +142,10 @@ def in_keys(message: str) -> str:
     return _FLAG.sub(lambda found: _KEYS.get(found[0]) or found[0][2:].replace("-", "_"), message)
 
 
+@rule(LoadTestOptions)
 def _rule(options: LoadTestOptions) -> Iterator[Issue]:
     for issue in contradictions(options):
         yield issue._replace(message=in_keys(issue.message))
 
 
-LOAD_TEST: Final = section(LoadTestOptions, _rule)
+LOAD_TEST: Final = section(LoadTestOptions)

@@ -1,17 +1,19 @@
 """What the type of a single value can't check: which keys belong together, and what must not be in the file.
 
-A rule yields an Issue for each key that is to blame.
+A rule yields an Issue for each key that is to blame. `CONFIG` is the type of the whole file, with these rules.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from aimon import providers
+from aimon.config.model import config as model
 from aimon.config.model import currency
+from aimon.config.model.sections import rule, section
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import Issue, is_keylike, shown
 from aimon.dialects import reasoning
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from aimon.call.call import Target
-    from aimon.config.model import config as model
     from aimon.security.secret import Secret
 
 # Headers and parameters by whose name the value is a secret.
@@ -38,6 +39,7 @@ def is_sensitive(name: str) -> bool:
     return _SENSITIVE.search(name) is not None
 
 
+@rule(model.Config)
 def config(written: model.Config) -> Iterator[Issue]:
     """There is something to probe, and every amount can be converted into the reporting currency."""
     if not written.endpoints:
@@ -45,6 +47,7 @@ def config(written: model.Config) -> Iterator[Issue]:
     yield from currency.missing_rates(written)
 
 
+@rule(model.TimeoutSection)
 def timeouts(limits: model.TimeoutSection) -> Iterator[Issue]:
     """A limit that the total would always cut short is a mistake."""
     for name in ("connect", "ttft"):
@@ -53,6 +56,7 @@ def timeouts(limits: model.TimeoutSection) -> Iterator[Issue]:
             yield Issue((name,), "longer than total, which would always strike first: make it shorter")
 
 
+@rule(model.PricesSection)
 def prices(written: model.PricesSection) -> Iterator[Issue]:
     """Prices say what something costs."""
     try:
@@ -61,6 +65,7 @@ def prices(written: model.PricesSection) -> Iterator[Issue]:
         yield Issue((error.key,), error.problem)
 
 
+@rule(model.CanarySection)
 def canary(asked: model.CanarySection) -> Iterator[Issue]:
     """A canary asks something, in one way, and expects no nonce that it doesn't tell."""
     if asked.prompt is None and not asked.messages:
@@ -72,6 +77,7 @@ def canary(asked: model.CanarySection) -> Iterator[Issue]:
         yield Issue(("expect",), "the answer can't hold {nonce}, which the prompt doesn't mention: add it there")
 
 
+@rule(model.EndpointSection)
 def endpoint(written: model.EndpointSection) -> Iterator[Issue]:
     """An endpoint can be reached, its keys fit together, and it holds no secrets."""
     yield from _address(written)
@@ -81,6 +87,7 @@ def endpoint(written: model.EndpointSection) -> Iterator[Issue]:
         yield Issue(("api_key_file",), "api_key already gives the key: keep one of the two")
 
 
+@rule(model.DefaultsSection)
 def defaults(written: model.DefaultsSection) -> Iterator[Issue]:
     """Defaults hold no secrets either."""
     yield from _labels(written.labels)
@@ -184,3 +191,10 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Issue]:
     for name, value in labels.items():
         if is_keylike(value) or any(_SECRET_VARIABLE.search(variable) for variable in variables.names(value)):
             yield Issue(("labels", name), "labels are public: a secret must not be one")
+
+
+PLANNED: Final = {
+    "notify": "not supported yet: remove it, and have Prometheus's Alertmanager send notifications (docs/alerting.md)",
+}
+CONFIG: Final = section(model.Config, planned=PLANNED)
+"""The whole file, with the rules above."""

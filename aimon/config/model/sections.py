@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 K = TypeVar("K", str, int)
 
+_RULES: dict[type, Callable[[Any], Iterable[Issue]]] = {}
+
 
 def _as_is(value: Any) -> Any:
     return value
@@ -115,17 +117,21 @@ def table(name: ValueType, kind: ValueType) -> ValueType:
     return ValueType(read, schema, lambda values: {text: kind.write(value) for text, value in values.items()})
 
 
-def section(
-    cls: type[T],
-    rule: Callable[[T], Iterable[Issue]] | None = None,
-    *,
-    planned: Mapping[str, str] = MappingProxyType({}),
-) -> ValueType:
+def rule(cls: type[T]) -> Callable[[Callable[[T], Iterable[Issue]]], Callable[[T], Iterable[Issue]]]:
+    """Makes a function the rule of a section: it checks how the keys fit together, once each is valid by itself."""
+
+    def register(check: Callable[[T], Iterable[Issue]]) -> Callable[[T], Iterable[Issue]]:
+        _RULES[cls] = check
+        return check
+
+    return register
+
+
+def section(cls: type[T], *, planned: Mapping[str, str] = MappingProxyType({})) -> ValueType:
     """The type of a mapping with keys that aimon defines.
 
     Args:
         cls: a dataclass whose fields are made by `key`.
-        rule: checks how its keys fit together, once each of them is valid by itself.
         planned: keys that are not supported yet, each with what to write instead.
     """
     known = keys(cls)
@@ -135,7 +141,7 @@ def section(
         present = ((name, known[name].kind.read, part) for name, part in written.items() if name in known)
         values: dict[str, Any] = _all(present, _names(written, known, planned))
         made = cls(**values)
-        broken = list(rule(made)) if rule is not None else []
+        broken = list(_RULES[cls](made)) if cls in _RULES else []
         if broken:
             raise InvalidSectionError(broken)
         return made

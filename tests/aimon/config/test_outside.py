@@ -16,7 +16,7 @@ import pytest
 
 from aimon.config import ConfigError, find, load, loader, resolve
 from aimon.network import tls_context
-from aimon.probes.state.database import HistoryError, default_path
+from aimon.probes.history.database import HistoryError, default_path
 from certificates import Authority
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from aimon.call.call import Message, Target, Timeouts
 from aimon.call.outcome import Outcome
 from aimon.cli.endpoints import Selection
 from aimon.cli.exits import GOOD, UNABLE
-from aimon.cli.probe.command import Options
 from aimon.cli.probe.loop import _Loop
+from aimon.cli.probe.options import ProbeOptions
 from aimon.cli.probe.repeats import Repeats
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.pricing import PriceBook
+from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.recorder import Recorder
-from aimon.probes.state.database import HistoryError
 from aimon.probes.state.state import MemoryState
 from results import a_result
 
@@ -97,7 +97,7 @@ def run_loop(state: FullDisk) -> int:
     canary = Canary("echo", (Message("user", "hi"),))
     endpoint = Endpoint(target, (canary,), interval=0.05, timeouts=Timeouts(1, 1, 1))
     prices = PriceBook(currency="USD")
-    options = Options(
+    options = ProbeOptions(
         as_json=True, junit=None, push=None, textfile=None, state="none", history=None, concurrency=1, every=0.05,
         listen=None, set_aside_damaged=False,
     )  # fmt: skip

@@ -17,15 +17,16 @@ from aimon.call.result import Usage
 from aimon.cli.endpoints import Selection
 from aimon.cli.exits import UNABLE
 from aimon.cli.probe import once, table
-from aimon.cli.probe.command import Options
 from aimon.cli.probe.loop import _Loop
+from aimon.cli.probe.options import ProbeOptions
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.metrics.totals import Identity
 from aimon.pricing import PriceBook
 from aimon.probes import probe, result_json, transport
+from aimon.probes.history.history import History
 from aimon.probes.publish.recorder import Recorder
 from aimon.probes.state import gauges, state
-from aimon.probes.state.history import History
+from aimon.probes.state.open_state import open_state
 from chat_wire import counted, read_request, streamed
 from peers import Peer
 
@@ -116,9 +117,9 @@ FAULTS: dict[str, Inject] = {
 }
 
 
-def options(tmp_path: Path, *, as_json: bool, every: float | None = None) -> Options:
+def options(tmp_path: Path, *, as_json: bool, every: float | None = None) -> ProbeOptions:
     """What the command line would say."""
-    return Options(
+    return ProbeOptions(
         as_json=as_json, junit=None, push=None, textfile=tmp_path / "aimon.prom", state="sqlite", history=None,
         concurrency=9, every=every, listen=None, set_aside_damaged=False,
     )  # fmt: skip
@@ -126,7 +127,7 @@ def options(tmp_path: Path, *, as_json: bool, every: float | None = None) -> Opt
 
 def recorder(selection: Selection, tmp_path: Path) -> Recorder:
     """Into a history and a textfile."""
-    opened = state.open_state("sqlite", selection.monitored(), path=tmp_path / "history.db")
+    opened = open_state("sqlite", selection.monitored(), path=tmp_path / "history.db")
     return Recorder(
         opened, selection.prices, "local", selection.owner, textfile=tmp_path / "aimon.prom",
         redactor=selection.redactor(),

@@ -17,7 +17,7 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.metrics.totals import Identity
-from aimon.probes.state.history import History
+from aimon.probes.history.history import History
 from results import QWEN, a_result
 
 if TYPE_CHECKING:

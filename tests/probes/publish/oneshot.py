@@ -16,10 +16,10 @@ import prometheus_client.exposition  # noqa: F401 - before `ready`, so that kill
 
 from aimon.call.outcome import Outcome
 from aimon.metrics.pushgateway import Gateway, PushError
+from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.publish import push
-from aimon.probes.state.database import HistoryError
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.state import open_state
+from aimon.probes.state.open_state import open_state
 from results import QWEN, a_result
 
 

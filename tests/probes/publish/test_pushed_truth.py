@@ -15,7 +15,7 @@ import pytest
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.metrics import definitions
-from aimon.probes.state.history import History
+from aimon.probes.history.history import History
 from results import QWEN, a_result
 from services import scrape, wait_for
 

@@ -7,10 +7,10 @@ import pytest
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Connection, Limits
 from aimon.metrics import definitions
+from aimon.probes.history.history import Last, Sample
+from aimon.probes.history.windows import summarise
 from aimon.probes.state.gauges import endpoint_gauges, last_of
-from aimon.probes.state.history import Last, Sample
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.windows import summarise
 from results import QWEN, a_result
 
 LABELS = QWEN.labels

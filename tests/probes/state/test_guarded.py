@@ -9,14 +9,14 @@ import pytest
 
 from aimon.call.outcome import Outcome
 from aimon.metrics import definitions
+from aimon.probes.history import database, history
+from aimon.probes.history.database import HistoryError
+from aimon.probes.history.endpoint_status import endpoint_statuses
+from aimon.probes.history.history import History
 from aimon.probes.publish.pushed_groups import remember, remembered, stale
-from aimon.probes.state import database, history
-from aimon.probes.state.database import HistoryError
-from aimon.probes.state.endpoint_status import endpoint_statuses
 from aimon.probes.state.guarded import GuardedState
-from aimon.probes.state.history import History
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.state import open_state
+from aimon.probes.state.open_state import open_state
 from results import QWEN, a_result
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from aimon.metrics import pushgateway as http
 from aimon.metrics.exposition import push_bodies
 from aimon.metrics.pushgateway import Gateway, PushError
 from aimon.metrics.totals import Gauges, Identity
+from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.publish import announce, push, snapshot, write_textfile
-from aimon.probes.state.database import HistoryError
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.state import JOB, open_state
+from aimon.probes.state.open_state import open_state
+from aimon.probes.state.state import JOB
 from results import QWEN, a_result
 from services import free_port
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from aimon.probes.state.database import DamagedError, HistoryError
-from aimon.probes.state.history import History
-from aimon.probes.state.locking import LockFileError, LockTimeoutError, exclusive
+from aimon.probes.history.database import DamagedError, HistoryError
+from aimon.probes.history.history import History
+from aimon.probes.history.locking import LockFileError, LockTimeoutError, exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,13 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.metrics import definitions
 from aimon.metrics.pushgateway import Gateway
+from aimon.probes.history.endpoint_status import endpoint_statuses
+from aimon.probes.history.history import History, Last
+from aimon.probes.history.retention import DAY, DETAIL_RETENTION, FAILURE_RETENTION, RETENTION
+from aimon.probes.history.windows import windows
 from aimon.probes.publish.publish import push
-from aimon.probes.state.endpoint_status import endpoint_statuses
-from aimon.probes.state.history import History, Last
 from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.retention import DAY, DETAIL_RETENTION, FAILURE_RETENTION, RETENTION
 from aimon.probes.state.state import GatewayState, SqliteState
-from aimon.probes.state.windows import windows
 from results import QWEN, a_result
 
 if TYPE_CHECKING:

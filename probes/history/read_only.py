@@ -16,28 +16,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimon.probes.state.database import HistoryError
-
 
 # What SQLite says where it can't make the index: no rights, or no space.
 _NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR")
 
 
 def connect(
-    path: Path, timeout: float, explained: Callable[[sqlite3.Error], HistoryError]
+    path: Path, timeout: float, explained: Callable[[sqlite3.Error], Exception]
 ) -> tuple[sqlite3.Connection, AbstractContextManager[object]]:
     """Connects to a file without changing it.
 
     Args:
         path: the file.
         timeout: seconds to wait for one that is locked.
-        explained: makes a HistoryError of what SQLite says.
+        explained: makes the exception to raise of what SQLite says.
 
     Returns:
         The connection, and what to leave after it was closed.
 
     Raises:
-        HistoryError: the file cannot be read.
+        What `explained` makes: the file cannot be read.
     """
     try:
         try:

@@ -20,13 +20,13 @@ import msgspec
 from aimon.call.containment import apart
 from aimon.call.outcome import Outcome
 from aimon.metrics.totals import Identity
-from aimon.probes.state.database import HistoryError
-from aimon.probes.state.retention import DAY
+from aimon.probes.history.database import HistoryError
+from aimon.probes.history.retention import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from aimon.probes.state.history import History, Sample
+    from aimon.probes.history.history import History, Sample
 
 WINDOWS: dict[str, float] = {"1h": 3600.0, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
 QUANTILES = (0.5, 0.95, 0.99)

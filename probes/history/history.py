@@ -4,7 +4,7 @@
 a count. Results come redacted; keys are never in them.
 
 Clocks are set, and jump. So the latest is what was recorded last, whatever its stamp says, and a time that is ahead of
-now is not believed. `aimon.probes.state.retention` says what is forgotten.
+now is not believed. `aimon.probes.history.retention` says what is forgotten.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Result
 from aimon.metrics.definitions import IDENTITY, find
 from aimon.metrics.totals import HistogramSeries, Identity, Totals
-from aimon.probes.state.database import Database, default_path
-from aimon.probes.state.retention import day, prune_if_due
+from aimon.probes.history.database import Database, default_path
+from aimon.probes.history.retention import day, prune_if_due
 
 if TYPE_CHECKING:
     import sqlite3

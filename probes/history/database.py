@@ -14,9 +14,9 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
-from aimon.probes.state import read_only as reading
-from aimon.probes.state.locking import LockFileError as _LockFileError
-from aimon.probes.state.locking import LockTimeoutError, exclusive
+from aimon.probes.history import read_only as reading
+from aimon.probes.history.locking import LockFileError as _LockFileError
+from aimon.probes.history.locking import LockTimeoutError, exclusive
 from aimon.security import credentials
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # The order in which results were recorded, which no clock can upset.
         "CREATE INDEX results_as_recorded ON results (endpoint_id, record_id)",
         # How old the history was, in seconds of its own clock, when its last record was `record_id` and the wall
-        # clock said `at`: see aimon.probes.state.retention.
+        # clock said `at`: see aimon.probes.history.retention.
         "CREATE TABLE ages (record_id INTEGER PRIMARY KEY, lived REAL NOT NULL, at REAL NOT NULL)",
         "DROP TABLE upkeep",
     ),
@@ -105,7 +105,7 @@ def default_path(environ: Mapping[str, str] | None = None) -> Path:
 
 
 class DamagedError(HistoryError):
-    """The file is there and is no history that can be read; see `aimon.probes.state.damage`."""
+    """The file is there and is no history that can be read; see `aimon.probes.history.damage`."""
 
 
 class UnstorableError(HistoryError):

@@ -15,9 +15,9 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Limits, Source
 from aimon.metrics import definitions
-from aimon.probes.state.database import _MIGRATIONS, Database, HistoryError, default_path
-from aimon.probes.state.history import History, Last
-from aimon.probes.state.retention import DAY
+from aimon.probes.history.database import _MIGRATIONS, Database, HistoryError, default_path
+from aimon.probes.history.history import History, Last
+from aimon.probes.history.retention import DAY
 from results import QWEN, a_result
 
 NOW = 1_700_000_000.0
@@ -112,7 +112,7 @@ def test_results_and_totals_are_written_together_or_not_at_all(path: Path) -> No
 WRITER = """
 import sys
 from pathlib import Path
-from aimon.probes.state.history import History
+from aimon.probes.history.history import History
 from results import a_result
 for i in range(int(sys.argv[2])):
     with History(Path(sys.argv[1])) as history:

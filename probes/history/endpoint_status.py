@@ -8,17 +8,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from aimon.call.outcome import Outcome
-from aimon.probes.state.history import AHEAD
-from aimon.probes.state.retention import DAY, RETENTION
-from aimon.probes.state.windows import WINDOWS, windows
+from aimon.probes.history.history import AHEAD
+from aimon.probes.history.retention import DAY, RETENTION
+from aimon.probes.history.windows import WINDOWS, windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimon.call.result import Result
     from aimon.metrics.totals import Identity
-    from aimon.probes.state.history import History
-    from aimon.probes.state.windows import Window
+    from aimon.probes.history.history import History
+    from aimon.probes.history.windows import Window
 
 # A prober that skips two runs may be late; one that skips three has stopped.
 _MISSED = 3
