@@ -1,7 +1,7 @@
-"""Load tests of AI APIs on Locust: capacity and limits, with numbers that are true.
+"""Load tests of AI APIs on gevent and Locust.
 
-Importing Locust makes the standard library cooperative (gevent's monkey patches) for the whole process. So this
-package imports it only when something of it is used, and aimon's own commands use it in a process of its own.
+Importing Locust patches the standard library of the whole process (gevent's monkey patches). So this package imports it
+only when AIUser or keep_report is used, and aimon's own commands run load tests in separate processes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words of a load test's processes, for people; whoever should read them may be gone."""
+"""Messages of a load test's processes on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from contextlib import suppress
 
 
 def say(text: str) -> None:
-    """Prints a line on stderr, if anybody is there to read it."""
+    """Prints a line on stderr; ignores a closed stderr, since the process that started this one may have ended."""
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The gauges of a load test: as it runs, and what it found, which a Pushgateway keeps until the next one."""
+"""The gauges of a load test: while it runs, and its results, which a Pushgateway keeps until the next one."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 JOB = "aimon-loadtest"
 LASTING = (definitions.LOADTEST_CAPACITY, definitions.LOADTEST_LIMIT_REQUESTS, definitions.LOADTEST_LIMIT_TOKENS)
-"""What a search found: it holds until the next search for it, whatever other load tests come in between."""
+"""Results of searches: they stay until the next search of that kind, whatever other load tests run in between."""
 
 
 def progress_gauges(moment: Progress, endpoint: Endpoint, *, run: str, profile: str) -> Gauges:
-    """A run as it goes, as gauges; what there is none of is left out.
+    """Gauges of a running load test; missing values are omitted.
 
     Args:
-        moment: how it goes.
-        endpoint: whom it is about.
-        run: unix time at which it began, in whole seconds.
-        profile: what kind of run it is.
+        moment: its progress.
+        endpoint: the endpoint under test.
+        run: start of the run as unix time in whole seconds, its label.
+        profile: the profile of the run.
     """
     values = {
         definitions.LOADTEST_TARGET_RATE: moment.asked,
@@ -39,12 +39,12 @@ def progress_gauges(moment: Progress, endpoint: Endpoint, *, run: str, profile: 
 
 
 def report_gauges(report: dict[str, Any], endpoint: Endpoint, *, run: str | None = None) -> Gauges:
-    """The report as gauges; what there was none of is left out.
+    """Gauges of a report; missing values are omitted.
 
     Args:
-        report: as in report.json.
-        endpoint: whom it is about.
-        run: what the run was called while it went on; without that, the report's own start.
+        report: the values of report.json.
+        endpoint: the endpoint under test.
+        run: the run's label while it ran; by default the report's start.
     """
     values = {
         definitions.LOADTEST_TARGET_RATE: report["rate"]["asked"],

@@ -1,4 +1,4 @@
-"""What is made of a run: a report in files, for whoever looks on and on stdout, words on stderr, an exit code."""
+"""Writes a finished run: report files, the last progress record, stdout, messages, exit code."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> int:
-    """Delivers it all and returns the exit code; what can't be delivered is said."""
+    """Writes all outputs and returns the exit code; reports on stderr what can't be written."""
     built = report.build(run, plan, endpoint.name, model=endpoint.target.model)
     code = exit_code(built)
-    # Files first: whoever started this may be gone, and with it the other end of stdout.
+    # Files first: the process that started this one may have ended, and closed stdout.
     if plan.out is not None:
         written, problems = report.save(built, Path(plan.out), mode=plan.out_mode)
         for path in written:
@@ -58,10 +58,10 @@ def exit_code(built: dict[str, Any]) -> int:
         return exit_codes.UNABLE
     missed = any(not row["met"] for row in built["slo"])
     if (capacity := built["capacity"]) is not None and ended == COMPLETE:
-        # The search goes beyond the objectives on purpose.
+        # The search exceeds the objectives on purpose.
         return exit_codes.FAILED if capacity["rate"] is None else exit_codes.GOOD
     if (limits := built["limits"]) is not None and ended == COMPLETE:
-        # A limit that was looked for in vain is an answer; calls that failed otherwise are none.
+        # Not finding a limit is a result; calls that failed for other reasons are a failure.
         failed = "failed_at_per_s" in limits["evidence"] or not built["requests"]["ok"]
         return exit_codes.FAILED if failed else exit_codes.GOOD
     failed = ended == ABORTED or missed or not built["requests"]["ok"]

@@ -1,4 +1,4 @@
-"""What a plan will take at most: calls, tokens, money, and how dense the load is. Sends nothing; needs no gevent."""
+"""Upper bounds of a plan: calls, tokens, cost, rates and concurrency. Sends nothing; needs no gevent."""
 
 from __future__ import annotations
 
@@ -22,26 +22,25 @@ if TYPE_CHECKING:
     from aimon.pricing import PriceBook
 
 CALLS_PER_STREAM = 20.0
-"""Calls a second that one stream of a closed loop makes at most, for the bound: no call is taken to last less than
-50 ms. A limit of cost holds whatever they last."""
-# The last step of a search may begin when its time is nearly up.
+"""Assumed upper bound of the calls a second of one stream of a closed loop: no call takes less than 50 ms."""
+# Seconds: the last step of a search may start just before its time is up.
 _LAST_STEP = 20.0
 _WITHOUT_ANSWER = ("embeddings", "models")
 
 
 class Prediction(msgspec.Struct, kw_only=True):
-    """Bounds from above, if every answer is as long as it may be. Durations are seconds, rates are per second.
+    """Upper bounds, if every answer has its maximum length. Durations are in seconds, rates per second.
 
     Attributes:
-        requests: calls that are sent, with those of the warm-up and the first call, which are paid for, too.
-        input_tokens: of all prompts; estimated where texts and not lengths are given.
+        requests: calls, with the warm-up and the first call, which cost money, too.
+        input_tokens: of all prompts; estimated where the workload has texts instead of lengths.
         output_tokens: of all answers.
-        cost: in `currency`; None if no price is known, and `unpriced` says why.
-        duration_s: in which calls start, with the warm-up; None where a number of calls decides.
+        cost: in `currency`; None if no price is known, for the reason in `unpriced`.
+        duration_s: time in which calls start, with the warm-up; None if a number of calls decides.
         rate_mean: calls started a second; None in a closed loop.
-        rate_peak: likewise in the densest second.
-        concurrency: streams of a closed loop; of an open one, calls under way if all took their whole timeout.
-        assumption: what the bound rests on, for people; None for nothing but the plan.
+        rate_peak: calls started in the busiest second.
+        concurrency: streams of a closed loop; in an open loop, calls under way if all took their whole timeout.
+        assumption: what the bounds assume beyond the plan, for people; None for nothing.
         doubt: why the times of a trace may have been read in the wrong unit.
     """
 
@@ -60,7 +59,7 @@ class Prediction(msgspec.Struct, kw_only=True):
 
 
 class _Load(msgspec.Struct, kw_only=True):
-    """How many calls, and how dense."""
+    """Number of calls and their density."""
 
     calls: int
     seconds: float | None = None
@@ -71,9 +70,9 @@ class _Load(msgspec.Struct, kw_only=True):
 
 
 def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
-    """Bounds of a plan.
+    """Predicts the upper bounds of a plan.
 
-    Lengths of prompts and answers are the means over the whole workload.
+    Prompt and answer lengths are means over the whole workload.
 
     Raises:
         OSError: a file of the workload can't be read.
@@ -81,7 +80,7 @@ def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
     """
     source = workload.open_source(endpoint, plan.workload, seed=plan.seed)
     load = _load(plan, endpoint, source)
-    # The first call is made before the load; each call may be repeated as often as was asked for.
+    # One call precedes the load, and each call may be repeated after Retry-After.
     requests = 1 + load.calls * (1 + plan.retry_after)
     prompt, answer = workload.mean_tokens(source)
     target = endpoint.target
@@ -157,7 +156,7 @@ def _of_search(plan: Plan, timeout: float) -> _Load:
 def _of_closed_loop(plan: Plan) -> _Load:
     streams = plan.concurrency or 1
     by_time = plan.warmup if plan.requests is not None else plan.warmup + plan.duration
-    # Those under way when the time is up began before.
+    # One more a stream: the call under way when the time is up.
     timed = streams * (1 + math.ceil(by_time * CALLS_PER_STREAM)) if by_time else 0
     return _Load(
         calls=timed + (plan.requests or 0),

@@ -1,4 +1,4 @@
-"""A whole run, from the job to the report: in this process alone, or as the master of others."""
+"""Executes a job from plan to report, in this process alone or as the master of workers."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from aimon.loadtests.report.run_result import RunResult
     from aimon.pricing import PriceBook
 
-_LOOK = 0.5
+_CHECK_INTERVAL = 0.5
 _REPORT_BYTES = 8 << 20
 
 
-def conduct(job: Job) -> int:
-    """Does what the job says and delivers the report; the exit codes are those of aimon."""
+def run_job(job: Job) -> int:
+    """Executes the job and writes the report; returns the exit code."""
     plan = job.plan
     assert plan is not None  # noqa: S101 - only workers have none
     try:
@@ -49,10 +49,10 @@ def conduct(job: Job) -> int:
     with ExitStack() as stack:
         pipe = None if job.progress is None else stack.enter_context(ProgressPipe(job.progress))
         try:
-            # What is logged meanwhile may fill the disk, and the report is worth more.
+            # The call log may fill the disk: reserve space for the report.
             with nullcontext() if plan.out is None else files.reserve(Path(plan.out), _REPORT_BYTES):
                 alone = job.role != MASTER
-                run = _alone(plan, endpoint, prices, pipe) if alone else _direct(job, plan, endpoint, pipe)
+                run = _run_alone(plan, endpoint, prices, pipe) if alone else _run_as_master(job, plan, endpoint, pipe)
         except OSError as error:
             say(f"aimon loadtest: {files.problem(error)}")
             return exit_codes.UNABLE
@@ -62,14 +62,14 @@ def conduct(job: Job) -> int:
         return output.deliver(run, plan, endpoint, pipe)
 
 
-def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> RunResult:
-    """All of it in this process."""
+def _run_alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> RunResult:
+    """Runs the load in this process."""
     log = CallLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
     controller = None
     try:
         worker = LocalWorker(Worker(plan, endpoint, prices, log=log))
         controller = RunController(plan, worker, None if pipe is None else pipe.send)
-        with _attentive(controller):
+        with _stopping_early(controller):
             try:
                 return controller.execute()
             finally:
@@ -80,18 +80,18 @@ def _alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe
             controller.run.unwritten.append(problem)
 
 
-def _direct(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> RunResult:
-    """Others do it, here or elsewhere."""
-    from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - Locust, which who works alone does without
+def _run_as_master(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> RunResult:
+    """Runs the load in worker processes, on this machine or others."""
+    from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - Locust, unneeded by a run in one process
     from aimon.loadtests.distributed.processes import Processes  # noqa: PLC0415
 
-    # Workers that it starts itself get a token on their stdin: others on this machine can reach the port, too.
+    # Workers that the master starts get a token on stdin, since other programs on this machine can reach the port.
     token = secrets.token_hex() if job.processes else job.token
     pool = MasterPool(plan, job.host, job.port, job.expect, model=endpoint.target.model, token=token)
     if not job.processes:
         say(f"waiting for {job.expect} workers on {job.host}:{pool.port}")
     controller = RunController(plan, pool, None if pipe is None else pipe.send)
-    with _attentive(controller), Processes(job, pool.port, token) as processes:
+    with _stopping_early(controller), Processes(job, pool.port, token) as processes:
         try:
             pool.gather(job.patience, processes.gone)
             run = controller.execute()
@@ -102,8 +102,8 @@ def _direct(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None)
 
 
 @contextmanager
-def _attentive(controller: RunController) -> Iterator[None]:
-    """With an eye on signals and on whoever started this process."""
+def _stopping_early(controller: RunController) -> Iterator[None]:
+    """Stops the run on SIGINT, on SIGTERM, and when the parent process ends."""
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, partial(controller.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
     watch = gevent.spawn(_watch_parent, controller, os.getppid())
@@ -114,7 +114,7 @@ def _attentive(controller: RunController) -> Iterator[None]:
 
 
 def _watch_parent(controller: RunController, parent: int) -> None:
-    """Ends a run whose starter has died."""
+    """Stops the run when the parent process ends."""
     while os.getppid() == parent:
-        gevent.sleep(_LOOK)
+        gevent.sleep(_CHECK_INTERVAL)
     controller.stop(INTERRUPTED, "the process that started it has ended", cut=True)

@@ -1,8 +1,8 @@
-"""What a load test asks: canaries, synthetic prompts, datasets, conversations, traces. Needs neither gevent nor numpy.
+"""The calls of a load test: canaries, synthetic prompts, datasets, conversations, traces. Needs no gevent or numpy.
 
 source = open_source(endpoint, Workload(prompt_tokens="N(512,64)"), seed=1)
-ask = source.take()
-source.told(ask, client.perform(ask.call))
+item = source.next_item()
+source.on_result(item, client.perform(item.call))
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
     """The calls of one worker.
 
     Args:
-        endpoint: whom to ask.
-        spec: what to ask.
-        seed: of all that is random. The same seed and worker give the same lengths; nonces are always fresh.
-        worker: which of the `workers` it is, from 0.
-        workers: how many there are.
+        endpoint: the endpoint under test.
+        spec: the workload.
+        seed: seed of everything random. The same seed and worker give the same lengths; nonces are always new.
+        worker: number of the worker, from 0.
+        workers: number of workers.
 
     Raises:
-        OSError: a file of it can't be read.
-        WorkloadError: it does not fit together, or what is in a file is wrong.
+        OSError: a file can't be read.
+        WorkloadError: options contradict each other, or a file is invalid.
     """
     spec.check()
     if spec.trace is not None:
@@ -49,5 +49,5 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
 
 
 def mean_tokens(source: Source) -> Tokens:
-    """What a call takes at most, on average: the whole of a file is looked at, and distributions by their means."""
+    """Mean tokens of a call's prompt, and mean limit of its answer, over a whole file or a distribution."""
     return source.mean_tokens()

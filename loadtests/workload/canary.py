@@ -1,4 +1,4 @@
-"""The endpoint's own canary as a workload: a fresh nonce in each call, and every answer checked."""
+"""The endpoint's own canary as a workload: a new nonce in each call, and every answer checked."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 class CanarySource:
-    """Asks the first canary of an endpoint, which must have one."""
+    """Sends the first canary of an endpoint, which must have one."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._canary = endpoint.canaries[0]
 
-    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # of a trace
-        """The canary with a nonce that no cache knows."""
+    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # for traces only
+        """The canary with a new nonce, so that no cache has the answer."""
         return WorkItem(self._canary.call(self._endpoint, new_nonce(), Source.LOADTEST))
 
     def on_result(self, item: WorkItem, result: Result) -> None:
-        """Nothing follows from an answer."""
+        """Does nothing: later calls do not depend on answers."""
 
     def offsets(self) -> None:
-        """It is no trace."""
+        """None: not a trace."""
 
     def size(self) -> None:
-        """It has no entries."""
+        """None: not a file."""
 
     def mean_tokens(self) -> Tokens:
-        """Those of the one question."""
+        """Those of the canary."""
         canary = self._canary
         return Tokens(sum(estimated(message.content) for message in canary.messages), canary.max_tokens)

@@ -1,4 +1,4 @@
-"""Conversations of one or more turns, of which many go on at the same time."""
+"""Conversations of one or more turns, many at a time."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Conversations:
-    """Goes on with the conversation that has waited longest since its last answer, else begins another.
+    """Continues the conversation that has waited longest since its last answer, or starts another.
 
-    A turn that fails ends its conversation. There are never more conversations than calls were in flight at a time,
-    since none begins while another is ready to go on.
+    A failed turn ends its conversation. There are never more open conversations than the maximum of calls in flight,
+    since none starts while another is ready to continue.
 
     Args:
-        endpoint: whom to ask.
-        begin: the turns of another conversation.
-        tokens: what a call takes on average.
-        size: how many conversations there are to begin, before they begin again; None for no end of them.
+        endpoint: the endpoint under test.
+        begin: returns the turns of a new conversation.
+        tokens: mean tokens of a call.
+        size: number of conversations before they repeat; None if they never do.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Conversations:
         self._size = size
         self._ready: deque[tuple[tuple[Message, ...], Sequence[Turn], int]] = deque()
 
-    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # of a trace
-        """The next turn of a conversation, with all that was said before it."""
+    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # for traces only
+        """The next turn of a conversation, with its history."""
         if self._ready:
             history, turns, done = self._ready.popleft()
             turn = turns[done]
@@ -49,18 +49,18 @@ class Conversations:
         return WorkItem(self._call(turn.messages, turn.max_tokens, turn.checks), turns, 1)
 
     def on_result(self, item: WorkItem, result: Result) -> None:
-        """Puts the answer, in the model's own words, into the history of its conversation, which is then ready."""
+        """Appends the answer to the conversation's history, which is then ready for its next turn."""
         if item.turn < len(item.turns) and result.outcome is Outcome.OK and result.text:
             history = (*item.call.messages, Message("assistant", result.text))
             self._ready.append((history, item.turns, item.turn))
 
     def offsets(self) -> None:
-        """They are no trace."""
+        """None: not a trace."""
 
     def size(self) -> int | None:
-        """How many there are to begin."""
+        """Number of conversations before they repeat."""
         return self._size
 
     def mean_tokens(self) -> Tokens:
-        """Over all turns."""
+        """Means over all turns."""
         return self._tokens

@@ -1,4 +1,4 @@
-"""Texts of about so many tokens, made of common words, each of which is one token."""
+"""Synthetic texts of a given number of tokens, made of common words of one token each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Tokens of eight hex digits, on average, and of the request below, by Qwen's vocabulary, which extends GPT-4's.
+# Mean tokens of eight hex digits, and tokens of the request below, in Qwen's vocabulary, which extends GPT-4's.
 NONCE_TOKENS = 7
 _ASK = "Continue this story at length:"
 _ASK_TOKENS = 6
@@ -22,36 +22,36 @@ _LINE_WORDS = len(_ENDS) - 1
 
 
 def words(count: int) -> str:
-    """So many words."""
+    """A text of `count` words."""
     lines, rest = divmod(count, _LINE_WORDS)
     return (_LINE * (lines + 1))[: max(0, lines * len(_LINE) + _ENDS[rest] - 1)]
 
 
 def opening(nonce: str, tokens: int) -> str:
-    """A prompt that no cache knows, since it begins with a nonce, and that asks for a long answer.
+    """A prompt that asks for a long answer; it starts with a nonce, so that no cache has it.
 
-    It has 14 tokens or more, which is what the nonce, the request and one word take.
+    It has at least 14 tokens: the nonce, the request and one word.
     """
     return f"{nonce} {_ASK} {words(max(1, tokens - NONCE_TOKENS - _ASK_TOKENS))}"
 
 
 def following(tokens: int) -> str:
-    """What is said later in a conversation; 7 tokens or more."""
+    """A later prompt of a conversation; at least 7 tokens."""
     return f"{_ASK} {words(max(1, tokens - _ASK_TOKENS))}"
 
 
 def prefix(tokens: int) -> str:
-    """What all prompts of all workers begin with; empty for 0."""
+    """The shared prefix of all prompts of all workers; empty for 0 tokens."""
     return f"{words(tokens)}\n\n" if tokens else ""
 
 
 def of_blocks(marks: Sequence[str], size: int, tokens: int) -> str:
-    """A prompt of blocks of `size` tokens, the last of which is as long as is left; equal marks give equal blocks.
+    """A prompt of blocks of `size` tokens and a shorter last one; equal marks give equal blocks.
 
     Args:
-        marks: eight hex digits for each block, with which it begins.
+        marks: eight hex digits with which each block starts.
         size: tokens of a block.
-        tokens: of the prompt.
+        tokens: tokens of the prompt.
     """
     filler = words(size - NONCE_TOKENS)
     rest = tokens - size * (len(marks) - 1) - NONCE_TOKENS - _ASK_TOKENS

@@ -1,4 +1,4 @@
-"""Where calls come from: what every kind of workload can do, and the parts that they share."""
+"""The interface of all workloads, and what they share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
 
 OUTPUT_TOKENS = 128
-"""Limit of an answer where nothing says another."""
+"""Default limit of an answer."""
 
 
 class Turn(NamedTuple):
-    """One question of a conversation: what is added to its history, and how the answer is limited and checked."""
+    """One turn of a conversation: the messages it adds, and the limit and checks of its answer."""
 
     messages: tuple[Message, ...]
     max_tokens: int
@@ -38,37 +38,37 @@ class WorkItem:
 
 
 class Tokens(NamedTuple):
-    """Means over calls: tokens of prompts, with what was said before, and the most that answers may have."""
+    """Means over calls: tokens of the prompt with its history, and the limit of the answer."""
 
     prompt: float
     answer: float
 
 
 class Source(Protocol):
-    """Calls of one worker. Not for several threads at once."""
+    """The calls of one worker. Not thread-safe."""
 
     def next_item(self, due: float | None = None) -> WorkItem:
         """The next call to make.
 
         Args:
-            due: seconds from the start of the run to an arrival of the trace, which may be any worker's.
+            due: offset of an arrival of the trace, in seconds; of any worker.
         """
 
     def on_result(self, item: WorkItem, result: result.Result) -> None:
-        """Takes what came of a call: its conversation goes on from there."""
+        """Receives the result of a call, so that its conversation can continue."""
 
     def offsets(self) -> Iterator[float] | None:
-        """Seconds from the start to each arrival of a trace, all of them, strictly rising; None where there is none."""
+        """Offsets of all arrivals of a trace in seconds, strictly rising; None for other workloads."""
 
     def size(self) -> int | None:
-        """How many entries a trace or dataset has; None where there is none."""
+        """Number of entries of a trace or dataset; None for other workloads."""
 
     def mean_tokens(self) -> Tokens:
-        """What a call takes at most, on average over all entries or distributions, if no conversation breaks off."""
+        """Mean tokens of a call over all entries or distributions, if every conversation completes."""
 
 
 def call_factory(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tuple[Check, ...]], Call]:
-    """A function that makes a call to an endpoint of messages, a token limit and checks."""
+    """Returns a function that builds a Call to the endpoint from messages, a token limit and checks."""
     target, stream, temperature = endpoint.target, endpoint.stream, endpoint.temperature
     reasoning, timeouts, region = endpoint.reasoning, endpoint.timeouts, endpoint.region
     source = result.Source.LOADTEST
@@ -91,11 +91,11 @@ def call_factory(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tupl
 
 
 def conversation_tokens(turns: Sequence[Turn], limit: float | None = None) -> tuple[float, float]:
-    """Sums over the calls of a conversation: tokens of its prompts, and of its answers if each is as long as it may.
+    """Tokens of a conversation: sums over its calls of prompts, and of answers of maximum length.
 
     Args:
         turns: the conversation.
-        limit: of each answer, in place of those of the turns.
+        limit: limit of each answer, in place of those of the turns.
     """
     prompts = answers = history = 0.0
     for turn in turns:

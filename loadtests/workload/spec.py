@@ -1,4 +1,4 @@
-"""What a load test is to ask, as options and files say it. Holds no texts, and travels between processes."""
+"""The workload options of a load test. Holds no texts, and is sent between processes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from aimon.load_terms import MOST_TRACE_SPEED, MOST_TURNS, TRACE_UNITS
 
 
 class WorkloadError(ValueError):
-    """What to ask makes no sense, or a file of it is wrong; says what, where, and what to write instead."""
+    """Invalid workload options or files: says what is wrong, where, and what to write instead."""
 
 
 class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What is asked. With nothing given it is the endpoint's first canary.
+    """The workload; by default the endpoint's first canary.
 
     Attributes:
         prompt_tokens: lengths of synthetic prompts, as `token_lengths.parse` reads them.
         output_tokens: likewise the limits of answers.
-        shared_prefix_tokens: length of a text with which all synthetic prompts begin, on top of `prompt_tokens`.
-        turns: questions in each synthetic conversation.
+        shared_prefix_tokens: length of a prefix shared by all synthetic prompts, in addition to `prompt_tokens`.
+        turns: turns of each synthetic conversation.
         dataset: path of a file of prompts or conversations.
         trace: path of a file of arrivals and lengths, replayed with its timestamps.
-        trace_unit: of those, one of TRACE_UNITS; by default what the form of the file has.
-        trace_speed: how many times as fast as it was recorded the trace is replayed.
+        trace_unit: their unit, one of TRACE_UNITS; by default that of the file's format.
+        trace_speed: factor by which the trace is replayed faster than recorded.
     """
 
     prompt_tokens: str | None = None
@@ -37,14 +37,14 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
 
     @property
     def synthetic(self) -> bool:
-        """Whether anything asks for synthetic prompts."""
+        """Whether any option asks for synthetic prompts."""
         return bool(self.prompt_tokens or self.output_tokens or self.shared_prefix_tokens or self.turns > 1)
 
     def check(self) -> None:
-        """Refuses what does not fit together. Opens no file.
+        """Refuses contradictory options. Opens no file.
 
         Raises:
-            WorkloadError: names the options, and what to write instead.
+            WorkloadError: names the options and what to write instead.
         """
         for option, text in (("--prompt-tokens", self.prompt_tokens), ("--output-tokens", self.output_tokens)):
             try:

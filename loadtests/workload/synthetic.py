@@ -1,4 +1,4 @@
-"""Synthetic prompts and conversations by their lengths."""
+"""Synthetic prompts and conversations of given lengths."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _PROMPT_TOKENS = "64"
 
 
 def open_synthetic(endpoint: Endpoint, spec: Workload, *, seed: int, worker: int) -> Conversations:
-    """Prompts of the lengths that a workload asks for. Each turn has a length of its own."""
+    """Conversations with the lengths of a workload, drawn anew for each turn."""
     prompts = token_lengths.parse(spec.prompt_tokens or _PROMPT_TOKENS)
     answers = token_lengths.parse(spec.output_tokens or str(OUTPUT_TOKENS))
-    # In the k-th of n turns there are k questions and k - 1 answers.
+    # The prompt of turn k holds k questions and k - 1 answers.
     prompt = prompts.mean * (spec.turns + 1) / 2 + answers.mean * (spec.turns - 1) / 2
     tokens = Tokens(spec.shared_prefix_tokens + prompt, answers.mean)
-    # Every worker has a sequence of its own, and has it again with the same seed.
+    # Every worker has its own sequence, reproducible by the seed.
     random = Random(f"{seed}/{worker}")
     return Conversations(endpoint, _beginner(spec, prompts, answers, random), tokens)
 

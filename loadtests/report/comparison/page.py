@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import SHARE
 from aimon.loadtests.report.comparison.summary import HEADER, cells, foot, verdict
-from aimon.loadtests.report.page.page import banner, document, table
+from aimon.loadtests.report.page.html import banner, document, table
 from aimon.loadtests.report.page.svg import exact
 
 if TYPE_CHECKING:

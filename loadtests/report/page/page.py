@@ -10,7 +10,7 @@ from aimon.call.outcome import Fault, Outcome
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import chart_data, steady_state, token_figures
 from aimon.loadtests.report.page import charts
-from aimon.loadtests.report.page.style import CSS
+from aimon.loadtests.report.page.html import banner, document, pairs, section, table
 from aimon.loadtests.report.run_result import ABORTED, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.report.summary import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
 from aimon.loadtests.statistics.formatting import (
@@ -23,7 +23,7 @@ from aimon.loadtests.statistics.formatting import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 MARK = '<span class="suspect">&#9888; suspect</span>'
 _SHAPES = (("latency", "latency_s"), ("ttft", "ttft_s"), ("itl", "itl_s"), ("tpot", "tpot_s"))
@@ -78,52 +78,6 @@ def render(report: dict[str, Any]) -> str:
             "</footer>",
         ],
     )
-
-
-def document(title: str, parts: Iterable[str]) -> str:
-    """A whole page."""
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{escape(title)}</title><style>{CSS}</style></head><body>",
-            *(part for part in parts if part),
-            "</body></html>\n",
-        ]
-    )
-
-
-def banner(text: str, kind: str, more: str = "") -> str:
-    """A highlighted line."""
-    return f'<p class="banner {kind} {more}">{escape(text)}</p>'
-
-
-def section(title: str, *parts: str, text: str = "") -> str:
-    """A section of the page; empty without contents."""
-    if not any(parts):
-        return ""
-    said = f'<p class="text">{escape(text)}</p>' if text else ""
-    return f"<section><h2>{escape(title)}</h2>{said}{''.join(parts)}</section>"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    """A table with a header; `numbers` are the indices of numeric columns. Cells are HTML."""
-    kinds = [' class="n"' if k in numbers else "" for k in range(len(header))]
-    top = "".join(f'<th scope="col"{kind}>{cell}</th>' for kind, cell in zip(kinds, header, strict=True))
-    body = "".join(
-        f'<tr><th scope="row"{kinds[0]}>{first}</th>'
-        + "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds[1:], rest, strict=True))
-        + "</tr>"
-        for first, *rest in rows
-    )
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _pairs(rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{value}</td></tr>' for name, value in rows)
-    return f'<table class="pairs"><tbody>{body}</tbody></table>'
 
 
 def _mark(report: dict[str, Any]) -> str:
@@ -308,7 +262,7 @@ def _limits(report: dict[str, Any]) -> str:
             if value is not None
         ),
     ]
-    return section("Limits of the account", _pairs((name, value) for name, value in rows if value != ""))
+    return section("Limits of the account", pairs((name, value) for name, value in rows if value != ""))
 
 
 def _over_time(report: dict[str, Any]) -> str:
@@ -376,7 +330,7 @@ def _client(report: dict[str, Any]) -> str:
         ("Lateness of starts", _spread(report, "start_lateness")),
         ("Arrivals that could not start", f"{report['requests']['not_started']:,}"),
     ]
-    return section("Self-check of the client", _pairs(rows))
+    return section("Self-check of the client", pairs(rows))
 
 
 def _spread(report: dict[str, Any], series: str) -> str:
@@ -401,7 +355,7 @@ def _happened(report: dict[str, Any]) -> str:
 
 def _configuration(report: dict[str, Any]) -> str:
     rows = [(name, f"<code>{escape(value)}</code>") for name, value in _flat(report["config"])]
-    return section("Configuration", _pairs(rows))
+    return section("Configuration", pairs(rows))
 
 
 def _flat(values: dict[str, Any], before: str = "") -> Iterable[tuple[str, str]]:

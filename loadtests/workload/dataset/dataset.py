@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
     from aimon.config.endpoint import Endpoint
 
-_MARK = b"\xef\xbb\xbf"  # with which editors on Windows begin UTF-8
+_MARK = b"\xef\xbb\xbf"  # byte order mark that Windows editors write before UTF-8
 Conversation = tuple[Turn, ...]
 
 
 def open_dataset(
     endpoint: Endpoint, path: str, output_tokens: str | None, *, seed: int, worker: int, workers: int
 ) -> Conversations:
-    """The entries of a file, in its order, over and over: entry k, counted from 0, is that of worker k % workers.
+    """The entries of a file in order, repeated for ever: entry k, from 0, is for worker k % workers.
 
-    A worker for whom there is none begins somewhere among all of them.
+    If there are fewer entries than workers, the remaining workers use all entries, each from another start.
 
     Args:
-        endpoint: whom to ask.
-        path: of the file. All of it is read and checked; a worker keeps what is its own.
-        output_tokens: lengths in place of all limits of the file.
-        seed: of these lengths.
-        worker: which of the `workers` it is, from 0.
-        workers: how many there are.
+        endpoint: the endpoint under test.
+        path: the file. All of it is read and checked; a worker keeps its own entries.
+        output_tokens: lengths that replace all limits in the file.
+        seed: seed of these lengths.
+        worker: number of the worker, from 0.
+        workers: number of workers.
 
     Raises:
         OSError: the file can't be read.
-        WorkloadError: an entry is wrong, or there is none.
+        WorkloadError: an entry is invalid, or there is none.
     """
     mine: list[Conversation] = []
     size = calls = 0
@@ -57,7 +57,7 @@ def open_dataset(
         answers += sums[1]
     if not size:
         raise WorkloadError(f'{path}: has no entry with a question: write lines such as {{"prompt": "…"}}')
-    # Few entries are read again sooner than many are kept for nothing.
+    # Only a worker without entries reads the file, which is then short, a second time.
     endless = cycle(mine) if mine else islice(cycle(list(read(path))), worker % size, None)
     tokens = Tokens(prompts / calls, answers / calls)
     if limits is None:
@@ -72,7 +72,7 @@ def read(path: str) -> Iterator[Conversation]:
 
     Raises:
         OSError: it can't be read.
-        WorkloadError: one of them is wrong; says which.
+        WorkloadError: an entry is invalid; says which.
     """
     with Path(path).open("rb") as file:
         start = file.read(64).removeprefix(_MARK).lstrip()

@@ -1,4 +1,4 @@
-"""One entry of a dataset: from a line in any of the known forms to the turns of a conversation."""
+"""Parses an entry of a dataset, in any known format, to the turns of a conversation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ShareGPTMessage(msgspec.Struct):
 
 
 class ChatRequest(msgspec.Struct):
-    """What counts of an OpenAI chat request; of sampling and tools the endpoint's configuration decides."""
+    """The fields of an OpenAI chat request that are used; sampling and tools come from the endpoint's configuration."""
 
     messages: list[OpenAIMessage] | None = None
     output_tokens: Limit | None = None
@@ -49,12 +49,12 @@ class ChatRequest(msgspec.Struct):
 
     @property
     def limit(self) -> int | None:
-        """Tokens of the answer at most, by whichever name."""
+        """Limit of the answer in tokens, by any of its names."""
         return self.output_tokens or self.max_completion_tokens or self.max_tokens
 
 
 class DatasetEntry(ChatRequest):
-    """An entry in any form: a `prompt`, `messages`, ShareGPT's `conversations` or the `body` of an OpenAI batch."""
+    """An entry in any format: a `prompt`, `messages`, ShareGPT's `conversations` or the `body` of an OpenAI batch."""
 
     prompt: str | None = None
     conversations: list[ShareGPTMessage] | None = None
@@ -69,10 +69,10 @@ _decode = msgspec.json.Decoder(DatasetEntry).decode
 
 
 def read(data: bytes | msgspec.Raw) -> tuple[Turn, ...]:
-    """The turns of an entry; none, if nobody asks anything in a recorded conversation.
+    """The turns of an entry; empty for a recorded conversation without a question.
 
     Raises:
-        WorkloadError: it is in no known form; says what is wrong and what to write instead, but not where.
+        WorkloadError: its format is unknown or it is invalid; says what to write instead, but not where.
     """
     try:
         line = _decode(data)
@@ -107,7 +107,7 @@ def _plain(line: DatasetEntry) -> tuple[Turn, ...]:
 
 
 def _recorded(line: DatasetEntry) -> tuple[Turn, ...]:
-    """A turn for each question. What was answered is left out, but for its length: the model answers for itself."""
+    """A turn for each question. Recorded answers only set the limits: the model under test gives its own."""
     turns: list[Turn] = []
     system: list[Message] = []
     asked = False
@@ -118,7 +118,7 @@ def _recorded(line: DatasetEntry) -> tuple[Turn, ...]:
                 f"conversations[{number}].from is {remark.speaker!r}: write human, gpt or system, or remove the entry"
             )
         if not remark.value.strip():
-            continue  # such as the recording of an answer that failed
+            continue  # such as the record of a failed answer
         if role == "user":
             turns.append(Turn((*system, Message("user", remark.value)), line.limit or OUTPUT_TOKENS))
             system = []
@@ -158,7 +158,7 @@ def _content(content: str | list[Part] | None, where: str) -> str:
 
 
 def _checked(turns: tuple[Turn, ...], expect: str | dict[str, Any] | None) -> tuple[Turn, ...]:
-    """The turns, the last of which checks its answer."""
+    """Adds the checks of `expect` to the last turn."""
     if expect is None or not turns:
         return turns
     try:
@@ -174,4 +174,4 @@ FORMATS: Mapping[str, Callable[[DatasetEntry], tuple[Turn, ...]]] = {
     "messages": _chat,
     "prompt": _plain,
 }
-"""From the key by which a form is known to what makes turns of it."""
+"""The parser of each format, by the key that identifies the format."""

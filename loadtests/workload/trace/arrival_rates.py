@@ -1,4 +1,4 @@
-"""How dense arrivals are: mean and peak rates, the most in any stretch of time, and whether a trace can be right."""
+"""The peak number of arrivals in a period, and whether the rate of a trace is plausible."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
     from aimon.loadtests.workload.trace.formats import TraceFormat
 
-# Calls per second, over the whole trace. Published traces of one service have .1 to 75; seconds that are read as
-# milliseconds make 100 of the least of them.
+# Calls per second over a whole trace. Published traces of one service have 0.1 to 75; seconds read as milliseconds
+# give at least 100.
 MOST_PLAUSIBLE = 100.0
-# Seconds: longer than this nobody replays by accident; milliseconds read as seconds make more of three minutes.
+# Seconds: a longer replay is unlikely; three minutes in milliseconds, read as seconds, are longer.
 LONGEST_PLAUSIBLE = 2 * 86400.0
 _FEW = 10
 
 
 def most_within(offsets: Sequence[float], seconds: float) -> int:
-    """The most arrivals in any stretch of so many seconds; offsets rise."""
+    """The largest number of arrivals in any period of `seconds`; offsets must be rising."""
     most = first = 0
     for last, offset in enumerate(offsets):
         while offset - offsets[first] >= seconds:
@@ -28,13 +28,13 @@ def most_within(offsets: Sequence[float], seconds: float) -> int:
 
 
 def doubt(calls: int, lasts: float, trace_format: TraceFormat, *, fractional: bool) -> str | None:
-    """Why the times of a trace may have been read in the wrong unit; None where nothing speaks for that.
+    """Why the times of a trace may have the wrong unit; None if they are plausible.
 
     Args:
-        calls: how many there are.
+        calls: number of calls.
         lasts: seconds from the first to the last, as read.
-        trace_format: of the file.
-        fractional: times have fractions, of milliseconds or less.
+        trace_format: the format of the file.
+        fractional: whether times have fractions of their unit, which is below a second.
     """
     read = f"timestamps were read as {trace_format.unit}, as {trace_format.name}'s are"
     if fractional:

@@ -1,4 +1,4 @@
-"""Forms in which operators and simulators publish traces, told apart by their columns (or keys of JSON lines).
+"""Formats of published traces, identified by their columns (or keys of JSON lines).
 
 Mooncake: kvcache-ai/Mooncake, FAST25-release. Bailian: alibaba-edu/qwen-bailian-usagetraces-anon. BurstGPT:
 HPMLL/BurstGPT. Azure: Azure/AzurePublicDataset, LLM inference traces of 2023 and later. Splitwise: Mutinifni/
@@ -23,14 +23,14 @@ DATES = "dates"
 
 
 class TraceFormat(NamedTuple):
-    """One form.
+    """A format of traces.
 
     Attributes:
-        name: whose it is.
-        time: column of the time of arrival; `prompt` and `answer` those of the tokens.
-        unit: of the time: a key of UNITS, or DATES.
-        mark: a column by which it is told from another form with the same three.
-        block_size: tokens that each of its `hash_ids` stands for; 0 where that is found from the lengths.
+        name: its publisher.
+        time: column of the arrival time; `prompt` and `answer` are those of the token counts.
+        unit: unit of the time: a key of UNITS, or DATES.
+        mark: a column that distinguishes it from another format with the same three columns.
+        block_size: tokens of each of its `hash_ids`; 0 if it follows from the lengths.
     """
 
     name: str
@@ -43,14 +43,14 @@ class TraceFormat(NamedTuple):
 
     @property
     def columns(self) -> str:
-        """Those that it is known by, as a header of CSV."""
+        """The identifying columns, as a CSV header."""
         names = (self.mark, self.time, self.prompt, self.answer)
         return ",".join(name for name in names if name)
 
 
 MOONCAKE = TraceFormat("Mooncake", "timestamp", "input_length", "output_length", "ms")
 FORMATS = (
-    # Before Mooncake's, whose names it has, and whose unit it has not.
+    # Before Mooncake's, which has the same columns and another unit.
     TraceFormat("Bailian", "timestamp", "input_length", "output_length", "s", mark="chat_id", block_size=16),
     TraceFormat("Bailian", "timestamp", "input_length", "output_length", "s", mark="parent_chat_id", block_size=16),
     MOONCAKE,
@@ -62,10 +62,10 @@ FORMATS = (
 
 
 def find(names: Iterable[str]) -> TraceFormat:
-    """The form of a trace with columns or keys of these names.
+    """The format with these columns or keys.
 
     Raises:
-        WorkloadError: there is none; says what to write.
+        WorkloadError: no format has them; says what to write.
     """
     given = {*names}
     for trace_format in FORMATS:

@@ -1,6 +1,6 @@
-"""Lines of traces as they are published (see `trace_forms`): when a call arrived, how long its prompt and answer were.
+"""Reads the arrivals of published traces (see `formats`): arrival time, prompt and answer tokens.
 
-A file holds JSON lines or a table (CSV with a header). Times are as the file has them; `Trace` makes seconds of them.
+A file holds JSON lines or CSV with a header. Times stay in the file's unit; `Trace` converts them to seconds.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from aimon.token_lengths import MOST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_MARK = b"\xef\xbb\xbf"  # with which editors on Windows begin UTF-8
+_MARK = b"\xef\xbb\xbf"  # byte order mark that Windows editors write before UTF-8
 _Tokens = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 
 class Arrival(NamedTuple):
-    """A call: its time in the unit of the file, tokens, and numbers of the prompt's blocks, equal for equal blocks."""
+    """A call: its time in the file's unit, token counts, and block numbers of its prompt, equal for equal blocks."""
 
     time: float
     prompt: int
@@ -36,11 +36,11 @@ class Arrival(NamedTuple):
 
 
 def find_format(path: str) -> TraceFormat:
-    """The form of a file, by its first line.
+    """Detects the format of a file by its first line.
 
     Raises:
         OSError: it can't be read.
-        WorkloadError: it is in no known form.
+        WorkloadError: its format is unknown.
     """
     try:
         if _is_json(path):
@@ -56,16 +56,16 @@ def find_format(path: str) -> TraceFormat:
 
 
 def read(path: str, trace_format: TraceFormat, *, dated: bool) -> Iterator[Arrival]:
-    """The arrivals of a file, in its order.
+    """The arrivals of a file, in file order.
 
     Args:
-        path: of the file.
-        trace_format: of the file.
-        dated: times are dates, and become unix time; otherwise they are numbers, and stay what they are.
+        path: the file.
+        trace_format: its format.
+        dated: times are dates, converted to unix time; otherwise they are numbers, and stay unchanged.
 
     Raises:
         OSError: it can't be read.
-        WorkloadError: a line is wrong; says which, and what to write instead.
+        WorkloadError: a line is invalid; says which, and what to write instead.
     """
     if _is_json(path):
         with Path(path).open("rb") as file:
@@ -84,7 +84,7 @@ def _json_format(line: bytes) -> TraceFormat:
     try:
         names = [*msgspec.json.decode(line, type=dict[str, msgspec.Raw])]
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return MOONCAKE  # whose reader says what is wrong with the line
+        return MOONCAKE  # its parser reports what is wrong with the line
     try:
         return formats.find(names)
     except WorkloadError:
@@ -161,7 +161,7 @@ def _time(trace_format: TraceFormat, text: str, *, dated: bool) -> float:
 
 def _unix_time(text: str) -> float:
     moment = datetime.fromisoformat(text)
-    # Without a zone it must not depend on the clock changes of this machine's.
+    # Dates without a zone are UTC: they must not depend on this machine's zone.
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""A trace as a workload: prompts and limits of the lengths it tells, and prompts alike where it says that they are."""
+"""Replays a trace: calls with its prompt and answer lengths, and with shared prompt blocks where it records them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.workload.trace.trace import Trace
 
-# Odd, so that different numbers below 2**32 stay different; large, so that their digits do.
+# Odd, so that numbers below 2**32 stay distinct; large, so that their hex digits differ.
 _SPREAD = 0x9E3779B1
 
 
 class Replay:
     """The calls of a trace.
 
-    Where the trace names the blocks of its prompts, equal blocks become equal texts, the same at all workers, so that
-    prompts share prefixes as they did when they were recorded; other prompts begin with a nonce.
+    Equal blocks of a trace become equal texts at all workers, so that prompts share the recorded prefixes; prompts
+    without blocks start with a nonce.
 
     Args:
-        endpoint: whom to ask.
-        trace: what arrives.
-        seed: of the texts of blocks: another seed, and no cache knows them.
-        worker: which of the `workers` it is, from 0. This matters for calls that are no arrivals only.
-        workers: how many there are.
+        endpoint: the endpoint under test.
+        trace: the trace.
+        seed: seed of the blocks' texts; with another seed no cache has them.
+        worker: number of the worker, from 0; used for calls without a due time only.
+        workers: number of workers.
 
     Attributes:
-        doubt: why the trace's times may have been read in the wrong unit; None where nothing speaks for that.
+        doubt: why the trace's times may have the wrong unit; None if they are plausible.
     """
 
     def __init__(self, endpoint: Endpoint, trace: Trace, *, seed: int, worker: int, workers: int) -> None:
@@ -46,7 +46,7 @@ class Replay:
         self._next, self._workers = worker, workers
 
     def next_item(self, due: float | None = None) -> WorkItem:
-        """The call of the arrival at that offset; without one, those of this worker's entries in turn."""
+        """The call of the arrival at that offset; without an offset, this worker's entries in turn."""
         trace = self._trace
         if due is None:
             k = self._next % len(trace.offsets)
@@ -56,18 +56,18 @@ class Replay:
         return WorkItem(self._call((Message("user", self._text(k)),), trace.answers[k], ()))
 
     def on_result(self, item: WorkItem, result: Result) -> None:
-        """Nothing follows from an answer."""
+        """Does nothing: later calls do not depend on answers."""
 
     def offsets(self) -> Iterator[float]:
-        """Seconds from the start to each arrival."""
+        """Offset of each arrival in seconds."""
         return iter(self._trace.offsets)
 
     def size(self) -> int:
-        """How many arrivals there are."""
+        """Number of arrivals."""
         return len(self._trace.offsets)
 
     def mean_tokens(self) -> Tokens:
-        """Over all arrivals."""
+        """Means over all arrivals."""
         return Tokens(sum(self._trace.prompts) / self.size(), sum(self._trace.answers) / self.size())
 
     def _text(self, k: int) -> str:

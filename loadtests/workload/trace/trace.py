@@ -1,4 +1,4 @@
-"""A trace in memory: its arrivals in order of time, whatever the order of its file."""
+"""A trace in memory, with its arrivals in order of time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 LEAST_GAP = 1e-6
 """Seconds between arrivals with the same timestamp.
 
-Wide enough to survive that an offset is added to the time of a clock and taken away again, which a gap of the last
-bit would not: those who ask for an arrival by its offset must get that one.
+Wide enough for an offset to be added to a clock reading and subtracted again without rounding to a neighbour: arrivals
+are looked up by their offset.
 """
-# Tokens of the blocks that numbers stand for. Mooncake's have 512; others who use its form have smaller ones.
+# Possible block sizes in tokens. Mooncake's is 512; other traces in its format have smaller ones.
 _BLOCK_SIZES = (512, 16, 32, 64, 128, 256, 1024, 2048)
 
 
@@ -34,7 +34,7 @@ class Trace:
         prompts: tokens of each prompt.
         answers: tokens of each answer, at least 1.
         block_size: tokens of a block of a prompt; 0 where the trace has none.
-        doubt: why its times may have been read in the wrong unit; None where nothing speaks for that.
+        doubt: why its times may have the wrong unit; None if they are plausible.
     """
 
     offsets: array[float]
@@ -42,8 +42,8 @@ class Trace:
     answers: array[int]
     block_size: int
     doubt: str | None
-    _blocks: array[int]  # of all prompts, one after the other
-    _bounds: array[int]  # where those of each begin
+    _blocks: array[int]  # of all prompts, concatenated
+    _bounds: array[int]  # start of each prompt's blocks
 
     def at(self, due: float) -> int:
         """The arrival whose offset is nearest."""
@@ -53,21 +53,21 @@ class Trace:
         return after
 
     def blocks(self, k: int) -> array[int]:
-        """Numbers of the blocks of a prompt, counted from 0 for the whole trace; equal numbers are equal blocks."""
+        """Block numbers of a prompt, from 0, unique in the trace; equal numbers are equal blocks."""
         return self._blocks[self._bounds[k] : self._bounds[k + 1]]
 
 
 def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
-    """Reads a trace of any known form.
+    """Reads a trace in any known format.
 
     Args:
-        path: of the file.
-        unit: of its times, one of UNITS; by default that of its form.
-        speed: how many times as fast as it was recorded it is to go.
+        path: the file.
+        unit: unit of its times, one of UNITS; by default that of its format.
+        speed: factor by which it is replayed faster than recorded.
 
     Raises:
         OSError: the file can't be read.
-        WorkloadError: it is in no known form, or a line is wrong; says what to write instead.
+        WorkloadError: its format is unknown, or a line is invalid; says what to write instead.
     """
     trace_format = reader.find_format(path)
     dated = unit is None and trace_format.unit == DATES
@@ -78,7 +78,7 @@ def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
     for arrival in reader.read(path, trace_format, dated=dated):
         times.append(arrival.time)
         prompts.append(max(1, arrival.prompt))
-        # A call that failed is recorded without an answer. It arrived none the less.
+        # A failed call is recorded without an answer, but it arrived.
         answers.append(max(1, arrival.answer))
         blocks.extend([numbers.setdefault(block, len(numbers)) for block in arrival.blocks])
         bounds.append(len(blocks))
@@ -86,7 +86,7 @@ def read(path: str, unit: str | None = None, speed: float = 1.0) -> Trace:
         raise WorkloadError(f"{path}: has no arrivals: write lines such as {EXAMPLE}")
     size = _block_size(path, prompts, bounds, trace_format.block_size) if blocks else 0
     if any(before > after for before, after in pairwise(times)):
-        # Stable: where times are equal, the order of the file holds.
+        # A stable sort: equal times keep the order of the file.
         order = sorted(range(len(times)), key=times.__getitem__)
         times = array("d", [times[k] for k in order])
         prompts, answers = (array("I", [tokens[k] for k in order]) for tokens in (prompts, answers))
@@ -117,7 +117,7 @@ def _rising(times: array[float], scale: float) -> array[float]:
 
 
 def _block_size(path: str, prompts: Iterable[int], bounds: array[int], expected: int) -> int:
-    """The size that makes as many blocks of every prompt as it has numbers; the `expected` one is tried first."""
+    """The block size that fits the number of blocks of every prompt; the `expected` one is tried first."""
     counts = [after - before for before, after in pairwise(bounds)]
     for size in (expected, *_BLOCK_SIZES) if expected else _BLOCK_SIZES:
         if all(
