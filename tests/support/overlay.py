@@ -55,11 +55,12 @@ def prometheus(rules_file: Path, addresses: dict[str, str]) -> dict[str, Any]:
     return document
 
 
-def alertmanager(secrets: Path, addresses: dict[str, str]) -> dict[str, Any]:
-    """The configuration of Alertmanager."""
-    text = ALERTMANAGER.read_text(encoding="utf-8")
-    text = text.replace("/run/secrets", str(secrets)).replace("/etc/alertmanager", str(ALERTMANAGER.parent))
+def alertmanager(secrets: Path, addresses: dict[str, str], source: Path = ALERTMANAGER) -> dict[str, Any]:
+    """The configuration of Alertmanager, as shipped or as written to `source`."""
+    text = source.read_text(encoding="utf-8")
+    text = text.replace("/run/secrets", str(secrets)).replace("/etc/alertmanager", str(source.parent))
     document: dict[str, Any] = _faster(yaml.safe_load(_readdressed(text, addresses)))
+    document["templates"] = [str(source.parent / pattern) for pattern in document["templates"]]
     document["global"]["smtp_require_tls"] = False
     return document
 
