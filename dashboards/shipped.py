@@ -31,13 +31,18 @@ def read(language: str, currency: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def alertmanager_files() -> dict[str, str]:
-    """Alertmanager's configuration and the templates of its notifications, by path below the configuration's folder."""
+def alerting_files() -> dict[str, str]:
+    """Alertmanager's configuration, the templates of its notifications, and the page that alerts link to.
+
+    By path below the folder that they are written to.
+    """
     folder = files("aimon.dashboards") / "alertmanager"
+    runbook = files("aimon.dashboards") / "prometheus" / "assets" / "runbook.html"
     template = "templates/aimon.tmpl"
     configuration = (folder / "alertmanager.yml").read_text(encoding="utf-8")
     return {
         # Alertmanager looks for what is relative beside the file itself.
         "alertmanager.yml": configuration.replace("/etc/alertmanager/templates/", "templates/"),
         template: (folder / template).read_text(encoding="utf-8"),
+        "assets/runbook.html": runbook.read_text(encoding="utf-8"),
     }

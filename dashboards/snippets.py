@@ -6,7 +6,7 @@ import textwrap
 from typing import Final
 
 from aimon.dashboards.rules.promql import ALERTS
-from aimon.dashboards.shipped import alertmanager_files
+from aimon.dashboards.shipped import alerting_files
 
 _ALERTMANAGER: Final = f"""\
 # For an Alertmanager that you have: put the route first into your route.routes, and the inhibitions into your
@@ -38,7 +38,7 @@ scrape_configs:
 
 def alertmanager() -> str:
     """The routes and inhibitions of the alerts."""
-    shipped = alertmanager_files()["alertmanager.yml"]
+    shipped = alerting_files()["alertmanager.yml"]
     _, _, routes = _section(shipped, "route").partition("\n  routes:\n")
     return f"{_ALERTMANAGER}{textwrap.indent(routes.rstrip(), '    ')}\n\n{_section(shipped, 'inhibit_rules')}"
 

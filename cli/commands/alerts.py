@@ -67,11 +67,11 @@ def export(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there and differ.")] = False,
 ) -> None:
-    """Write Alertmanager's configuration and its templates, to put your addresses into."""
+    """Write Alertmanager's configuration, its templates, and the runbook that alerts link to."""
     from aimon import files
-    from aimon.dashboards.shipped import alertmanager_files
+    from aimon.dashboards.shipped import alerting_files
 
-    shipped = {folder / name: text.encode() for name, text in alertmanager_files().items()}
+    shipped = {folder / name: text.encode() for name, text in alerting_files().items()}
     try:
         kept = [path for path, content in shipped.items() if path.exists() and path.read_bytes() != content]
         if kept and not overwrite:
@@ -85,6 +85,7 @@ def export(
             raise
         raise Stop(UNABLE, f"{files.problem(error)}: choose a folder that can be written") from error
     note(f"put your addresses and the files of your secrets into {folder / 'alertmanager.yml'}")
+    note(f"Prometheus serves the runbook with --web.user-assets={folder / 'assets'}")
 
 
 @app.command()

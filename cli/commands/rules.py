@@ -55,5 +55,8 @@ def rules(
     source = "--default" if default else f"--config {find(config)}"
     comment = f"Made by `aimon rules {source}`: change that, not this."
     if runbook_url is None:
-        note("links to the runbook are relative: --runbook-url makes them work on the phone of whoever is paged")
+        note(
+            "alerts link to the runbook in Prometheus: start it with --web.user-assets=DIR/assets of "
+            "`aimon alerts export DIR`, or name your own copy with --runbook-url"
+        )
     write_data(render(groups, runbook=runbook_url or RUNBOOK, note=comment))

@@ -1,4 +1,6 @@
-"""Writes the static default set, plain and for the Prometheus Operator: `python -m aimon.dashboards.rules.build`.
+"""Writes the default rules, plain and for the Prometheus Operator, and the page with the runbook.
+
+Run as `python -m aimon.dashboards.rules.build`.
 
 With --check it only compares.
 """
@@ -12,6 +14,7 @@ from typing import Final
 
 from aimon.dashboards.rules import ruleset
 from aimon.dashboards.rules.document import render
+from aimon.dashboards.rules.runbook_page import page
 
 NOTE: Final = """\
 The default rules of aimon, in CNY; `aimon rules --config aimon.yaml` makes a set with your currency and objectives.
@@ -19,6 +22,7 @@ Generated: change dashboards/rules and run `python -m aimon.dashboards.rules.bui
 """
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 PATH: Final = _ROOT / "dashboards" / "prometheus" / "rules" / "aimon.yml"
+RUNBOOK_PATH: Final = _ROOT / "dashboards" / "prometheus" / "assets" / "runbook.html"
 OPERATOR_PATH: Final = _ROOT / "deploy" / "kubernetes" / "base" / "prometheusrule.yaml"
 _RESOURCE: Final = """\
 apiVersion: monitoring.coreos.com/v1
@@ -36,6 +40,7 @@ def files() -> dict[Path, str]:
     comment = "".join(f"# {line}\n" for line in NOTE.splitlines())
     return {
         PATH: render(groups, note=NOTE),
+        RUNBOOK_PATH: page((_ROOT / "docs" / "runbook.md").read_text("utf-8")),
         OPERATOR_PATH: comment + _RESOURCE + textwrap.indent(render(groups), "  "),
     }
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 Severity = Literal["critical", "warning", "info", "none"]
 
-# A path, for there is no address that everybody could reach: `aimon rules --runbook-url` makes links of it.
-RUNBOOK = "docs/runbook.md"
+# Prometheus puts its own address in, and serves the page with --web.user-assets; `aimon rules --runbook-url` names
+# another copy.
+RUNBOOK = "{{ externalURL }}/user/runbook.html"
 
 
 class Text(NamedTuple):

@@ -15,13 +15,13 @@ import subprocess
 import time
 import urllib.parse
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Service")
@@ -173,6 +173,7 @@ class Prometheus(Service):
             f"--config.file={self._config_path}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             "--web.enable-lifecycle",
+            f"--web.user-assets={Path(__file__).parents[2] / 'dashboards' / 'prometheus' / 'assets'}",
             # An alert that fired before an Alertmanager was found is sent again after this (default: 1 min).
             "--rules.alert.resend-delay=1s",
         ]

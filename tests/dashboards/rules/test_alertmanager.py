@@ -122,7 +122,8 @@ def test_the_configuration_is_exported(tmp_path: Path, run_aimon: Command) -> No
     folder = tmp_path / "am"
     done = run_aimon("alerts", "export", str(folder))
     assert done.returncode == 0
-    assert done.stdout.splitlines() == [f"{folder}/alertmanager.yml", f"{folder}/templates/aimon.tmpl"]
+    names = ("alertmanager.yml", "templates/aimon.tmpl", "assets/runbook.html")
+    assert done.stdout.splitlines() == [f"{folder}/{name}" for name in names]
     checked = amtool("check-config", str(folder / "alertmanager.yml"))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "1 templates" in checked.stdout

@@ -78,14 +78,14 @@ def test_what_to_write_where_there_is_no_file(run_aimon: Command) -> None:
 
 
 def test_links_to_the_runbook_are_addresses(run_aimon: Command) -> None:
-    """What can be no link is refused, and who gives none is told so, beside rules that are as ever."""
+    """What can be no link is refused; without one they are Prometheus' own, and it is said how it serves the page."""
     refused = run_aimon("rules", "--default", "--runbook-url", "wiki.example.com/aimon")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "such as https://" in refused.stderr
     without = run_aimon("rules", "--default")
     assert without.returncode == 0
-    assert without.stderr.startswith("links to the runbook are relative: --runbook-url ")
-    assert "runbook_url: docs/runbook.md#aiendpointdown\n" in without.stdout
+    assert without.stderr.startswith("alerts link to the runbook in Prometheus: start it with --web.user-assets=")
+    assert "runbook_url: '{{ externalURL }}/user/runbook.html#aiendpointdown'\n" in without.stdout
 
 
 def test_what_to_do_is_in_the_alert() -> None:
@@ -220,6 +220,13 @@ def test_a_real_prometheus_loads_all_and_finds_them_healthy(servers: Servers) ->
     assert {rule["health"] for rule in loaded} == {"ok"}
     watchdog = prometheus.wait_until('ALERTS{alertname="Watchdog", alertstate="firing"}')
     assert [sample.labels["severity"] for sample in watchdog] == ["none"]
+    # The link is absolute, and leads to the entry on a page that this Prometheus serves.
+    (link,) = {
+        alert["annotations"]["runbook_url"] for alert in prometheus.api("alerts")["alerts"] if "Watchdog" in str(alert)
+    }
+    assert re.fullmatch(rf"http://[^/]+:{prometheus.port}/user/runbook\.html#watchdog", link)
+    page = prometheus.get("/user/runbook.html")
+    assert set(re.findall(r'<h2 id="(\w+)">', page)) == {alert.name.lower() for alert in ALERTS}
 
 
 def test_objectives_of_a_configuration_fire_as_the_default_ones(
