@@ -1,4 +1,4 @@
-"""Steering a running simulator, from this process or another, through its control endpoints."""
+"""Controls a running simulator, from this process or another, through its control endpoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles and rules from the words of a command line: durations with units, rules as `fault:option=value,…`."""
+"""Parses profiles and rules of a command line: durations with units, rules as `fault:option=value,…`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def duration(text: str, name: str) -> float:
     """Seconds in `200ms`, `1.5s`, `2m`, or a plain number.
 
     Raises:
-        SettingError: It is nothing of the kind.
+        SettingError: It is no duration.
     """
     found = _DURATION.fullmatch(str(text).strip())
     if found is None:

@@ -1,4 +1,4 @@
-"""What is asked: an endpoint and a prompt. Dialects turn a Call into a Request."""
+"""A Call: an endpoint and a prompt. Dialects turn it into a Request."""
 
 from __future__ import annotations
 

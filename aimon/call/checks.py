@@ -1,10 +1,10 @@
-"""Is the answer right? What a canary expects, turned into functions from an answer to what is wrong with it.
+"""Checks of an answer: each expectation of a canary becomes a function that returns what is wrong, or None.
 
     expect: {contains: "{nonce}", latency_max: 5s}
 
 Each key is a kind of check, a row of the table `KINDS`. All of them must hold. `ignore_case: true` beside them
-makes every comparison of text blind to case. Variables such as `{nonce}` are replaced literally wherever they
-stand in a string; braces around anything else stay, so that JSON can be written as it is.
+makes every comparison of text case-insensitive. Variables such as `{nonce}` are replaced literally wherever they
+occur in a string; braces around anything else stay, so that JSON needs no escapes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What is checked. Times in seconds; None where there was nothing to measure."""
+    """What the checks look at. Times are seconds; None where there was nothing to measure."""
 
     text: str
     latency: float
@@ -100,9 +100,9 @@ def _binder(key: str, value: object, ignore_case: bool) -> Callable[[Mapping[str
     if not _has_variables(value):
         check = build(key, value, ignore_case)
         return lambda _: check
-    # Tried out with any words, so that mistakes are found before the first call.
+    # Compiled once with arbitrary values, so that mistakes are found before the first call.
     build(key, _fill(value, lambda variable: variable[1]), ignore_case)
-    # A value is data, also where it lands in a pattern.
+    # The value of a variable is literal text, in a regular expression too.
     escape = re.escape if key == "regex" else str
 
     def bind(variables: Mapping[str, str]) -> Check:
@@ -232,7 +232,7 @@ def _regex(key: str, value: object, ignore_case: bool) -> Check:
         raise CheckError(key, f"not a regular expression: {error}") from None
 
     def check(answer: Answer) -> str | None:
-        # Python's matching cannot be interrupted: what a pattern can cost is bounded by what it is given.
+        # Python's matching cannot be interrupted, so the length of the text bounds its cost.
         if pattern.search(answer.text, 0, MAX_REGEX_CHARS):
             return None
         within = f" in its first {MAX_REGEX_CHARS} characters" if len(answer.text) > MAX_REGEX_CHARS else ""

@@ -25,12 +25,12 @@ _reported: set[tuple[str, str, str]] = set()
 def contained(
     stage: str, result: Result, handle: Callable[[Result], Result | None], *, redactor: Redactor | None = None
 ) -> Result:
-    """What `handle` makes of a Result, or the Result itself where that is None.
+    """Returns what `handle` returns, or the Result itself for None; a `prober_error` stands for one that fails.
 
     Args:
-        stage: what is done to it, as a participle: `priced`, `recorded`.
+        stage: the step, as a participle: `priced`, `recorded`.
         result: the Result.
-        handle: does it. An exception is reported, and a `prober_error` stands for the Result.
+        handle: the step. Its exceptions are reported.
         redactor: hides secrets in the words of the exception.
     """
     try:
@@ -40,13 +40,13 @@ def contained(
 
 
 @contextmanager
-def apart(endpoint: str, stage: str, *, but: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Work for one endpoint whose faults are reported and must not keep the others' from being done.
+def isolated(endpoint: str, stage: str, *, but: type[Exception] | tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Reports an exception in the work for one endpoint, so that the work for the others goes on.
 
     Args:
         endpoint: its name.
         stage: what is done to its results, as a participle.
-        but: exceptions that concern all endpoints, and pass.
+        but: exceptions that concern all endpoints, which are raised.
     """
     try:
         yield

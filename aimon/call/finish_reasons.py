@@ -92,7 +92,7 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 @lru_cache(maxsize=256)
 def is_one(reason: str) -> bool:
-    """Whether this is a reason at all: some servers write "null" until there is one."""
+    """Whether a value is a finish reason: some servers send "null" until there is one."""
     return _squashed(reason) not in _NO_REASON
 
 

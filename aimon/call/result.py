@@ -1,4 +1,4 @@
-"""The one record of one call, from whatever source. Everything downstream consumes Results and nothing else.
+"""A Result: the record of one call. Pricing, metrics, history and reports read Results and nothing else.
 
 Raw marks are stored, everything else is derived from them. Durations are seconds; marks are offsets from
 `started` on one monotonic clock and None where the call did not get that far.
@@ -58,7 +58,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
 
 class Connection(msgspec.Struct, frozen=True, gc=False):
-    """What the connection was.
+    """The connection of a call.
 
     `cold`: made for this call. `stamped`: arrivals carry the kernel's time. `resent`: made because the server had
     closed a kept one before it can have seen anything of the request, which was then sent again. `stale`: a kept one
@@ -94,7 +94,7 @@ class Arrivals(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, gaps: list[float]) -> "Arrivals":
         """Summarises gaps in seconds."""
-        if not any(gaps):  # all of it came in one read
+        if not any(gaps):  # all chunks came in one read
             return cls(len(gaps), buckets={0: len(gaps)} if gaps else {})
         buckets: dict[int, int] = {}
         for gap in gaps:
@@ -104,10 +104,10 @@ class Arrivals(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pace(msgspec.Struct, frozen=True, gc=False):
-    """How fast the visible text of a stream came after its first arrival: so many tokens in so many seconds.
+    """The pace of a stream's visible text after its first arrival: `tokens` in `seconds`.
 
     `visible`: tokens of all the visible text; 0 where a tool call's are among them. `estimated`: the tokens are shared
-    out by the text that arrived, not told. `unknown`: why there is no number.
+    out by the text that arrived, since nothing reports them. `unknown`: why there is no number.
     """
 
     seconds: float = 0.0
@@ -191,7 +191,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def set_up(self) -> float:
-        """Seconds that its new connection took to be there; 0 on one that was kept."""
+        """Seconds that the new connection took; 0 on one that was kept."""
         if self.connection is None or not self.connection.cold:
             return 0.0
         return max((mark for mark in (self.dns, self.connect, self.tls) if mark is not None), default=0.0)

@@ -1,4 +1,4 @@
-"""How many tokens a text has, where nobody says: an estimate, and marked as one wherever it is shown."""
+"""An estimate of tokens for calls whose provider reports no usage; it is marked as one wherever it is shown."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def estimated(text: str) -> int:
 
 
 def estimate(told: Usage, prompts: Iterable[str], texts: Sequence[str], chunks: int, thoughts: int) -> Usage | None:
-    """The usage of a call whose provider did not say how much it wrote; None where it did, or nothing was written.
+    """The estimated usage of a call; None where the provider reported its output, or there was none.
 
     Args:
-        told: what it did say.
+        told: the usage that the provider reported.
         prompts: what was asked.
-        texts: visible text that arrived; of a long one not all is kept.
-        chunks: in how many pieces all of it came.
+        texts: visible text that arrived; the end of a long one is not kept.
+        chunks: the number of chunks that all of it came in.
         thoughts: bytes of reasoning that arrived.
     """
     if told.output is not None or not (texts or thoughts):

@@ -5,7 +5,8 @@ arrival. Where every chunk is one token these are the output tokens less one, as
 benchmark define it. Where chunks hold several, those of the first arrival came before the time began, so that they
 must not be counted in it: each arrival holds as many of the visible tokens as its share of the text.
 
-What the text or the usage can't tell is no number: Pace says why. No case makes a model look faster than it was.
+Where text and usage do not determine it there is no number, and Pace says why. No case makes a model look faster than
+it was.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Usage
 
-# No model writes 10,000 tokens a second into one stream: what comes faster was kept back and sent at once.
+# No model writes 10,000 tokens a second into one stream: a faster one was buffered on the way.
 LEAST = 1e-4
-# Tokens of which the text has less than half a byte each are tokens that nobody saw.
+# Less than half a byte of text per token: most of the tokens were not visible.
 _BYTES_OF_A_TOKEN = 0.5
 _BYTES_PER_TOKEN = 4
 # Chunks are taken as one token each where there are nearly as many of them as tokens, some of which show nothing.
@@ -48,7 +49,7 @@ class Thoughts(NamedTuple):
     mixed: bool = False
 
     def more(self, text: str, *, after_text: bool) -> Thoughts:
-        """With another chunk of it."""
+        """Adds a chunk of reasoning."""
         size = len(text.encode(errors="replace"))
         return Thoughts(self.chunks + 1, self.size + size, self.mixed or after_text)
 

@@ -1,4 +1,4 @@
-"""What the events of one answer add up to, as they arrive."""
+"""The state of one answer, updated by each event that arrives."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _NO_USAGE = Usage()
 
 
-class Heard:
-    """What was heard of one answer so far.
+class AnswerState:
+    """One answer, as far as it has arrived.
 
     Attributes:
         chunks: of visible text.
-        complete: nothing that may still arrive can change what it comes to.
+        complete: nothing that may still arrive can change the Result.
         gaps: seconds between successive visible arrivals.
     """
 

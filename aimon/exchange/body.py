@@ -1,6 +1,6 @@
-"""What the body of an answer is, told by its first bytes: headers lie more often than those.
+"""The body of an answer: JSON, event stream or page, told by its first bytes, since headers are wrong more often.
 
-Content-Type says text/event-stream of JSON, application/json of event streams, and text/html or nothing of both.
+Servers send JSON as text/event-stream, event streams as application/json, and both as text/html or without a type.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aimon.dialects import ProviderError
     from aimon.dialects.reader import Reader
 
-# Everything that reading an event or a body may raise for what is in it.
+# Every exception that the content of an event or body can cause.
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, EventTooLargeError, RecursionError)
 
 # A page is read until its title, or this far.
@@ -47,11 +47,11 @@ class Kind(Enum):
 
 
 def kind_of(beginning: bytes, *, streamed: bool) -> Kind | None:
-    """What a body is that begins like this; None where that can't be told yet.
+    """The kind of a body, by its beginning; None where that can't be told yet.
 
     Args:
         beginning: of the body; more of it changes nothing.
-        streamed: a stream was asked for, and everything that is nothing else is to be read as one.
+        streamed: a stream was asked for, so that a body of no other kind is read as one.
     """
     if streamed and beginning.startswith((b"data:", b"event:", b": ")):  # as nearly all
         return Kind.STREAM
@@ -72,7 +72,7 @@ class MalformedError(ValueError):
 
 
 class Body:
-    """The body of one answer: kept until its first bytes say what it is, and then read.
+    """The body of one answer: buffered until its kind is known, then read.
 
     Attributes:
         kind: what it is; None until that is known.
@@ -106,15 +106,15 @@ class Body:
 
     @property
     def is_page(self) -> bool:
-        """Whether it is a page, of which enough has come to say which."""
+        """Whether it is a page, and its title or enough of its text has arrived."""
         return self.kind is Kind.PAGE and (len(self.data) > _MAX_PAGE_BYTES or b"</title" in self.data.lower())
 
     def page(self) -> str:
-        """What to say of a page."""
+        """The error message for a page."""
         return f"an HTML page instead of an answer: {errors.excerpt(bytes(self.data))}"
 
     def whole(self) -> Delta:
-        """What a body says that is no stream.
+        """The content of a body that is no stream.
 
         Raises:
             MalformedError: nothing that could be read.
@@ -131,7 +131,7 @@ class Body:
             raise MalformedError(f"a body that can't be read: {fault}" if data.strip() else "an empty body") from fault
 
     def end(self) -> Iterable[Delta]:
-        """The last event of a stream, where the empty line after it did not come.
+        """The last event of a stream, where its empty line is missing.
 
         Raises:
             MalformedError: several events without a line between them.
@@ -149,7 +149,7 @@ class Body:
         return said
 
     def last_words(self) -> ProviderError | None:
-        """An error that came before the connection broke, which is then why it broke."""
+        """An error of the provider that came before the connection broke."""
         if self.stream is not None:
             return _first_error(self.stream, b"")
         return error_in(bytes(self.data).strip()) if self.kind is Kind.JSON else None

@@ -26,7 +26,7 @@ from aimon.call.result import Arrivals, Connection, Result
 from aimon.dialects import errors
 from aimon.dialects.reader import reader
 from aimon.exchange import verdict
-from aimon.exchange.answer import Heard
+from aimon.exchange.answer import AnswerState
 from aimon.exchange.body import UNREADABLE, Body, MalformedError
 from aimon.exchange.inflate import GZIP, InflateError, inflater
 from aimon.security import provider_text
@@ -47,7 +47,7 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-
 _NO_HEADERS: dict[str, str] = {}
 
 
-class Exchange(Heard):
+class Exchange(AnswerState):
     """The state of one call between its start and its Result.
 
     Args:
@@ -99,10 +99,10 @@ class Exchange(Heard):
         self._bytes = 0
         self._failure: Failure | None = None
 
-    # What happens to it
+    # Events of the transport
 
     def connected(self, t: float) -> None:
-        """There is a connection, new or warm: from here on the TTFT limit counts, not the connect limit."""
+        """A connection is established, new or kept: from here on the TTFT limit applies, not the connect limit."""
         self._connected_at = t
 
     def head(self, status: int, headers: Mapping[str, str], t: float) -> None:
@@ -139,7 +139,7 @@ class Exchange(Heard):
                     continue
                 self._on_delta(said, t)
                 if self.complete:
-                    break  # what follows the end counts no more than it would if it came in a read of its own
+                    break  # bytes after the terminal event are ignored, whichever read they came in
         except InflateError as error:
             self._stop(Outcome.MALFORMED, str(error), t)
         except UNREADABLE as error:
@@ -160,7 +160,7 @@ class Exchange(Heard):
                     self._on_delta(delta, t)
             elif body.kind is not None or not self._streaming:
                 self._on_delta(body.whole(), t)
-                # A body that arrives at once has no first token: its time would be the E2E under another name.
+                # A body that arrives at once has no first token: its TTFT would be the E2E time under another name.
                 self._first_token = self._last_token = self._first_reasoning = None
         except MalformedError as error:
             self._failure = Failure(Outcome.MALFORMED, str(error))
@@ -191,10 +191,10 @@ class Exchange(Heard):
         """Whether the head of an answer has arrived."""
         return self._status is not None
 
-    # What its body is
+    # The body
 
     def _gather(self, chunk: bytes, t: float) -> bytes:
-        """Keeps what comes of a body that is no stream, or not one yet; what is to be read of it if it is."""
+        """Keeps the bytes until the body is known to be a stream; returns those that the stream decoder must read."""
         body = self._body
         if self._inflate is None and (body.data or chunk).startswith(GZIP[:1]):
             chunk = self._unzip(chunk)
@@ -225,7 +225,7 @@ class Exchange(Heard):
         self._failure = Failure(outcome, error)
         self._finish_at(t)
 
-    # What it comes to
+    # The Result
 
     def result(self, *, connection: Connection | None = None, self_lag: float | None = None) -> Result:
         """The Result. Call it once, after `close`, `fail`, or when `complete`.
@@ -241,7 +241,7 @@ class Exchange(Heard):
             return substitute("judged", self._unclassified(), fault, redactor=self._redactor_in_use())
 
     def _unclassified(self) -> Result:
-        """What is known of the call without anything that the provider said."""
+        """The Result as far as it does not depend on what the provider sent."""
         call, target = self.call, self.call.target
         assert self._end is not None  # noqa: S101 - result() has checked it
         return Result(
@@ -302,7 +302,7 @@ class Exchange(Heard):
             chunks=self.chunks,
             pace=self._pace(),
             usage=self._usage,
-            # What text of others there may be was not written by a model.
+            # The text of embeddings or of a list of models was not generated.
             estimated=self._estimated(call) if self._usage.output is None and self._dialect.streams else None,
             limits=measured,
             retry_after=retry_after,
@@ -311,7 +311,7 @@ class Exchange(Heard):
         )
 
     def _classify(self, text: str) -> verdict.Verdict:
-        """What is known first wins."""
+        """The outcome. The HTTP status comes first, then an error of the provider, of the transport, of the answer."""
         if self._status == 407:  # no endpoint says so (RFC 9110 §15.5.8)
             message = "through a proxy on the way: it answers 407 and wants a user and password"
             return verdict.Verdict(Outcome.CONNECT, message, reason=FailureReason.PROXY_LOGIN_REQUIRED)
@@ -344,7 +344,7 @@ class Exchange(Heard):
         )
 
     def _truncation(self) -> verdict.Verdict | None:
-        """Whether a stream that ended cleanly for HTTP ended too early for its dialect."""
+        """The verdict on a stream that ended cleanly in HTTP but too early in its dialect; None for a complete one."""
         body, stream = self._body, self._stream
         if stream is None and (body.kind is not None or not self._streaming):
             return None
@@ -370,7 +370,7 @@ class Exchange(Heard):
         return self._redact(self._response_id)
 
     def _redact(self, value: str | None, known: Container[str] = ()) -> str | None:
-        """What the provider chose to say, without secrets: a debugging gateway may repeat the key anywhere."""
+        """A value chosen by the provider, without secrets: a gateway in debug mode may repeat the key anywhere."""
         return value if value is None or value in known else provider_text.name(value, self._redactor_in_use())
 
     def _redactor_in_use(self) -> Redactor:

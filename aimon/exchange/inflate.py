@@ -1,8 +1,8 @@
-"""Content-Encoding, undone within bounds: aimon asks for `identity`, but some proxies compress all the same.
+"""Decodes Content-Encoding within bounds: aimon asks for `identity`, but some proxies compress all the same.
 
-What a body is, its first bytes say better than its headers: some servers name an encoding and send plain text
-(`none`, `utf-8`, or `gzip` after a proxy has undone it), and some compress without a word. Compression that is not
-gzip or deflate can't be undone here, and is refused by name.
+The first bytes of a body decide, not its headers: some servers name an encoding and send plain text (`none`, `utf-8`,
+or `gzip` after a proxy has decoded it), and some compress without a header. Other encodings than gzip and deflate are
+refused by name.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _Inflate:
         return data if self._inner is None else self._inner.feed(data)
 
     def _begin(self, chunk: bytes) -> bool:
-        """Whether it is compressed, as its first bytes say."""
+        """Whether the body is compressed, by its first bytes."""
         if chunk.startswith(GZIP):
             self._stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
         elif self._layer > 1 or _PLAIN.match(chunk):

@@ -1,4 +1,4 @@
-"""Server-sent events: bytes in, the data of each event out, as the standard says.
+"""Decodes server-sent events: bytes in, the data of each event out, as in the standard.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation: lines end in LF, CR
 or CRLF; a leading byte order mark is dropped; one space after the colon is dropped; several data lines are
@@ -20,11 +20,11 @@ MAX_EVENT_BYTES = 1 << 20
 
 
 class EventTooLargeError(ValueError):
-    """One event outgrew MAX_EVENT_BYTES before it ended."""
+    """An event has more than MAX_EVENT_BYTES."""
 
 
 class Odd(NamedTuple):
-    """What stands in a stream and is no event: an error (`event: error`, `error: …`), or lines that are no field."""
+    """Lines of a stream that are no event: an error (`event: error`, `error: …`), or lines that are no field."""
 
     text: bytes
     error: bool
@@ -87,7 +87,7 @@ class EventStream:
     def end(self) -> list[bytes | Odd]:
         """What the stream ended with, if that was no empty line.
 
-        The standard drops it; client libraries and many servers take the end of a stream for the end of its last event.
+        The standard drops it, but client libraries dispatch it, and many servers rely on that.
         """
         tail, self.tail = self.tail.strip(b"\n"), b""
         return _events_of(tail) if tail else []

@@ -1,4 +1,4 @@
-"""What a stream's chunks have in common: everything but the text.
+"""Reads the chunks of a stream without a JSON decoder, where they differ in the text alone.
 
 A chunk of plain text is the same as the one before it, byte for byte, but for the text itself: the same id, model
 and choice around another word. Such a frame is learned from an event that the dialect has read, and proven by having
@@ -27,7 +27,7 @@ _END = b"\n\n"
 _NONE: list[str] = []
 _PROOF = "aimon"
 _PROVEN = Delta(_PROOF)
-# A stream has one frame, from its first text or its second on, or it has none.
+# A stream keeps one frame from its first or second text on, or has none.
 _MAX_TRIES = 2
 _MAX_STRAY = 400
 
@@ -61,17 +61,17 @@ class Frame:
             return _NONE, stream
         try:
             texts = stream[self._size : end].decode().split(self._between)
-        except UnicodeDecodeError:  # how that is told is up to the dialect
+        except UnicodeDecodeError:  # the dialect decides how that is reported
             return _NONE, stream
         inside = texts[0] if len(texts) == 1 else "".join(texts)
-        # Every control character is unprintable. What else is, or is empty, takes the long way to the same end.
+        # Every control character is unprintable. Other unprintable texts and empty ones are read by the dialect.
         if inside.isprintable() and '"' not in inside and "\\" not in inside and "" not in texts:
             return texts, stream[end + len(self._after) :]
         return _NONE, stream
 
 
 class TextStream:
-    """The events of one stream as what they say, with the shortest way for its text.
+    """The events of one stream, read by a dialect, with a fast path for plain text.
 
     Args:
         read: of the reader of a dialect. It hands the text of a chunk on as it is, so that what holds for one word
@@ -91,7 +91,7 @@ class TextStream:
         self._tries = 0
 
     def feed(self, chunk: bytes) -> Iterable[list[str] | Delta]:
-        """Takes the next bytes, and gives what the events say that they complete: texts, or something else.
+        """Takes the next bytes and yields the content of each event that they complete: texts, or anything else.
 
         Raises, where it is iterated over:
             EventTooLargeError: as `EventStream.feed`.

@@ -1,4 +1,4 @@
-"""From what a whole answer said to its outcome: why it ended, whether anything is in it, and what the checks say."""
+"""The outcome of a whole answer: by its finish reason, its content and the checks."""
 
 from __future__ import annotations
 

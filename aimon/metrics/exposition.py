@@ -11,7 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from aimon import files
-from aimon.call.containment import apart
+from aimon.call.containment import isolated
 from aimon.metrics.definitions import FAMILIES, Family, family
 from aimon.metrics.totals import Gauges, Totals
 
@@ -96,7 +96,7 @@ def push_bodies(totals: Totals | None, gauges: Gauges | None, *, job: str, regio
         own.set(gauge.name, gauge.value, **dict(gauge.labels))
     bodies = {}
     for grouping, (counted, shown) in parts.items():
-        with apart(dict(grouping).get("endpoint", ""), "published"):
+        with isolated(dict(grouping).get("endpoint", ""), "published"):
             bodies[grouping] = render(counted, shown)[0]
     return bodies
 

@@ -1,4 +1,4 @@
-"""Settings and secrets as they arrive from variables and files, with what editors, shells and .env files leave on them.
+"""Reads settings and secrets from variables and files, and removes what editors, shells and .env files add to them.
 
 White space, line ends and a byte order mark around a value can't belong to it and are dropped, as are the quotes that
 `docker --env-file` keeps. What can't be right is refused, and no message shows a value.
@@ -46,7 +46,7 @@ def unquoted(value: str) -> str:
 
 
 def setting(environ: Mapping[str, str], name: str) -> str | None:
-    """What a variable says, unquoted; None if it is not set or empty.
+    """The value of a variable, unquoted; None if it is not set or empty.
 
     Raises:
         ValueError: it holds a control character.
@@ -126,7 +126,7 @@ def read(path: str | Path, source: str) -> str:
         raise ValueError(f"{source} can't be read: that is no path") from None
     if len(content) > MAX_BYTES:
         raise ValueError(f"{source} is too large to be a key")
-    # Editors of Windows save so.
+    # Windows editors write a byte order mark.
     encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         return content.decode(encoding)

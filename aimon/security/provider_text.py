@@ -1,4 +1,4 @@
-"""Text from a provider, as it may be kept: bounded, and without what drives a terminal or reorders a line."""
+"""Text from a provider made safe to keep: bounded, without terminal control or reordering characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No secret gets out, and no text from outside breaks a log line.
+"""Hides secrets in text, and keeps text from outside on one line.
 
 Known secrets are replaced in whatever way they are written, whole or in part (`secret_matcher`); what looks like a key
 is replaced too, since providers echo other people's and half-masked keys. Text is redacted before it is cut: a key that
@@ -27,7 +27,7 @@ MIN_SECRET_CHARS = 6
 A local server whose key is "x" must not turn every x of every message into asterisks.
 """
 LINE_CHARS = 300
-# A text that has something to hide after so many passes was made to have it, and is hidden as a whole.
+# A text that still matches after so many passes was made to, and is hidden as a whole.
 _PASSES = 6
 
 _TERMINAL_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
@@ -45,7 +45,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret | str] = ()) -> None:
         values = [secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets]
         forms = {form for value in values for form in _forms(value.strip())}
-        # The longest first: a secret that begins with another one must not leave its end behind.
+        # The longest first: of a secret that begins with another one the end must not stay.
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
         self._known = known(tuple(value.strip() for value in values if len(value.strip()) >= MIN_SECRET_CHARS))
 
@@ -57,7 +57,7 @@ class Redactor:
         for _ in range(_PASSES):
             if (redacted := self._pass(text)) == text:
                 return text
-            # A replacement can put together what stood apart.
+            # A replacement can join the two halves of a secret.
             text = redacted
         return MASK
 

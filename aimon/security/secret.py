@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Secret:
-    """A key that does not show itself: str() and repr() are masked, `reveal()` is the only way in."""
+    """A key whose str() and repr() are masked; only `reveal()` returns it."""
 
     __slots__ = ("_value",)
 

@@ -18,7 +18,7 @@ import locust
 import msgspec
 from locust.runners import MasterRunner, WorkerRunner
 
-from aimon.call.containment import apart
+from aimon.call.containment import isolated
 from aimon.call.result import Result
 from aimon.loadtests import report
 from aimon.loadtests.console import say
@@ -122,7 +122,7 @@ class _Keeper:
         result = context.get("result")
         if isinstance(result, Result):
             self._models[result.endpoint] = result.model
-            with apart(result.endpoint, "counted"):
+            with isolated(result.endpoint, "counted"):
                 amounts_of(result)
                 self._fresh[result.endpoint].observe(result, self._began, gaps=context.get("gaps"))
 

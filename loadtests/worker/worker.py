@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import gevent
 from gevent.event import Event
 
-from aimon.call.containment import apart, contained, describe
+from aimon.call.containment import contained, describe, isolated
 from aimon.call.outcome import Fault, Outcome
 from aimon.load_terms import SEARCHES
 from aimon.loadtests import workload
@@ -108,7 +108,7 @@ class Worker:
         """Makes one call, which counts as none of the run's, and says why there should be no run; None for one."""
         ask = self._source.next_item(0.0 if self._source.offsets() is not None else None)
         result = contained("priced", self._client.perform(ask.call), self._prices.cost)
-        with apart(result.endpoint, "used for the workload"):
+        with isolated(result.endpoint, "used for the workload"):
             self._source.on_result(ask, result)
         result = contained("counted", result, self._meter)
         freeze_garbage_collector()
@@ -293,7 +293,7 @@ class Worker:
             for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled, keep_text=keep_text)):
                 result = self._count(attempt, since, again=k > 0)
                 self._stats.counts["retried"] += k > 0 and since >= self._stage.warmup
-        with apart(result.endpoint, "used for the workload"):
+        with isolated(result.endpoint, "used for the workload"):
             self._source.on_result(ask, result)
         return result
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
-from aimon.call.containment import apart
+from aimon.call.containment import isolated
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Result
 from aimon.metrics.definitions import IDENTITY, find
@@ -141,7 +141,7 @@ class History:
         )
         for *identity, family, labels, part, value in rows:
             if wanted is None or Identity(*identity) in wanted:
-                with apart(identity[0], "published"):
+                with isolated(identity[0], "published"):
                     _restore(stored, family, (*identity, *json.loads(labels)), part, float(value))
         totals.merge(stored)
         return totals

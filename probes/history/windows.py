@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aimon.call.containment import apart
+from aimon.call.containment import isolated
 from aimon.call.outcome import Outcome
 from aimon.metrics.totals import Identity
 from aimon.probes.history.database import HistoryError
@@ -127,7 +127,7 @@ def windows_at_intervals(
     for identity in identities:
         before = kept.get(identity, {})
         due = [seconds for seconds in WINDOWS.values() if _is_due(before.get(seconds), seconds, now, identity)]
-        with apart(identity.endpoint, "published", but=HistoryError):
+        with isolated(identity.endpoint, "published", but=HistoryError):
             fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
             found[identity] = [fresh.get(seconds) or before[seconds] for seconds in WINDOWS.values()]
             to_keep += [(identity, window) for window in fresh.values() if window.total > _PARTS]

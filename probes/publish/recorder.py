@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimon.call.containment import apart, contained, describe, substitute
+from aimon.call.containment import contained, describe, isolated, substitute
 from aimon.metrics.pushgateway import PushError
 from aimon.probes.history.database import HistoryError, UnstorableError
 from aimon.probes.publish import publish
@@ -76,7 +76,7 @@ class Recorder:
             if len(results) > 1:  # one of them is why, and the others must not suffer from it
                 return [counted for result in results for counted in self._record([result])]
             stand_in = substitute("recorded", results[0], error, redactor=self.redactor)
-            with apart(stand_in.endpoint, "recorded"):
+            with isolated(stand_in.endpoint, "recorded"):
                 self.state.record([stand_in])
             return [stand_in]
         return list(results)

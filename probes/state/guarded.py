@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from aimon.call.containment import apart
+from aimon.call.containment import isolated
 from aimon.metrics.pushgateway import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.probes.history.database import HistoryError, UnstorableError
@@ -170,7 +170,7 @@ class GuardedState:
             state.record(self._waiting)
         except UnstorableError:
             for result in self._waiting:  # one of them is why
-                with apart(result.endpoint, "recorded"):
+                with isolated(result.endpoint, "recorded"):
                     state.record([result])
         self._waiting.clear()
 

@@ -18,7 +18,7 @@ from collections import defaultdict
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
-from aimon.call.containment import apart
+from aimon.call.containment import isolated
 from aimon.metrics import definitions
 from aimon.metrics.pushgateway import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
@@ -108,14 +108,14 @@ class SqliteState:
         gauges = Gauges()
         last: dict[Identity, Last] = {}
         for monitored in self._monitored:
-            with apart(monitored.identity.endpoint, PUBLISHED, but=HistoryError):
+            with isolated(monitored.identity.endpoint, PUBLISHED, but=HistoryError):
                 last[monitored.identity] = self.history.last(monitored.identity)
         probed = [identity for identity, latest in last.items() if latest.run_at is not None]
         windows = windows_at_intervals(self.history, probed, now)
         for monitored in self._monitored:
             identity = monitored.identity
             if identity in last:
-                with apart(identity.endpoint, PUBLISHED, but=HistoryError):
+                with isolated(identity.endpoint, PUBLISHED, but=HistoryError):
                     spent = self.spent_today(monitored, now)
                     gauges.update(endpoint_gauges(monitored, last[identity], windows.get(identity, ()), spent))
         return gauges
@@ -174,7 +174,7 @@ class MemoryState:
         for monitored in self._monitored:
             last = self._last.get(monitored.identity)
             if last is not None:
-                with apart(monitored.identity.endpoint, PUBLISHED, but=PushError):
+                with isolated(monitored.identity.endpoint, PUBLISHED, but=PushError):
                     gauges.update(endpoint_gauges(monitored, last, spent=self.spent_today(monitored, now)))
         return gauges
 
@@ -230,7 +230,7 @@ class GatewayState(MemoryState):
         for monitored in self._monitored:
             if monitored.identity in own:
                 last = self._last.get(monitored.identity, Last())
-                with apart(monitored.identity.endpoint, PUBLISHED, but=PushError):
+                with isolated(monitored.identity.endpoint, PUBLISHED, but=PushError):
                     gauges.update(endpoint_gauges(monitored, last, spent=self.spent_today(monitored, now)))
         return gauges
 

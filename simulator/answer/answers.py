@@ -1,4 +1,4 @@
-"""The model's side: what it answers, and the faults that are another answer in the right shape."""
+"""What the simulated model answers, and the faults that change the content of a well-formed answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An answer as a script of timed writes, and the faults that are in how it is sent."""
+"""An answer as a script of timed writes, and the faults in how it is sent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What the faults need to know about the answer that they spoil."""
+    """What a fault needs to know about the answer that it changes."""
 
     answer: Answer
     wire: Wire
@@ -91,7 +91,7 @@ def whole(data: bytes, due: float, rule: Rule | None, kind: Kind = Kind.PART, to
 
 
 def _timed(frames: Iterable[Frame], clock: Clock, encode: Callable[[Frame], bytes]) -> Iterator[Step]:
-    """Events with tokens come when these are due; what is between them comes with its predecessor."""
+    """Events with tokens are due with their tokens, other events with the event before them."""
     due = 0.0
     waited = False
     for frame in frames:
@@ -179,7 +179,7 @@ def _repeat(data: bytes, start: float, rule: Rule) -> Iterator[Step]:
 
 
 def _endless(steps: list[Step], scene: Scene) -> Script:
-    """The text over and over, at the pace it had."""
+    """The text repeated without end, at its own pace."""
     del scene
     texts = [step for step in steps if step.kind is Kind.TEXT]
     if not texts:
@@ -209,7 +209,7 @@ def _framing(steps: list[Step], scene: Scene) -> Script:
 
 
 def _pieces(step: Step, parts: list[bytes]) -> Iterator[Step]:
-    """The step in several writes; what it carries has arrived with the last of them."""
+    """Splits a step into several writes; its tokens count as sent with the last of them."""
     for part in parts[:-1]:
         yield Step(step.due, part, Kind.PART)
     yield Step(step.due, parts[-1], step.kind, step.tokens)

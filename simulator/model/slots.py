@@ -1,4 +1,4 @@
-"""Service slots with a first-come-first-served queue: capacity is slots / service time, and so is known."""
+"""Service slots with a first-come-first-served queue: so that the capacity is known: slots / service time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulated model says, and how its tokens are counted.
+"""The text of a simulated model, and how its tokens are counted.
 
 A token is up to four non-space characters together with the white space before them: real enough that words
 split over events, simple enough that a test can count for itself: `sum(-(-len(word) // 4) for word in text.split())`.

@@ -1,4 +1,4 @@
-"""The server's end of one exchange: writes that are stamped, and endings that HTTP does not have."""
+"""The server's side of one exchange: timed writes, and ends that HTTP does not have (FIN or RST in the body)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Connection:
                 return b"".join(parts)
 
     async def disconnected(self) -> None:
-        """Waits until the client has gone, or until `close` or `reset` took effect."""
+        """Waits until the client has disconnected, or until `close` or `reset` took effect."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -92,7 +92,7 @@ class Connection:
         return before
 
     async def finish(self) -> None:
-        """Ends the response as HTTP wants it."""
+        """Ends the response correctly."""
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def respond(self, status: int, content_type: str, data: bytes, headers: Headers) -> None:
@@ -102,7 +102,7 @@ class Connection:
         await self.finish()
 
     def raw(self, data: bytes) -> None:
-        """Writes bytes past HTTP."""
+        """Writes raw bytes to the socket, without HTTP framing."""
         self.record.last_write = time.monotonic()
         if self.record.first_byte is None:
             self.record.first_byte = self.record.last_write

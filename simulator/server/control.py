@@ -25,7 +25,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def control_routes(world: World) -> list[Route]:
-    """The routes, each with the one idea that it serves."""
+    """The routes of the control endpoints."""
     return [
         Route("/health", _health(world)),
         Route("/faults", _faults(world), methods=["GET", "POST", "DELETE"]),
@@ -37,7 +37,7 @@ def control_routes(world: World) -> list[Route]:
 
 
 def _checked(endpoint: Endpoint) -> Endpoint:
-    """Answers 400 with the message where a setting makes no sense."""
+    """Answers an invalid setting with 400 and its message."""
 
     async def checked(request: Request) -> Response:
         try:

@@ -1,4 +1,4 @@
-"""Playing a script: each write at its absolute due time, so that lateness never adds up."""
+"""Plays a script: each write at its absolute due time, so that delays do not accumulate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def play(connection: Connection, script: Script, start: float, content_typ
     await connection.start(200, content_type, headers, script.length)
     for number, step in enumerate(script.steps):
         if number % _TURN == _TURN - 1:
-            # Before a write and never after: a client may close as soon as it has the terminal event.
+            # Before a write, not after it: a client may close as soon as it has the terminal event.
             await asyncio.sleep(0)
         if step.data:
             due = start + step.due

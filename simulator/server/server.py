@@ -30,7 +30,7 @@ _FILES = 8192
 
 
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses the class at run time
-    """uvicorn's HTTP protocol, which also gives the application what ASGI keeps from it.
+    """uvicorn's HTTP protocol, which also gives the application what ASGI does not pass on.
 
     `scope["state"]` is a copy of `app_state`: it carries the transport, for endings that HTTP does not have,
     and when the request's bytes arrived.
@@ -45,14 +45,14 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn 
         super().data_received(data)
 
     def shutdown(self) -> None:
-        """A simulator that stops lets go of its clients at once, hanging answers included."""
+        """Closes all connections when the simulator stops, those of hanging answers included."""
         self.transport.abort()
 
 
 class Simulator(Control):
     """A simulator in a background thread of this process; a context manager.
 
-    Entered again after its end it is back at the same URL with the same faults and account: a restart.
+    Entering it again restarts it at the same URL with the same faults and truth.
 
     Args:
         *profiles: The providers, each under its name as path prefix; the first also at the root.

@@ -1,4 +1,4 @@
-"""What happens to a request, from its first byte to its record: the order of checks, faults, queue and answer."""
+"""Serves a request, from its first byte to its record: checks, faults, queue, answer, in this order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ProviderError(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One request on its way, and what it meets."""
+    """One request, and what was decided for it."""
 
     target: Target
     provider: Provider
@@ -58,7 +58,7 @@ class Request:
         self.connection.headers = id_headers(self.target.family, self.vendor, self.connection.record.id)
 
     def repeat_key(self, key: str) -> None:
-        """Has the answer's headers show the key, as a gateway that was left in its debug mode does."""
+        """Repeats the key in the answer's headers, as a gateway in debug mode does."""
         ids = id_headers(self.target.family, self.vendor, f"{self.connection.record.id}-{key}")
         self.connection.headers = [*ids, ("x-debug-authorization", f"Bearer {key}")]
 
@@ -69,7 +69,7 @@ class Request:
 
 
 async def serve(request: Request, raw: bytes) -> None:
-    """Answers one request, well or badly; `raw` is its body."""
+    """Answers one request, with its fault if there is one; `raw` is its body."""
     try:
         await _serve(request, raw)
     except ProviderError as error:
@@ -154,7 +154,7 @@ async def _embed(request: Request, body: Mapping[str, Any], rule: Rule | None) -
 
 
 async def _list_models(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
-    """Costs no model time and takes no slot."""
+    """Lists the models, which takes no time and no slot."""
     del body
     target, names = request.target, list(request.profile.models) or [_MODEL]
     if target.model:

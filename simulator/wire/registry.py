@@ -81,7 +81,7 @@ def route(method: str, path: str, query: str, headers: Mapping[str, str]) -> Tar
 
 
 def family_of(path: str, headers: Mapping[str, str]) -> str:
-    """Whose words a path that several providers share, or that nobody has, is answered in."""
+    """The family whose error bodies answer a path that several providers share, or none has."""
     if "anthropic-version" in headers:
         return "anthropic"
     return "gemini" if "/v1beta" in path else "openai"

@@ -76,7 +76,7 @@ class Answer:
     key: str = field(default="", repr=False)  # that of the request, for the faults that repeat it
 
     def complaint(self, kind: str, usual: str) -> str:
-        """What an error event says: the usual, or the key."""
+        """The message of an error event; it holds the key where the fault repeats it."""
         return f"An upstream server refused the key {self.key}" if kind == "event_echo" else usual
 
     @property
@@ -91,7 +91,7 @@ class Answer:
 
     @property
     def musings(self) -> str:
-        """The reasoning, whole; empty where it is not shown."""
+        """The whole reasoning text; empty where it is not sent."""
         return "".join(self.thoughts) if self.thoughts_shown else ""
 
     def text_chunks(self) -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Provider:
-    """A profile at work. Used from one event loop."""
+    """A running profile. Used from one event loop."""
 
     def __init__(self, profile: Profile, seed: int) -> None:
         self._first = profile

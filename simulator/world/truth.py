@@ -146,7 +146,7 @@ class Ledger:
         self._waiting.clear()
 
     async def until(self, condition: Callable[[], bool], wait: float) -> None:
-        """Waits until a condition holds, looked at whenever a request ends, but not longer than `wait` seconds."""
+        """Waits at most `wait` seconds until a condition holds; it is checked whenever a request ends."""
         try:
             async with asyncio.timeout(wait):
                 while not condition():

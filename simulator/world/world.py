@@ -1,4 +1,4 @@
-"""Everything that a running simulator knows, and what can be done to it: the same from Python and over HTTP."""
+"""The state of a running simulator and its operations, the same from Python and over HTTP."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from aimon.call.call import Call, Message, Target
-from aimon.call.containment import apart, contained
+from aimon.call.containment import contained, isolated
 from aimon.call.outcome import Outcome
 from aimon.call.result import Result, Usage
 from aimon.dialects import get
@@ -53,9 +53,9 @@ def test_what_goes_well_passes() -> None:
 
 def test_what_concerns_all_passes() -> None:
     """A fault of one endpoint ends there, one that the caller names does not."""
-    with apart("one", "published", but=KeyError):
+    with isolated("one", "published", but=KeyError):
         raise ValueError
-    with pytest.raises(KeyError), apart("one", "published", but=KeyError):
+    with pytest.raises(KeyError), isolated("one", "published", but=KeyError):
         raise KeyError
 
 
