@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
 import threading
 import tomllib
-import venv
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bootstrap import constraints, read_toml
+from bootstrap import read_toml
+from wheel_environment import build, install
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,33 +26,15 @@ FOLDERS: dict[str, str] = PROJECT["tool"]["setuptools"]["package-dir"]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of what belongs into it, so that no build litter is in the way."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for folder in FOLDERS.values():
-        shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", out, source], check=True)
-    (built,) = out.iterdir()
-    return built
+    """The wheel as it would be published."""
+    return build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel and what it depends on into an empty environment, and return that."""
+    """An environment of its own that holds the wheel and what it depends on."""
     environment = tmp_path_factory.mktemp("environment")
-    venv.create(environment, symlinks=True)
-    held = environment / "constraints.txt"
-    held.write_text("\n".join(constraints(read_toml("uv.lock"))))
-    python = str(environment / "bin" / "python")
-    uv = shutil.which("uv")  # its cache makes this faster, where it made the test environment too
-    pip = (
-        [uv, "pip", "install", "--python", python]
-        if uv
-        else [sys.executable, "-m", "pip", "--python", python, "install"]
-    )
-    subprocess.run([*pip, "--quiet", "--constraint", held, wheel], check=True)
+    install(wheel, environment)
     return environment
 
 

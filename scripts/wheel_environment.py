@@ -1,0 +1,54 @@
+"""Builds the wheel and installs it into an environment of its own, with what it depends on as uv.lock has it.
+
+    python scripts/wheel_environment.py FOLDER
+
+Needs pip and setuptools, which the test environment has. All bytecode is compiled.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+from bootstrap import constraints, read_toml
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def build(folder: Path) -> Path:
+    """Builds the wheel in a folder, from a copy of what belongs into it, so that no build litter is in the way."""
+    source, out = folder / "source", folder / "wheel"
+    source.mkdir(parents=True)
+    project: dict[str, Any] = read_toml("pyproject.toml")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in project["tool"]["setuptools"]["package-dir"].values():
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--wheel-dir", out, source], check=True)
+    (built,) = out.iterdir()
+    return built
+
+
+def install(wheel: Path, environment: Path) -> None:
+    """Installs it into a new environment."""
+    venv.create(environment, symlinks=True)
+    held = environment / "constraints.txt"
+    held.write_text("\n".join(constraints(read_toml("uv.lock"))))
+    python = str(environment / "bin" / "python")
+    uv = shutil.which("uv")  # its cache makes this faster, where it made the test environment too
+    pip = (
+        [uv, "pip", "install", "--compile-bytecode", "--python", python]
+        if uv
+        else [sys.executable, "-m", "pip", "--python", python, "install"]
+    )
+    subprocess.run([*pip, "--quiet", "--constraint", held, wheel], check=True)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    install(build(folder), folder / "environment")
