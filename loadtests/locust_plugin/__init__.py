@@ -1,1 +1,1 @@
-"""aimon inside Locust: AIUser for locustfiles, and aimon's report of them."""
+"""For locustfiles: AIUser, and aimon's report of what AIUsers did."""

@@ -1,4 +1,4 @@
-"""aimon's own report of what the AIUsers of a locustfile did, in one process or in Locust's workers.
+"""aimon's report of a locustfile's AIUsers, in one process or over all of Locust's workers.
 
 from aimon.loadtests import AIUser, keep_report
 
@@ -37,39 +37,39 @@ if TYPE_CHECKING:
     from locust.runners import Runner
 
 PROFILE = "locust"
-_KIND = "aimon_counted"
-_EVERY = 1.0
-# What Locust may take to end a test whose time is up, in seconds.
-_LEEWAY = 1.0
+_MESSAGE = "aimon_counted"
+_INTERVAL = 1.0
+# Seconds that Locust may take to end a test after its run time.
+_END_TOLERANCE = 1.0
 
 
 def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
-    """Has report.json, report.md and report.html written for each endpoint, to a folder of its name, as a test ends.
+    """Writes report.json, report.md and report.html for each endpoint, in a folder of its name, when a test ends.
 
-    Call it in the locustfile, once. Under a Locust master, the master writes what its workers have counted; every
-    test replaces the files of the one before. Where an objective is not met, Locust's exit code is 1.
+    Call it once, in the locustfile. In a distributed test the master writes the statistics of all workers. Every test
+    replaces the files of the previous one. Locust's exit code is 1 if an objective is not met.
 
     Args:
-        folder: where those folders will be.
-        slo: objectives, as `aimon loadtest --slo` takes them.
+        folder: parent of the endpoints' folders.
+        slo: objectives, as for `aimon loadtest --slo`.
 
     Raises:
-        ValueError: an objective makes no sense; says what to write instead.
+        ValueError: an objective is invalid; says what to write instead.
     """
-    keeper = _Keeper(Path(folder), slo)
+    collector = _Collector(Path(folder), slo)
     events = locust.events
     for hook, listener in (
-        (events.init, keeper.on_init),
-        (events.test_start, keeper.on_start),
-        (events.request, keeper.on_request),
-        (events.test_stop, keeper.on_stop),
-        (events.quitting, keeper.on_quitting),
+        (events.init, collector.on_init),
+        (events.test_start, collector.on_start),
+        (events.request, collector.on_request),
+        (events.test_stop, collector.on_stop),
+        (events.quitting, collector.on_quitting),
     ):
         hook.add_listener(listener)  # type: ignore[no-untyped-call]  # Locust's
 
 
-class _Counted(msgspec.Struct):
-    """What a process has counted since it last told, as a message: tallies by endpoint, and seconds of work."""
+class _StatsMessage(msgspec.Struct):
+    """Message of a worker: statistics by endpoint since its last message, with CPU and wall-clock seconds."""
 
     stats_by_endpoint: dict[str, dict[str, Any]]
     models: dict[str, str]
@@ -77,24 +77,24 @@ class _Counted(msgspec.Struct):
     wall: float
 
 
-class _Keeper:
-    """Listens to Locust's events, in a worker, in its master or in a process that is alone."""
+class _Collector:
+    """Collects statistics from Locust's events, in a worker, in the master or in a single process."""
 
     def __init__(self, folder: Path, slo: Sequence[str]) -> None:
         self._folder, self._slo = folder, list(slo)
         self._objectives = [objectives.parse(text) for text in slo]
         self._runner: Runner | None = None
         self._environment: Environment | None = None
-        self._teller: gevent.Greenlet[[], None] | None = None
-        self._renew()
+        self._sender: gevent.Greenlet[[], None] | None = None
+        self._reset()
 
-    def _renew(self) -> None:
+    def _reset(self) -> None:
         self._began, self._clock = time.time(), monotonic()
         self._elapsed: float | None = None
         self._fresh: defaultdict[str, CallStats] = defaultdict(self._stats)
         self._models: dict[str, str] = {}
-        self._told_at, self._told_cpu = monotonic(), time.process_time()
-        # Of all processes
+        self._sent_at, self._sent_cpu = monotonic(), time.process_time()
+        # Over all processes
         self._runs: dict[str, RunResult] = {}
         self._cpu_usage = CpuUsage()
         self._processes: set[str] = set()
@@ -106,19 +106,19 @@ class _Keeper:
     # Locust's events
 
     def on_init(self, environment: Environment, runner: Runner, **_: object) -> None:
-        """The process knows what it is."""
+        """The process has its role: master, worker or single."""
         self._environment, self._runner = environment, runner
         if isinstance(runner, MasterRunner):
-            runner.register_message(_KIND, self._on_counted)
+            runner.register_message(_MESSAGE, self._on_counted)
 
     def on_start(self, **_: object) -> None:
-        """A test begins."""
-        self._renew()
+        """A test starts."""
+        self._reset()
         if not isinstance(self._runner, MasterRunner):
-            self._teller = gevent.spawn(self._tell_regularly)
+            self._sender = gevent.spawn(self._send_regularly)
 
     def on_request(self, context: dict[str, Any], **_: object) -> None:
-        """Something was called: by an AIUser, or by whom else there is in the locustfile."""
+        """A request of an AIUser, or of another user class of the locustfile."""
         result = context.get("result")
         if isinstance(result, Result):
             self._models[result.endpoint] = result.model
@@ -127,46 +127,46 @@ class _Keeper:
                 self._fresh[result.endpoint].observe(result, self._began, gaps=context.get("gaps"))
 
     def on_stop(self, **_: object) -> None:
-        """All users have stopped, but the master may not yet have heard of all they did."""
+        """All users have stopped; the last messages of workers may still be on their way to the master."""
         self._elapsed = monotonic() - self._clock
-        if self._teller is not None:
-            self._teller.kill()
-            self._tell()
+        if self._sender is not None:
+            self._sender.kill()
+            self._send()
         if not isinstance(self._runner, WorkerRunner):
             self._write()
 
     def on_quitting(self, **_: object) -> None:
-        """The process is about to end. Locust calls its first listeners last, and the master's own has waited."""
+        """The process ends. Locust calls its first listeners last: by now the master has waited for its workers."""
         if isinstance(self._runner, MasterRunner) and self._unwritten and self._runs:
             self._write()
 
-    # From process to process
+    # Messages between processes
 
-    def _tell_regularly(self) -> None:
+    def _send_regularly(self) -> None:
         while True:
-            gevent.sleep(_EVERY)
-            self._tell()
+            gevent.sleep(_INTERVAL)
+            self._send()
 
-    def _tell(self) -> None:
-        """Hands over what was counted since the last time."""
+    def _send(self) -> None:
+        """Sends the statistics since the last time to the master, or keeps them in a single process."""
         now, cpu = monotonic(), time.process_time()
-        counted = _Counted(
+        counted = _StatsMessage(
             {endpoint: stats.dump() for endpoint, stats in self._fresh.items()},
             dict(self._models),
-            cpu - self._told_cpu,
-            now - self._told_at,
+            cpu - self._sent_cpu,
+            now - self._sent_at,
         )
-        self._told_at, self._told_cpu = now, cpu
+        self._sent_at, self._sent_cpu = now, cpu
         self._fresh.clear()
         if isinstance(self._runner, WorkerRunner):
-            messages.send(self._runner, _KIND, messages.encode(counted))
+            messages.send(self._runner, _MESSAGE, messages.encode(counted))
         else:
             self._take("", counted)
 
     def _on_counted(self, msg: Any, **_: object) -> None:
-        self._take(msg.node_id, messages.decode(msg.data, _Counted))
+        self._take(msg.node_id, messages.decode(msg.data, _StatsMessage))
 
-    def _take(self, worker: str, counted: _Counted) -> None:
+    def _take(self, worker: str, counted: _StatsMessage) -> None:
         self._cpu_usage.add(worker, counted.cpu, counted.wall)
         self._processes.add(worker)
         self._models |= counted.models
@@ -179,7 +179,7 @@ class _Keeper:
             run.blocks.add(int(monotonic() - self._clock), stats)
         self._unwritten = self._unwritten or bool(counted.stats_by_endpoint)
 
-    # What comes of it
+    # The report
 
     def _write(self) -> None:
         elapsed = self._elapsed or monotonic() - self._clock
@@ -202,8 +202,8 @@ class _Keeper:
         self._unwritten = False
 
     def _judge_end(self, run: RunResult, elapsed: float) -> None:
-        """A test that was to last longer was interrupted."""
+        """Marks a test that ended before its run time as interrupted."""
         options = self._environment and self._environment.parsed_options
         planned = getattr(options, "run_time", None)
-        if planned and elapsed < planned - _LEEWAY:
+        if planned and elapsed < planned - _END_TOLERANCE:
             run.ended, run.why = INTERRUPTED, f"it was stopped after {elapsed:.0f} of {planned} s"

@@ -1,4 +1,4 @@
-"""A Locust user who talks to an AI endpoint, for locustfiles, Locust's task weights and its web page.
+"""A Locust user that calls an AI endpoint, for locustfiles with Locust's task weights and web UI.
 
 from locust import between, task
 from aimon.loadtests import AIUser
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 _clients: dict[tuple[Transport, bool, int], Client] = {}
 
-# `locust --processes` forks: connections of the parent are not the child's to read from.
+# `locust --processes` forks: the child must not read from the parent's connections.
 os.register_at_fork(after_in_child=_clients.clear)
 
 
 class CallError(Exception):
-    """A call that did not succeed, as Locust shows it.
+    """A failed call, as Locust shows it.
 
-    Locust keeps a line for every different text, so this is the outcome and the status and nothing that differs
-    from call to call; the provider's own words are in `result.error`.
+    Locust lists every distinct message separately, so this has only the outcome and HTTP status; the provider's message
+    is in `result.error`.
     """
 
     def __init__(self, result: Result) -> None:
@@ -60,13 +60,13 @@ class CallError(Exception):
 
 
 class AIUser(User):
-    """Base of users who call an AI endpoint; `chat` is metered as every call of aimon is.
+    """Base class of users that call an AI endpoint; aimon measures every `chat`.
 
     Attributes:
-        endpoint: a name in aimon.yaml (found as `aimon probe` finds it), or an Endpoint. Locust's own `host` is
-            not looked at.
-        cold: a fresh connection for each call instead of kept ones.
-        honour_retry_after: how often a call that was told when to come back is made again; each time counts.
+        endpoint: a name in aimon.yaml (found as by `aimon probe`), or an Endpoint. Locust's own `host` is
+            ignored.
+        cold: a new connection for each call instead of kept-alive ones.
+        honour_retry_after: how often a call answered with Retry-After is repeated; every attempt counts.
     """
 
     abstract = True
@@ -92,21 +92,21 @@ class AIUser(User):
         checks: tuple[Check, ...] = (),
         scheduled: float | None = None,
     ) -> Result:
-        """Makes one call and reports it to Locust; a failure is a Result, too, and raises nothing.
+        """Makes one call and reports it to Locust; returns a Result for failures, too, and raises nothing.
 
         Listeners of Locust's `request` event find the Result in `context["result"]`, and in `context["gaps"]` the
-        seconds between the arrivals of its text. The response time that Locust shows runs from the schedule where
-        there is one, else from the start.
+        seconds between its chunks of text. Locust's response time counts from `scheduled` if it is given, else from
+        the start.
 
         Args:
-            prompt: what the user says, or a conversation.
-            name: under which Locust counts it; the endpoint's name by default.
+            prompt: the user's message, or a conversation.
+            name: the request name in Locust; the endpoint's name by default.
             max_tokens: limit of the answer.
             temperature: the endpoint's by default.
             reasoning: off, minimal, low, medium or high; the endpoint's by default.
             stream: the endpoint's by default.
-            checks: what the answer has to pass.
-            scheduled: when the call should have started, by `time.monotonic()`.
+            checks: checks of the answer.
+            scheduled: when the call was due, by `time.monotonic()`.
         """
         endpoint = self._endpoint
         call = Call(
@@ -147,7 +147,7 @@ def _configured(name: str) -> tuple[Endpoint, PriceBook]:
 
 
 def _prices(endpoint: Endpoint) -> PriceBook:
-    """Those that an endpoint brings with it, else the list's."""
+    """The prices of the endpoint, or else of the price list."""
     return PriceBook(endpoints={} if endpoint.prices is None else {endpoint.name: endpoint.prices})
 
 

@@ -1,1 +1,1 @@
-"""Two reports: what differs, whether it is statistically significant, whether they can be compared."""
+"""Compares two reports: differences, their statistical significance, and whether the runs are comparable."""

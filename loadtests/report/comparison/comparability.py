@@ -1,4 +1,4 @@
-"""Why two runs may not be comparable: what was asked differs, or what was measured can't be trusted."""
+"""Why two runs may not be comparable: different loads or settings, or unreliable measurements."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ if TYPE_CHECKING:
 
     from aimon.loadtests.report.schema import Report
 
-# What says where the endpoint is found, or where the answer goes, and not what was asked.
+# Settings of where the endpoint is and where results go, which do not change the load.
 _IRRELEVANT = frozenset(
     {"endpoint", "profile", "config", "out", "out_mode", "results", "as_json", "seed", "slo", "max_cost", "metered"}
     | {"listen"}
 )
-# What decides how much is asked of the endpoint, and what each call asks for.
+# Settings that decide the load and the calls.
 _LOAD = frozenset({"rate", "arrivals", "variation", "concurrency", "workload", "cold", "retry_after"})
-# Options of the command line that have other names than their keys.
+# Command line options whose names differ from their keys.
 _OPTIONS = {"retry_after": "--honour-retry-after"}
 
 
 def reservations(base: Report, new: Report, names: tuple[str, str]) -> list[str]:
-    """Each as a sentence; none if the runs differ in nothing but what came of them."""
+    """Each reservation as a sentence; none if the runs differ in their results only."""
     return [
         *different_load(base, new),
-        *_told_apart(_others(base, new)),
-        *_trust(base, names[0]),
-        *_trust(new, names[1]),
+        *_differences(_others(base, new)),
+        *_reliability(base, names[0]),
+        *_reliability(new, names[1]),
     ]
 
 
 def different_load(base: Report, new: Report) -> list[str]:
-    """What differs between the loads of two runs, each as a sentence; none if the same was asked of both.
+    """The differences between the loads of two runs, each as a sentence; none for the same load.
 
     A longer run at the same rate has the same load; a search chooses its own rates.
     """
-    differing = list(_told_apart(_load(base, new)))
+    differing = list(_differences(_load(base, new)))
     if not differing and _rates(base) != _rates(new):
-        one, other = (f"{_told(report.rate.asked)}/s in the mean" for report in (base, new))
+        one, other = (f"{_shown(report.rate.asked)}/s in the mean" for report in (base, new))
         differing.append(f"rate over time: {one} in the base, {other} in the new run")
     return differing
 
 
 def _rates(report: Report) -> list[float]:
-    """The rates that were asked one after the other, whenever; one for a level load, whatever its length."""
+    """The sequence of scheduled rates without their times; a single rate for a constant load."""
     rates = [float(f"{point.rate:.6g}") for point in report.rate.schedule]
     return [rate for k, rate in enumerate(rates) if k == 0 or rate != rates[k - 1]]
 
 
 def _load(base: Report, new: Report) -> dict[str, tuple[Any, Any]]:
     pairs = {name: pair for name, pair in _settings(base, new).items() if _is_load(name, base, new)}
-    # Of two open loops the rates tell what was asked.
+    # Two open loops are compared by their rates.
     return pairs if base.rate.schedule and new.rate.schedule else {"profile": (base.profile, new.profile)} | pairs
 
 
@@ -65,7 +65,7 @@ def _others(base: Report, new: Report) -> dict[str, tuple[Any, Any]]:
 
 
 def _is_load(name: str, base: Report, new: Report) -> bool:
-    # A key that one report lacks is another version's.
+    # A key that only one report has is from another version of aimon.
     known = all(name in _flat(report.config) for report in (base, new))
     chosen = {"rate", "arrivals", "variation", "concurrency"} if base.profile in SEARCHES else set()
     return known and name.split(".", maxsplit=1)[0] in _LOAD - chosen
@@ -80,20 +80,20 @@ def _settings(base: Report, new: Report) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def _told_apart(pairs: dict[str, tuple[Any, Any]]) -> Iterator[str]:
+def _differences(pairs: dict[str, tuple[Any, Any]]) -> Iterator[str]:
     for name, (one, other) in pairs.items():
         if one != other:
-            yield f"{_option(name)}: {_told(one)} in the base, {_told(other)} in the new run"
+            yield f"{_option(name)}: {_shown(one)} in the base, {_shown(other)} in the new run"
 
 
 def _option(name: str) -> str:
-    """A setting as it is given on the command line; what is none of its options stays as it is."""
+    """A setting as a command line option; other names stay unchanged."""
     if name in {"profile", "endpoint", "model", "workers"}:
         return name
     return _OPTIONS.get(name) or f"--{name.rpartition('.')[2].replace('_', '-')}"
 
 
-def _trust(report: Report, name: str) -> Iterator[str]:
+def _reliability(report: Report, name: str) -> Iterator[str]:
     if report.ended.how != COMPLETE:
         yield f"{name} is partial: it was {report.ended.how} ({report.ended.why})"
     if report.client.bottleneck:
@@ -115,5 +115,5 @@ def _flat(values: dict[str, Any], before: str = "") -> dict[str, Any]:
     return found
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Two reports: which differences are statistically significant, and whether they can be compared at all."""
+"""Compares two reports: which differences are statistically significant, and whether the runs are comparable."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.05
 SEED = 20_110
-# A bucket of the histograms is as wide; what is less may be no more than where its border lies.
+# The width of a histogram bucket: smaller changes may be rounding to buckets.
 _RESOLUTION = 0.01
-# A search for limits finds them to within this.
+# Relative error of a search for limits.
 _LIMITS_ERROR = 0.05
 
 
 class Verdict(StrEnum):
-    """On one measure, or on all."""
+    """The verdict on one measure, or on all."""
 
     WORSE = "worse"
     BETTER = "better"
@@ -52,12 +52,13 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
     """One measure.
 
     Attributes:
-        name: of the measure; `title` is for people, `kind` is time (seconds), rate (per second), share or money.
-        base: what it was, and `new` what it is; None where it was not measured.
+        name: name of the measure; `title` is for people, `kind` is time (seconds), rate (per second), share or money.
+        base: the value in the base run, `new` that in the new run; None where it was not measured.
         change: new / base - 1; of shares, new - base.
-        low: of the interval for the change, and `high`. All intervals of a table hold at once with the confidence.
+        low: lower end of the change's confidence interval; `high` is its upper end. All intervals of a table hold at
+            once.
         verdict: on this measure.
-        why: there is too little data.
+        why: why there is too little data.
     """
 
     name: str
@@ -73,18 +74,18 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Comparison(msgspec.Struct, forbid_unknown_fields=True):
-    """Two runs.
+    """The comparison of two runs.
 
     Attributes:
         base: file of the first, `new` of the second.
-        confidence: of the intervals, all together.
-        resamples: that the intervals are from.
+        confidence: that all intervals hold at once.
+        resamples: number of bootstrap resamples.
         tolerance: the smallest change that matters, as a share of the base.
         reservations: why they may not be comparable.
-        rows: what was compared.
-        verdict: on all of it: worse if anything is.
-        currency: of money, None where there is none.
-        why: what decided the verdict, where no row did.
+        rows: one for each measure.
+        verdict: overall: worse if any row is.
+        currency: of costs; None without them.
+        why: the reason for the verdict, if no row gave it.
     """
 
     base: str
@@ -111,15 +112,15 @@ def compare(
     """Compares two runs; the same reports and seed give the same numbers.
 
     Args:
-        base: the run before.
+        base: the earlier run.
         new: the run that may be worse.
-        names: of both, for people.
-        tolerance: the smallest change that matters, as a share of what was before.
-        resamples: how many, for the intervals.
-        seed: of the resamples.
+        names: names of both, for people.
+        tolerance: the smallest change that matters, as a share of the base.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resamples.
 
     Raises:
-        ValueError: they are of kinds that have nothing in common.
+        ValueError: the kinds of the runs can't be compared.
     """
     kinds = {report.profile if report.profile in SEARCHES else "" for report in (base, new)}
     if len(kinds) > 1:
@@ -127,7 +128,11 @@ def compare(
             f"{names[0]} is of profile {base.profile} and {names[1]} of {new.profile}: a search chooses its own load, "
             "and can be compared with nothing but a search of its kind"
         )
-    rows = _found(base, new, tolerance) if kinds != {""} else _measured(base, new, tolerance, resamples, seed)
+    rows = (
+        _compare_searches(base, new, tolerance)
+        if kinds != {""}
+        else _compare_loads(base, new, tolerance, resamples, seed)
+    )
     aborted = new.ended.how == ABORTED and base.ended.how == COMPLETE
     money = {report.cost.currency for report in (base, new) if report.cost is not None}
     return Comparison(
@@ -150,12 +155,12 @@ def _overall(rows: list[Row]) -> Verdict:
     return next((verdict for verdict in order if verdict in verdicts), Verdict.LITTLE)
 
 
-# Of runs under a given load
+# Runs under a given load
 
 
-def _measured(base: Report, new: Report, tolerance: float, resamples: int, seed: int) -> list[Row]:
+def _compare_loads(base: Report, new: Report, tolerance: float, resamples: int, seed: int) -> list[Row]:
     before, after, freedom = samples(base, new, seed, resamples)
-    told = [measure for measure in MEASURES if _lack(measure, base, new, before, after) == ""]
+    told = [measure for measure in MEASURES if _why_not_comparable(measure, base, new, before, after) == ""]
     intervals = {}
     if told:
         differences = np.column_stack([_difference(measure, before, after) for measure in told])
@@ -164,16 +169,16 @@ def _measured(base: Report, new: Report, tolerance: float, resamples: int, seed:
     rows = []
     for measure in MEASURES:
         one, other = before.values.get(measure.name), after.values.get(measure.name)
-        if (why := _lack(measure, base, new, before, after)) is None:
+        if (why := _why_not_comparable(measure, base, new, before, after)) is None:
             continue
         if measure.name in intervals and one is not None and other is not None:
-            rows.append(_judged(measure, one, other, intervals[measure.name], tolerance))
+            rows.append(_row(measure, one, other, intervals[measure.name], tolerance))
         else:
-            rows.append(_unjudged(measure, one, other, why))
+            rows.append(_row_without_interval(measure, one, other, why))
     return rows
 
 
-def _lack(measure: Measure, base: Report, new: Report, before: Sample, after: Sample) -> str | None:
+def _why_not_comparable(measure: Measure, base: Report, new: Report, before: Sample, after: Sample) -> str | None:
     """Why a measure can't be compared; empty if it can, None if neither run has it."""
     name = measure.name
     if not any(name in known for found in (before, after) for known in (found.values, found.lacking)):
@@ -192,12 +197,12 @@ def _lack(measure: Measure, base: Report, new: Report, before: Sample, after: Sa
 
 def _difference(measure: Measure, before: Sample, after: Sample) -> Floats:
     one, other = before.values[measure.name], after.values[measure.name]
-    # Ratios of logarithms, so that no interval reaches below nothing.
+    # Differences of logarithms, so that no interval goes below zero.
     apart = other - one if measure.kind == SHARE else math.log(other / one)
     return apart + after.errors[measure.name] - before.errors[measure.name]
 
 
-def _judged(measure: Measure, base: float, new: float, interval: tuple[float, float], tolerance: float) -> Row:
+def _row(measure: Measure, base: float, new: float, interval: tuple[float, float], tolerance: float) -> Row:
     if measure.kind == SHARE:
         change, low, high = new - base, *interval
     else:
@@ -219,41 +224,41 @@ def judge(
     return Verdict.BETTER if rose == more_is_better else Verdict.WORSE
 
 
-def _unjudged(measure: Measure, base: float | None, new: float | None, why: str) -> Row:
+def _row_without_interval(measure: Measure, base: float | None, new: float | None, why: str) -> Row:
     change = None
     if base is not None and new is not None:
         change = new - base if measure.kind == SHARE else new / base - 1
     return Row(measure.name, measure.title, measure.kind, base, new, change, None, None, Verdict.LITTLE, why)
 
 
-# Of searches
+# Searches
 
 
-def _found(base: Report, new: Report, tolerance: float) -> list[Row]:
+def _compare_searches(base: Report, new: Report, tolerance: float) -> list[Row]:
     rows = []
     if base.capacity is not None and new.capacity is not None:
         one, other = base.capacity, new.capacity
-        rows.append(_bracketed("capacity_per_s", "Capacity", (one.low, one.high), (other.low, other.high), tolerance))
+        rows.append(_bracket_row("capacity_per_s", "Capacity", (one.low, one.high), (other.low, other.high), tolerance))
     if base.limits is not None and new.limits is not None:
         for name, title in (
             ("requests_per_s", "Limit of requests per second"),
             ("tokens_per_min", "Limit of tokens per minute"),
         ):
-            brackets = [_around(getattr(report.limits, name)) for report in (base, new)]
+            brackets = [_limit_bracket(getattr(report.limits, name)) for report in (base, new)]
             if any(low is not None for low, _ in brackets):
-                rows.append(_bracketed(f"limit_{name}", title, brackets[0], brackets[1], tolerance))
+                rows.append(_bracket_row(f"limit_{name}", title, brackets[0], brackets[1], tolerance))
     return rows
 
 
 Bracket = tuple[float | None, float | None]
 
 
-def _around(value: float | None) -> Bracket:
+def _limit_bracket(value: float | None) -> Bracket:
     return (None, None) if value is None else (value, value * (1 + _LIMITS_ERROR))
 
 
-def _bracketed(name: str, title: str, before: Bracket, after: Bracket, tolerance: float) -> Row:
-    """What lies from a rate that was held to one that was not; without a rate that was held, nothing is known."""
+def _bracket_row(name: str, title: str, before: Bracket, after: Bracket, tolerance: float) -> Row:
+    """Compares brackets from a rate that was held to one that was not; unknown without a rate that was held."""
     (one, above), (other, over) = before, after
     if one is None or other is None:
         who = "the base" if one is None else "the new run"

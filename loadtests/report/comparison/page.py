@@ -1,4 +1,4 @@
-"""Comparisons as a page: a table of each, and its changes with their intervals as a picture."""
+"""Comparisons as an HTML page: for each a table, and a chart of its changes with their intervals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from aimon.loadtests.report.comparison.comparison import Comparison
 
-# Class and sign of a verdict.
+# CSS class and sign of each verdict.
 _LOOKS = {
     Verdict.WORSE: ("bad", "&#10007; "),
     Verdict.BETTER: ("good", "&#10003; "),
@@ -25,7 +25,7 @@ _LOOKS = {
     Verdict.LITTLE: ("quiet", ""),
 }
 _WIDTH, _NAMES, _ROW, _TOP, _FLOOR = 920, 200, 24, 8, 30
-# What goes farther is cut off, or all others would be too small to see.
+# Larger changes are cut off, so that the others stay visible.
 _FARTHEST = 1.0
 
 

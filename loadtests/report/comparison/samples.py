@@ -1,4 +1,4 @@
-"""What a report measured, and how far that may be off by chance."""
+"""The measures of a report, and their sampling errors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.bootstrap import Floats, Resamples
 
 RESAMPLES = 4000
-# With fewer stretches of time, what they have in common can't be told from chance.
+# With fewer blocks their correlation can't be estimated.
 FEWEST_BLOCKS = 10
 FEWEST_CALLS = 50
-# So many values must lie beyond a percentile for it to be more than the luck of a few calls.
+# Minimum number of values above a percentile; with fewer it depends on single calls.
 _BEYOND = 5
 
-# A bucket of months, in which no time is, and where what is shorter than that ends.
+# Bucket for censored calls, beyond any measured time, and an upper bound of measured times in seconds.
 _FARTHEST = "3000"
 _LONGEST = 1e6
 
@@ -35,14 +35,14 @@ TIME, RATE, SHARE, MONEY = "time", "rate", "share", "money"
 
 
 class Measure(NamedTuple):
-    """Something to compare.
+    """A measure to compare.
 
     Attributes:
-        name: in JSON.
-        title: for people.
+        name: name in JSON.
+        title: name for people.
         kind: TIME in seconds, RATE per second, SHARE from 0 to 1, or MONEY.
         more_is_better: whether a higher value is the better one.
-        series: of a TIME; `quantile` is which of its percentiles.
+        series: series of a TIME; `quantile` is the percentile as a share.
     """
 
     name: str
@@ -69,18 +69,18 @@ MEASURES = (
     Measure("output_tokens_per_s", "Output tokens per second", RATE, more_is_better=True),
     Measure("cost_per_1000", "Cost of 1,000 calls", MONEY),
 )
-# What is low already where little is asked for.
+# Measures that depend on the offered load.
 THROUGHPUT = frozenset({"ok_per_s", "output_tokens_per_s"})
 
 
 @dataclass(slots=True)
 class Sample:
-    """What came of a run, by the name of a measure.
+    """The measures of a run, by name.
 
     Attributes:
-        values: in seconds, per second, as a share, or in the report's currency; without what was not measured.
-        errors: what resamples differ by; in shares of the value, but for SHARE, where it is the difference itself.
-        lacking: why there is too little of something to tell how far it is off.
+        values: in seconds, per second, as a share, or in the report's currency; missing if not measured.
+        errors: differences of the resamples, relative to the value; for SHARE, absolute.
+        lacking: why there is too little data for an error.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -89,10 +89,10 @@ class Sample:
 
 
 def samples(base: Report, new: Report, seed: int, resamples: int) -> tuple[Sample, Sample, float]:
-    """What came of two runs, and how many degrees of freedom their difference has; the same seed gives the same.
+    """The measures of two runs, and the degrees of freedom of their difference; the same seed gives the same samples.
 
-    Where a load that goes up and down was asked of both at the same times, the same stretches of both are drawn
-    together: what it does to both is then no part of what they differ by. Otherwise each is drawn by itself.
+    If both had the same varying load at the same times, the same blocks of both are drawn together, so that its effect
+    on both cancels out. Otherwise each run is resampled by itself.
     """
     one, other = base.blocks, new.blocks
     if not one or not other:
@@ -120,7 +120,7 @@ def _sample(report: Report, blocks: Sequence[Block], drawn: Resamples) -> Sample
         resampled = _rates(report, blocks, drawn.drawn) | _times(report, blocks, drawn.drawn)
         for measure in MEASURES:
             if (values := resampled.get(measure.name)) is not None:
-                if measure.kind == TIME and (why := _open(report, measure, float(values[0]))):
+                if measure.kind == TIME and (why := _why_unknown(report, measure, float(values[0]))):
                     found.lacking[measure.name] = why
                     continue
                 found.values[measure.name] = float(values[0])
@@ -130,8 +130,8 @@ def _sample(report: Report, blocks: Sequence[Block], drawn: Resamples) -> Sample
     return found
 
 
-def _open(report: Report, measure: Measure, value: float) -> str:
-    """Why a percentile is not known; empty if it is."""
+def _why_unknown(report: Report, measure: Measure, value: float) -> str:
+    """Why a percentile is unknown; empty if it is known."""
     times = getattr(report, f"{measure.series}_s")
     column = f"p{measure.quantile * 100:.0f}"
     if times is not None and column in times.not_measured:
@@ -145,7 +145,7 @@ def _open(report: Report, measure: Measure, value: float) -> str:
 
 
 def _aligned(one: Sequence[Block], other: Sequence[Block]) -> tuple[list[Block], list[Block]]:
-    """Both over the same stretches of time; the one whose last call ended earlier has empty ones at its end."""
+    """Both in blocks of the same times; the run that ended earlier gets empty blocks at its end."""
     seconds = max(one[0].seconds, other[0].seconds)
     count = max(math.ceil((blocks[-1].start_s + blocks[-1].seconds) / seconds) for blocks in (one, other))
     first, second = (_stretched(blocks, seconds, count) for blocks in (one, other))
@@ -183,7 +183,7 @@ def _too_little(report: Report, measure: Measure) -> str:
 
 
 def _levels(blocks: Sequence[Block]) -> list[Floats]:
-    """How slow, and how good, each block was; not a number where nothing ended."""
+    """Latency level and success rate of each block; NaN where no call ended."""
     slow = [_mean_bucket(block) for block in blocks]
     good = [block.ok / block.sent if block.sent else np.nan for block in blocks]
     return [np.array(slow, np.float64), np.array(good, np.float64)]
@@ -206,7 +206,7 @@ def _rates(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
     if not achieved or not sent:
         return {}
     ended = drawn @ np.array([block.sent for block in blocks], np.float64)
-    # A schedule has as many arrivals as its rate asks for, whichever seed draws them.
+    # The number of arrivals of a schedule is fixed by its rate, whatever the seed.
     rate = _started(report, blocks, drawn, sent / achieved) if report.rate.asked is None else np.array([achieved])
     good = (drawn @ np.array([block.ok for block in blocks], np.float64)) / ended
     tokens = (drawn @ np.array([block.output_tokens for block in blocks], np.float64)) / ended
@@ -219,7 +219,7 @@ def _rates(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
 
 
 def _started(report: Report, blocks: Sequence[Block], drawn: Floats, window: float) -> Floats:
-    """Calls started per second, in the seconds in which calls were started: they end later, too."""
+    """Calls started per second, within the load window: calls may end after it."""
     lasted = np.array([min(max(window - block.start_s, 0.0), block.seconds) for block in blocks])
     started = np.zeros(len(blocks))
     for second in report.seconds:
@@ -235,7 +235,7 @@ def _times(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
         if series not in shapes.series:
             continue
         measures = [measure for measure in MEASURES if measure.series == series]
-        buckets = [_with_open(block.series[series]) if series in block.series else {} for block in blocks]
+        buckets = [_with_censored(block.series[series]) if series in block.series else {} for block in blocks]
         columns = bootstrap.quantiles(
             buckets,
             drawn,
@@ -247,6 +247,6 @@ def _times(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, 
     return found
 
 
-def _with_open(series: Series) -> dict[str, int]:
-    """The buckets, with the calls that had no end beyond all others."""
+def _with_censored(series: Series) -> dict[str, int]:
+    """The buckets, with censored calls beyond all values."""
     return {**series.buckets, _FARTHEST: series.censored} if series.censored else series.buckets

@@ -1,4 +1,4 @@
-"""What a comparison says in words, and as Markdown."""
+"""A comparison in words and as Markdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_NAMED = 4
 
 
 def verdict(comparison: Comparison) -> str:
-    """The one line that matters most."""
+    """The verdict, in one line."""
     care = ", with reservations" if comparison.reservations else ""
     if comparison.verdict in (Verdict.WORSE, Verdict.BETTER):
         named = [comparison.why] if comparison.why else []
@@ -37,13 +37,13 @@ def _named(row: Row) -> str:
 
 
 def cells(row: Row, currency: str | None) -> tuple[str, ...]:
-    """A row of HEADER's columns."""
+    """A row with the columns of HEADER."""
     said = row.verdict + (f": {row.why}" if row.why else "")
     return row.title, value(row, row.base, currency), value(row, row.new, currency), change(row), interval(row), said
 
 
 def value(row: Row, found: float | None, currency: str | None) -> str:
-    """What was measured, in its unit."""
+    """A value with its unit."""
     if found is None:
         return "-"
     if row.kind == TIME:
@@ -54,12 +54,12 @@ def value(row: Row, found: float | None, currency: str | None) -> str:
 
 
 def change(row: Row) -> str:
-    """By how much it changed."""
+    """The change with its unit."""
     return "-" if row.change is None else f"{_signed(row.change)} {_unit(row)}"
 
 
 def interval(row: Row) -> str:
-    """What the change may be."""
+    """The confidence interval of the change."""
     if row.low is None and row.high is None:
         return "-"
     low, high = ("?" if end is None else _signed(end) for end in (row.low, row.high))
@@ -75,7 +75,7 @@ def _unit(row: Row) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """For a terminal, a pull request or a ticket."""
+    """The comparison as Markdown, for a terminal, a pull request or a ticket."""
     lines = [f"# {cell(comparison.base)} and {cell(comparison.new)}", "", f"**{cell(verdict(comparison))}**", ""]
     if comparison.reservations:
         lines += ["These runs may not be comparable:", ""]
@@ -86,7 +86,7 @@ def markdown(comparison: Comparison) -> str:
 
 
 def foot(comparison: Comparison) -> str:
-    """How the table is to be read."""
+    """How to read the table."""
     return (
         f"With {format_percent(comparison.confidence)} confidence all intervals hold at once "
         f"(block bootstrap over time, {comparison.resamples:,} resamples). "

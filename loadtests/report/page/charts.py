@@ -1,4 +1,4 @@
-"""The charts of a report: each is a figure with a title, a legend, and words for those who can't see it."""
+"""The charts of a report: each is a figure with a title, a legend and a text for screen readers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HALF, FULL = 452, 920
 _LOW, _HIGH = 216, 250
 _SHARES = {"P50": 0.5, "P95": 0.95, "P99": 0.99}
 _COLOURS = 7
-# Of an outcome that is none of the most frequent, and of whatever follows it.
+# Legend of all outcomes beyond the most frequent.
 _REST = "others"
 
 
@@ -30,12 +30,12 @@ def figure(title: str, legend: Sequence[tuple[str, str]], drawing: str, *, full:
 
 
 def distribution(report: dict[str, Any], series: str, key: str, title: str, mark: str) -> str:
-    """How often each duration was, on a logarithmic axis, with the percentiles."""
+    """A histogram of a time on a logarithmic axis, with percentiles."""
     summary = report[key]
     found, outside = chart_data.bins(report, series)
     total = summary["count"] + summary.get("censored", 0)
     x = logarithmic(found[0].low, found[-1].high, format_duration)
-    # With room above for the percentiles' names.
+    # Leaves room above for the percentiles' labels.
     y = linear(0.0, 1.2 * max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
     frame = Frame(HALF, _LOW + 26, x, y)
     parts = [frame.grid("logarithmic" + (f", {outside} values beyond the ends" if outside else ""), "share of all")]
@@ -64,10 +64,10 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
 
 
 def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> str:
-    """How the percentiles went over time; a line has gaps where calls without an end leave them open."""
+    """Percentiles over time; lines have gaps where censored calls leave them open."""
     points = chart_data.over_time(report, series, tuple(_SHARES.values()))
     typical = chart_data.typical_count(report, series)
-    # What a stretch has too few calls for is no percentile, and no line.
+    # No line for a percentile for which the blocks have too few calls.
     lines = {
         name: chart_data.unbroken(points, k) if typical >= values_needed(share) else []
         for k, (name, share) in enumerate(_SHARES.items())
@@ -94,7 +94,7 @@ def throughput(report: dict[str, Any], mark: str) -> str:
 
 
 def tokens(report: dict[str, Any], mark: str) -> str:
-    """Output tokens per second: of calls, when they ended."""
+    """Output tokens per second, counted at the end of each call."""
     lines = {"tokens": chart_data.unbroken(chart_data.per_second(report, ("output_tokens",)), 0)}
     title = "Output tokens per second" + (", some estimated" if report["tokens"]["estimated"] else "")
     return _rates(report, title, lines, {"tokens": "c4"}, mark, full=False)
@@ -119,7 +119,7 @@ def _rates(
 
 
 def failures(report: dict[str, Any]) -> str:
-    """What failed over time, by outcome, one on top of the other."""
+    """Failed calls over time, stacked by outcome."""
     title = "Failed calls per second, by outcome"
     found = _few(chart_data.failures(report))
     counts = report["requests"]["by_outcome"]
@@ -149,12 +149,12 @@ def _few(rates: dict[str, list[float]]) -> dict[str, list[float]]:
 
 
 def _hue(place: int) -> int:
-    # The most frequent failure is red; blue and green are for what went well.
+    # The most frequent failure is red; blue and green mark success elsewhere.
     return (2, 1, 4, 6, 5, 0, 3, 7)[min(place, 7)]
 
 
 def capacity(report: dict[str, Any], mark: str) -> str:
-    """Successes against calls asked for: the curve leaves the diagonal where the capacity is."""
+    """Successes against offered calls: the curve leaves the diagonal at the capacity."""
     found = report["capacity"]
     steps = sorted(found["steps"], key=lambda step: step["rate"])
     most = max(step["rate"] for step in steps) * 1.04
@@ -181,7 +181,7 @@ def capacity(report: dict[str, Any], mark: str) -> str:
 
 
 def capacity_latency(report: dict[str, Any], mark: str) -> str:
-    """Latency from schedule against calls asked for."""
+    """Latency from schedule against offered calls."""
     steps = sorted(report["capacity"]["steps"], key=lambda step: step["rate"])
     lines = {
         name: [(step["rate"], value) for step in steps if (value := step.get(f"latency_{name.lower()}_s")) is not None]
@@ -209,7 +209,7 @@ def capacity_latency(report: dict[str, Any], mark: str) -> str:
 
 
 def _estimate(found: dict[str, Any]) -> str:
-    """Where the steps beyond it see the capacity; empty where that contradicts what was held or not."""
+    """The capacity estimated by steps above it; empty where that contradicts the bracket."""
     interval = found.get("interval")
     if interval is None or interval[1] < found["low"] or (found["high"] is not None and interval[0] > found["high"]):
         return ""

@@ -1,4 +1,4 @@
-"""The looks of the page: light and dark, on a screen and on paper, with colours that the colour-blind can tell apart.
+"""The style sheet of the page: light and dark, for screen and print, with colours for colour-blind readers.
 
 The hues are those of M. Okabe and K. Ito, "Color Universal Design" (2008); lines also differ in their dashes.
 """

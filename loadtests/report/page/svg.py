@@ -1,4 +1,4 @@
-"""Drawing charts as SVG: scales, a frame with its grid, lines and bars. Colours are the page's, by class."""
+"""Draws charts as SVG: scales, a frame with its grid, lines and bars. Colours come from the page's CSS classes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 34
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Values along an axis, linear or logarithmic, with the ones to label."""
+    """A linear or logarithmic axis with its labelled values."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class Scale:
     log: bool = False
 
     def share(self, value: float) -> float:
-        """Where a value lies between both ends, from 0 to 1."""
+        """Position of a value on the axis, from 0 to 1."""
         low, high, value = self.low, self.high, max(value, self.low)
         if self.log:
             low, high, value = math.log(low), math.log(high), math.log(value)
@@ -32,7 +32,7 @@ class Scale:
 
 
 def linear(low: float, high: float, label: Callable[[float], str], *, about: int = 4) -> Scale:
-    """From `low` to a round number at `high` or above, with about so many labels."""
+    """From `low` to a round number at `high` or above, with about `about` labels."""
     high = high if high > low else low + 1.0
     step = _round((high - low) / about)
     top = low + step * math.ceil((high - low) / step - 1e-9)
@@ -50,7 +50,7 @@ def exact(low: float, high: float, label: Callable[[float], str], *, about: int 
 
 
 def logarithmic(low: float, high: float, label: Callable[[float], str], *, apart: float = 0.12) -> Scale:
-    """From `low` to `high`, both above zero; as many labels at round numbers as have room, a share of the axis each."""
+    """From `low` to `high`, both above zero; with as many labels at round numbers as fit at a distance of `apart`."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         places = [digit * 10.0**decade for decade in decades for digit in digits]
@@ -68,7 +68,7 @@ def _round(step: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A chart's area, with a scale for each direction."""
+    """The area of a chart, with a scale for each axis."""
 
     width: int
     height: int
@@ -76,15 +76,15 @@ class Frame:
     y: Scale
 
     def across(self, value: float) -> float:
-        """Where a value is, from the left."""
+        """Position of a value from the left, in pixels."""
         return LEFT + self.x.share(value) * (self.width - LEFT - RIGHT)
 
     def up(self, value: float) -> float:
-        """Where a value is, from the top."""
+        """Position of a value from the top, in pixels."""
         return self.height - BOTTOM - self.y.share(value) * (self.height - BOTTOM - TOP)
 
     def grid(self, across: str, up: str) -> str:
-        """Lines and labels of both axes, and what they are."""
+        """Grid lines, labels and titles of both axes."""
         right, floor = self.width - RIGHT, self.height - BOTTOM
         parts = [
             f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{self.up(value):.1f}" y2="{self.up(value):.1f}"/>'
@@ -107,7 +107,7 @@ class Frame:
         return "".join(parts)
 
     def line(self, stretches: Iterable[Sequence[tuple[float, float]]], kind: str) -> str:
-        """A line with gaps; a point alone is a dot."""
+        """A line with gaps; a single point is drawn as a dot."""
         parts = []
         for stretch in stretches:
             places = [(self.across(x), self.up(y)) for x, y in stretch]
@@ -119,10 +119,10 @@ class Frame:
         return "".join(parts)
 
     def bar(self, x: tuple[float, float], y: tuple[float, float], kind: str, title: str) -> str:
-        """A box between two values in each direction, which says what it is when pointed at."""
+        """A box between two values on each axis, with a tooltip."""
         left, right = self.across(x[0]), self.across(x[1])
         upper, lower = self.up(y[1]), self.up(y[0])
-        # A hair of background between neighbours, where there is room.
+        # Leaves a narrow gap between neighbours if they are wide enough.
         width = max(0.5, right - left - (0.6 if right - left > 3 else 0))
         return (
             f'<rect class="bar {kind}" x="{left:.1f}" y="{upper:.1f}" width="{width:.1f}" '
@@ -130,16 +130,16 @@ class Frame:
         )
 
     def upright(self, value: float, kind: str) -> str:
-        """A line from bottom to top."""
+        """A vertical line."""
         x = self.across(value)
         return f'<line class="line {kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{self.height - BOTTOM}"/>'
 
     def note(self, x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
-        """A text at a place in pixels."""
+        """A text at a position in pixels."""
         return f'<text class="note {kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
     def drawing(self, title: str, text: str, parts: Iterable[str]) -> str:
-        """The whole, with words for those who can't see it."""
+        """The whole chart, with a text for screen readers."""
         return (
             f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(title)}. {escape(text)}">'
             f"{''.join(parts)}</svg>"
