@@ -15,6 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from aimon.cli.exits import Stop
 from aimon.cli.probe.command import _address
+from aimon.metrics.pushgateway import Gateway
+from aimon.metrics.pushgateway import push as push_bodies
 from aimon.metrics.totals import Identity
 from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
@@ -118,6 +120,29 @@ def test_usage_is_the_same_wherever_it_is_read(run_aimon: Command, simulator: Si
     assert samples(text, "ai_token_usage_output_total") == {"": record.output_tokens}
     assert samples(text, "ai_token_usage_cached_input_total") == {"": record.input_tokens // 2}
     assert samples(text, "ai_token_usage_reasoning_total") == {"": 6}
+
+
+@pytest.mark.parametrize("state", ["sqlite", "gateway"])
+def test_an_unknown_cost_is_nowhere_zero(
+    run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path, servers: Servers, state: str
+) -> None:
+    """Without a price there is no cost and no share of the budget, also where an earlier version had pushed 0."""
+    price = "    prices: {input: 2, output: 8, currency: CNY}\n"
+    text = tmp_path.joinpath("aimon.yaml").read_text()
+    tmp_path.joinpath("aimon.yaml").write_text(text.replace(price, ""))
+    gateway = servers.pushgateway()
+    labels = (("job", "aimon-probe"), ("region", "test"), ("endpoint", "qwen"))
+    before = b'# TYPE ai_api_cost_yuan_total counter\nai_api_cost_yuan_total{model="sim-1",provider="custom"} 0\n'
+    push_bodies(Gateway.parse(gateway.url), {labels: before})
+    for calls in (1, 2):
+        done = run_aimon("probe", "--push", gateway.url, "--state", state)
+        assert done.returncode == 0, done.stderr
+        exposed = gateway.get("/metrics")
+        assert "ai_api_cost_" not in exposed
+        assert "ai_probe_budget_spent_ratio" not in exposed
+        assert [sample.value for sample in gateway.samples("ai_probe_daily_budget")] == [5]
+        assert [sample.value for sample in gateway.samples("ai_api_unpriced_calls_total")] == [calls]
+        assert [sample.value for sample in gateway.samples("ai_api_priced_calls_total")] == [0]
 
 
 def test_state_in_the_gateway_needs_no_disk(
