@@ -1,4 +1,4 @@
-"""What aimon is installed as, what its extras bring, and whose name it shares.
+"""The installed distribution: its name, its extras, and the other product that is called aimon.
 
 The command and the import name are `aimon`; the distribution is `aimon-probes`, since `aimon` on PyPI is another
 company's product, which claims the same import name. Imports nothing of aimon.

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and that nobody else reads who should not. Imports nothing of aimon."""
+"""Atomic writes with explicit permissions. Imports nothing of aimon."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ EVERYBODY = 0o644
 def write(path: Path, content: bytes, *, mode: int = OWNER_ALONE) -> None:
     """Writes a file, or replaces one.
 
-    The draft has a name that nobody can foresee and is made by this call (O_EXCL): a link that somebody put there,
-    in a folder where others write too, would send what is written into a file of his choice.
+    The temporary file has a random name and is created by this call (O_EXCL): in a folder that others can write to,
+    a link under a predictable name would redirect the content into another file.
 
     Args:
         path: of the file.
         content: of it.
-        mode: who may read it, whatever the umask says and a file there had.
+        mode: the permissions, whatever the umask is and an existing file had.
 
     Raises:
-        OSError: it can't be written, and what was there is still there; `filename` is `path`.
+        OSError: it can't be written; an existing file is unchanged. `filename` is `path`.
     """
     from tempfile import mkstemp  # noqa: PLC0415 - costs a one-shot probe 5 ms
 
     draft = None
     try:
         if path.exists() and not path.is_file():
-            # A pipe or a terminal, such as /dev/stdout, has nothing to be replaced.
+            # A pipe or a terminal, such as /dev/stdout, is written to, not replaced.
             path.write_bytes(content)
             return
         # In the same folder, since a rename is atomic only within a file system; hidden from readers of *.prom.
@@ -51,7 +51,7 @@ def write(path: Path, content: bytes, *, mode: int = OWNER_ALONE) -> None:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Writes all of it: a disk that is nearly full takes a part, and says so only the next time.
+    """Writes all of it: on a disk that is nearly full, one write may take only a part.
 
     Raises:
         OSError: not all could be written.

@@ -1,4 +1,4 @@
-"""What a failed probe means to the person who reads it: one line, ending with what to do."""
+"""Advice on a failed call: why it failed, and what to do about it, on one line."""
 
 from __future__ import annotations
 

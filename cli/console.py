@@ -1,4 +1,4 @@
-"""Where words go: data on stdout, everything else on stderr; colour, boxes and progress only on a terminal."""
+"""Output: data on stdout, everything else on stderr; colour, boxes and progress only on a terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def open_closed_streams() -> None:
-    """Opens those of stdin, stdout and stderr that are closed (`>&-`) on nothing.
+    """Opens /dev/null for each of stdin, stdout and stderr that is closed (`>&-`).
 
-    Python has None in their place, which nothing can be written to; and the next file or connection that is opened
-    would get the number of one of them, with whatever is written there.
+    Python has None in their place, and the next file or connection would get the descriptor of one of them, and with it
+    whatever is written there.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
@@ -31,7 +31,7 @@ def open_closed_streams() -> None:
 
 
 def finish(code: int) -> int:
-    """Writes what stdout still holds; returns the exit code.
+    """Flushes stdout; returns the exit code.
 
     A reader that has gone (`| head`) is no failure; a disk that is full is one.
     """
@@ -47,7 +47,7 @@ def finish(code: int) -> int:
 
 
 def take_any_text() -> None:
-    """Makes stdout and stderr take what their encoding lacks, escaped: an emoji in an answer must not end a run."""
+    """Has stdout and stderr escape characters that their encoding lacks: an emoji must not end a run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -70,13 +70,13 @@ def is_terminal() -> bool:
 
 
 def note(message: str) -> None:
-    """Says something beside the data, if anybody is there to read it."""
+    """Writes a message to stderr, if it is open."""
     with suppress(OSError):
         print(message, file=sys.stderr)
 
 
 def mute() -> None:
-    """Sends what stdout is still given, also at exit, to nowhere: its reader has gone or its disk is full."""
+    """Redirects stdout to /dev/null, for output at exit too: its reader has gone or its disk is full."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""What a command works on: the endpoints of a configuration file, or the one that the flags describe."""
+"""Selects the endpoints of a command: from a configuration file, or the one that the flags describe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Flags:
 
     @property
     def given(self) -> bool:
-        """Whether any was."""
+        """Whether any flag was given."""
         return any((self.preset, self.dialect, self.base_url, self.model, self.api_key_env))
 
 
@@ -130,7 +130,7 @@ def select(
         raise Stop(USAGE, str(error)) from error
     for said in ignored_stores():
         note(said)
-    # A run of some endpoints must not take the others for removed.
+    # A run of some endpoints must not treat the others as removed.
     owner = None if flags.given else str(config.find(path))
     prices = config.price_book(loaded, endpoints)
     file = None if flags.given else loaded

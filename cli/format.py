@@ -1,4 +1,4 @@
-"""Numbers of a load test as people read them: each as long as it must be, and no longer."""
+"""Formats numbers of a load test for people: durations, percentiles, rates, shares."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def clock(seconds: float) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A duration with three digits that mean something: 0.42 ms, 9.98 ms, 412 ms, 1.24 s, 12.4 s; a dash for None."""
+    """A duration with three significant digits: 0.42 ms, 9.98 ms, 412 ms, 1.24 s, 12.4 s; a dash for None."""
     if seconds is None:
         return "-"
     value, unit = (seconds * 1e3, "ms") if seconds < 0.9995 else (seconds, "s")

@@ -1,4 +1,4 @@
-"""Help of commands that have commands: by task, and each sentence whole, however narrow the terminal."""
+"""Help of commands with subcommands: grouped by task, with whole sentences at any terminal width."""
 
 from __future__ import annotations
 

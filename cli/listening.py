@@ -36,7 +36,7 @@ def address(text: str, *, public: bool) -> tuple[str, int]:
 
 
 def token(path: Path | None, listen: str | None) -> str | None:
-    """What scrapers must send; None without a file.
+    """The token that scrapers must send; None without a file.
 
     Raises:
         Stop: there is nothing to scrape, or the file holds no token.

@@ -71,7 +71,7 @@ def _options(
         typer.Option("--version", "-V", callback=version.print_and_leave, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """What can be said before a command."""
+    """Options before a command."""
 
 
 def run() -> None:
@@ -111,7 +111,7 @@ def _run() -> int:
 
 
 def _bug(error: Exception) -> int:
-    """Owns up to an error that nothing foresaw; the traceback is for those who ask for it."""
+    """Reports an unexpected exception as a bug; with AIMON_DEBUG set, as a traceback."""
     from aimon.security.redact import Redactor
 
     if os.environ.get("AIMON_DEBUG"):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Prober:
-    """What all probes of a run share.
+    """Makes probes; holds what all probes of a run share.
 
     Args:
         redactor: hides every configured secret; each call's own key is hidden without it.
@@ -41,11 +41,11 @@ class Prober:
         self._spent = spent
 
     async def probe(self, endpoint: Endpoint, canary: Canary, *, scheduled: float | None = None) -> Result:
-        """Asks once and never again: a hidden retry would hide what users see.
+        """Makes one call, without a retry: a hidden retry would hide failures that users see.
 
         Args:
-            endpoint: whom to ask.
-            canary: what.
+            endpoint: the endpoint to call.
+            canary: the prompt and its checks.
             scheduled: when it was due (seconds of `time.monotonic()`).
         """
         if self._key_files is not None:

@@ -1,4 +1,4 @@
-"""Every endpoint once, at the same time but not at the same instant."""
+"""Probes every endpoint once, concurrently, with staggered starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.probes.probe import Prober
 
-# About what a probe costs in CPU: starts closer than this would wait for each other and call it latency.
+# About the CPU time of a probe: with closer starts, probes would wait for each other and measure that as latency.
 STAGGER = 0.003
 CONCURRENCY = 100
 
@@ -29,10 +29,10 @@ async def probe_all(
     """Probes all endpoints, each with its canaries in turn.
 
     Args:
-        endpoints: whom to probe.
-        prober: how.
-        concurrency: endpoints under way at once, at the most.
-        on_result: told of each Result as it comes.
+        endpoints: the endpoints.
+        prober: makes the probes.
+        concurrency: the most endpoints that are probed at once.
+        on_result: called with each Result as it comes.
 
     Returns:
         The Results in the order of the endpoints, one for each canary. A cancelled run keeps none: take them

@@ -1,4 +1,4 @@
-"""Probes again and again: each endpoint at its own steady beat, never two of its probes at once."""
+"""Probes periodically: each endpoint at its own fixed times, never two probes of one endpoint at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEARTBEAT = 1.0
 
 
 def offset(name: str, interval: float) -> float:
-    """Where in its interval an endpoint is probed: the same after every restart, spread over all endpoints."""
+    """The offset of an endpoint's probes in its interval: stable across restarts, spread over the endpoints."""
     return zlib.crc32(name.encode()) / 2**32 * interval
 
 
@@ -33,17 +33,17 @@ def next_beat(now: float, interval: float, phase: float) -> float:
 
 
 class Scheduler:
-    """Runs until told to stop, then lets the probes under way end.
+    """Runs until `stop`, then waits for the probes in flight.
 
     Args:
-        endpoints: whom to probe, each at its own interval.
-        prober: how.
-        on_result: told of each Result; awaited, so that a slow recorder can't pile up work.
-        concurrency: endpoints under way at once, at the most.
+        endpoints: the endpoints, each probed at its own interval.
+        prober: makes the probes.
+        on_result: called with each Result; awaited, so that a slow recorder can't pile up work.
+        concurrency: the most endpoints that are probed at once.
 
     Attributes:
-        heartbeat: unix time at which every endpoint was last known to be served in time; it stands still when
-            one is overdue, so that a scheduler that hangs can't look alive.
+        heartbeat: unix time at which every endpoint was last known to be probed in time; it stops when one is overdue,
+            so that a hanging scheduler does not look alive.
         lag: seconds by which the last probe started after its time.
         under_way: names of the endpoints that are being probed.
     """
@@ -73,11 +73,11 @@ class Scheduler:
         return time.monotonic() - self._beaten
 
     def stop(self) -> None:
-        """Starts no more probes; `run` returns when those under way have ended."""
+        """Starts no more probes; `run` returns when those in flight have ended."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Probes until `stop`: every endpoint once at the start, then at its beat."""
+        """Probes until `stop`: every endpoint once at the start, then at its fixed times."""
         await warm_up((endpoint.target, endpoint.transport) for endpoint in self._endpoints)
         async with asyncio.TaskGroup() as group:
             for i, endpoint in enumerate(self._endpoints):
@@ -89,8 +89,8 @@ class Scheduler:
         phase = offset(endpoint.name, interval)
         start = time.time() + delay
         due = time.monotonic() + delay
-        # The beat is the wall clock's, so that it survives restarts; the waiting is monotonic. A first beat that
-        # would come right after the first probe is left out.
+        # The times are on the wall clock, so that they survive restarts; waiting is monotonic. A first time that would
+        # come right after the first probe is skipped.
         following = time.monotonic() + next_beat(start + interval / 2, interval, phase) - time.time()
         while True:
             self._overdue[endpoint.name] = due + interval + endpoint.timeouts.total * len(endpoint.canaries)
@@ -98,7 +98,7 @@ class Scheduler:
                 return
             await self._probe(endpoint, due)
             while following <= time.monotonic():
-                following += interval  # a beat that passed while the probe ran: no overlap, no catching up
+                following += interval  # a time that passed while the probe ran is skipped: no overlap, no catching up
             due, following = following, following + interval
 
     async def _probe(self, endpoint: Endpoint, due: float) -> None:

@@ -1,4 +1,4 @@
-"""The configuration as it works: `aimon config show`, which is itself a file that can be read."""
+"""`aimon config show`: the configuration with defaults and presets filled in, as a valid file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def show(config: Config, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def _filled(endpoint: EndpointSection, environ: Mapping[str, str]) -> EndpointSection:
-    """The endpoint with what its preset says."""
+    """The endpoint with the values of its preset."""
     name = rules.usual_key(endpoint)
     if name is not None and (environ.get(name) or not rules.may_be_keyless(endpoint)):
         endpoint = replace(endpoint, api_key=f"${{{name}}}")

@@ -1,4 +1,4 @@
-"""What the prober runs: endpoints and canaries, resolved. Needs nothing of the file, so that importing it is cheap."""
+"""Endpoints and canaries as the prober runs them. Imports nothing that reads the file, so that it is cheap."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Canary:
         """The call that puts this question to an endpoint.
 
         Args:
-            endpoint: whom to ask.
+            endpoint: the endpoint to call.
             nonce: replaces `{nonce}` everywhere; `new_nonce()` makes one that no cache can have seen.
             source: what makes the call.
         """

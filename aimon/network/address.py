@@ -1,4 +1,4 @@
-"""Addresses of servers as people write them: `http://host:9091/prefix`, with a user and password or without."""
+"""Parses addresses of servers: `http://host:9091/prefix`, with a user and password or without."""
 
 from __future__ import annotations
 

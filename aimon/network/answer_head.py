@@ -1,8 +1,8 @@
-"""Heads of HTTP/1.1 answers, read once for both transports, whose parsers differ in what they take.
+"""Normalises heads of HTTP/1.1 answers for both transports, whose parsers accept different ones.
 
-What servers and proxies get wrong and clients understand all the same is put right here (RFC 9112): folded lines, lone
-line feeds, empty lines in front, white space before a colon, a length beside chunks, the same length twice. What can't
-be understood is refused, with words that say what it was.
+Errors of servers and proxies that clients tolerate are corrected (RFC 9112): folded lines, lone line feeds, empty lines
+in front, white space before a colon, a length beside chunks, the same length twice. Anything else is refused, and the
+message quotes it.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class HeadError(ValueError):
 
 
 class AnswerHead:
-    """Takes bytes as they come, and gives back what any parser understands.
+    """Takes the bytes of a connection and returns bytes that any parser understands.
 
     Attributes:
-        complete: the final head has been given back; what follows is given back as it is.
-        begun: something has come.
+        complete: the final head has been returned; later bytes are returned unchanged.
+        begun: at least one byte has arrived.
     """
 
     __slots__ = ("_held", "_size", "begun", "complete")
@@ -44,7 +44,7 @@ class AnswerHead:
         self._size = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The next bytes of the connection; what of them, put right, the parser is to be given.
+        """Takes the next bytes of the connection; returns what the parser is to be fed.
 
         Raises:
             HeadError: they are no HTTP.
@@ -77,7 +77,7 @@ class AnswerHead:
                 self.complete = True
                 self._held = b""
                 return given + mended + held
-            # An interim answer: nothing that a call needs.
+            # An interim answer (1xx) is dropped.
 
 
 def _mended(head: bytes) -> tuple[int, bytes]:
@@ -108,7 +108,7 @@ def _mended(head: bytes) -> tuple[int, bytes]:
 
 
 def _framed(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers with one account of where the body ends."""
+    """The headers with exactly one definition of where the body ends."""
     codings = b",".join(value for name, value in fields if name.lower() == b"transfer-encoding")
     lengths = {
         part.strip() for name, value in fields if name.lower() == b"content-length" for part in value.split(b",")

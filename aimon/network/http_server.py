@@ -1,8 +1,8 @@
-"""The HTTP server behind every address that aimon listens on: bounded in connections and time, whatever clients do.
+"""The HTTP server behind every address that aimon listens on, with limits on connections and time.
 
-A thread a connection, as http.server has it. Without a bound, clients that say nothing hold a thread each; with a
-bound alone they would keep the scraper out. So a request has a time in which to arrive whole, however it drips, and
-when all places are taken, the one that has kept the server waiting longest makes room.
+As in http.server, each connection has a thread. Idle clients would hold one each; a limit on connections alone would
+let them keep the scraper out. So a request must arrive whole within a time limit, and when all connections are taken,
+the one that has waited longest without a whole request is closed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Server(ThreadingHTTPServer):
         return len(self._connections)
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accepts a connection; without a descriptor for it, not in a busy loop."""
+        """Accepts a connection; pauses if no file descriptor is free, instead of retrying in a busy loop."""
         try:
             return super().get_request()
         except OSError:
@@ -66,7 +66,7 @@ class Server(ThreadingHTTPServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answers a connection if there is room or somebody to make it."""
+        """Serves a connection if there is room, or an idle one to close for it."""
         with self._lock:
             room = len(self._connections) < MOST_CONNECTIONS or self._dismiss()
             if room:
@@ -80,7 +80,7 @@ class Server(ThreadingHTTPServer):
         self.shutdown_request(request)
 
     def shutdown_request(self, request: Any) -> None:
-        """Ends a connection."""
+        """Closes a connection."""
         with self._lock:
             self._connections.pop(request, None)
         super().shutdown_request(request)
@@ -100,12 +100,12 @@ class Server(ThreadingHTTPServer):
         _LOG.error("aimon: this is a bug in aimon: %s in %s:%s", type(error).__name__, place.name, place.lineno)
 
     def _dismiss(self) -> bool:
-        """Lets the connection go that has waited longest without a whole request, if there is one."""
+        """Closes the connection that has waited longest without a whole request, if there is one."""
         for connection, is_heard in self._connections.items():
             if not is_heard:
                 del self._connections[connection]
                 with suppress(OSError):
-                    # Its thread reads the end, and closes it.
+                    # Its thread reads the end of the stream and closes it.
                     connection.shutdown(socket.SHUT_RDWR)
                 return True
         return False
@@ -143,7 +143,7 @@ class Handler(BaseHTTPRequestHandler):
         return body
 
     def knows(self, token: str | None) -> bool:
-        """Whether the client may see what only those may who send that token; the scheme's case does not matter.
+        """Whether the client sent that bearer token; the case of the scheme does not matter.
 
         https://www.rfc-editor.org/rfc/rfc9110#section-11.1
         """
@@ -154,16 +154,16 @@ class Handler(BaseHTTPRequestHandler):
         return scheme.lower() == "bearer" and compare_digest(sent, token.encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
-        """A request every few seconds is not news."""
+        """Logs no requests: there is one every few seconds."""
 
     def _arrived(self) -> None:
         self.server.heard(self.connection)
-        # The answer has a time of its own; sendall's is one for all of it.
+        # The answer has a limit of its own; sendall's covers all of it.
         self.connection.settimeout(PATIENCE)
 
 
 class _Deadline(io.RawIOBase):
-    """What arrives at a socket until a moment of the monotonic clock, after which reading times out."""
+    """A raw stream of what a socket receives until a deadline on the monotonic clock; later reads time out."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection, self._deadline = connection, deadline

@@ -1,4 +1,4 @@
-"""The kernel's stamps on what arrives at a socket: asking for them, and reading them.
+"""Kernel receive timestamps of a socket: enabling and reading them.
 
 An event loop reads late whenever it is busy, so the time after a read is the loop's, not the network's. Linux
 can tell with each read when the last of its bytes arrived; what the loop adds is then known, not measured.
@@ -25,14 +25,14 @@ def enable_stamps(sock: socket.socket) -> bool:
         return False
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    except OSError:  # a sandbox may refuse the option; the time after the read is what remains
+    except OSError:  # a sandbox may refuse the option; then the time after the read is used
         return False
     return True
 
 
 @cache
 def keep_stamping() -> None:
-    """Has the kernel stamp for as long as this process lives.
+    """Keeps kernel timestamps enabled for as long as this process lives.
 
     Linux begins a moment after the first socket asks and stops with the last, so what arrives within a
     millisecond of the first connection, and of each that comes after a pause, would go without a stamp. One more

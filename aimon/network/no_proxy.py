@@ -1,6 +1,6 @@
 """NO_PROXY: which hosts are reached without a proxy.
 
-There is no standard; what curl, Go, Python and the proxies' own documentation understand is understood here: names with
+There is no standard; this accepts what curl, Go, Python and the documentation of proxies accept: names with
 their subdomains (`example.com`, `.example.com`), subdomains alone (`*.example.com`), patterns (`192.168.*`), addresses
 (`10.0.0.1`, `::1`, `[::1]`), networks (`10.0.0.0/8`, `fd00::/8`), each with a port or without, and `*`.
 """

@@ -39,7 +39,7 @@ class Proxy:
     """A proxy.
 
     Attributes:
-        scheme: how it is spoken to: `http`, `https` or `socks5`.
+        scheme: the protocol to the proxy: `http`, `https` or `socks5`.
         source: what names it: a variable such as HTTPS_PROXY, or `proxy` of the configuration.
         username: None without.
     """
@@ -164,10 +164,10 @@ def check_tunnel(answer: bytes, authority: str, proxy: Proxy) -> bool:
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The proxy variables by their names in lower case: as they are spelt, and what they hold.
+    """The proxy variables, by their names in lower case: the name as it is written, and the value.
 
-    One in lower case wins, and takes the others away if it is empty. HTTP_PROXY means nothing to a CGI script, whose
-    clients could set it by a header (CVE-2016-5385).
+    One in lower case wins, and disables the others if it is empty. HTTP_PROXY is ignored in a CGI script, where a
+    client can set it by a header (CVE-2016-5385).
     """
     found: dict[str, tuple[str, str]] = {}
     for name, value in environ.items():

@@ -1,9 +1,8 @@
 """HTTP with the servers beside the AI endpoints: Pushgateway, Grafana, Alertmanager, group robots.
 
-They are believed as little as a provider is: a request has one limit of time for everything, from the name to the last
-byte, its answer one of bytes, heads and trailers included, and what they say is cleaned before a person reads it.
-The environment's proxies, which are for what is
-outside, are used where that is asked for. What speaks HTTP is imported by the first request.
+They are trusted as little as a provider: one time limit covers a request from the name to the last byte, one size limit
+its answer, heads and trailers included, and their text is cleaned before a person reads it. The proxies of the
+environment are used only where the caller asks for it. http.client is imported by the first request.
 
 A request leaves in one piece. http.client hands headers and body to the kernel one after the other; a process that is
 killed in between leaves a request without its body, and a Pushgateway (1.5 does) may take what ends at the beginning

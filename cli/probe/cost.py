@@ -1,4 +1,4 @@
-"""What probing costs at most, a day and a month: said before anything is sent."""
+"""The most that probing costs, per day and month, printed before anything is sent."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def per_day(endpoint: Endpoint, prices: PriceBook) -> float | None:
 
 
 def say(endpoints: Iterable[Endpoint], prices: PriceBook) -> None:
-    """Says it of each endpoint and of all together, on stderr."""
+    """Prints the costs of each endpoint and of all together on stderr."""
     for line in lines(endpoints, prices):
         note(line)
 
 
 def lines(endpoints: Iterable[Endpoint], prices: PriceBook) -> Iterator[str]:
-    """What `say` says."""
+    """The lines that `say` prints."""
     total, unknown, count = 0.0, 0, 0
     yield "probing costs at most, if every answer is as long as it may be:"
     for endpoint in endpoints:

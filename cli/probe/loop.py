@@ -1,4 +1,4 @@
-"""`--every`: probes at a steady beat, records and publishes as it goes, until it is told to stop."""
+"""`--every`: probes periodically, records and publishes as it goes, until it is stopped."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from aimon.probes.publish.listen import Page
     from aimon.probes.publish.recorder import Recorder
 
-# Results that come close together share a push.
+# Seconds in which results are gathered for one push.
 GATHER = 2.0
-# A heartbeat older than this is a prober that hangs.
+# With an older heartbeat the prober is taken to hang.
 STALE = 10 * HEARTBEAT
 
 
@@ -161,7 +161,7 @@ class _Loop:
         sys.stdout.flush()
 
     async def _publish_as_it_goes(self) -> None:
-        """Publishes what is fresh, and at the end once more; never two pushes at a time."""
+        """Publishes new results, and once more at the end; never two pushes at a time."""
         while self._fresh.is_set() or not self._closing.is_set():
             await self._fresh.wait()
             with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""One sweep: probe, show, record, publish, and say with the exit code how it went."""
+"""One run of `aimon probe`: probes, shows, records and publishes; the exit code is the verdict."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) ->
     try:
         show(results, options)
     except BrokenPipeError:
-        # Its reader has what it wanted (`| head`); the rest is done all the same.
+        # The reader has gone (`| head`); recording and publishing go on.
         console.mute()
     except OSError as error:
         console.mute()
@@ -69,7 +69,7 @@ def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) ->
 
 
 def _done(step: Callable[[], None]) -> bool:
-    """Takes one step; whether it went well. Each is tried, whatever became of those before it."""
+    """Runs one step and reports its failure; returns whether it succeeded."""
     try:
         step()
     except PublishError as error:
@@ -79,14 +79,14 @@ def _done(step: Callable[[], None]) -> bool:
 
 
 def build_info() -> Gauges:
-    """Which aimon it is that publishes."""
+    """The version of aimon, as a gauge."""
     gauges = Gauges()
     gauges.set(definitions.BUILD_INFO, 1, version=__version__)
     return gauges
 
 
 def announce(selection: Selection, recorder: Recorder) -> bool:
-    """Shows new endpoints to the gateway at 0 before their first probe; whether that went well."""
+    """Pushes new endpoints at 0 before their first probe; returns whether that succeeded."""
     from aimon.metrics.pushgateway import PushError
     from aimon.probes.history.database import HistoryError
 
@@ -101,7 +101,7 @@ def announce(selection: Selection, recorder: Recorder) -> bool:
 
 
 def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], float]:
-    """What each endpoint has spent today, read once before the sweep."""
+    """What each endpoint has spent today, read once before the run."""
     from aimon.metrics.pushgateway import PushError
 
     spent: dict[str, float] = {}

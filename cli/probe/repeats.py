@@ -1,4 +1,4 @@
-"""Lines of a long run: what is wrong is said in full once, and then only how often it has happened in a row."""
+"""Lines of a long run: a failure is reported in full once, then only with how often it was the same in a row."""
 
 from __future__ import annotations
 

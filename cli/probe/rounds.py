@@ -1,4 +1,4 @@
-"""Rounds of probes as they go: a line each, and on a terminal a bar below them."""
+"""Shows rounds of probes as they end: a line each, and on a terminal a progress bar."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def short(result: Result) -> str:
 
 
 def cells(result: Result) -> tuple[str, ...]:
-    """All that is ever shown of one Result."""
+    """Every text that is shown of one Result."""
     return (line(result), *(of(result) for of in _FIGURES.values()))
 
 
@@ -142,7 +142,7 @@ def _head(name: str) -> str:
     return pick(name, _CHINESE_HEADS.get(name, name))
 
 
-# A column that has nothing to say leaves its room to the names.
+# A column without values is left out, which leaves its room to the names.
 _FIGURES: dict[str, Callable[[Result], str]] = {
     "LATENCY": lambda result: seconds(result.latency),
     "TTFT": lambda result: seconds(result.ttft),

@@ -21,7 +21,7 @@ def open_or_renew(path: Path, tell: Callable[[str], None]) -> History:
 
     Args:
         path: the file.
-        tell: told where the damaged file is, in a sentence.
+        tell: called with a sentence that says where the damaged file is.
 
     Raises:
         HistoryError: it cannot be opened for another reason, or the damaged one can't be renamed.

@@ -67,7 +67,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE upkeep (task TEXT PRIMARY KEY, done_at REAL NOT NULL) WITHOUT ROWID",
     ),
     (
-        # The order in which results were recorded, which no clock can upset.
+        # The order in which results were recorded, which does not depend on a clock.
         "CREATE INDEX results_as_recorded ON results (endpoint_id, record_id)",
         # How old the history was, in seconds of its own clock, when its last record was `record_id` and the wall
         # clock said `at`: see aimon.probes.history.retention.
@@ -109,10 +109,10 @@ class DamagedError(HistoryError):
 
 
 class UnstorableError(HistoryError):
-    """What was to be written can't be stored; the file is well, and takes other things."""
+    """The values can't be stored; the file itself works."""
 
 
-# What SQLite says of the values, and not of the file: too large, not a number where one must be.
+# Errors that blame the values, not the file: too large, or not a number where one is required.
 _OF_VALUES = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 
 
@@ -254,7 +254,7 @@ class Database:
             )
 
     def _check_tables(self, version: int) -> None:
-        """Tells a history from the database of something else, and from one that has lost a part."""
+        """Refuses a database that is no history, and one that lacks a table."""
         tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if tables and (version < 0 or not tables & _TABLES):
             raise HistoryError(f"{self.path}: a database of something else, no history of aimon: {_ELSEWHERE}")
@@ -291,7 +291,7 @@ class Database:
 
 
 _ELSEWHERE = "name another file with --history, or a folder of your own in AIMON_STATE_DIR"
-# What every version has had.
+# The tables of every schema version.
 _TABLES = {"endpoints", "records", "results", "totals", "spending", "windows", "pushed_groups"}
 _DAMAGED = (
     "damaged: aimon probe --set-aside-damaged keeps it aside and begins a new one; "

@@ -1,4 +1,4 @@
-"""How each endpoint stands, from history alone: now, and over windows."""
+"""The status of each endpoint, from the history: now, and over windows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # A prober that skips two runs may be late; one that skips three has stopped.
 _MISSED = 3
 _SHORTEST_GAP = 60.0
-# Where too few runs tell the beat.
+# Where there are too few runs to know the usual gap.
 _LONGEST_SILENCE = DAY
 _RUNS_FOR_GAP = 30
 
@@ -109,7 +109,7 @@ class EndpointStatus:
 def endpoint_statuses(
     history: History, names: Sequence[str], lengths: Sequence[str], *, last: int, now: float
 ) -> list[EndpointStatus]:
-    """How the endpoints of these names (default: all that were ever probed) stand.
+    """The status of the endpoints of these names (default: all that were ever probed).
 
     One that was given another model is left out under its old one, once that has no recent run.
 

@@ -317,7 +317,7 @@ def _totals_rows(totals: Totals, ids: dict[Identity, int]) -> Iterator[tuple[int
 
 
 def _restore(totals: Totals, family: str, labels: tuple[str, ...], part: str, value: float) -> None:
-    if find(family) is None:  # counted by a version of aimon that had it
+    if find(family) is None:  # counted by another version of aimon
         return
     if not part:
         totals.counters.setdefault(family, {})[labels] = value

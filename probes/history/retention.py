@@ -1,10 +1,10 @@
-"""What the history forgets, and when.
+"""Retention: which records and figures the history deletes, and when.
 
 Failures are kept for 180 days, since they are few and are what people come back for. Successes are kept in full for 7
 days, and as figures (time, outcome, latency, TTFT) for 35, which the longest window needs: at one probe a minute, an
 endpoint's history takes about 8 MB.
 
-The clock alone is not asked: one run on a machine whose clock is a year ahead would delete everything. A history has a
+The wall clock alone does not decide: one run with a clock that is a year ahead would delete everything. A history has a
 clock of its own, which goes on while it is written to, and by a day at the most between two upkeeps. So a jump costs a
 day of age, a history that was not written to has not aged, and what goes is old by both clocks. A result that is
 stamped later than now has only the history's own.

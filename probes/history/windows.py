@@ -150,7 +150,7 @@ def _kept(history: History) -> dict[Identity, dict[float, Window]]:
         "FROM windows JOIN endpoints ON endpoints.id = windows.endpoint_id"
     )
     for *identity, content in rows:
-        # What can't be read is computed anew.
+        # A stored window that can't be read is computed anew.
         with suppress(msgspec.MsgspecError, UnicodeError):
             window = msgspec.json.decode(content, type=Window)
             kept.setdefault(Identity(*identity), {})[window.seconds] = window

@@ -151,7 +151,7 @@ class _Pages(Handler):
 
 
 def _apology(path: str, error: Exception) -> bytes:
-    """What the client is told, and the log: the kind of error and its place, not its text, which may hold a key."""
+    """The body of a 500; it and the log name the error's type and place, not its text, which may hold a key."""
     kind = type(error).__name__
     place = traceback.extract_tb(error.__traceback__)[-1]
     _LOG.error("aimon: this is a bug in aimon: %s: %s in %s:%s", path, kind, place.name, place.lineno)

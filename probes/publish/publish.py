@@ -1,4 +1,4 @@
-"""Pushes what a state knows to a Pushgateway, and writes it as a textfile."""
+"""Pushes the metrics of a state to a Pushgateway, and writes them as a textfile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def snapshot(
     state: State, extra: Gauges | None = None, *, live: bool = False, now: float | None = None
 ) -> tuple[Totals | None, Gauges]:
-    """What there is to expose now.
+    """The totals and gauges to expose now.
 
     Args:
         state: what was counted.

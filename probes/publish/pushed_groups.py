@@ -1,4 +1,4 @@
-"""Which groups of a Pushgateway come from here, so that those of removed endpoints can be deleted.
+"""Remembers the groups that were pushed to a Pushgateway, so that those of removed endpoints can be deleted.
 
 Remembered per owner (a configuration file), since one history may serve several of them, and what another
 configuration pushes is not this one's to delete.

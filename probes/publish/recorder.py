@@ -1,4 +1,4 @@
-"""Where Results go: priced, into the state, and from there to a Pushgateway and a textfile."""
+"""Prices Results, records them in the state, and publishes to a Pushgateway and a textfile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PublishError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """The way of Results out of a run.
+    """Prices, records and publishes the Results of a run.
 
     Attributes:
         state: counts them.
@@ -73,7 +73,7 @@ class Recorder:
         except Exception as error:
             if isinstance(error, HistoryError) and not isinstance(error, UnstorableError):
                 raise
-            if len(results) > 1:  # one of them is why, and the others must not suffer from it
+            if len(results) > 1:  # one of them is the cause: record each by itself
                 return [counted for result in results for counted in self._record([result])]
             stand_in = substitute("recorded", results[0], error, redactor=self.redactor)
             with isolated(stand_in.endpoint, "recorded"):
@@ -82,7 +82,7 @@ class Recorder:
         return list(results)
 
     def publish(self, extra: Gauges | None = None) -> None:
-        """Pushes, and writes the textfile. One that fails does not keep the other from being tried.
+        """Pushes, and writes the textfile; both are tried, even if one fails.
 
         Raises:
             PublishError: at least one of them failed.

@@ -1,4 +1,4 @@
-"""What the gauges say of an endpoint: its last probe, its windows, its budget."""
+"""The gauges of an endpoint: its last probe, its windows, its budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Totals in a history that may be unusable: full, locked, damaged, read-only. Probing goes on without it.
+"""A state whose history may be unusable (full, locked, damaged, read-only); probing goes on without it.
 
 Results that it refuses wait, and are recorded with the next ones that it takes. Meanwhile gauges are of what this
 process has seen. Totals stay what was recorded: counting on in memory would make counters fall once the history is
@@ -34,7 +34,7 @@ _PAUSE = 10.0
 
 
 class GuardedState:
-    """As SqliteState where the history can be used.
+    """Like SqliteState while the history can be used; see the module.
 
     Args:
         monitored: the endpoints.
@@ -44,7 +44,7 @@ class GuardedState:
 
     Attributes:
         problem: why the history could not be used the last time; None if it could.
-        dropped: results that were given up, since too many waited.
+        dropped: results that were discarded, since too many waited.
     """
 
     cumulative = True
@@ -169,7 +169,7 @@ class GuardedState:
         try:
             state.record(self._waiting)
         except UnstorableError:
-            for result in self._waiting:  # one of them is why
+            for result in self._waiting:  # one of them is the cause
                 with isolated(result.endpoint, "recorded"):
                     state.record([result])
         self._waiting.clear()
@@ -189,14 +189,14 @@ class GuardedState:
 
 
 class _Seen(MemoryState):
-    """What this process has seen, after what was known before."""
+    """The results of this process, on top of what was known before."""
 
     def __init__(self, monitored: Sequence[MonitoredEndpoint], before: Callable[[Identity], Last]) -> None:
         super().__init__(monitored)
         self._known_before = before
 
     def identities(self) -> set[Identity]:
-        """The endpoints that this process has seen results of."""
+        """The endpoints that this process has results of."""
         return set(self._last)
 
     def _before(self, identity: Identity) -> Last:

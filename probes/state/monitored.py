@@ -1,4 +1,4 @@
-"""What metrics and state need to know of a configured endpoint."""
+"""A configured endpoint, as far as metrics and state need it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MonitoredEndpoint:
 
     @classmethod
     def of(cls, endpoint: Endpoint, currency: str, *, priced: bool = True) -> Self:
-        """What a configured endpoint says of itself; `currency` is the reporting currency."""
+        """Of a configured endpoint; `currency` is the reporting currency."""
         target = endpoint.target
         slos: dict[str, list[float]] = {"latency": [], "ttft": []}
         for objective in endpoint.slo.objectives:

@@ -1,4 +1,4 @@
-"""Reads back from a Pushgateway what earlier runs pushed, for those that have no disk to keep it on."""
+"""Reads back what earlier runs pushed to a Pushgateway, for machines without a disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PushgatewaySnapshot:
-    """What a gateway holds of some endpoints: their totals, and their gauges that have no further labels."""
+    """The totals of some endpoints in a Pushgateway, and their gauges that have no further labels."""
 
     totals: Totals = field(default_factory=Totals)
     gauges: dict[Identity, dict[str, float]] = field(default_factory=dict)

@@ -75,10 +75,10 @@ class State(Protocol):
         """What the endpoint's probes have cost since 00:00 UTC."""
 
     def sole_pusher(self) -> AbstractContextManager[None]:
-        """Holds off other processes that share the state, from reading the totals until they are pushed."""
+        """Excludes other processes that share the state while totals are read and pushed."""
 
     def close(self) -> None:
-        """Frees what the state holds."""
+        """Closes the state."""
 
 
 class SqliteState:
@@ -183,11 +183,11 @@ class MemoryState:
         return self._spent[monitored.identity.endpoint, day(now)]
 
     def sole_pusher(self) -> AbstractContextManager[None]:
-        """Nothing is shared."""
+        """No lock: nothing is shared."""
         return nullcontext()
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing."""
 
     def _before(self, identity: Identity) -> Last:  # noqa: ARG002 - a process of its own knows of none
         return Last()

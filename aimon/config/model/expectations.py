@@ -1,4 +1,4 @@
-"""What a canary may expect: the checks of `aimon.call.checks`, as a kind of value of the file."""
+"""`expect` of a canary: the checks of `aimon.call.checks`, as a type of value in the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aimon.config.yaml.issues import InvalidSectionError, Issue, kind_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Kinds that hold of an answer without text, such as vectors.
+# Checks that apply to an answer without text, such as vectors.
 TEXTLESS: Final = frozenset({"latency_max", "ignore_case"})
 
 _TEXTS: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}

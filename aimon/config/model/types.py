@@ -1,4 +1,4 @@
-"""The kinds of values in the file: how each is read, what an editor may know of it, how it is written back."""
+"""The types of values in the file: how each is read, its JSON Schema, how it is written back."""
 
 from __future__ import annotations
 

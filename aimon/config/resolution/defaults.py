@@ -1,4 +1,4 @@
-"""An endpoint with the defaults filled in: what holds for it in the end, still as it is written."""
+"""Fills the defaults into an endpoint; variables stay unexpanded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one endpoint takes from outside the file: variables, key files, certificates.
+"""Expands an endpoint from outside the file: variables, key files, certificates.
 
 Problems are collected and not raised, so that all of them are told at once.
 """
@@ -33,7 +33,7 @@ class EndpointExpander:
     Attributes:
         problems: what is missing or unusable.
         secrets: what must never be shown.
-        refused: whether the file itself is wrong, too, which no variable can mend.
+        refused: whether the file itself is wrong too, so that setting a variable would not help.
     """
 
     def __init__(self, endpoint: EndpointSection, index: int, document: Document, environ: Mapping[str, str]) -> None:

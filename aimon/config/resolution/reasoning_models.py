@@ -16,7 +16,7 @@ from typing import Final
 # Tokens, thoughts included, by the level asked for; None leaves it to the model.
 FLOORS: Final = {None: 2_048, "off": 2_048, "minimal": 2_048, "low": 4_096, "medium": 8_192, "high": 24_576}
 
-# These think unless they are told not to.
+# Reason unless that is turned off.
 _BY_DEFAULT: Final = (
     r"gpt-[5-9](?!.*chat)",
     r"claude-(fable|mythos|(opus|sonnet|haiku)-[5-9])",
@@ -30,7 +30,7 @@ _BY_DEFAULT: Final = (
     r"grok-[4-9](?!.*non-reasoning)",
 )
 
-# These can't be told not to.
+# Always reason.
 _ALWAYS: Final = (
     r"o[1-9](-|$)",
     r"gpt-5(-(mini|nano|pro|codex)|$|-20)",

@@ -1,4 +1,4 @@
-"""From what is written to what the prober runs: defaults filled in, variables expanded, keys read."""
+"""Resolves the configuration into what the prober runs: defaults filled in, variables expanded, keys read."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def key_files(config: Config, environ: Mapping[str, str] = os.environ) -> dict[s
 def _unready(
     config: Config, written: model.EndpointSection, expander: EndpointExpander, canaries: _Canaries, region: str
 ) -> Endpoint:
-    """What is known of an endpoint that can't be called, and why it can't: enough for its metrics and results."""
+    """An endpoint that can't be called, with the reason, complete enough for its metrics and results."""
     target = rules.target(written, base_url=_NOWHERE, headers={}, query={})
     return Endpoint(
         target=target,

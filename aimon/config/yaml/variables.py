@@ -28,7 +28,7 @@ class UnsetError(ValueError):
 
 
 def is_name(text: str) -> bool:
-    """Whether a variable may be called so."""
+    """Whether a text is a valid name of a variable."""
     return re.fullmatch(NAME, text) is not None
 
 
