@@ -8,10 +8,10 @@ SOAK := benchmarks/loadtest_soak.py
 BENCHMARKS := $(filter-out $(SOAK),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz check docs docs-site bench soak lock clean
+.PHONY: help demo test stack-test fuzz check docs docs-site bench soak lock clean
 
 help: ## show this
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## a tour: simulated providers, probes, a table; nothing leaves this machine
 	@$(BOOTSTRAP) demo
@@ -24,6 +24,11 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 	@$(BOOTSTRAP) test
 	@$(PYTHON) scripts/debian_services.py
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+stack-test: ## the image, the compose file and the pods, on a container engine of their own; needs root and Debian
+	@$(BOOTSTRAP) test
+	@$(BIN)/python scripts/grafana_schema.py
+	@$(BIN)/python scripts/stack_test.py $(ARGS)
 
 fuzz: ## generated hostile answers, 20 times as many as in the tests; `make fuzz ARGS='--fuzz 500 -k gemini'`
 	@$(BOOTSTRAP) test
@@ -78,6 +83,6 @@ lock: ## renew uv.lock after a change of dependencies; `make lock ARGS=--upgrade
 	$(BIN)/uv lock $(ARGS)
 
 clean: ## remove all that make made
-	rm -rf .venv .services .types .cache build dist site *.egg-info
+	rm -rf .venv .services .stack .types .cache build dist site *.egg-info
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -143,15 +143,16 @@ class Service:
 
 
 class Pushgateway(Service):
-    """A Pushgateway. `persistent` makes it remember its metrics over an orderly restart."""
+    """A Pushgateway. `persistent` makes it remember its metrics over an orderly restart; `options` are added."""
 
-    def __init__(self, program: Path, folder: Path, *, persistent: bool = False) -> None:
+    def __init__(self, program: Path, folder: Path, *, persistent: bool = False, options: Sequence[str] = ()) -> None:
         super().__init__(program, folder, config={})
-        self._file = folder / "metrics.data" if persistent else ""
+        self.file = folder / "metrics.data" if persistent else None
+        self._options = options
 
     def arguments(self) -> list[str]:
         """Return the command line after the program and its address."""
-        return [f"--persistence.file={self._file}", "--web.enable-admin-api"]
+        return [f"--persistence.file={self.file or ''}", "--web.enable-admin-api", *self._options]
 
     def samples(self, name: str) -> list[Sample]:
         """Return the samples of this exact name that a scrape would find now."""
@@ -251,10 +252,10 @@ class Servers:
         self._folder = folder
         self._require_binary = require_binary
 
-    def pushgateway(self, *, persistent: bool = False) -> Pushgateway:
+    def pushgateway(self, *, persistent: bool = False, options: Sequence[str] = ()) -> Pushgateway:
         """Start a Pushgateway; `persistent` makes it remember its metrics over an orderly restart."""
-        program = self._require_binary("prometheus-pushgateway")
-        return self._start(Pushgateway(program, self._new_folder("pushgateway"), persistent=persistent))
+        program, folder = self._require_binary("prometheus-pushgateway"), self._new_folder("pushgateway")
+        return self._start(Pushgateway(program, folder, persistent=persistent, options=options))
 
     def prometheus(
         self,
