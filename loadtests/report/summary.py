@@ -44,6 +44,7 @@ _CHINESE_ROWS = {
     "Cost": "费用",
     "Client": "测试客户端",
 }
+_CHINESE_ENDS = {"aborted": "已中止", "interrupted": "已中断", "incomplete": "不完整"}
 COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
 # Rows shown for a run without calls.
 _WITHOUT_CALLS = ("Endpoint", "Profile", "Started", "Requests", "Cost")
@@ -56,7 +57,8 @@ def verdict(report: dict[str, Any]) -> str:
         partial = pick(", results are partial", "，结果不完整")
         if not report["requests"]["sent"]:
             partial = pick(", nothing was measured", "，没有测到任何数据")
-        return f"{ended['how'].upper()}{partial}{pick(': ', '：')}{ended['why']}{_so_far(report)}"
+        how = pick(ended["how"].upper(), _CHINESE_ENDS.get(ended["how"], ended["how"]))
+        return f"{how}{partial}{pick(': ', '：')}{ended['why']}{_so_far(report)}"
     if (capacity := report["capacity"]) is not None:
         if capacity["rate"] is None:
             limit = f": {capacity['limit']}" if capacity.get("limit") else ""

@@ -99,6 +99,11 @@ def test_reports_speak_it(run_aimon: Command, tmp_path: Path) -> None:
     bare = [label for label in labels if not CHINESE.search(label)]
     assert set(bare) <= {"", "---", "ms", "token", "p99<2s", "error_rate<1%"}
     assert sorted(re.findall(r"\d+\.\d+", done.stdout)) == sorted(re.findall(r"\d+\.\d+", english))
+    page = run_aimon("report", str(tmp_path), "--format", "html", "--lang", "zh").stdout
+    assert '<html lang="zh">' in page
+    heads = re.findall(r"<(?:h1|h2|h3|dt|th[^>]*)>([^<]+)<", page.split("配置</h2>")[0])
+    plain = {text for text in map(str.strip, heads) if text and not CHINESE.search(text)}
+    assert {text for text in plain if not re.match(r"P\d|TTFT|TPOT|ok$|rate_limited$", text)} == set()
     formats = [run_aimon("report", str(tmp_path), "--format", "json", "--lang", lang).stdout for lang in ("en", "zh")]
     assert formats[0] == formats[1]
 

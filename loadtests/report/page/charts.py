@@ -5,7 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from aimon.language import pick
 from aimon.loadtests.report import chart_data
+from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percentile
@@ -23,10 +25,10 @@ _REST = "others"
 
 def figure(title: str, legend: Sequence[tuple[str, str]], drawing: str, *, full: bool = False, mark: str = "") -> str:
     """A chart in its frame; the legend is (class, name) of each line."""
-    items = "".join(f'<li class="{kind}">{escape(name)}</li>' for kind, name in legend)
+    items = "".join(f'<li class="{kind}">{escape(local(name))}</li>' for kind, name in legend)
     names = f'<ul class="legend">{items}</ul>' if items else ""
     start = '<figure class="full">' if full else "<figure>"
-    return f"{start}<figcaption><h3>{escape(title)}</h3>{mark}{names}</figcaption>{drawing}</figure>"
+    return f"{start}<figcaption><h3>{escape(local(title))}</h3>{mark}{names}</figcaption>{drawing}</figure>"
 
 
 def distribution(report: dict[str, Any], series: str, key: str, title: str, mark: str) -> str:
@@ -124,7 +126,7 @@ def failures(report: dict[str, Any]) -> str:
     found = _few(chart_data.failures(report))
     counts = report["requests"]["by_outcome"]
     if not found or not report["blocks"]:
-        return figure(title, (), '<p class="none">No call failed.</p>')
+        return figure(title, (), '<p class="none">' + pick("No call failed.", "没有失败的调用。") + "</p>")
     top = max(map(sum, zip(*found.values(), strict=True)))
     frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, format_number))
     parts = [frame.grid("", "per second")]
@@ -166,7 +168,7 @@ def capacity(report: dict[str, Any], mark: str) -> str:
     parts.append(frame.line([[(step["rate"], step["served"]) for step in steps]], "c0"))
     parts += [_dot(frame, step["rate"], step["served"], step) for step in steps]
     if found["rate"] is not None:
-        text = f"held {found['rate']:.4g}/s{_estimate(found)}"
+        text = f"{pick('held', '保持住')} {found['rate']:.4g}/s{_estimate(found)}"
         beyond = frame.across(found["rate"]) > FULL * 0.7
         place = frame.across(found["rate"]) + (-7 if beyond else 7)
         parts.append(frame.note(place, TOP + 10, text, anchor="end" if beyond else "start", kind="halo"))

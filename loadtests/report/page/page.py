@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
+from aimon.language import CHINESE, current, pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import chart_data, steady_state, token_figures
-from aimon.loadtests.report.page import charts
+from aimon.loadtests.report.page import charts, chinese
+from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import banner, document, pairs, section, table
 from aimon.loadtests.report.run_result import ABORTED, INCOMPLETE, INTERRUPTED
-from aimon.loadtests.report.summary import COLUMNS, TITLES, doubts, started, time_notes, values, verdict
+from aimon.loadtests.report.summary import COLUMNS, TITLES, doubts, started, time_notes, time_title, values, verdict
 from aimon.loadtests.statistics.formatting import (
     format_duration,
     format_number,
@@ -52,10 +54,12 @@ tried."""
 
 def render(report: dict[str, Any]) -> str:
     """The page of a report."""
+    title = pick(f"Load test of {report['endpoint']}", f"负载测试：{report['endpoint']}")
+    notes = chinese.NOTES if current() == CHINESE else _NOTES
     return document(
-        f"Load test of {report['endpoint']}",
+        title,
         [
-            f"<header><h1>Load test of {escape(report['endpoint'])}</h1>",
+            f"<header><h1>{escape(title)}</h1>",
             f'<p class="lead">{_lead(report)}</p>',
             banner(verdict(report), _kind(report), "verdict"),
             *(banner(doubt, "warn") for doubt in doubts(report)),
@@ -73,8 +77,10 @@ def render(report: dict[str, Any]) -> str:
             _happened(report),
             _configuration(report),
             "</main><footer>",
-            *(f"<p>{escape(note)}</p>" for note in _NOTES),
-            f"<p>aimon {escape(report['aimon'])}. The same numbers are in report.json, version 1.</p>",
+            *(f"<p>{escape(note)}</p>" for note in notes),
+            f"<p>aimon {escape(report['aimon'])}. "
+            + pick("The same numbers are in report.json, version 1.", "同样的数字见 report.json，版本 1。")
+            + "</p>",
             "</footer>",
         ],
     )
@@ -127,7 +133,8 @@ def _tiles(report: dict[str, Any]) -> str:
         (
             "Calls",
             f"{requests['sent']:,}",
-            f"{requests['ok']:,} ok, {failed:,} failed" + (f", {own:,} in the client itself" if own else ""),
+            pick(f"{requests['ok']:,} ok, {failed:,} failed", f"成功 {requests['ok']:,}，失败 {failed:,}")
+            + (pick(f", {own:,} in the client itself", f"，客户端自身 {own:,}") if own else ""),
             "",
         ),
         ("Error rate", format_percent(failed / sent) if sent else "-", _worst(requests["by_outcome"]), ""),
@@ -149,13 +156,17 @@ def _tiles(report: dict[str, Any]) -> str:
             small = ", ".join(
                 f"{column.upper()} {format_percentile(times, column, format_duration)}" for column in others
             )
-            tiles.append((f"{title} {big.upper()}", format_percentile(times, big, format_duration), small, mark))
+            tiles.append((f"{local(title)} {big.upper()}", format_percentile(times, big, format_duration), small, mark))
     if (output_rate := token_figures.rate(report)) is not None:
         tiles.append(("Output tokens /s", *output_rate, mark))
     if report["cost"] is not None:
         money = report["cost"]
         counted = money["amount"] if money.get("counted") is None else money["counted"]
-        each = f"{quantities.price_tag(counted / sent * 1000, None)} for 1,000 calls" if sent else ""
+        each = (
+            pick("{} for 1,000 calls", "每 1,000 个调用 {}").format(quantities.price_tag(counted / sent * 1000, None))
+            if sent
+            else ""
+        )
         each += token_figures.priced(money)
         tiles.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in tiles)}</dl>'
@@ -163,20 +174,24 @@ def _tiles(report: dict[str, Any]) -> str:
 
 def _asked(report: dict[str, Any]) -> str:
     asked, goodput = report["rate"]["asked"], report["goodput"]
-    said = _load(report) if asked is None else f"{format_number(asked)} asked"
-    return said + (f", {format_number(goodput)} good" if report["slo"] and goodput is not None else "")
+    said = _load(report) if asked is None else pick("{} asked", "要求 {}").format(format_number(asked))
+    return said + (
+        pick(", {} good", "，有效 {}").format(format_number(goodput)) if report["slo"] and goodput is not None else ""
+    )
 
 
 def _tile(title: str, big: str, small: str, mark: str) -> str:
     return (
-        f'<div class="tile"><dt>{escape(title)} {mark}</dt><dd class="big">{escape(big)}</dd>'
+        f'<div class="tile"><dt>{escape(local(title))} {mark}</dt><dd class="big">{escape(big)}</dd>'
         f'<dd class="small">{escape(small)}</dd></div>'
     )
 
 
 def _worst(outcomes: dict[str, int]) -> str:
     failed = sorted(((count, name) for name, count in outcomes.items() if name != "ok"), reverse=True)
-    return f"most often {failed[0][1]}" if len(failed) > 1 else failed[0][1] if failed else "no call failed"
+    if not failed:
+        return pick("no call failed", "没有失败的调用")
+    return failed[0][1] if len(failed) == 1 else pick("most often {}", "最多的是 {}").format(failed[0][1])
 
 
 def _objectives(report: dict[str, Any]) -> str:
@@ -186,21 +201,25 @@ def _objectives(report: dict[str, Any]) -> str:
         (
             f"<code>{escape(row['expr'])}</code>",
             escape(format_slo_value(row)) + " " + _mark(report),
-            f'<span class="said {_VERDICTS[slo_verdict(row)]}</span>'
-            + escape(f" {row['why']}" if row.get("why") else ""),
+            f'<span class="said {_said(slo_verdict(row))}</span>' + escape(f" {row['why']}" if row.get("why") else ""),
         )
         for row in report["slo"]
     ]
-    text = _ALL_STEPS if report["profile"] in SEARCHES else ""
+    text = pick(_ALL_STEPS, chinese.ALL_STEPS) if report["profile"] in SEARCHES else ""
     return section("Objectives", table(("objective", "measured", ""), rows, (1,)), text=text)
+
+
+def _said(verdict: str) -> str:
+    words = {"met": "达到", "missed": "未达到", "not judged": "无法判定"}
+    return pick(_VERDICTS[verdict], _VERDICTS[verdict].replace(verdict, words[verdict]))
 
 
 def _times(report: dict[str, Any]) -> str:
     mark = _mark(report)
     rows = [
         (f"{escape(name)} {mark}", *(_number(times, column) for column in COLUMNS), values(times))
-        for key, title in TITLES.items()
-        if (times := report[key]) is not None and (name := token_figures.titled(key, title, report))
+        for key in TITLES
+        if (times := report[key]) is not None and (name := token_figures.titled(key, time_title(key), report))
     ]
     header = ("", "mean", "P50", "P90", "P95", "P99", "P99.9", "max", "values")
     notes = "".join(f'<p class="text">{escape(note.replace("`", ""))}</p>' for note in time_notes(report))
@@ -216,7 +235,7 @@ def _steady(report: dict[str, Any]) -> str:
     found = report["steady"]
     if found["start_s"] is None:
         return ""
-    rows = [(escape(TITLES[key]), *map(escape, cells)) for key, *cells in steady_state.rows(found)]
+    rows = [(escape(time_title(key)), *map(escape, cells)) for key, *cells in steady_state.rows(found)]
     drawn = table(("", *(share.upper() for share in steady_state.SHARES), "values"), rows, range(1, 5)) if rows else ""
     return section(
         "The part in which concurrency was level", drawn or " ", text=steady_state.describe(found, times=False)
@@ -245,7 +264,7 @@ def _capacity(report: dict[str, Any]) -> str:
         "Capacity",
         f'<div class="charts">{drawn}</div>',
         steps,
-        text=_CAPACITY,
+        text=pick(_CAPACITY, chinese.CAPACITY),
     )
 
 
@@ -318,14 +337,15 @@ def _outcomes(report: dict[str, Any]) -> str:
 
 def _client(report: dict[str, Any]) -> str:
     client = report["client"]
+    kept_up = pick("the client kept up: the numbers are the endpoint's", "客户端跟得上：这些数字属于端点")
     said = (
         f'<span class="said warn">&#9888; {escape("; ".join(client["reasons"]))}</span>'
         if client["bottleneck"]
-        else '<span class="said good">&#10003; the client kept up: the numbers are the endpoint\'s</span>'
+        else f'<span class="said good">&#10003; {kept_up}</span>'
     )
     rows = [
         ("Result", said),
-        ("Processor, busiest worker", format_percent(client["cpu"]) + " of a core"),
+        ("Processor, busiest worker", pick("{} of a core", "一个核的 {}").format(format_percent(client["cpu"]))),
         ("Lag of the event loop", _spread(report, "lag")),
         ("Lateness of starts", _spread(report, "start_lateness")),
         ("Arrivals that could not start", f"{report['requests']['not_started']:,}"),
