@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.running import wait_for
+
 from aimon.call.call import Call, Message, Target
 from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
@@ -171,21 +173,6 @@ def simulator(*, tls: bool) -> Iterator[Server]:
                 return {record.id: (record.first_token or 0.0, record.last_write or 0.0) for record in records}
 
             yield Server(running.base_url("truth"), certificate, log)
-
-
-def wait_for(port: int) -> None:
-    """Returns when the server accepts connections.
-
-    Raises:
-        TimeoutError: it does not within ten seconds.
-    """
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        with socket.socket() as attempt:
-            if not attempt.connect_ex(("127.0.0.1", port)):
-                return
-        time.sleep(0.05)
-    raise TimeoutError(f"no server on port {port} within 10 s")
 
 
 def quantile(values: list[float], share: float) -> float:

@@ -19,7 +19,7 @@ class Accounts:
     """The load test's own accounting, and for a comparison with the server's log every call's number and times.
 
     Args:
-        tallied: whether Results are counted by aimon's Tally; other clients count outcomes alone.
+        tallied: whether Results are counted by aimon's CallStats; other clients count outcomes only.
         logged: whether to keep what is compared with the server's log.
     """
 
@@ -30,7 +30,7 @@ class Accounts:
         self.forget()
 
     def forget(self) -> None:
-        """Begins anew, when the warm-up and its cold connections are over."""
+        """Resets all counts after the warm-up."""
         self.began = time.time()
         self.outcomes: Counter[str] = Counter()
         self.ttft: list[tuple[int, float]] = []

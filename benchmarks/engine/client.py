@@ -4,7 +4,7 @@
     client.py open --url URL --rate R --arrivals poisson --seconds S
 
 `engine` is the client alone and `user` the same as a Locust user, with Locust's own statistics beside ours. Both do
-all of a load test's accounting: a call of its own each time, a Result, a check of its answer, and aimon's Tally.
+all of a load test's accounting: a call of its own each time, a Result, a check of its answer, and aimon's CallStats.
 `fasthttp` is what people write with Locust's FastHttpUser: line by line, the JSON of each chunk parsed, the TTFT
 taken at the first text, the end of the stream and the answer checked. `fasthttp-light` looks for the text in the
 line instead of parsing it, which is as cheap as it gets, and wrong for every other server.

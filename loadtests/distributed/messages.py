@@ -69,7 +69,7 @@ class StopCalls(msgspec.Struct, kw_only=True, tag="aimon_stop_calls"):
     cut: bool
 
 
-# A StatsDelta has a codec of its own (`stage.pack`), since a tally is no plain JSON.
+# A StatsDelta has a codec of its own (`stage.pack`), since its statistics are no plain JSON.
 STATS = "aimon_stats"
 
 

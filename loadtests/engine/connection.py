@@ -113,7 +113,7 @@ class Connection:
         """Sends a request, feeds its Exchange with the answer, and returns when that is complete.
 
         Raises:
-            UnheardError: the server had closed the connection before; the Exchange is as it was.
+            StaleConnectionError: the server had closed the connection; the Exchange is unchanged.
         """
         self.lag = 0.0
         self._stamped = self._clock is not None

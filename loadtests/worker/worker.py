@@ -326,7 +326,7 @@ class Worker:
 
     def _meter(self, result: Result) -> None:
         if self._totals is None:
-            amounts_of(result)  # raises for what no tally could add, or send to its master
+            amounts_of(result)  # raises for values that statistics can not hold or send
         else:
             self._totals.observe(result)
 

@@ -150,7 +150,7 @@ def test_any_value_in_any_field_of_a_report_is_read_or_refused(field: str, value
 
 
 @given(st.sampled_from(sorted(_REPORT["stats"])), _JSON)
-def test_any_value_in_any_field_of_a_tally_is_read_or_refused(field: str, value: Any) -> None:
+def test_any_value_in_any_field_of_the_statistics_is_read_or_refused(field: str, value: Any) -> None:
     """The same, one level deeper."""
     try:
         report = unpack(json.dumps(_REPORT | {"stats": _REPORT["stats"] | {field: value}}).encode())

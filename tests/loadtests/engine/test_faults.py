@@ -68,7 +68,7 @@ def test_an_answer_becomes_a_result() -> None:
 
 
 def test_cold_calls_have_a_connection_each() -> None:
-    """Three cold calls make three connections, and say so."""
+    """Three cold calls open three connections, and their Results say so."""
     with Peer(many(ANSWER)) as peer:
         report = perform(url(peer), calls=3, client={"cold": True})
     assert report.dialled == 3
@@ -176,7 +176,7 @@ def test_no_connection() -> None:
 
 
 def test_no_answer() -> None:
-    """A server that says nothing is given up on at the limit for the first text, and the mark says when."""
+    """A server that sends nothing times out at the TTFT limit."""
     with Peer(until_closed) as peer:
         report = perform(url(peer), users=3, timeouts={"ttft": 0.3})
     assert report.outcomes == ["timeout_ttft"] * 3
@@ -185,7 +185,7 @@ def test_no_answer() -> None:
 
 
 def test_comments_extend_no_limit() -> None:
-    """Keep-alive comments are bytes, and neither text nor the end of an answer."""
+    """Keep-alive comments are neither text nor the end of an answer, and extend no timeout."""
 
     def chatter(connection: socket.socket) -> None:
         read_request(connection)
@@ -225,7 +225,7 @@ def test_a_slow_head() -> None:
 
 
 def test_interim_answers_are_read_past() -> None:
-    """100 Continue and 103 Early Hints say nothing about the answer."""
+    """100 Continue and 103 Early Hints are skipped."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Early: yes\r\n\r\n"
     with Peer(many(interim + ANSWER, ANSWER)) as peer:
         report = perform(url(peer), calls=2)
@@ -245,7 +245,7 @@ def test_a_body_that_the_end_of_the_connection_ends() -> None:
 
 @pytest.mark.parametrize("answer", [ANSWER.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n"), ANSWER + b"HTTP/1.1 2"])
 def test_connections_that_are_not_kept(answer: bytes) -> None:
-    """A server that wants to close is believed, and one that says more than it was asked is left."""
+    """Connection: close is respected, and a connection with unsolicited bytes is closed."""
     with Peer(many(answer)) as peer:
         report = perform(url(peer), calls=2)
     assert (report.outcomes, report.dialled) == (["ok", "ok"], 2)
@@ -334,7 +334,7 @@ def test_files_running_out() -> None:
 
 
 def test_closing_ends_all_calls() -> None:
-    """An interrupted run keeps a Result for every call, waiting for an answer or for a connection."""
+    """Closing the client gives a Result for every call that waits for an answer or a connection."""
     with Peer(until_closed) as peer:
         report = perform(url(peer), users=5, close_after=0.2)
     assert report.outcomes == ["prober_error"] * 5
@@ -346,7 +346,7 @@ def test_closing_ends_all_calls() -> None:
 
 
 def test_killing_a_greenlet() -> None:
-    """A killed call takes its connection with it, so that the next one does not read its answer."""
+    """Killing a call closes its connection, so that the next call does not read its answer."""
 
     def first_never(connection: socket.socket) -> None:
         turn = next(turns)
@@ -372,7 +372,7 @@ def test_a_request_that_can_not_be_written() -> None:
 
 @pytest.mark.parametrize("stamps", [True, False])
 def test_what_the_loop_adds_is_known(stamps: bool) -> None:
-    """With stamps the TTFT is the network's though the loop is held for 0.4 s; without, the lag tells."""
+    """With kernel timestamps TTFT excludes a loop blocked for 0.4 s; without them `self_lag` includes it."""
     sent: list[float] = []
 
     def answer(connection: socket.socket) -> None:

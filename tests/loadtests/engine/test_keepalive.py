@@ -63,7 +63,7 @@ def stale(report: Any) -> list[bool | None]:
 
 
 def test_a_reset_of_a_kept_connection_is_the_client_s_bad_luck() -> None:
-    """As of a server that closes what was idle for too long: no failure of the endpoint, and not sent again."""
+    """A reset of a kept-alive connection at once is no failure of the endpoint, and not sent again."""
 
     def take_and_reset(connection: socket.socket) -> None:
         one_answer(connection)
@@ -82,7 +82,7 @@ def test_a_reset_of_a_kept_connection_is_the_client_s_bad_luck() -> None:
 
 
 def test_a_server_that_works_on_a_request_and_then_resets_has_failed() -> None:
-    """It took the request, as its acknowledgement says, and some time."""
+    """A request that was acknowledged some time before the reset has failed."""
 
     def take_and_fail(connection: socket.socket) -> None:
         one_answer(connection)
@@ -96,7 +96,7 @@ def test_a_server_that_works_on_a_request_and_then_resets_has_failed() -> None:
 
 
 def test_a_reset_of_a_new_connection_is_a_failure() -> None:
-    """No idle limit can have been its reason; nor one that comes after the answer has begun."""
+    """A reset of a new connection, or after the answer began, is a failure of the call."""
 
     def reset_at_once(connection: socket.socket) -> None:
         read_request(connection)

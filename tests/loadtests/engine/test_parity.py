@@ -112,7 +112,7 @@ def test_faults(answer: bytes) -> None:
 
 
 def test_gaps_are_those_of_the_call() -> None:
-    """The client hands out every gap that the Result has in buckets, call by call."""
+    """`Client.gaps` holds every gap that the Result counts in buckets."""
 
     def serve(connection: socket.socket) -> None:
         while read_request(connection)[0]:

@@ -60,7 +60,7 @@ def test_gaps_go_on_where_the_rate_changes() -> None:
 
 @given(PHASES, st.sampled_from(KINDS), st.integers(0, 5))
 def test_as_many_arrivals_as_asked_for(phases: tuple[Phase, ...], kind: str, seed: int) -> None:
-    """The number is what the rates add up to, in order and within the run, whatever the kind of arrivals."""
+    """The number of arrivals is the integral of the rates, in order and within the run, for every kind."""
     schedule = Schedule(phases, kind, 2.0, seed)
     offsets = list(schedule.offsets())
     expected = sum(phase.expected for phase in phases)
@@ -72,7 +72,7 @@ def test_as_many_arrivals_as_asked_for(phases: tuple[Phase, ...], kind: str, see
 
 @given(PHASES)
 def test_constant_arrivals_follow_any_rate(phases: tuple[Phase, ...]) -> None:
-    """When arrival k comes, the rates have asked for k arrivals: ramps are followed exactly."""
+    """Arrival k is due when the integral of the rates is k, also on ramps."""
     for k, offset in enumerate(Schedule(phases, CONSTANT).offsets()):
         assert due(phases, offset) == pytest.approx(k, abs=1e-3)
 
@@ -128,7 +128,7 @@ def test_shares_make_up_the_schedule(workers: int, kind: str) -> None:
 
 @given(st.integers(1, 4), st.integers(1, 4), st.floats(0, 5))
 def test_shares_after_a_worker_came_or_went(before: int, after: int, since: float) -> None:
-    """Divided anew in the middle of a run, every arrival still belongs to one worker."""
+    """After a rebalance in the middle of a run every arrival still belongs to one worker."""
     schedule = Schedule((Phase(5, 20),), POISSON)
     early = [t for worker in range(before) for t in worker_share(schedule.offsets(), worker, before) if t < since]
     late = [t for worker in range(after) for t in worker_share(schedule.offsets(), worker, after, since=since)]
@@ -136,7 +136,7 @@ def test_shares_after_a_worker_came_or_went(before: int, after: int, since: floa
 
 
 def test_rates() -> None:
-    """The rate asked for at any time, for reports; outside of the run it is none."""
+    """The rate at any time of the run; 0 outside of it."""
     schedule = Schedule((Phase(10, 0, 100), Phase(5, 30)))
     assert [schedule.rate(t) for t in (-1, 0, 5, 10, 14.9, 15)] == [0, 0, 50, 30, 30, 0]
     assert schedule.duration == 15
@@ -154,7 +154,7 @@ def test_rates() -> None:
     ],
 )
 def test_nonsense_is_refused(make: object, message: str) -> None:
-    """Each with what to give instead."""
+    """Invalid phases and schedules raise ValueError with the allowed values."""
     assert callable(make)
     with pytest.raises(ValueError, match="^" + message + "$"):
         make()

@@ -98,7 +98,7 @@ UNTRUSTED = {
 
 @pytest.mark.parametrize(("wrong", "reason"), UNTRUSTED.values(), ids=UNTRUSTED)
 def test_certificates_that_are_not_trusted(authority: Authority, wrong: dict[str, object], reason: str) -> None:
-    """Each is a TLS fault that says what is wrong with the certificate."""
+    """Each invalid certificate is a TLS failure that names the reason."""
     with Peer(over_tls(authority.server(**wrong), answers)) as peer:  # type: ignore[arg-type]  # one keyword of several
         url = f"https://localhost:{peer.port}/v1"
         result = perform(url, transport={"ca_file": str(authority.file)}).only
@@ -128,7 +128,7 @@ def test_peers_that_do_not_speak_tls() -> None:
 
 @pytest.mark.parametrize("orderly", [True, False])
 def test_a_close_is_an_end(authority: Authority, *, orderly: bool) -> None:
-    """A body that only the close ends is as whole as its JSON is: few servers say in TLS that they close."""
+    """A body that ends with the connection is complete if its JSON is: few servers send close_notify."""
 
     def close(connection: socket.socket) -> None:
         read_request(connection)
@@ -162,7 +162,7 @@ def test_a_proxy_that_relays() -> None:
 
 
 def test_a_proxy_from_the_environment() -> None:
-    """HTTP_PROXY is heeded, and NO_PROXY, too."""
+    """HTTP_PROXY and NO_PROXY are respected."""
     with Peer(answers) as peer, unused_port() as port:
         proxied = {"HTTP_PROXY": f"127.0.0.1:{peer.port}"}
         assert perform("http://api.example/v1", environ=proxied).only.outcome is Outcome.OK

@@ -165,7 +165,7 @@ CERTIFICATES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_certificates(name: str, tmp_path: Path) -> None:
-    """What is wrong with one, in the same words."""
+    """Certificate errors have the same outcome and message in both transports."""
     authority = Authority(tmp_path)
 
     def serve(connection: socket.socket) -> None:
@@ -183,7 +183,7 @@ def test_certificates(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [SILENT, LEAVES, RESETS, PLAIN])
 def test_handshakes(how: str) -> None:
-    """A peer that does not go through with TLS."""
+    """A failed handshake has the same outcome and message in both transports."""
 
     def serve(connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -203,14 +203,14 @@ def test_handshakes(how: str) -> None:
 
 @pytest.mark.parametrize("host", ["no-such-name.invalid", f"{'a' * 64}.invalid", "a..b.invalid"])
 def test_names(host: str) -> None:
-    """A name that has no address, and two that can't be names."""
+    """Names that can't be resolved have the same outcome and message in both transports."""
     prober, engine = ask(f"http://{host}/v1")
     assert seen(engine) == seen(prober)
     assert prober.outcome is Outcome.DNS
 
 
 def test_ports() -> None:
-    """One that refuses, and one that never answers."""
+    """Refused and unanswered connections have the same outcome and message in both transports."""
     with unused_port() as port:
         refused = ask(f"http://127.0.0.1:{port}/v1")
     assert seen(refused.engine) == seen(refused.prober)
@@ -240,7 +240,7 @@ def cases() -> Iterable[tuple[str, str, Outcome]]:
     ("table", "name", "outcome"), [pytest.param(*case, id=f"{case[0]}: {case[1]}") for case in cases()]
 )
 def test_both_say_the_same(table: str, name: str, outcome: Outcome) -> None:
-    """One outcome, which is the right one; and the same text, tokens, marks and error."""
+    """Both transports report the expected outcome, and the same text, tokens, times and error."""
     pair = played(table)[name]
     assert seen(pair.engine) == seen(pair.prober)
     assert pair.prober.outcome == outcome, pair.prober.error

@@ -50,7 +50,7 @@ def test_what_is_the_same_is_not_called_different() -> None:
 
 
 def test_a_change_of_a_tenth_is_found() -> None:
-    """In nearly every run of a minute at 40/s, and the interval holds it."""
+    """A change of 10 % is found in nearly every run of a minute at 40/s, and lies in the interval."""
     found, held = 0, 0
     for seed in range(20):
         comparison = fast(
@@ -65,7 +65,7 @@ def test_a_change_of_a_tenth_is_found() -> None:
 
 
 def test_faster_is_better_and_failing_is_worse() -> None:
-    """Each in its own direction; one that is worse decides."""
+    """The direction of each measure decides; one worse measure makes the verdict worse."""
     found = verdicts(pair(quick(1), quick(2, slower=0.7)))
     assert found["ttft_p50_s"] == found["latency_from_schedule_p95_s"] == "better"
     failing = pair(quick(1), quick(2, slower=0.7, failing=0.2))
@@ -75,14 +75,14 @@ def test_faster_is_better_and_failing_is_worse() -> None:
 
 
 def test_a_change_below_the_tolerance_does_not_matter() -> None:
-    """Though it is statistically significant."""
+    """A significant change below the tolerance is `within tolerance`."""
     base, new = quick(1, seconds=60, rate=200), quick(2, seconds=60, rate=200, slower=1.1)
     assert verdicts(pair(base, new))["tpot_p50_s"] == "worse"
     assert verdicts(pair(base, new, tolerance=0.3))["tpot_p50_s"] == "within tolerance"
 
 
 def test_the_same_files_give_the_same_numbers() -> None:
-    """The seed is fixed."""
+    """Comparing the same reports twice gives the same numbers: the seed is fixed."""
     assert pair(quick(1), quick(2)) == pair(quick(1), quick(2))
 
 
@@ -134,7 +134,7 @@ def test_a_latency_that_grows_is_worse_than_one_that_does_not() -> None:
 
 
 def test_too_little_data_is_said_to_be_that() -> None:
-    """A run of a few seconds says nothing; one of 500 calls nothing about P99."""
+    """A run of a few seconds has too little data for any verdict, one of 500 calls for P99."""
     short = pair(quick(1, seconds=5), quick(2, seconds=5))
     assert short.verdict == "too little data"
     assert comparison_text.verdict(short) == "Too little data to tell"
@@ -160,7 +160,7 @@ def test_too_little_data_is_said_to_be_that() -> None:
     ],
 )
 def test_what_was_asked_differently_is_said(more: dict[str, Any], said: str) -> None:
-    """And the verdict says that there are reservations."""
+    """Each difference of the settings is a reservation, and the verdict mentions reservations."""
     made = read()
     found = read(noisy(2))
     found.config = {**found.config, **{name: value for name, value in more.items() if name != "workload"}}
@@ -216,13 +216,13 @@ def test_less_that_was_asked_is_no_loss() -> None:
 
 
 def test_where_the_answer_went_is_no_difference() -> None:
-    """Nor are the seed, the objectives and the budget."""
+    """Output options, the seed, objectives and the budget are no reservations."""
     one, other = read(seed=1, out="a"), read(seed=2, out="b", slo=[], max_cost=3.0)
     assert pair(one, other).reservations == []
 
 
 def test_what_can_not_be_trusted_is_said() -> None:
-    """A busy client, a partial run, another endpoint or model."""
+    """A busy client, a partial run, another endpoint or model are reservations."""
     busy = read(few(cpu=0.99, ended=INTERRUPTED, why="by a signal"))
     busy.endpoint, busy.model = "other", "m2"
     assert pair(read(), busy).reservations == [
@@ -234,7 +234,7 @@ def test_what_can_not_be_trusted_is_said() -> None:
 
 
 def test_a_run_that_was_aborted_is_worse() -> None:
-    """However few calls it made."""
+    """An aborted run is worse than a complete one, however few calls it made."""
     found = pair(read(), read(few(ended=ABORTED, why="unauthorized (HTTP 401)")))
     assert found.verdict == "worse"
     assert comparison_text.verdict(found) == "WORSE, with reservations: B was aborted: unauthorized (HTTP 401)"
@@ -254,7 +254,7 @@ def test_capacities_differ_if_their_brackets_do(
 
 
 def test_limits_are_compared_by_what_they_are_known_to() -> None:
-    """A search finds them to within 5 %."""
+    """Limits are compared within 5 %, the error of their search."""
     one, other, lower = (read(few(limits=AccountLimits(limit, None)), profile="limits") for limit in (20.0, 19.2, 15.0))
     assert verdicts(pair(one, other)) == {"limit_requests_per_s": "no difference shown"}
     assert verdicts(pair(one, lower)) == {"limit_requests_per_s": "worse"}
@@ -262,13 +262,13 @@ def test_limits_are_compared_by_what_they_are_known_to() -> None:
 
 
 def test_a_search_is_compared_with_its_kind_alone() -> None:
-    """Its load is its own."""
+    """A search is compared with a search of its kind only, since it chooses its load."""
     with pytest.raises(ValueError, match="A is of profile steady and B of capacity: a search chooses its own load"):
         pair(read(), read(few(capacity=Capacity(low=1.0)), profile="capacity"))
 
 
 def test_the_page_shows_every_row_and_every_reservation() -> None:
-    """With words for the picture, and without scripts."""
+    """The page has every row and reservation, a text for its chart, and no scripts."""
     comparison = pair(quick(1), quick(2, slower=1.3))
     comparison.reservations.append("<b>care</b>")
     text = page.render([comparison])

@@ -55,7 +55,7 @@ def test_numbers_are_what_was_counted() -> None:
 
 
 def test_what_was_never_measured_is_null() -> None:
-    """No reasoning, no price, no search."""
+    """Without reasoning, prices or a search their values are null."""
     built = report.build(RunResult(CallStats()), plan(slo=[]), "e")
     assert built["requests"]["sent"] == 0
     assert [
@@ -93,7 +93,7 @@ def test_the_warm_up_is_no_part_of_the_rate_asked() -> None:
 
 
 def test_a_run_that_ended_early_says_so_first() -> None:
-    """Whatever its numbers."""
+    """The verdict of a run that ended early starts with how it ended."""
     built = report.build(few(ended=ABORTED, why="unauthorized (HTTP 401)"), plan(), "e")
     assert report.markdown(built).splitlines()[2] == "**ABORTED, results are partial: unauthorized (HTTP 401)**"
 
@@ -165,7 +165,7 @@ def test_what_a_provider_says_is_never_markup(profile: str, tmp_path: Path) -> N
 
 
 def test_a_run_without_calls_has_a_report(tmp_path: Path) -> None:
-    """Empty, and not an error."""
+    """A run without calls has an empty report, and raises nothing."""
     built = report.build(RunResult(CallStats()), plan(slo=[]), "e")
     written, problems = report.save(built, tmp_path)
     assert [path.name for path in written] == ["report.json", "report.md", "report.html"]
@@ -173,7 +173,7 @@ def test_a_run_without_calls_has_a_report(tmp_path: Path) -> None:
 
 
 def test_every_line_of_a_chart_has_words(tmp_path: Path) -> None:
-    """What a chart shows is also said, for those who can't see it."""
+    """Every chart has a text with its values for screen readers."""
     report.save(report.build(noisy(2), plan(duration=40.0), "e"), tmp_path)
     text = (tmp_path / "report.html").read_text()
     drawings = text.split("<svg ")[1:]

@@ -52,7 +52,7 @@ def test_the_file_is_made_from_the_code() -> None:
     ids=["few", "noisy", "none", "capacity", "limits"],
 )
 def test_reports_fit(validator: jsonschema.Draft202012Validator, run: RunResult, tmp_path: Path) -> None:
-    """And come back from their file as they were."""
+    """Reports validate against the schema, and reading their file gives the same values."""
     built = report.build(run, plan(), "e")
     validator.validate(built)
     report.save(built, tmp_path)

@@ -51,14 +51,14 @@ LEVELS: dict[str, tuple[list[float], tuple[int, int] | None]] = {
 
 @pytest.mark.parametrize("case", LEVELS)
 def test_what_is_level(case: str) -> None:
-    """Up to the end, and neither rising nor falling."""
+    """The steady interval reaches to the end, and neither rises nor falls."""
     values, expected = LEVELS[case]
     found = steady_interval(values)
     assert (found and found[:2]) == expected
 
 
 def test_random_arrivals_are_level() -> None:
-    """Their concurrency goes up and down by chance."""
+    """Poisson arrivals count as steady in spite of their random variation."""
     for seed in range(20):
         schedule = Schedule(phases("steady", 20.0, 40.0), seed=seed)
         concurrency = ConcurrencyTimeline()
@@ -109,13 +109,13 @@ def test_percentiles_are_of_that_part_alone() -> None:
     ],
 )
 def test_no_part_is_level_by_design(more: dict[str, Any], why: str) -> None:
-    """Whatever chance makes of it."""
+    """Profiles that change the rate have no steady interval."""
     found = steady_state.summarize(calls(0.5), plan(rate=10.0, duration=20.0, **more))
     assert (found["why"], found["start_s"], found["times"]) == (why, None, {})
 
 
 def test_a_warm_up_at_another_rate_is_no_change() -> None:
-    """It is over when counting begins."""
+    """A warm-up at another rate is over when counting begins, and leaves the steady interval."""
     assert steady_state.summarize(calls(), plan(rate=10.0, duration=20.0, warmup=3.0))["start_s"] is not None
 
 

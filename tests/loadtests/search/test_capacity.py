@@ -55,7 +55,7 @@ def drive(start: float, slots: int, service: float, jitter: float, most: float =
     ("slots", "service", "jitter"), [(4, 0.2, 0.0), (10, 0.5, 0.1), (64, 0.3, 0.3), (8, 0.02, 0.2)]
 )
 def test_a_known_capacity_is_found_within_five_percent(start: float, slots: int, service: float, jitter: float) -> None:
-    """From far below and from far above, in at most 20 steps."""
+    """The capacity is found within 5 % and 20 steps, from far below and from far above."""
     found = drive(start, slots, service, jitter)
     assert found.rate == pytest.approx(slots / service, rel=0.05)
     assert found.low is not None
@@ -65,7 +65,7 @@ def test_a_known_capacity_is_found_within_five_percent(start: float, slots: int,
 
 
 def test_the_growth_of_the_latency_tells_the_capacity() -> None:
-    """At 150 % of it, too: the latency grows by half a second a second."""
+    """At 150 % of the capacity latency grows by half a second a second, which gives the capacity."""
     found = trend(queue(30, 4, 0.2, 0.1))
     assert found.growing
     assert found.slope == pytest.approx(0.5, rel=0.02)
@@ -73,12 +73,12 @@ def test_the_growth_of_the_latency_tells_the_capacity() -> None:
 
 
 def test_a_rate_below_capacity_does_not_grow() -> None:
-    """At 95 % of it, with services that differ."""
+    """At 95 % of the capacity latency does not grow, with varying service times."""
     assert not trend(queue(19, 4, 0.2, 0.3)).growing
 
 
 def test_an_objective_that_is_never_met_ends_the_search() -> None:
-    """With no capacity, and why."""
+    """An objective that no rate meets ends the search without a capacity, with the reason."""
     found = Capacity()
     steps = search(10, found=found)
     rate: float | None = next(steps)
@@ -88,7 +88,7 @@ def test_an_objective_that_is_never_met_ends_the_search() -> None:
 
 
 def test_a_client_that_is_the_bottleneck_ends_the_search() -> None:
-    """What it could not send says nothing about the endpoint."""
+    """A client that can't keep up ends the search, since the rate says nothing of the endpoint."""
     found = Capacity()
     steps = search(10, found=found)
     next(steps)
@@ -99,7 +99,7 @@ def test_a_client_that_is_the_bottleneck_ends_the_search() -> None:
 
 
 def test_the_highest_rate_allowed_is_not_passed() -> None:
-    """It is tried, and the search ends there."""
+    """The highest allowed rate is tried last, and no higher one."""
     found = drive(1, 64, 0.1, 0.0, most=50)
     assert (found.rate, found.high) == (50, None)
     assert max(step.rate for step in found.steps) == 50
@@ -130,6 +130,6 @@ def test_the_interval_holds_the_capacity_as_often_as_it_says(slots: int, service
 
 
 def test_without_growth_there_is_no_interval() -> None:
-    """Far below the capacity, latencies tell nothing of it."""
+    """Steps far below the capacity give no confidence interval."""
     seen = trend(queue(5, 4, 0.2, 0.1, seconds=20.0))
     assert Capacity(steps=[CapacityStep(5, 5.0, met=True, trend=seen)]).interval is None

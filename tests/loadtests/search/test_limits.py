@@ -37,7 +37,7 @@ def drive(serve: Serve, limits: Limits | None = None, *, most: float = 1e5) -> t
 
 @pytest.mark.parametrize(("rate", "size"), [(5.0, 5.0), (5.0, 60.0), (33.3, 33.3), (200.0, 2000.0)])
 def test_a_bucket_is_found_whatever_it_holds(rate: float, size: float) -> None:
-    """Within 5 %, for little more than what the doubling takes."""
+    """The limit of a token bucket is found within 5 %, however full the bucket is."""
     found, sent = drive(bucket(rate, size))
     assert found.requests_per_s == pytest.approx(rate, rel=0.05)
     assert found.tokens_per_min is None
@@ -53,7 +53,7 @@ def test_a_bucket_of_one_is_called_a_lower_bound() -> None:
 
 
 def test_headers_tell_what_was_used_up() -> None:
-    """Tokens, where less of them is left than of requests."""
+    """Headers with fewer tokens than requests left make it a limit of tokens."""
     headers = Limits(requests_limit=1000, requests_remaining=900, tokens_limit=18_000, tokens_remaining=20)
     found, _ = drive(bucket(5, 5), headers)
     assert found.requests_per_s is None
@@ -71,13 +71,13 @@ def test_a_window_that_stays_shut_is_not_guessed_at() -> None:
 
 
 def test_no_limit_is_no_number() -> None:
-    """Up to the highest rate that was allowed."""
+    """Without a 429 up to the highest allowed rate no limit is reported."""
     found, _ = drive(lambda _: True, most=20)
     assert found == AccountLimits(evidence={"why": "no 429 up to 20/s, the highest rate that was allowed"})
 
 
 def test_a_step_without_refusals_says_nothing() -> None:
-    """There is no first 429 to count from."""
+    """A step without 429s gives no throughput between 429s."""
     assert throughput_between_429s([answer(float(k), passed=True, limits=None) for k in range(20)]) is None
 
 

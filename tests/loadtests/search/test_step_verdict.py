@@ -84,7 +84,7 @@ def test_what_was_served_is_held(objectives: tuple[str, ...]) -> None:
 
 
 def test_a_missed_objective_is_named() -> None:
-    """Where all was served, and too late."""
+    """A step that served all calls but missed an objective names it."""
     found = step(20, objectives=("p99<50ms",))
     assert (found.held, found.limit) == (False, "p99<50ms")
 
@@ -135,6 +135,6 @@ def test_a_limit_is_the_capacity(rate: float, size: float, start: float) -> None
 
 
 def test_a_limit_below_everything_is_named() -> None:
-    """A rate that no step held is no capacity."""
+    """A rate limit below every tried rate is named, without a capacity."""
     found = capacity.Capacity(steps=[step(20, *[Outcome.SERVER_ERROR] * 200)])
     assert (found.rate, found.limit) == (None, "server_error at 20/s already")

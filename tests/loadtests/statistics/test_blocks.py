@@ -48,7 +48,7 @@ def total(blocks: list[dict[str, Any]], name: str) -> dict[str, int]:
 
 
 def test_a_block_holds_what_ended_in_it() -> None:
-    """Outcomes, tokens and cost of all calls; times of the successes."""
+    """A block has outcomes, tokens and cost of all its calls, and times of the successes."""
     blocks = Blocks()
     blocks.add(0, stats(0.1, 0.1, failed=1))
     blocks.add(0, stats(0.2))
@@ -83,7 +83,7 @@ def test_a_long_run_has_longer_blocks_and_not_more(seconds: int, length: int) ->
 
 
 def test_what_comes_late_or_early_has_a_place() -> None:
-    """A run that was silent for an hour, and a call that ended before the first second."""
+    """A call after an hour of silence, and one that ended before counting began, are in a block."""
     blocks = Blocks()
     blocks.add(-1, stats(0.1))
     blocks.add(3600, stats(0.1))

@@ -22,7 +22,7 @@ def wandering(seed: int, count: int, likeness: float) -> np.ndarray:
 
 
 def test_every_block_has_the_same_chance() -> None:
-    """Those at the ends, too, beyond which is a mirror; the first row is the run itself."""
+    """Blocks at the ends are drawn as often as others; the first row is the run itself."""
     drawn = draw([wandering(1, 30, 0.0)], 4000, [7]).drawn
     assert drawn.shape == (4001, 30)
     assert (drawn[0] == 1).all()
@@ -31,14 +31,14 @@ def test_every_block_has_the_same_chance() -> None:
 
 
 def test_the_same_seed_gives_the_same_resamples() -> None:
-    """And another one others."""
+    """The same seed gives the same resamples, another seed others."""
     level = [wandering(1, 20, 0.5)]
     assert (draw(level, 50, [3, 1]).drawn == draw(level, 50, [3, 1]).drawn).all()
     assert (draw(level, 50, [3, 1]).drawn != draw(level, 50, [3, 2]).drawn).any()
 
 
 def test_the_longer_blocks_stay_alike_the_more_stay_together() -> None:
-    """And no more than may."""
+    """The block length grows with the autocorrelation, up to its bound."""
     lengths = [
         float(np.mean([neighbours(wandering(seed, 64, likeness), most=21) for seed in range(50)]))
         for likeness in (0.0, 0.5, 0.8)
@@ -75,7 +75,7 @@ def test_blocks_take_the_place_of_others_that_are_near() -> None:
 
 
 def test_quantiles_are_those_of_the_values() -> None:
-    """To a fraction of a bucket's width, and of a resample as of the whole."""
+    """Quantiles are exact to a fraction of a bucket's width, for the run and for resamples."""
     values = np.random.default_rng(5).lognormal(0, 0.5, (20, 400))
     blocks = []
     for row in values:
@@ -101,7 +101,7 @@ def test_intervals_hold_all_at_once() -> None:
 
 
 def test_what_never_varies_has_no_width() -> None:
-    """And a resample that has nothing of a kind does no harm."""
+    """Constant values have an interval of width 0, and a resample without values does no harm."""
     differences = np.array([[0.5, 1.0], [0.5, np.nan], [0.5, 1.2], [0.5, 0.9]])
     exact, other = simultaneous(differences, 10.0)
     assert exact == (0.5, 0.5)

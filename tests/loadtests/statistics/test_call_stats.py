@@ -36,7 +36,7 @@ def answer(gaps: list[float], outcome: Outcome = Outcome.OK) -> Result:
 
 @pytest.mark.parametrize(("exact", "within"), [(True, 0.005), (False, 0.0255)])
 def test_gaps(exact: bool, within: float) -> None:
-    """With the gaps themselves a quantile is within half a percent; without them within the buckets' width."""
+    """Given the gaps, quantiles are within 0.5 %; from a Result's buckets, within a bucket's width."""
     random = np.random.default_rng(5)
     answers = [random.lognormal(-4.6, 0.3, 49).tolist() for _ in range(400)]
     stats = CallStats()

@@ -203,7 +203,7 @@ def test_a_percentile_of_too_few_says_so() -> None:
 
 
 def test_it_merges_and_travels() -> None:
-    """What is not known, too."""
+    """Censored times survive dump, JSON and merge."""
     calls = [
         result(0.0, 3.0, outcome, request_sent=0.1)
         for outcome in (Outcome.TIMEOUT_TOTAL, Outcome.STREAM_TRUNCATED, Outcome.SERVER_ERROR)

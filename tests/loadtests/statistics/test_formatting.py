@@ -22,7 +22,7 @@ from aimon.loadtests.statistics.formatting import format_duration, format_number
     ],
 )
 def test_durations_have_three_digits_in_the_unit_that_fits(seconds: float, text: str) -> None:
-    """And no unit is passed by rounding."""
+    """Rounding never gives 1,000 of a unit."""
     assert format_duration(seconds) == text
 
 
@@ -31,11 +31,11 @@ def test_durations_have_three_digits_in_the_unit_that_fits(seconds: float, text:
     [(0.0, "0 %"), (0.00012, "0.012 %"), (0.0125, "1.2 %"), (0.05, "5 %"), (0.99996, "> 99.9 %"), (1.0, "100 %")],
 )
 def test_only_none_is_0_and_only_all_is_100_percent(share: float, text: str) -> None:
-    """However near."""
+    """Shares next to 0 and 1 are not rounded to 0 % and 100 %."""
     assert format_percent(share) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.5, "0.5"), (14.77, "14.8"), (999.6, "1,000"), (123_456.0, "123,456")])
 def test_long_numbers_have_commas(value: float, text: str) -> None:
-    """Short ones three digits."""
+    """Numbers from 1,000 on have commas, smaller ones three digits."""
     assert format_number(value) == text

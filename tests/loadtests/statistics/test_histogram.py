@@ -32,7 +32,7 @@ def filled(values: np.ndarray) -> Histogram:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_quantile_is_within_one_percent_of_the_exact_one(shape: str) -> None:
-    """Of a million values, at every quantile that a report shows."""
+    """Every quantile of a report is within 1 % of numpy's, over a million values."""
     values = SHAPES[shape]
     histogram = filled(values)
     assert histogram.count == 1_000_000
@@ -65,7 +65,7 @@ def test_its_memory_does_not_grow() -> None:
 
 @pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])
 def test_what_is_no_duration_is_refused(value: float) -> None:
-    """At the latest when the values are read."""
+    """Negative, infinite and NaN values raise ValueError when values are folded."""
     histogram = Histogram()
     histogram.record(value)
     with pytest.raises(ValueError, match="finite numbers from 0 on"):
@@ -73,5 +73,5 @@ def test_what_is_no_duration_is_refused(value: float) -> None:
 
 
 def test_without_values_there_are_no_quantiles() -> None:
-    """None, and not 0: nothing was measured."""
+    """Quantiles of an empty histogram are None, not 0."""
     assert Histogram().summary() == dict.fromkeys(("mean", "p50", "p90", "p95", "p99", "p999", "max")) | {"count": 0}
