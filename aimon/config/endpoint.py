@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aimon.call import checks
 from aimon.call.call import Call, Message, Target, Timeouts
 from aimon.call.result import Source
+from aimon.metrics.totals import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,6 +122,11 @@ class Endpoint:
     def name(self) -> str:
         """The configured name: the `endpoint` label of every metric."""
         return self.target.endpoint
+
+    @property
+    def identity(self) -> Identity:
+        """The labels that all of its metrics carry."""
+        return Identity(self.name, self.target.model, self.target.provider, self.region)
 
 
 def new_nonce() -> str:

@@ -26,7 +26,7 @@ from aimon.cli.loadtest.view import Lines, Subject
 from aimon.loadtests import metrics
 from aimon.loadtests.protocol import progress_lines, totals_codec
 from aimon.metrics import definitions, exposition
-from aimon.metrics.totals import Gauges, Identity, Totals
+from aimon.metrics.totals import Gauges, Totals
 from aimon.security.redact import Redactor
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class Live:
     ) -> None:
         self._endpoint, self._profile = endpoint, profile
         self._listen, self._push, self._no_auth, self._token = listen, push, no_auth, token
-        target = endpoint.target
-        self._identity = Identity(endpoint.name, target.model, target.provider, endpoint.region)
+        self._identity = endpoint.identity
         subject = Subject(endpoint.name, profile, max_cost)
         self._view: View | None = None if quiet else choose(subject, plain=plain)
         self._quiet, self._lock = quiet, Lock()

@@ -186,7 +186,7 @@ class _Loop:
         gauges = build_info()
         under_way = self._scheduler.under_way
         for endpoint in self._endpoints:
-            identity = MonitoredEndpoint.of(endpoint, self._currency).identity
+            identity = endpoint.identity
             gauges.set(definitions.IN_FLIGHT, float(endpoint.name in under_way), **identity.labels)
         gauges.set(definitions.SCHEDULER_HEARTBEAT, self._scheduler.heartbeat)
         gauges.set(definitions.SCHEDULER_LAG, self._scheduler.lag)

@@ -25,7 +25,7 @@ from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats, share_within
 from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint
 from aimon.loadtests.worker.abort_policy import AbortPolicy
-from aimon.metrics.totals import Identity, Totals, amounts_of
+from aimon.metrics.totals import Totals, amounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -362,6 +362,6 @@ def _totals(endpoint: Endpoint, prices: PriceBook) -> Totals:
     target = endpoint.target
     totals = Totals()
     priced = prices.knows(target.provider, target.model, endpoint.name)
-    identity = Identity(endpoint.name, target.model, target.provider, endpoint.region)
+    identity = endpoint.identity
     totals.declare(identity, currency=prices.currency if priced else None)
     return totals

@@ -7,12 +7,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from aimon.metrics.definitions import DURATION, TTFT
-from aimon.metrics.totals import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimon.config.endpoint import Endpoint
+    from aimon.metrics.totals import Identity
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -44,12 +44,11 @@ class MonitoredEndpoint:
     @classmethod
     def of(cls, endpoint: Endpoint, currency: str, *, priced: bool = True) -> Self:
         """Of a configured endpoint; `currency` is the reporting currency."""
-        target = endpoint.target
         slos: dict[str, list[float]] = {"latency": [], "ttft": []}
         for objective in endpoint.slo.objectives:
             slos.setdefault(objective.measure, []).append(objective.threshold)
         return cls(
-            Identity(target.endpoint, target.model, target.provider, endpoint.region),
+            endpoint.identity,
             interval=endpoint.interval,
             currency=currency,
             priced=priced,
