@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -135,7 +136,8 @@ def test_the_other_commands_exist(run_aimon: Command) -> None:
     for block in (*blocks("sh"), *blocks("cron")):
         for command in re.findall(r"aimon [^\n]*", block):
             words = command.split()
-            shown = run_aimon(words[1], "--help").stdout
+            called = itertools.takewhile(lambda word: not word.startswith("-"), words[1:])
+            shown = run_aimon(*called, "--help").stdout
             assert [w for w in words if w.startswith("--") and w not in shown] == [], command
 
 
