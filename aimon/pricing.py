@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimon.call.outcome import Outcome
+from aimon.call.result import Result, Usage
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from aimon.call.result import Result, Usage
+    from aimon.call.call import Target
 
 PER = {"1M": 1_000_000, "1K": 1_000}
 
@@ -270,6 +273,21 @@ class PriceBook:
         if result.estimated is not None:
             source = f"{source}, {ESTIMATED}"
         return msgspec.structs.replace(result, cost=amount * rate, currency=self.currency, price_source=source)
+
+    def estimate(self, target: Target, operation: str, *, prompt_tokens: int, answer_tokens: int) -> Result:
+        """A successful call with these token counts, priced as by `cost`: for forecasts."""
+        return self.cost(
+            Result(
+                endpoint=target.endpoint,
+                provider=target.provider,
+                model=target.model,
+                operation=operation,
+                started_at=0.0,
+                end=0.0,
+                outcome=Outcome.OK,
+                usage=Usage(prompt_tokens, answer_tokens, source="estimated"),
+            )
+        )
 
     def _configured(self, provider: str, model: str) -> Price | None:
         names = (f"{provider}/{model}".casefold(), model.casefold())

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aimon import dialects
-from aimon.call.outcome import Outcome
-from aimon.call.result import Result, Usage
 from aimon.load_terms import SEARCHES
 from aimon.loadtests import workload
 from aimon.loadtests.protocol import profiles
@@ -87,17 +85,7 @@ def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
     operation = dialects.get(target.dialect).operation
     if operation in _WITHOUT_ANSWER:
         answer = 0.0
-    example = Result(
-        endpoint=target.endpoint,
-        provider=target.provider,
-        model=target.model,
-        operation=operation,
-        started_at=0.0,
-        end=0.0,
-        outcome=Outcome.OK,
-        usage=Usage(math.ceil(prompt), math.ceil(answer), source="estimated"),
-    )
-    priced = prices.cost(example)
+    priced = prices.estimate(target, operation, prompt_tokens=math.ceil(prompt), answer_tokens=math.ceil(answer))
     return Prediction(
         requests=requests,
         input_tokens=math.ceil(requests * prompt),

@@ -6,8 +6,6 @@ import math
 from typing import TYPE_CHECKING
 
 from aimon import dialects, quantities
-from aimon.call.outcome import Outcome
-from aimon.call.result import Result, Usage
 from aimon.cli.console import note
 
 if TYPE_CHECKING:
@@ -79,14 +77,4 @@ def _cost(endpoint: Endpoint, canary: Canary, prices: PriceBook) -> float | None
         return 0.0  # a list of them is free
     prompt = sum(math.ceil(len(message.content.encode()) / _BYTES_PER_TOKEN) for message in canary.messages)
     answer = 0 if operation == "embeddings" else canary.max_tokens
-    example = Result(
-        endpoint=target.endpoint,
-        provider=target.provider,
-        model=target.model,
-        operation=operation,
-        started_at=0.0,
-        end=0.0,
-        outcome=Outcome.OK,
-        usage=Usage(prompt, answer, source="estimated"),
-    )
-    return prices.cost(example).cost
+    return prices.estimate(target, operation, prompt_tokens=prompt, answer_tokens=answer).cost

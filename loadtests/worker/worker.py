@@ -303,7 +303,7 @@ class Worker:
             self._uncounted += 1
             self._stats.serve(result, self._began, 0.0 if self._stage.is_open else self._share(result))
         else:
-            stats = partial(self._tally_one, again=again)
+            stats = partial(self._count_result, again=again)
             tallied = contained("counted", result, stats)
             if tallied is not result:
                 result = contained("counted", tallied, stats)
@@ -330,7 +330,7 @@ class Worker:
         else:
             self._totals.observe(result)
 
-    def _tally_one(self, result: Result, *, again: bool) -> None:
+    def _count_result(self, result: Result, *, again: bool) -> None:
         if self._cutting and result.outcome is Outcome.PROBER_ERROR:
             self._stats.counts["interrupted"] += 1
             # None of the run's calls, but long ones are the likeliest to be cut: percentiles must not lose them.
