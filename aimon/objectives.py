@@ -73,7 +73,7 @@ def parse(text: str) -> Objective:
         if unit not in ("/s", "/m"):
             raise ValueError(f"{text!r}: {name} is a rate: write {name}{comparison}{number}/s")
         return Objective(text.strip(), name, None, below, inclusive, amount / (60 if unit == "/m" else 1))
-    from difflib import get_close_matches  # noqa: PLC0415  # start-up: only for what is wrong
+    from difflib import get_close_matches  # noqa: PLC0415 - start-up: only for what is wrong
 
     near = get_close_matches(name, (*_SHARES, *_RATES, "p99", "ttft_p95", "tpot_p50", "itl_p99"), 1)
     hint = f"did you mean {near[0]}?" if near else f"write one such as {_EXAMPLES}"

@@ -5,7 +5,7 @@ from aimon.exit_codes import FAILED, GOOD, INTERRUPTED, READER_GONE, UNABLE, USA
 __all__ = ["FAILED", "GOOD", "INTERRUPTED", "READER_GONE", "UNABLE", "USAGE", "Stop"]
 
 
-class Stop(Exception):  # noqa: N818  # it is an ending, not always an error
+class Stop(Exception):  # noqa: N818 - it is an ending, not always an error
     """Ends the command with a code; the message goes to stderr."""
 
     def __init__(self, code: int, message: str = "") -> None:

@@ -106,7 +106,7 @@ def _run() -> int:
         # said to it, not even at exit.
         mute()
         return READER_GONE
-    except Exception as error:  # noqa: BLE001  # a traceback is no message for whoever runs a command
+    except Exception as error:  # noqa: BLE001 - a traceback is no message for whoever runs a command
         return _bug(error)
 
 

@@ -80,11 +80,11 @@ def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) ->
     """
 
     class Notifications(Handler):
-        def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+        def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
             path = self.path_asked_for()
             self._answer(400 if path is None else 200 if path == "/-/healthy" else 404)
 
-        def do_POST(self) -> None:  # noqa: N802  # likewise
+        def do_POST(self) -> None:  # noqa: N802 - likewise
             length = self.headers.get("Content-Length", "")
             digits = length.isascii() and length.isdigit() and len(length) < 10
             if self.path != "/alerts" or not digits or int(length) > _LARGEST_REQUEST:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aimon.network.address import HttpAddress
 
 VARIABLES: Final = "AIMON_GRAFANA"
-TOKEN: Final = "GRAFANA_TOKEN"  # noqa: S105  # the variable's name
+TOKEN: Final = "GRAFANA_TOKEN"  # noqa: S105 - the variable's name
 _LONGEST_UID: Final = 40
 _LONGEST_REASON: Final = 200
 _ADVICE: Final = {

@@ -95,7 +95,7 @@ async def perform(
         host = urlsplit(request.url).hostname or ""
         exchange.fail(failures.not_resolved(host, UnicodeError()), exchange.started)
         return exchange.result()
-    except Exception as error:  # noqa: BLE001  # a fault of this machine or of the configuration is an outcome too
+    except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome too
         exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
         exchange.fail(Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}"), exchange.started)
         return exchange.result()
@@ -109,7 +109,7 @@ async def perform(
                 http_version = await _exchange(client, message, exchange, marks, timer)
     except TimeoutError:
         exchange.fail(_through(proxy, exchange, _expired(exchange)), time.monotonic())
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is how the call went
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is how the call went
         failure = _classify(error, exchange, ended=marks.ended)
         exchange.fail(_through(proxy, exchange, failure), time.monotonic())
     exchange.dns, exchange.connect, exchange.tls = marks.dns, marks.connect, marks.tls

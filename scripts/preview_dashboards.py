@@ -111,7 +111,7 @@ def main(folder: Path) -> None:
     """Writes a page and a picture of each board."""
     folder.mkdir(parents=True, exist_ok=True)
     prometheus_program, promtool = shutil.which("prometheus"), shutil.which("promtool")
-    assert prometheus_program and promtool, "apt-get install prometheus"  # noqa: S101, PT018  # a script's own check
+    assert prometheus_program and promtool, "apt-get install prometheus"  # noqa: S101, PT018 - a script's own check
     end = time.time() // STEP * STEP
     home = folder / "prometheus"
     shutil.rmtree(home, ignore_errors=True)

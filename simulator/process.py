@@ -39,7 +39,7 @@ class SimulatorProcess(Control):
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._child.stdin and self._child.stdout  # noqa: S101, PT018  # both were asked for
+        assert self._child.stdin and self._child.stdout  # noqa: S101, PT018 - both were asked for
         # Through a pipe and not as arguments: profiles may hold a key.
         self._child.stdin.write(json.dumps(settings, default=str) + "\n")
         self._child.stdin.flush()

@@ -86,7 +86,7 @@ def parse(text: str, file: str = "aimon.yaml") -> Config:
     Raises:
         ConfigError: something is wrong with it.
     """
-    from aimon.config.yaml import lookalikes, parser  # noqa: PLC0415  # PyYAML, which flags do without
+    from aimon.config.yaml import lookalikes, parser  # noqa: PLC0415 - PyYAML, which flags do without
 
     try:
         return validate(parser.read(text, file))
@@ -136,7 +136,7 @@ def _without_extensions(data: Any) -> Any:
 
 
 def _read(path: Path) -> str:
-    from aimon.config.yaml import parser  # noqa: PLC0415  # as above
+    from aimon.config.yaml import parser  # noqa: PLC0415 - as above
 
     try:
         with path.open("rb") as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +20,7 @@ app = typer.Typer(
 )
 
 ROBOT_URL = "AIMON_ROBOT_URL"
-ROBOT_SECRET = "AIMON_ROBOT_SECRET"  # noqa: S105  # the variable's name
+ROBOT_SECRET = "AIMON_ROBOT_SECRET"  # noqa: S105 - the variable's name
 
 
 @app.command("test")

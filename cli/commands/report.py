@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +11,7 @@ import typer
 from aimon import files
 from aimon.cli.console import write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
-from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
+from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
 from aimon.cli.out_mode import out_mode
 from aimon.distribution import how_to_add
 

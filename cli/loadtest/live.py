@@ -166,7 +166,7 @@ class Live:
                 return False
             try:
                 act(view)
-            except Exception as error:  # noqa: BLE001  # the run is worth more than the view of it
+            except Exception as error:  # noqa: BLE001 - the run is worth more than the view of it
                 self._view = None
                 with suppress(Exception):  # it may have got no further than hiding the cursor
                     view.close()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, fields
-from pathlib import Path  # noqa: TC003  # `grouped` reads the annotations at run time
+from pathlib import Path  # noqa: TC003 - `grouped` reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from aimon.cli.language_option import Language  # noqa: TC001  # `grouped` reads the annotations at run time
+from aimon.cli.language_option import Language  # noqa: TC001 - `grouped` reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

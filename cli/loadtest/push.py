@@ -94,7 +94,7 @@ class Pusher:
             self._push()
         except PushError as error:
             self._failed(str(error), before)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next push must still be tried
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next push must still be tried
             self._failed(f"this is a bug in aimon: nothing was pushed: {type(error).__name__}: {error}", before)
         else:
             self.problem = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +12,7 @@ from aimon.cli import listening
 from aimon.cli.console import note
 from aimon.cli.endpoints import Flags, select
 from aimon.cli.exits import GOOD, USAGE, Stop
-from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
+from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
 from aimon.cli.probe.options import ProbeOptions
 
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ class _Loop:
         console.note("stopping: probes under way end first (Ctrl-C again to drop them)")
         self._scheduler.stop()
 
-    async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002  # the scheduler's signature
+    async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002 - the scheduler's signature
         results = showable(self._recorder.price([result]), self._recorder, self._options)
         try:
             # In a thread: a synced write takes milliseconds, which other probes would see as latency.
@@ -173,7 +173,7 @@ class _Loop:
     async def _publish(self) -> None:
         try:
             await asyncio.to_thread(self._recorder.publish, self._gauges())
-        except Exception as error:  # noqa: BLE001  # whatever it is, the next push must still be tried
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next push must still be tried
             self._published = False
             console.note(f"aimon: {error}")
         else:

@@ -156,7 +156,7 @@ def write_junit(results: Sequence[Result], options: ProbeOptions) -> None:
     """
     from aimon.cli.probe import junit
 
-    assert options.junit is not None  # noqa: S101  # the caller has looked
+    assert options.junit is not None  # noqa: S101 - the caller has looked
     try:
         junit.write(options.junit, results)
     except OSError as error:

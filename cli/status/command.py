@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path  # noqa: TC003  # typer reads the annotations at run time
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aimon.cli.console import note, write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
-from aimon.cli.language_option import Language  # noqa: TC001  # typer reads the annotations at run time
+from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ class CanarySource:
         self._endpoint = endpoint
         self._canary = endpoint.canaries[0]
 
-    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # for traces only
+    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002 - for traces only
         """The canary with a new nonce, so that no cache has the answer."""
         return WorkItem(self._canary.call(self._endpoint, new_nonce(), Source.LOADTEST))
 

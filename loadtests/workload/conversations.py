@@ -38,7 +38,7 @@ class Conversations:
         self._size = size
         self._ready: deque[tuple[tuple[Message, ...], Sequence[Turn], int]] = deque()
 
-    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002  # for traces only
+    def next_item(self, due: float | None = None) -> WorkItem:  # noqa: ARG002 - for traces only
         """The next turn of a conversation, with its history."""
         if self._ready:
             history, turns, done = self._ready.popleft()

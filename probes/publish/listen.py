@@ -120,7 +120,7 @@ class _Pages(Handler):
     pages: dict[str, Callable[[], Page]]
     token: str | None
 
-    def do_GET(self) -> None:  # noqa: N802  # the name that http.server calls
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         """Answers a GET or HEAD."""
         path = self.path_asked_for()
         make = None if path is None else self.pages.get(path)
@@ -135,7 +135,7 @@ class _Pages(Handler):
         else:
             try:
                 status, body, kind = make()
-            except Exception as error:  # noqa: BLE001  # one bad scrape must not end the server
+            except Exception as error:  # noqa: BLE001 - one bad scrape must not end the server
                 status, body, kind = HTTPStatus.INTERNAL_SERVER_ERROR, _apology(path, error), _PLAIN
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -147,7 +147,7 @@ class _Pages(Handler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    do_HEAD = do_GET  # noqa: N815  # the name that http.server calls
+    do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
 
 def _apology(path: str, error: Exception) -> bytes:

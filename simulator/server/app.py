@@ -54,7 +54,7 @@ def _providers(world: World) -> ASGIApp:
 async def _while_connected(request: Request, raw: bytes) -> None:
     """Serves until the answer has ended or the connection is gone, whichever comes first."""
     serving = asyncio.current_task()
-    assert serving is not None  # noqa: S101  # a coroutine always runs in a task
+    assert serving is not None  # noqa: S101 - a coroutine always runs in a task
 
     async def cancel_when_gone() -> None:
         await request.connection.disconnected()

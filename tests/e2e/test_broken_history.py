@@ -200,7 +200,7 @@ def test_counters_of_the_gateway_stay_as_they_were(run_aimon: Command, path: Pat
 def test_status_needs_no_right_to_write(open_elsewhere: bool, path: Path) -> None:
     """A user who may only read, also while a prober has results in the log; nothing is made or changed."""
     for parent in [path.parent, *path.parent.parents]:
-        if parent == Path("/tmp"):  # noqa: S108  # where pytest's own folders begin
+        if parent == Path("/tmp"):  # noqa: S108 - where pytest's own folders begin
             break
         parent.chmod(0o755)
     writer = History(path)

@@ -262,7 +262,7 @@ def test_a_token_that_is_none_starts_nothing(
 def test_a_token_makes_an_address_that_others_can_reach_acceptable() -> None:
     """As does saying that no password is meant; without either the message names both ways out."""
     address = "0.0.0.0:9464"
-    assert _address(address, every="30s", public=True) == ("0.0.0.0", 9464)  # noqa: S104  # nothing is opened
+    assert _address(address, every="30s", public=True) == ("0.0.0.0", 9464)  # noqa: S104 - nothing is opened
     with pytest.raises(Stop) as stop:
         _address(address, every="30s", public=False)
     assert stop.value.message == (

@@ -53,7 +53,7 @@ class Prober:
 async def until(holds: Any) -> None:
     """Lets the loop run until something holds, for at most ten seconds."""
     async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  # what it waits for is the scheduler's own state
+        while not holds():  # noqa: ASYNC110 - what it waits for is the scheduler's own state
             await asyncio.sleep(0.005)
 
 

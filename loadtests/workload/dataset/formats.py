@@ -90,7 +90,7 @@ def read(data: bytes | msgspec.Raw) -> tuple[Turn, ...]:
 
 def _batch(line: DatasetEntry) -> tuple[Turn, ...]:
     body = line.body
-    assert body is not None  # noqa: S101  # as FORMATS has seen
+    assert body is not None  # noqa: S101 - as FORMATS has seen
     if body.messages is None:
         raise WorkloadError("body has no messages: only requests for /v1/chat/completions can be sent")
     return (Turn(_messages(body.messages), body.limit or line.limit or OUTPUT_TOKENS),)

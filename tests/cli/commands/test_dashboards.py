@@ -78,7 +78,7 @@ class _Api(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's name
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
         """Quiet."""
 
 

@@ -77,7 +77,7 @@ def test_on_a_terminal_it_goes_on_until_ctrl_c(run_aimon: Command, temporary: Pa
                 r"More rounds, until Ctrl-C; metrics meanwhile: (http://127\.0\.0\.1:\d+/metrics)\r", text
             )
             if going_on and not page:
-                with urllib.request.urlopen(going_on[1], timeout=5) as answer:  # noqa: S310  # our own, on loopback
+                with urllib.request.urlopen(going_on[1], timeout=5) as answer:  # noqa: S310 - our own, on loopback
                     page = answer.read().decode()
                 # As a terminal does it: to the whole foreground group, the simulator included.
                 os.killpg(process.pid, signal.SIGINT)

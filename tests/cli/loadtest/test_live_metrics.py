@@ -113,7 +113,7 @@ def test_a_scrape_while_it_runs(require_binary: Callable[[str], Path], capsys: p
         url = capsys.readouterr().err.strip().removeprefix("metrics: ")
 
         def page() -> str:
-            with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  # it is http
+            with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - it is http
                 assert response.headers["Content-Type"] == exposition.CONTENT_TYPE
                 return str(response.read().decode())
 
@@ -137,7 +137,7 @@ def status(url: str, token: str | None) -> int:
     """What a scrape with that token is answered."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as response:  # noqa: S310  # it is http
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as response:  # noqa: S310 - it is http
             return int(response.status)
     except urllib.error.HTTPError as refused:
         with refused:

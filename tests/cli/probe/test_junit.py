@@ -43,7 +43,7 @@ def valid(element: ET.Element) -> None:
 def written(path: Path) -> ET.Element:
     """The document, after a look at its structure."""
     assert path.read_bytes().startswith(b"<?xml version='1.0' encoding='utf-8'?>")
-    suite = ET.parse(path).getroot()  # noqa: S314  # our own file
+    suite = ET.parse(path).getroot()  # noqa: S314 - our own file
     valid(suite)
     assert suite.tag == "testsuite"
     for counted, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

@@ -35,7 +35,7 @@ class FullDisk(MemoryState):
         self.failures = failures
         self.recorded = 0
 
-    def record(self, results: Sequence[Result]) -> None:  # noqa: ARG002  # the interface
+    def record(self, results: Sequence[Result]) -> None:  # noqa: ARG002 - the interface
         """Fails as long as there are failures left."""
         self.recorded += 1
         if self.recorded <= self.failures:
@@ -108,7 +108,7 @@ def run_loop(state: FullDisk) -> int:
         )
         running = asyncio.create_task(loop.run())
         async with asyncio.timeout(10):
-            while state.recorded < 3:  # noqa: ASYNC110  # what it waits for is the loop's own doing
+            while state.recorded < 3:  # noqa: ASYNC110 - what it waits for is the loop's own doing
                 await asyncio.sleep(0.01)
         loop._scheduler.stop()
         return await running

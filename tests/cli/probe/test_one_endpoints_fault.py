@@ -234,7 +234,7 @@ def test_every(
         loop = _Loop(selection, sink, options(tmp_path, as_json=True, every=0.1))
         running = asyncio.create_task(loop.run())
         async with asyncio.timeout(30):
-            while min(map(taken.count, NAMES)) < 3:  # noqa: ASYNC110  # what it waits for is the loop's own doing
+            while min(map(taken.count, NAMES)) < 3:  # noqa: ASYNC110 - what it waits for is the loop's own doing
                 await asyncio.sleep(0.01)
         loop._scheduler.stop()
         return await running

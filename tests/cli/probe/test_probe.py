@@ -66,7 +66,7 @@ def test_junit_counts_failures(run_aimon: Command, simulator: SimulatorProcess, 
     """A failure with its outcome as the type."""
     simulator.set_faults({"fault": "overloaded", "profile": "sim"})
     assert run_aimon(*flags(simulator.base_url("sim")), "--junit", "junit.xml").returncode == 1
-    suite = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314  # our own file
+    suite = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314 - our own file
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
     failure = suite.find("testcase/failure")
     assert failure is not None

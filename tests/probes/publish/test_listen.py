@@ -116,7 +116,7 @@ def test_a_token_file(tmp_path: Path) -> None:
         (":9464", ("127.0.0.1", 9464), True),
         ("[::1]:9464", ("::1", 9464), True),
         ("[::]:9464", ("::", 9464), False),
-        ("0.0.0.0:9464", ("0.0.0.0", 9464), False),  # noqa: S104  # the address that is asked about
+        ("0.0.0.0:9464", ("0.0.0.0", 9464), False),  # noqa: S104 - the address that is asked about
         ("10.1.2.3:9464", ("10.1.2.3", 9464), False),
         ("example.org:9464", ("example.org", 9464), False),
     ],
