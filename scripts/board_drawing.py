@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 
 CELL = 30  # pixels a row of the grid is high; 50 a column is wide
 COLORS = ("#7eb26d", "#eab839", "#6ed0e0", "#ef843c", "#e24d42", "#1f78c1", "#ba43a9", "#705da0", "#508642", "#cca300")
-NAMED = {"green": "#73bf69", "red": "#f2495c", "orange": "#ff9830", "purple": "#b877d9", "text": "#ccccdc"}
+NAMED = {
+    "green": "#73bf69",
+    "red": "#f2495c",
+    "orange": "#ff9830",
+    "purple": "#b877d9",
+    "yellow": "#fade2a",
+    "text": "#ccccdc",
+}
 STYLE = (
     "body{margin:12px;background:#111217;color:#ccccdc;font:12px sans-serif}"
     "h1{font-size:17px;margin:4px 0 10px}.b{position:relative}"
@@ -47,7 +55,7 @@ def _panel(panel: Mapping[str, Any], series: Sequence[Series], start: float, end
     defaults = panel["fieldConfig"]["defaults"]
     if not series:
         return f'<div class="n">{escape(defaults["noValue"])}</div>'
-    if panel["type"] == "stat":
+    if panel["type"] in {"stat", "gauge"}:
         return _stat(defaults, series)
     if panel["type"] == "table":
         rows = "".join(
@@ -64,13 +72,13 @@ def _panel(panel: Mapping[str, Any], series: Sequence[Series], start: float, end
 
 def _stat(defaults: Mapping[str, Any], series: Sequence[Series]) -> str:
     size = 22 if len(series) == 1 else 13
-    return "".join(
-        f'<div class="v" style="font-size:{size}px;margin-top:{size // 2}px;color:{_color(s.points[-1][1], defaults)}">'
-        f"{_text(s.points[-1][1], defaults)}"
-        + (f' <span class="l">{escape(s.name)}</span>' if len(series) > 1 else "")
-        + "</div>"
-        for s in series
-    )
+    figures = []
+    for s in series:
+        value, own = s.points[-1][1], {**defaults, **s.overrides}
+        name = f' <span class="l">{escape(s.name)}</span>' if len(series) > 1 else ""
+        style = f"font-size:{size}px;margin-top:{size // 2}px;color:{_color(value, own)}"
+        figures.append(f'<div class="v" style="{style}">{_text(value, own)}{name}</div>')
+    return "".join(figures)
 
 
 def _states(defaults: Mapping[str, Any], series: Sequence[Series], start: float, end: float, width: int) -> str:
@@ -163,6 +171,8 @@ def _text(value: float, defaults: Mapping[str, Any]) -> str:
         return (
             f"{value / 60:.1f} min" if value >= 120 else f"{value * 1000:.1f} ms" if value < 0.1 else f"{value:.2f} s"
         )
+    if unit == "dateTimeAsIso":
+        return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M:%S}"
     if unit.startswith("currency"):
         return ("$" if unit == "currencyUSD" else "¥") + f"{value:.3f}"
     suffix = {"reqps": " req/s", "d": " d"}.get(unit, "")

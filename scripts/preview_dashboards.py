@@ -38,11 +38,12 @@ _FAILURES = (Outcome.RATE_LIMITED, Outcome.SERVER_ERROR, Outcome.TIMEOUT_TTFT, O
 
 
 class Series(NamedTuple):
-    """What one query of a panel gave: its name, its labels and its points (unix time and value)."""
+    """What one query of a panel gave: its name, its labels, its points (unix time and value), and what is its own."""
 
     name: str
     labels: dict[str, str]
     points: list[tuple[float, float]]
+    overrides: dict[str, Any]
 
 
 def history(end: float) -> str:
@@ -70,7 +71,7 @@ def history(end: float) -> str:
             gauges = probed(identity, last, ended=at if alive else died)
             lines += _sampled(render(own, gauges)[0], "aimon-probe", at)
         if minute >= (HOURS - 2) * 60:
-            for _ in range(40):
+            for _ in range(round(19.6 * STEP)):  # as its gauges say
                 number += 1
                 limited = chance.random() < 0.02
                 tested.observe(a_call(YUAN, Outcome.RATE_LIMITED if limited else Outcome.OK, number))
@@ -92,8 +93,14 @@ def asked(prometheus: Prometheus, panel: dict[str, Any], end: float, chosen: dic
     for target in panel["targets"]:
         expr = target["expr"].replace("$__rate_interval", "5m").replace("$__range", f"{HOURS}h")
         for name in ("job", "region", "endpoint", "model"):
-            expr = expr.replace(f"${name}", chosen.get(name, ".+"))
+            expr = expr.replace(f"${name}", chosen.get(name, ".+" if name == "job" else ".*"))
         legend = target["legendFormat"]
+        overrides = {
+            each["id"]: each["value"]
+            for override in panel["fieldConfig"].get("overrides", ())
+            if override["matcher"]["options"] == target["refId"]
+            for each in override["properties"]
+        }
         if target.get("instant"):
             found = [[sample] for sample in prometheus.query(expr, end)]
         else:
@@ -103,7 +110,7 @@ def asked(prometheus: Prometheus, panel: dict[str, Any], end: float, chosen: dic
             name = legend
             for label, value in labels.items():
                 name = name.replace("{{" + label + "}}", value)
-            series.append(Series(name, labels, [(sample.at, sample.value) for sample in samples]))
+            series.append(Series(name, labels, [(sample.at, sample.value) for sample in samples], overrides))
     return series
 
 

@@ -38,6 +38,7 @@ OUTCOMES = (
     *(Outcome.OK, Outcome.OK, Outcome.RATE_LIMITED, Outcome.OK, Outcome.SERVER_ERROR),
     *(Outcome.OK, Outcome.UNAUTHORIZED, Outcome.OK, Outcome.TIMEOUT_TTFT, Outcome.OK),
 )
+_STATUS = {Outcome.OK: 200, Outcome.RATE_LIMITED: 429, Outcome.SERVER_ERROR: 500, Outcome.UNAUTHORIZED: 401}
 _DAY = 86400.0
 _LOADTEST = {
     definitions.LOADTEST_TARGET_RATE: 20,
@@ -58,6 +59,7 @@ def a_call(identity: Identity, outcome: Outcome, number: int, **changes: Any) ->
     return a_result(
         outcome,
         identity,
+        status_code=_STATUS.get(outcome),
         started_at=time.time() - end,
         end=end,
         dns=0.005,
