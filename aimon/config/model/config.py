@@ -192,7 +192,9 @@ class EndpointSection:
         example="${DASHSCOPE_API_KEY}",
     )
     api_key_file: str | None = key(
-        TEMPLATE, "A file that holds the key, read at every start.", example="/run/secrets/dashscope"
+        TEMPLATE,
+        "A file that holds the key; a running prober reads it again when it changes.",
+        example="/run/secrets/dashscope",
     )
     auth: str | None = key(
         AUTH, "How the key is sent: bearer, or the name of the header that carries it.", example="bearer"
