@@ -13,7 +13,9 @@ from aimon.call.outcome import Outcome
 from aimon.cli import advice, advice_zh
 from aimon.language import VARIABLE, current, pick
 from aimon.loadtests import report
-from report_cases import few, plan
+from aimon.loadtests.report.comparison import summary
+from aimon.loadtests.report.comparison.comparison import compare
+from report_cases import few, plan, quick
 from results import a_result
 from services import free_port
 
@@ -106,6 +108,19 @@ def test_reports_speak_it(run_aimon: Command, tmp_path: Path) -> None:
     assert {text for text in plain if not re.match(r"P\d|TTFT|TPOT|ok$|rate_limited$", text)} == set()
     formats = [run_aimon("report", str(tmp_path), "--format", "json", "--lang", lang).stdout for lang in ("en", "zh")]
     assert formats[0] == formats[1]
+
+
+def test_comparisons_speak_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every head, measure and verdict; what is only a number is the same."""
+    found = compare(quick(1), quick(2, slower=1.5), names=("A", "B"), resamples=200)
+    english = summary.markdown(found)
+    monkeypatch.setenv(VARIABLE, "zh")
+    chinese = summary.markdown(found)
+    cells = [cell.strip() for line in chinese.splitlines() if line.startswith("| ") for cell in line.split("|")]
+    assert [cell for cell in cells if re.search(r"[a-z]{3,}", cell) and not CHINESE.search(cell)] == []
+    assert "更差" in chinese
+    assert "WORSE" in english
+    assert sorted(re.findall(r"\d+\.\d+", chinese)) == sorted(re.findall(r"\d+\.\d+", english))
 
 
 def test_pick(monkeypatch: pytest.MonkeyPatch) -> None:

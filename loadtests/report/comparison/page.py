@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from aimon.language import pick
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import SHARE
-from aimon.loadtests.report.comparison.summary import HEADER, cells, foot, verdict
+from aimon.loadtests.report.comparison.summary import cells, foot, heads, row_title, verdict
 from aimon.loadtests.report.page.html import banner, document, table
 from aimon.loadtests.report.page.svg import exact
 
@@ -31,9 +32,9 @@ _FARTHEST = 1.0
 
 def render(comparisons: Sequence[Comparison]) -> str:
     """The page of one or more comparisons."""
-    parts = ["<header><h1>Load tests compared</h1></header><main>"]
+    parts = [f"<header><h1>{pick('Load tests compared', '负载测试比较')}</h1></header><main>"]
     for comparison in comparisons:
-        parts.append(f"<section><h2>{escape(comparison.base)} and {escape(comparison.new)}</h2>")
+        parts.append(f"<section><h2>{escape(comparison.base)} {pick('and', '与')} {escape(comparison.new)}</h2>")
         parts.append(banner(verdict(comparison), _LOOKS[comparison.verdict][0], "verdict"))
         parts += [banner(each, "warn") for each in comparison.reservations]
         parts += [_picture(comparison), _table(comparison), f'<p class="text">{escape(foot(comparison))}</p></section>']
@@ -46,7 +47,7 @@ def _table(comparison: Comparison) -> str:
         *numbers, said = map(escape, cells(row, comparison.currency))
         kind, sign = _LOOKS[row.verdict]
         rows.append((*numbers, f'<span class="said {kind}">{sign}{said}</span>'))
-    return table(HEADER, rows, range(1, 5))
+    return table(heads(), rows, range(1, 5))
 
 
 def _picture(comparison: Comparison) -> str:
@@ -73,12 +74,15 @@ def _picture(comparison: Comparison) -> str:
         y = _TOP + _ROW * (k + 0.5)
         low, high, at = across(row.low or 0.0), across(row.high or 0.0), across(row.change or 0.0)
         parts.append(
-            f'<text class="note" x="{_NAMES - 12}" y="{y + 4:.1f}" text-anchor="end">{escape(row.title)}</text>'
+            f'<text class="note" x="{_NAMES - 12}" y="{y + 4:.1f}" text-anchor="end">{escape(row_title(row))}</text>'
             f'<g class="{_LOOKS[row.verdict][0]}"><line class="line" x1="{low:.1f}" x2="{high:.1f}" y1="{y:.1f}" '
             f'y2="{y:.1f}"/><circle class="dot" cx="{at:.1f}" cy="{y:.1f}" r="4"/></g>'
         )
     words = "; ".join(" ".join(cells(row, comparison.currency)[k] for k in (0, 3, 4)) for row in rows)
-    title = "Change from the base, with intervals; what lies in the grey band does not matter"
+    title = pick(
+        "Change from the base, with intervals; what lies in the grey band does not matter",
+        "相对基准的变化及其区间；灰色带内的变化无关紧要",
+    )
     return (
         f'<figure class="full"><figcaption><h3>{title}</h3></figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(words)}">{"".join(parts)}</svg></figure>'
