@@ -1,4 +1,4 @@
-"""Whether a long load test stays as it was: memory, open files, and counts that add up, with faults in one call of 100.
+"""Checks a long load test for leaks: memory, open files and counts, with faults in one call of 100.
 
 `make soak`, or `python benchmarks/loadtest_soak.py --minutes 3`. Against the simulator in a process of its own. Fails
 if the measuring process grows by a tenth after its first minute, keeps files open, or counts other than the simulator.

@@ -1,4 +1,4 @@
-"""Fires an alert that is clearly a test at an Alertmanager, and resolves it: is anybody told?
+"""Sends a test alert to an Alertmanager and resolves it, to check that notifications arrive.
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 VARIABLES: Final = "AIMON_ALERTMANAGER"
 NAME = "AimonTest"
 _POLL_S = 0.2
-# It ends by itself if nobody is left to resolve it.
+# It expires by itself if this process ends before it is resolved.
 _LONGEST = timedelta(minutes=15)
 
 
 class AlertmanagerError(Exception):
-    """The Alertmanager did not answer, or not as one does."""
+    """The Alertmanager did not answer, or gave an invalid answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alertmanager:
-    """Where it is, with a prefix if it has one, and what opens it. `timeout` is in seconds, for each request."""
+    """The address of an Alertmanager, with its path prefix, and credentials. `timeout` is in seconds a request."""
 
     address: HttpAddress
     authorization: Secret | None = None
@@ -56,7 +56,7 @@ class Alertmanager:
         return cls(where, credentials.authorization(VARIABLES, where.username, where.secret, environ))
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """Sends a request to the API and gives what it answers, None if that is nothing.
+        """Sends a request to the API and returns its JSON answer, or None if it is empty.
 
         Raises:
             AlertmanagerError: no answer, or not a 2xx with JSON.
@@ -85,8 +85,8 @@ class Alertmanager:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """An alert as the Alertmanager has it: `state` is active or suppressed, `receivers` names who is told."""
+class AlertStatus:
+    """An alert's status in the Alertmanager: `state` is active or suppressed, `receivers` are those notified."""
 
     state: str
     receivers: tuple[str, ...]
@@ -94,7 +94,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class TestAlert:
-    """One test alert; `identity` tells it from those of others."""
+    """One test alert; `identity` distinguishes it from other test alerts."""
 
     __test__ = False  # pytest takes classes called Test… for tests
 
@@ -102,19 +102,19 @@ class TestAlert:
     identity: str = field(default_factory=lambda: os.urandom(4).hex())
 
     def fire(self, alertmanager: Alertmanager) -> None:
-        """Posts it.
+        """Posts the alert.
 
         Raises:
-            AlertmanagerError: it was not taken.
+            AlertmanagerError: it was not accepted.
         """
         now = datetime.now(UTC)
         alertmanager.request("POST", "/alerts", [self._alert(now, now + _LONGEST)])
 
-    def wait_until_seen(self, alertmanager: Alertmanager, timeout: float = 10.0) -> Seen:
-        """Waits until the Alertmanager has it, and says what becomes of it.
+    def wait_until_seen(self, alertmanager: Alertmanager, timeout: float = 10.0) -> AlertStatus:
+        """Waits until the Alertmanager lists the alert, and returns its status.
 
         Raises:
-            AlertmanagerError: it does not have it within `timeout` seconds.
+            AlertmanagerError: it is not listed within `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
         path = "/alerts?filter=" + quote(f'test_id="{self.identity}"')
@@ -127,10 +127,10 @@ class TestAlert:
             time.sleep(_POLL_S)
 
     def resolve(self, alertmanager: Alertmanager) -> None:
-        """Ends it.
+        """Resolves the alert.
 
         Raises:
-            AlertmanagerError: that was not taken.
+            AlertmanagerError: that was not accepted.
         """
         now = datetime.now(UTC)
         alertmanager.request("POST", "/alerts", [self._alert(now - timedelta(seconds=1), now)])
@@ -155,15 +155,15 @@ def _list(answer: Any, alertmanager: Alertmanager) -> list[Any]:
     return answer
 
 
-def _seen(alert: Any) -> Seen | None:
-    """What is known of an alert; None while it is not processed, and for what is no alert."""
+def _seen(alert: Any) -> AlertStatus | None:
+    """The status of a listed alert; None while it is unprocessed or if it is invalid."""
     try:
         state, receivers = alert["status"]["state"], [receiver["name"] for receiver in alert["receivers"]]
     except (KeyError, TypeError):
         return None
     if state == "unprocessed":
         return None
-    return Seen(bounded(str(state), 40), tuple(bounded(str(name), 80) for name in receivers))
+    return AlertStatus(bounded(str(state), 40), tuple(bounded(str(name), 80) for name in receivers))
 
 
 def _foreign(alertmanager: Alertmanager) -> str:

@@ -1,4 +1,4 @@
-"""Passes what an Alertmanager's webhook says on to a group robot: WeCom, DingTalk or Feishu.
+"""Forwards an Alertmanager's webhook notifications to a group robot: WeCom, DingTalk or Feishu.
 
 Alertmanager's own `wechat_configs` is the API of WeCom applications, not that of the robots in groups. A webhook is
 repeated after a 5xx and after no other answer, so a robot that does not answer or is busy is answered with 502, and one
@@ -50,7 +50,7 @@ def message(notification: dict[str, Any]) -> tuple[str, str]:
 
 
 def _left_out(count: Any) -> list[str]:
-    """What Alertmanager kept back because of the receiver's `max_alerts`."""
+    """The number of alerts that Alertmanager omitted because of the receiver's `max_alerts`."""
     if not isinstance(count, int) or count < 1:
         return []
     return [f"and {count} more, left out by max_alerts", f"另有 {count} 条告警因 max_alerts 未列出"]
@@ -73,7 +73,7 @@ def _details(annotations: dict[str, str]) -> list[str]:
 
 
 def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) -> Server:
-    """An HTTP server that takes notifications at `/alerts`; `report` is told what went wrong.
+    """An HTTP server that accepts notifications at `/alerts`; `report` is called with errors.
 
     Raises:
         OSError: it cannot listen there.

@@ -1,4 +1,4 @@
-"""Puts dashboards into a folder of a running Grafana.
+"""Installs dashboards in a folder of a running Grafana.
 
 https://grafana.com/docs/grafana/latest/developers/http_api/dashboard/ and …/folder/
 """
@@ -43,7 +43,7 @@ class GrafanaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grafana:
-    """Where it is, with a prefix if it has one, and what opens it. `timeout` is in seconds, for each request."""
+    """A Grafana's address, with a path prefix if it has one, and credentials. `timeout` is in seconds a request."""
 
     address: HttpAddress
     authorization: Secret
@@ -73,10 +73,10 @@ class Grafana:
         return cls(where, own)
 
     def ensure_folder(self, title: str) -> str:
-        """The uid of a folder, which is made if it is not there.
+        """The uid of a folder, which is created if it does not exist.
 
         Raises:
-            GrafanaError: it could not be.
+            GrafanaError: it could not be created.
         """
         uid = folder_uid(title)
         try:
@@ -88,10 +88,10 @@ class Grafana:
         return uid
 
     def put(self, dashboard: dict[str, Any], folder: str) -> str:
-        """Puts a dashboard into a folder in place of the one with its uid, and gives the address of its page.
+        """Installs a dashboard in a folder, replacing the one with its uid; returns the URL of its page.
 
         Raises:
-            GrafanaError: it was not taken.
+            GrafanaError: it was not accepted.
         """
         body = {"dashboard": dashboard, "folderUid": folder, "overwrite": True, "message": "aimon dashboards install"}
         answer = self._request("POST", "/api/dashboards/db", body)
@@ -124,12 +124,12 @@ class Grafana:
 
 
 def folder_uid(title: str) -> str:
-    """The uid that a folder of this title gets; its characters are those that Grafana allows."""
+    """The uid for a folder of this title, of characters that Grafana allows."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", title).strip("-")[:_LONGEST_UID] or "aimon"
 
 
 def _reason(answer: service_client.Answer) -> str:
-    """What to do, or else what Grafana says."""
+    """What the user can do about an error, or else Grafana's own message."""
     if answer.status in _ADVICE:
         return _ADVICE[answer.status]
     try:

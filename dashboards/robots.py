@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from aimon.network.address import HttpAddress
     from aimon.security.secret import Secret
 
-# WeCom takes 4,096 bytes of Markdown; the others take more.
+# WeCom accepts 4,096 bytes of Markdown; the others accept more.
 LONGEST_BYTES: Final = 4096
 _LONGEST_REASON: Final = 200
 
 
 class RobotError(Exception):
-    """The robot did not take a message; trying again may help."""
+    """The robot did not accept a message; a retry may help."""
 
 
 class RefusedError(RobotError):
-    """The robot will not take this message, however often it is sent: a wrong keyword, signature or token."""
+    """The robot refuses this message for good: a wrong keyword, signature or token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ KINDS: Final[dict[str, Kind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Robot:
-    """Where a robot is. Its address holds its key, and is never shown. `timeout` is in seconds."""
+    """A robot's address, which holds its key and is never shown. `timeout` is in seconds."""
 
     kind: str
     address: HttpAddress
@@ -124,11 +124,11 @@ class Robot:
         return cls(kind, where, secret, Redactor([url, *keys, *([secret] if secret else [])]))
 
     def send(self, title: str, text: str) -> None:
-        """Sends one message.
+        """Sends a message.
 
         Raises:
-            RefusedError: it will never be taken.
-            RobotError: it was not taken now. The messages hold neither the address nor the secret.
+            RefusedError: it is refused for good.
+            RobotError: it was not accepted now. The messages hold neither the address nor the secret.
         """
         kind = KINDS[self.kind]
         query, fields = kind.sign(self.secret.reveal(), time.time()) if self.secret and kind.sign else ("", {})
@@ -142,7 +142,7 @@ class Robot:
         except service_client.NoAnswerError as error:
             raise RobotError(f"the {self.kind} robot does not answer ({self._clean(error)})") from None
         if not answer.good:
-            # What is wrong with the request stays wrong; 408, 425 and 429 are about the moment.
+            # Client errors are permanent, except for 408, 425 and 429.
             final = answer.status // 100 == 4 and answer.status not in {408, 425, 429}
             said = self._clean(answer.excerpt(_LONGEST_REASON))
             message = f"the {self.kind} robot answers {answer.status}{f': {said}' if said else ''}"
@@ -150,7 +150,7 @@ class Robot:
         self._check(answer.body)
 
     def _check(self, body: bytes) -> None:
-        """Robots say 200 to everything, and what is wrong in the body."""
+        """Checks the body for errors: robots answer every request with 200."""
         try:
             said = json.loads(body)
             code = said.get("errcode", said.get("code", 0))

@@ -17,7 +17,7 @@ def read(language: str, currency: str) -> dict[str, str]:
 
     Args:
         language: one of LANGUAGES.
-        currency: one of CURRENCIES: that which costs are counted in.
+        currency: one of CURRENCIES: the currency of costs.
 
     Raises:
         ValueError: there are none in that language or currency.

@@ -1,4 +1,4 @@
-"""Draws the dashboards for the eye: `python scripts/preview_dashboards.py FOLDER` (needs prometheus and chromium).
+"""Draws previews of the dashboards: `python scripts/preview_dashboards.py FOLDER` (needs prometheus and chromium).
 
 There is no Grafana here: the panels' queries are asked of a real Prometheus that holds six hours made of aimon's own
 metrics, and what it answers is drawn as plainly as can be. Grafana's own drawing differs in looks, not in figures.

@@ -1,4 +1,4 @@
-"""What the clients under test keep of their calls, from the end of the warm-up on."""
+"""Statistics that the clients under test keep of their calls after the warm-up."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Accounts:
                 self.gaps.extend(gaps)
 
     def found(self) -> dict[str, Any]:
-        """All of it, as JSON values."""
+        """All statistics as JSON values."""
         return {
             "outcomes": dict(self._stats.outcomes if self._tallied else self.outcomes),
             "ttft": self.ttft,

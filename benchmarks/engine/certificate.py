@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that lives for a day: `certificate.py FILE`."""
+"""A certificate for 127.0.0.1, valid for a day: `certificate.py FILE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 
 def write(file: Path) -> None:
-    """Writes key and certificate, self-signed, so that the file is also what a client has to trust."""
+    """Writes key and certificate, self-signed, so that clients can trust the same file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "benchmark")])
     now = dt.datetime.now(dt.UTC)

@@ -1,4 +1,4 @@
-"""Servers on the first core, clients on the last: each a process of its own, pinned, and before all others if asked."""
+"""Runs servers on the first core and clients on the last: pinned processes, with real-time priority on request."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _ahead = False
 
 
 class Server(NamedTuple):
-    """A server that runs."""
+    """A running server."""
 
     url: str
     pid: int
 
 
 def go_before_others() -> None:
-    """Has servers and clients from now on go before everything else on their cores: real-time scheduling.
+    """Gives later servers and clients real-time scheduling on their cores.
 
     Raises:
-        PermissionError: that is for the superuser.
+        PermissionError: it needs root.
     """
     global _ahead  # noqa: PLW0603 - of the whole program, once
     before = os.sched_getscheduler(0)
@@ -67,7 +67,7 @@ def server(truthd: Path | None, *options: str) -> Iterator[Server]:
 
 
 def wait_for(port: int) -> None:
-    """Returns when the server accepts connections.
+    """Waits until the server accepts connections.
 
     Raises:
         TimeoutError: it does not within ten seconds.
@@ -137,7 +137,7 @@ def _servebench(program: Path, at: Server, users: int, seconds: float) -> dict[s
 
 
 def on_last_core(command: list[str], complaints: Any) -> bytes:
-    """Runs a program to its end; what it printed."""
+    """Runs a program to its end and returns its output."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints)
     _place(process, CORES[-1])
     printed, _ = process.communicate(timeout=120)
