@@ -146,11 +146,13 @@ def folder_of_this_run() -> Iterator[None]:
 
 def run_in_namespaces(arguments: list[str]) -> int:
     """Make the images and run pytest; whatever ends this, the kernel ends all that was started."""
+    # http.client leaves the answer that a killed server cut to the garbage collector, which warns.
+    options = ("-W", "ignore::ResourceWarning", "-p", "no:xdist", "-o", f"faulthandler_timeout={LIMIT_S:.0f}")
     command = [
         *("setpriv", "--pdeathsig", "KILL"),
         *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
         *("catatonit", "--", "sh", "-c", ENTER, "stack"),
-        *("tests/stack", "-p", "no:xdist", "-o", f"faulthandler_timeout={LIMIT_S:.0f}", *arguments),
+        *("tests/stack", *options, *arguments),
     ]
     environment = {
         **os.environ,

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -73,10 +74,18 @@ def process_status(pid: int) -> dict[str, str]:
 
 
 def get(url: str, **parameters: str) -> Any:
-    """What is at a URL: JSON if it is that, or text."""
+    """What is at a URL: JSON if it is that, or text.
+
+    Raises:
+        OSError: It does not answer, or with an error.
+    """
     query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
-    with urllib.request.urlopen(f"{url}{query}", timeout=20) as response:  # noqa: S310 - in the tests' own network
-        text = response.read().decode()
+    try:
+        with urllib.request.urlopen(f"{url}{query}", timeout=20) as response:  # noqa: S310 - in the tests' own network
+            text = response.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:  # it holds the connection
+            raise
     return json.loads(text) if text[:1] in {"{", "["} else text
 
 
