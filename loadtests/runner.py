@@ -1,16 +1,23 @@
-"""Executes a job from plan to report, in this process alone or as the master of workers."""
+"""The process of a load test, from its Job (JSON on stdin) to the report: `python -m aimon.loadtests.runner`.
+
+`aimon loadtest` starts it, since gevent takes over the process that it runs in. Keys come from the environment and from
+files that the configuration names, and never through arguments or the job. A master's process enters through
+`distributed/__main__.py`.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 import signal
+import sys
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gevent
+import msgspec
 
 from aimon import config, exit_codes, files
 from aimon.loadtests import output
@@ -35,8 +42,13 @@ _CHECK_INTERVAL = 0.5
 _REPORT_BYTES = 8 << 20
 
 
+def read_job() -> Job:
+    """The job on stdin."""
+    return msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+
+
 def run_job(job: Job) -> int:
-    """Executes the job and writes the report; returns the exit code."""
+    """Runs the load and delivers the report; returns the exit code."""
     plan = job.plan
     assert plan is not None  # noqa: S101 - only workers have none
     try:
@@ -51,25 +63,27 @@ def run_job(job: Job) -> int:
         try:
             # The call log may fill the disk: reserve space for the report.
             with nullcontext() if plan.out is None else files.reserve(Path(plan.out), _REPORT_BYTES):
-                alone = job.role != MASTER
-                run = _run_alone(plan, endpoint, prices, pipe) if alone else _run_as_master(job, plan, endpoint, pipe)
+                if job.role == MASTER:
+                    result = _run_distributed(job, plan, endpoint, pipe)
+                else:
+                    result = _run_alone(plan, endpoint, prices, pipe)
         except OSError as error:
             say(f"aimon loadtest: {files.problem(error)}")
             return exit_codes.UNABLE
         except (ValueError, RuntimeError) as error:
             say(f"aimon loadtest: {error}")
             return exit_codes.UNABLE
-        return output.deliver(run, plan, endpoint, pipe)
+        return output.deliver(result, plan, endpoint, pipe)
 
 
 def _run_alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> RunResult:
-    """Runs the load in this process."""
+    """Sends the load from this process."""
     log = CallLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
     controller = None
     try:
         worker = LocalWorker(Worker(plan, endpoint, prices, log=log))
         controller = RunController(plan, worker, None if pipe is None else pipe.send)
-        with _stopping_early(controller):
+        with _stopping(controller):
             try:
                 return controller.execute()
             finally:
@@ -80,9 +94,9 @@ def _run_alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: Progress
             controller.run.unwritten.append(problem)
 
 
-def _run_as_master(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> RunResult:
-    """Runs the load in worker processes, on this machine or others."""
-    from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - Locust, unneeded by a run in one process
+def _run_distributed(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> RunResult:
+    """Has workers send the load: processes of this machine, or of others."""
+    from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - needs Locust
     from aimon.loadtests.distributed.processes import Processes  # noqa: PLC0415
 
     # Workers that the master starts get a token on stdin, since other programs on this machine can reach the port.
@@ -91,19 +105,19 @@ def _run_as_master(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe 
     if not job.processes:
         say(f"waiting for {job.expect} workers on {job.host}:{pool.port}")
     controller = RunController(plan, pool, None if pipe is None else pipe.send)
-    with _stopping_early(controller), Processes(job, pool.port, token) as processes:
+    with _stopping(controller), Processes(job, pool.port, token) as processes:
         try:
             pool.gather(job.patience, processes.gone)
-            run = controller.execute()
+            result = controller.execute()
         finally:
             pool.close()
-    run.unwritten += processes.problems
-    return run
+    result.unwritten += processes.problems
+    return result
 
 
 @contextmanager
-def _stopping_early(controller: RunController) -> Iterator[None]:
-    """Stops the run on SIGINT, on SIGTERM, and when the parent process ends."""
+def _stopping(controller: RunController) -> Iterator[None]:
+    """Stops the run on a signal, and when the process that started this one has ended."""
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, partial(controller.stop, INTERRUPTED, "it was stopped by a signal", cut=True))
     watch = gevent.spawn(_watch_parent, controller, os.getppid())
@@ -114,7 +128,11 @@ def _stopping_early(controller: RunController) -> Iterator[None]:
 
 
 def _watch_parent(controller: RunController, parent: int) -> None:
-    """Stops the run when the parent process ends."""
+    """Stops the run when its parent process has ended."""
     while os.getppid() == parent:
         gevent.sleep(_CHECK_INTERVAL)
     controller.stop(INTERRUPTED, "the process that started it has ended", cut=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(read_job()))

@@ -1,4 +1,4 @@
-"""What a load test may take, said before anything is sent; and what is sent only if somebody agrees to it."""
+"""The bounds of a load test, shown before anything is sent, and the questions that a dense or expensive load needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aimon.cli.endpoints import Selection
     from aimon.loadtests.protocol.plan import Plan
 
-# Of the reporting currency: what nobody need be asked about.
+# In the reporting currency: loads that may cost more need a confirmation.
 ASK_ABOVE = 20.0
 
 
@@ -60,10 +60,10 @@ def show(plan: Plan, selection: Selection, file: Path | None) -> int:
 
 
 def confirm(plan: Plan, selection: Selection, file: Path | None, *, yes: bool, quiet: bool) -> None:
-    """Says in a line what a run may cost, and asks where the load is implausible or dear.
+    """Prints in a line what a run may cost, and asks where the load is implausible or expensive.
 
     Raises:
-        Stop: somebody said no, nobody could be asked, or the limit of cost could not be kept.
+        Stop: the answer was no, there is no terminal to ask, or the limit of cost could not be kept.
     """
     found = bounds(plan, selection, file)
     if not quiet:

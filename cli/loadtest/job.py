@@ -1,4 +1,4 @@
-"""From a Plan to a Job: which process does what, and which options do not fit together."""
+"""From a Plan to a Job: the role of each process, and options that exclude each other."""
 
 from __future__ import annotations
 
@@ -131,10 +131,10 @@ def _wait(text: str | None) -> float:
 
 
 def _token(path: Path | None, host: str, option: str) -> str | None:
-    """What master and workers must both know.
+    """The token that master and workers share.
 
     Raises:
-        Stop: the file holds none, or there is none where others can reach the port.
+        Stop: the file holds none, or none was given for a port that others can reach.
     """
     from aimon.probes.publish.listen import is_loopback, read_token
 

@@ -1,7 +1,7 @@
-"""A load test as it runs, for whoever looks on: the view, `--listen` and `--push`.
+"""Shows, serves and pushes the progress of a run: the view, `--listen` and `--push`.
 
-All of it is in the process that started the run, so that drawing, scraping and pushing cost the measuring one nothing
-but a line a second.
+This runs in the process of the command, so that drawing, scraping and pushing cost the measuring process only a line a
+second.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Live:
     """Follows one run. Listener and pusher work within the `with` block; the last push is at its end.
 
     Args:
-        endpoint: whom the run is about.
-        profile: what kind of run it is.
+        endpoint: that is called.
+        profile: of the run.
         quiet: show nothing.
         plain: show lines, even on a terminal.
         listen: HOST:PORT to serve /metrics on.
@@ -102,12 +102,12 @@ class Live:
 
     @property
     def push_problem(self) -> str | None:
-        """Why the last push failed; None if it did not. After the `with` block that was the one at the end."""
+        """Why the last push failed, or None. After the `with` block: the push at the end of the run."""
         return None if self._pusher is None else self._pusher.problem
 
     @property
     def advice(self) -> str | None:
-        """What to do about the call for which the run was aborted; None if it was not."""
+        """What to do about the call that aborted the run; None if none did."""
         ended = {} if self._found is None else self._found.report["ended"]
         if ended.get("outcome") is None:
             return None
@@ -115,30 +115,30 @@ class Live:
         return advise(Outcome(ended["outcome"]), ended["status_code"], reason and FailureReason(reason))
 
     def follow(self, stream: IO[bytes]) -> None:
-        """Reads records until the end of the stream, in the thread that calls it, and then takes the view away.
+        """Reads progress records until the end of the stream, and then closes the view.
 
-        It reads on whatever happens to the view: a pipe that nobody empties would stop the run.
+        It reads on even if the view fails: a full pipe would stop the run.
         """
-        puzzled = False
+        reported = False
         try:
             for line in stream:
                 try:
                     self._take(progress_lines.decode(line))
                 except msgspec.MsgspecError as error:
                     # A line without an end is the last one of a process that was killed.
-                    if line.endswith(b"\n") and not puzzled:
-                        puzzled = True
+                    if line.endswith(b"\n") and not reported:
+                        reported = True
                         self._print(f"aimon: this is a bug in aimon: what the run tells can't be read: {error}")
         finally:
             self._close_view()
 
     def relay(self, lines: Iterable[bytes]) -> None:
-        """Passes on what the run's process writes to its stderr, above the view; in the thread that calls it."""
+        """Prints what the run's process writes to stderr, above the view."""
         for line in lines:
             self._print(self._redactor.text(line.decode(errors="replace").rstrip()))
 
     def say(self, text: str) -> None:
-        """Shows a line above the view, from any thread; nothing if it is to be quiet."""
+        """Prints a line above the view, from any thread; nothing with --quiet."""
         if not self._quiet:
             self._print(self._redactor.line(text))
 
@@ -159,7 +159,7 @@ class Live:
             self._pusher.begin()
 
     def _on_view(self, act: Callable[[View], None]) -> bool:
-        """Does something with the view, if there is one; one that can't be shown any more is given up."""
+        """Calls the view, if there is one; a view that fails is dropped. Returns whether there was one."""
         with self._lock:
             view = self._view
             if view is None:
@@ -178,7 +178,7 @@ class Live:
         self._on_view(lambda view: view.close())
 
     def _snapshot(self) -> tuple[Totals, Gauges] | None:
-        """What there is to expose of this run; None as long as it has told nothing."""
+        """The metrics of this run; None before its first record."""
         moment, found = self._moment, self._found
         if found is not None:
             gauges = metrics.report_gauges(found.report, self._endpoint, run=self._run)

@@ -1,4 +1,4 @@
-"""The folder of a load test's report, looked at before the load is sent: nothing is lost, and it can be written to."""
+"""Checks the folder of a report before the load is sent: it can be written, and no other report is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aimon.cli.exits import USAGE, Stop
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What a run leaves there: its report, its log of calls, and what workers write whose master is lost.
+# Files of a run: its report, its log of calls, and the reports of workers that lost their master.
 _OURS = ("report.json", "report.md", "report.html", "*results.jsonl.gz", "worker-*/report.json")
 
 

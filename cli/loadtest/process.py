@@ -1,4 +1,4 @@
-"""Starts the process that does a load test, passes signals on to it, and shows meanwhile how it goes."""
+"""Starts the process of a load test, forwards signals to it, and shows its progress."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATIENCE = 30.0
 
 
 def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None) -> int:
-    """Runs a job that has a plan, and shows meanwhile how it goes; returns the exit code.
+    """Runs a job that has a plan, and shows its progress; returns the exit code.
 
     Args:
         job: what to run.
@@ -64,7 +64,7 @@ def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | Non
 
 
 def _show(out: bytes, as_json: bool) -> None:
-    """Passes on what the run's process wrote, which is UTF-8; a terminal gets it in its own encoding."""
+    """Prints the output of the run's process, which is UTF-8, in the encoding of the terminal."""
     if as_json or not console.is_terminal():
         console.write_data(out)
     else:
@@ -77,18 +77,18 @@ def attend(job: Job) -> int:
     Raises:
         Stop: it was killed.
     """
-    with _Signals() as signals, _process() as child:
-        signals.pass_on_to(child)
-        return _judge(_hand_over(child, job))
+    with _SignalForwarder() as signals, _process(job) as child:
+        signals.forward_to(child)
+        return _exit_code(_hand_over(child, job))
 
 
 def _follow(job: Job, live: Live) -> tuple[int, bytes]:
-    """Runs a job, and has it shown while it runs; its exit code, and what it wrote to stdout."""
-    with _Signals() as signals:
+    """Runs a job with a live view; returns its exit code and its stdout."""
+    with _SignalForwarder() as signals:
         read, write = os.pipe()
         job = msgspec.structs.replace(job, progress=write)
-        with os.fdopen(read, "rb") as records, _process(write, piped=True) as child:
-            signals.pass_on_to(child)
+        with os.fdopen(read, "rb") as records, _process(job, write, piped=True) as child:
+            signals.forward_to(child)
             os.close(write)
             assert child.stdout is not None  # noqa: S101 - they are pipes
             assert child.stderr is not None  # noqa: S101
@@ -103,14 +103,13 @@ def _follow(job: Job, live: Live) -> tuple[int, bytes]:
             code = _hand_over(child, job)
             for helper in helpers:
                 helper.join()
-    return _judge(code), b"".join(out)
+    return _exit_code(code), b"".join(out)
 
 
-class _Signals:
-    """Ctrl-C and SIGTERM are passed on to the measuring process, and what comes before there is one is kept for it.
+class _SignalForwarder:
+    """Forwards Ctrl-C and SIGTERM to the measuring process; a signal before its start is forwarded then.
 
-    So none of them breaks off what is between the start of that process and its end: threads that wait for it, and
-    pipes that it waits for.
+    So no signal interrupts this process while threads and pipes depend on the other one.
     """
 
     def __init__(self) -> None:
@@ -125,8 +124,8 @@ class _Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def pass_on_to(self, child: subprocess.Popen[bytes]) -> None:
-        """From now on."""
+    def forward_to(self, child: subprocess.Popen[bytes]) -> None:
+        """Sets the process that signals are forwarded to."""
         self._child = child
         if self._came:
             child.terminate()
@@ -138,24 +137,25 @@ class _Signals:
             self._child.terminate()
 
 
-def _process(*descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
-    """A process of its own, since gevent is not for this one; it waits for its job."""
+def _process(job: Job, *descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
+    """Starts the process of the job, since gevent must not run in this one; it waits for the job on stdin."""
     stream = subprocess.PIPE if piped else None
     return spawn(
+        job,
         pass_fds=descriptors,
         # Ctrl-C of a terminal goes to its whole group; this way it comes once, and from here.
         start_new_session=True,
         stdout=stream,
         stderr=stream,
-        # What comes through a pipe is read as UTF-8, whatever the locale is.
+        # The pipe carries UTF-8, whatever the locale is.
         env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"} if piped else None,
     )
 
 
-def _judge(code: int) -> int:
+def _exit_code(code: int) -> int:
     """The exit code of the command, from that of the process."""
     if code == -signal.SIGTERM:
-        # It came before there was anything to report.
+        # The signal came before there was anything to report.
         return INTERRUPTED
     if code < 0:
         raise Stop(UNABLE, f"the load test's process was killed by signal {-code}: there is no report")
@@ -163,14 +163,14 @@ def _judge(code: int) -> int:
 
 
 def _hand_over(child: subprocess.Popen[bytes], job: Job) -> int:
-    """Tells the process what to do, and waits for its end."""
+    """Sends the job to the process, and waits for its end."""
     assert child.stdin is not None  # noqa: S101 - it is a pipe
     try:
         child.stdin.write(msgspec.json.encode(job))
         child.stdin.close()
         return child.wait()
     except BrokenPipeError:
-        # It died before it had read the job, and has said why.
+        # The process ended before it had read the job; its reason is on stderr.
         try:
             return child.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

@@ -1,8 +1,8 @@
-"""Pushes a load test's metrics as it runs, and once at its end, from a thread that nothing else waits for.
+"""Pushes the metrics of a load test while it runs and at its end, from a thread of its own.
 
-Counters go on from where the last load test of the endpoint left them. Ones that started over would be right only if
-Prometheus saw them at the start: a run that passes the total of the one before it between two scrapes would look like
-the continuation of that one, and lose as many calls.
+Counters continue from where the last load test of the endpoint left them. A counter that started at 0 would be read
+correctly only if Prometheus scraped it before it passed the previous total: after that the reset can't be seen, and as
+many calls are lost.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class Pusher:
     Args:
         gateway: where to.
         identity: the endpoint.
-        look: what there is to push now, of this run alone; None while there is nothing.
-        say: takes what people should know.
+        look: returns the metrics of this run alone; None while there are none.
+        say: prints a message for the user.
 
     Attributes:
-        problem: why the last push failed; None if it did not.
+        problem: why the last push failed, or None.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Pusher:
         self._thread.join()
 
     def begin(self) -> None:
-        """There is something to push. The first push is at once, for series that are born at 0 to be seen so."""
+        """Starts pushing. The first push is immediate, so that new series are seen at 0."""
         self._begun.set()
 
     def _run(self) -> None:
@@ -103,7 +103,7 @@ class Pusher:
 
     def _failed(self, problem: str, before: str | None) -> None:
         self.problem = problem
-        # Said once, and not of the last one: that decides how the command ends, which says so.
+        # Printed once; the last push decides the exit code, and the command prints its problem.
         if before is None and not self._closing.is_set():
             self._say(f"aimon: {problem} (tried again every {PERIOD:.0f} s)")
 
@@ -113,7 +113,7 @@ class Pusher:
             return
         totals, gauges = found
         if self._held is None:
-            # Once: afterwards this process is the writer, and each push is absolute.
+            # Read once: afterwards this process is the only writer, and each push is absolute.
             self._held = read_back(self._gateway, JOB, [self._identity])
         labels = self._identity.labels
         for name, value in self._held.gauges.get(self._identity, {}).items():

@@ -1,4 +1,4 @@
-"""How a load test looks while it runs: a view that is drawn over and over on a terminal, lines elsewhere."""
+"""What the live view of a load test needs, and the plain one: a line every five seconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EVERY = 5.0  # seconds between lines
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a view is of. `max_cost` is in the currency of the run."""
+    """The run that a view shows. `max_cost` is in the currency of the run."""
 
     endpoint: str
     profile: str
@@ -26,16 +26,16 @@ class Subject:
 
 
 class View(Protocol):
-    """Shows a run to somebody."""
+    """Shows the progress of a run."""
 
     def show(self, moment: Progress) -> None:
-        """How it goes now."""
+        """Shows the state of the run."""
 
     def say(self, text: str) -> None:
-        """Something that has happened."""
+        """Shows a message."""
 
     def close(self) -> None:
-        """The run has ended: leaves one line about that, and the terminal as it was. May be called again."""
+        """Ends the view with one line, and restores the terminal. May be called again."""
 
 
 class Lines:
@@ -65,7 +65,7 @@ class Lines:
 
 
 def line(subject: Subject, moment: Progress) -> str:
-    """How it goes on one line. Times are those of the calls that ended in the last seconds."""
+    """The state of a run on one line. Times are of the calls that ended in the last seconds."""
     parts = [f"{moment.elapsed:4.0f} s"]
     if moment.phase != subject.profile:
         parts.append(moment.phase)
@@ -84,7 +84,7 @@ def line(subject: Subject, moment: Progress) -> str:
 
 
 def last_line(moment: Progress) -> str:
-    """How it was when last heard of, on one line. Times are those of the whole run."""
+    """The last known state on one line. Times are of the whole run."""
     return "  ".join([f"{moment.elapsed:4.0f} s", "ended", *_calls(moment), *_times(moment.overall), *_worth(moment)])
 
 
@@ -97,13 +97,13 @@ def _times(times: dict[str, Times]) -> list[str]:
     parts = []
     for name, label in (("latency", ""), ("ttft", "ttft ")):
         if (kind := times.get(name)) is not None and (kind.count or kind.at_least):
-            # Of few calls P99 is only the slowest, and P50 tells more.
+            # With few calls P99 is just the slowest one.
             names = ("p50",) if "p99" in kind.needs else ("p50", "p99")
             parts += [f"{label}{each} {percentile(kind, each)}" for each in names]
     return parts
 
 
 def _worth(moment: Progress) -> list[str]:
-    """What it has cost, and what was achieved for that."""
+    """Cost, and the objectives so far."""
     cost = [] if moment.cost is None else [f"cost {money(moment.cost, moment.currency)}"]
     return cost + [f"{row['expr']} {verdict(row)}" for row in moment.slo]

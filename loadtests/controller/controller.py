@@ -1,4 +1,4 @@
-"""One run: stages go out to the workers as the plan says, and what they report is put together. Needs gevent."""
+"""Runs a plan: sends stages to the workers, adds up their statistics, decides when to stop. Needs gevent."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
 
 _TICK = 0.5
 # Seconds after a step that 429s ended: a second's worth of a limit is the least burst that providers allow.
-_REFILL = 1.5
+_PAUSE_AFTER_429 = 1.5
 # A step of a search lasts as long as these many calls take to start, within these bounds (seconds).
 _STEP_CALLS, _STEP_LEAST, _STEP_MOST = 80, 5.0, 20.0
-# Growth that needs no second look.
-_PLAIN_GROWTH = 0.2
+# Seconds of latency growth per second that end a step at once.
+_CLEAR_GROWTH = 0.2
 _MOST_RATE = 1e5
 
 
 class RunController:
-    """Carries out a plan.
+    """Runs a plan.
 
     Args:
-        plan: what to do.
-        pool: who does it.
-        on_progress: is told once a second how it goes.
+        plan: of the run.
+        pool: the workers.
+        on_progress: called once a second with the state of the run.
 
     Attributes:
-        run: what came of it so far.
+        run: the result so far.
     """
 
     def __init__(self, plan: Plan, pool: WorkerPool, on_progress: Callable[[Progress], None] | None = None) -> None:
@@ -63,7 +63,7 @@ class RunController:
         self._cpu_usage = CpuUsage()
         self._totals: dict[str, dict[str, Any]] = {}
         self._spent: dict[str, float] = {}
-        # Of the stage that is being carried out
+        # Of the stage that is running
         self._step = CallStats(slo.good(self.objectives))
         self._points: list[LatencyPoint] = []
         self._seen: list[CallObservation] = []
@@ -71,7 +71,7 @@ class RunController:
         self._gave_up = False
 
     def execute(self) -> RunResult:
-        """Does it all; returns early where a guard says so, or `stop` was called."""
+        """Runs the whole plan; ends early if a worker's AbortPolicy says so, or `stop` is called."""
         self.run.began = time.time()
         if self.run.ended != COMPLETE:
             return self.run
@@ -90,9 +90,9 @@ class RunController:
         self.run.began = time.time() + until
         try:
             if self._plan.profile == "capacity":
-                self._seek_capacity(first)
+                self._search_capacity(first)
             elif self._plan.profile == "limits":
-                self._seek_limits(first)
+                self._search_limits(first)
             else:
                 self._follow_plan()
         finally:
@@ -149,10 +149,10 @@ class RunController:
         return due * count / (count - 1) if count > 1 else due
 
     def _account_for(self, expected: int) -> None:
-        """Finds out how many calls nobody can on_progress of."""
+        """Counts the calls of which no worker has reported an end."""
         run = self.run
         counts = run.stats.counts
-        # Of a closed loop the warm-up comes on top; the first call is nobody's.
+        # A closed loop makes its warm-up calls in addition; the first call belongs to no stage.
         warm = 0 if self._plan.schedule is None and self._plan.workload.trace is None else run.uncounted - 1
         run.lost = max(0, expected - (run.stats.sent - counts["retried"] + counts["not_started"] + warm))
         if run.lost:
@@ -198,7 +198,7 @@ class RunController:
         for worker, delta in self._pool.deltas():
             self._add_delta(worker, delta)
         if self._totals:
-            # Each worker tells all it ever counted, so that what a lost one told is kept, and nothing counts twice.
+            # Workers send cumulative totals: what a lost worker counted is kept, and nothing counts twice.
             self.run.totals = totals_codec.dump(totals_codec.merge(self._totals.values()))
         now = monotonic() - self._counts_from
         progress = self._tracker.progress(self.run, now, self._pool.workers, notes, last=last)
@@ -218,7 +218,7 @@ class RunController:
         run.blocks.add(max(0, int(monotonic() - self._counts_from)), delta.stats)
         self._tracker.add(worker, delta)
         self._spent[worker] = delta.spent
-        # Whoever made the first call has counted it, too, once there is a report of it.
+        # The worker that made the first call includes it in what it has spent.
         run.spent = max(run.spent, sum(self._spent.values()))
         if delta.totals is not None:
             self._totals[worker] = delta.totals
@@ -228,7 +228,7 @@ class RunController:
 
     # Searches
 
-    def _seek_capacity(self, first: Result) -> None:
+    def _search_capacity(self, first: Result) -> None:
         found = self.run.capacity = capacity.Capacity()
         ends = monotonic() + self._plan.duration
         start, most = self._plan.rate or max(1.0, 2 / first.latency), self._plan.max_rate or _MOST_RATE
@@ -242,8 +242,8 @@ class RunController:
             if self.run.ended != COMPLETE:
                 return
             if step.rate_limit is not None:
-                # A limit that was just used up refuses the first call that comes a little early, at any rate.
-                gevent.sleep(_REFILL)
+                # A limit that was just used up refuses the next call at any rate; let it recover.
+                gevent.sleep(_PAUSE_AFTER_429)
             try:
                 rate = search.send(step)
             except StopIteration:
@@ -251,9 +251,9 @@ class RunController:
 
     def _try(self, rate: float) -> capacity.CapacityStep:
         began = monotonic() + self._pool.lead_time
-        # Even distances: what latency grows by is then the queue's doing and not that of chance.
-        schedule = Schedule((Phase(self._long_enough(rate), rate),), CONSTANT)
-        self._run_schedule(schedule, POINTS, self._grows_plainly)
+        # Constant arrivals: growth of latency is then due to a queue, not to random bursts.
+        schedule = Schedule((Phase(self._step_duration(rate), rate),), CONSTANT)
+        self._run_schedule(schedule, POINTS, self._grows_clearly)
         return step_verdict.judge(
             schedule,
             self._step,
@@ -265,19 +265,19 @@ class RunController:
             cut_short=self._gave_up,
         )
 
-    def _long_enough(self, rate: float) -> float:
+    def _step_duration(self, rate: float) -> float:
         """Seconds in which as many calls start as the percentiles of the objectives need, within bounds."""
         needed = [
             slo.values_needed(objective.quantile) for objective in self.objectives if objective.quantile is not None
         ]
         return min(max(max(_STEP_CALLS, *needed, 0) / rate, _STEP_LEAST), _STEP_MOST)
 
-    def _grows_plainly(self) -> bool:
-        """Whether more of this step would only be paid for."""
+    def _grows_clearly(self) -> bool:
+        """Whether latency grows so clearly that the rest of the step would only cost money."""
         found = trend(self._points)
-        return found.growing and found.slope - 3 * found.error > _PLAIN_GROWTH
+        return found.growing and found.slope - 3 * found.error > _CLEAR_GROWTH
 
-    def _seek_limits(self, first: Result) -> None:
+    def _search_limits(self, first: Result) -> None:
         found = self.run.limits = limits.AccountLimits()
         ends = monotonic() + self._plan.duration
         start, most = self._plan.rate or max(1.0, 1 / first.latency), self._plan.max_rate or _MOST_RATE
@@ -288,7 +288,7 @@ class RunController:
             if left <= 0:
                 found.evidence = {"why": "the time was up before a 429: give it a longer --duration"}
                 return
-            schedule = Schedule((Phase(min(self._long_enough(rate), left), rate),), CONSTANT)
+            schedule = Schedule((Phase(min(self._step_duration(rate), left), rate),), CONSTANT)
             self._run_schedule(schedule, CALLS)
             if self.run.ended == COMPLETE and len(self._seen) < step_verdict.SERVED * schedule.total:
                 missing = schedule.total - len(self._seen)

@@ -1,4 +1,4 @@
-"""The pipe to the process that shows how a run goes. Needs gevent."""
+"""The pipe to the process that shows the progress of a run. Needs gevent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ProgressPipe:
-    """Sends records; a reader that is slow misses some of them, and never holds the run up.
+    """Sends progress records; a slow reader misses some of them, and never delays the run.
 
     Args:
         descriptor: the end of the pipe to write to; closed with the block.
@@ -24,7 +24,7 @@ class ProgressPipe:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._rest = b""
-        # The reader waits for the last holder of this end, which no worker process should be.
+        # The reader reads until every copy of this end is closed, so worker processes must not inherit one.
         os.set_inheritable(descriptor, False)
         gevent.os.make_nonblocking(descriptor)
 
@@ -35,7 +35,7 @@ class ProgressPipe:
         os.close(self._descriptor)
 
     def send(self, progress: Progress) -> None:
-        """Sends a record, or what is left of the one before."""
+        """Sends a record, or the rest of the one before."""
         data = self._rest or progress_lines.encode(progress)
         try:
             self._rest = data[os.write(self._descriptor, data) :]
@@ -45,10 +45,10 @@ class ProgressPipe:
             self._rest = b""
 
     def finish(self, found: FinalReport) -> None:
-        """Sends the last record, however long that takes."""
+        """Sends the last record, and waits until it is written."""
         data = self._rest + progress_lines.encode(found)
         try:
             while data:
                 data = data[gevent.os.nb_write(self._descriptor, data) :]
         except BrokenPipeError:
-            pass  # nobody looks on any more
+            pass  # the reader has gone

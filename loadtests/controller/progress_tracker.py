@@ -1,4 +1,4 @@
-"""How a run goes, looked at once a second: the last seconds, and all of it so far. Pure."""
+"""The progress of a run, once a second: over the last seconds, and over the whole run. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Slice(NamedTuple):
 
 
 class ProgressTracker:
-    """Makes a Progress of what the workers delta."""
+    """Makes Progress records from the workers' statistics."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -54,15 +54,15 @@ class ProgressTracker:
         self._notes: list[str] = []
 
     def start_stage(self, stage: Stage) -> None:
-        """Another stage begins."""
+        """Starts another stage."""
         self._stage = stage
         self._started = {}
         if stage.number > 1:
-            # What the last rate showed says nothing about this one.
+            # The last seconds were at another rate.
             self._recent.clear()
 
     def add(self, worker: str, delta: StatsDelta) -> None:
-        """Takes a worker's report into account."""
+        """Adds a worker's statistics."""
         self._now.merge(delta.stats)
         self._fresh += delta.started - self._started.get(worker, 0)
         self._started[worker] = delta.started
@@ -77,9 +77,9 @@ class ProgressTracker:
         Args:
             run: so far.
             now: seconds since counting began.
-            workers: that are there; what was under way at others is so no more.
-            notes: what is to be told to people.
-            last: there will be no other.
+            workers: those connected; calls under way at others are lost.
+            notes: messages for the user.
+            last: whether it is the last one.
         """
         self._notes += notes
         if self._looked is None:
@@ -129,7 +129,7 @@ class ProgressTracker:
         if self._plan.profile in SEARCHES or (self._plan.requests is not None and not self._stage.is_open):
             return max(0.0, now)
         pending = run.stats.series["latency"].mean or 0.0
-        # A closed loop's calls under way are half done, in the mean.
+        # Calls of a closed loop that are under way are half done, on average.
         return min(self._plan.duration, max(0.0, now - pending * (1.0 if self._stage.is_open else 0.5)))
 
     def _phase(self, now: float) -> str:

@@ -1,4 +1,4 @@
-"""Who carries out the stages of a run: this process alone. `distributed.master` has the other kind: many workers."""
+"""The workers of a run, as its controller sees them; LocalWorker is this process, `distributed.master` has many."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class WorkerPool(Protocol):
-    """One or more workers, as the controller that directs them sees them.
+    """One or more workers.
 
     Attributes:
-        lead_time: seconds from giving an stage to its start, in which it reaches everybody.
-        lost_calls: that were under way at workers which were lost, as far as those had told.
+        lead_time: seconds between sending a stage and its start, so that it reaches all workers.
+        lost_calls: calls under way at workers that were lost, by their last statistics.
     """
 
     lead_time: float
@@ -24,32 +24,32 @@ class WorkerPool(Protocol):
 
     @property
     def workers(self) -> frozenset[str]:
-        """The names of those that are there."""
+        """The names of the workers that are ready."""
 
     def run_first_call(self) -> tuple[Result, str | None]:
-        """Makes the first call of the run, and says why there should be no more; None for more."""
+        """Makes the first call; returns its Result, and why the run must not begin (None if it may)."""
 
     def start(self, stage: Stage) -> None:
-        """Begins an stage; the one before must be done."""
+        """Starts a stage. The stage before must be done."""
 
     def wait(self, seconds: float) -> bool:
-        """Returns True when the stage is done, and False if it is not after so many seconds."""
+        """Waits at most so many seconds for the end of the stage; returns whether it has ended."""
 
     def deltas(self) -> list[tuple[str, StatsDelta]]:
-        """What happened since they were last asked for, by worker."""
+        """Statistics since the last call of this method, with the name of the worker."""
 
     def notes(self) -> list[str]:
-        """What people should know that happened since they were last asked for."""
+        """Messages for the user since the last call of this method."""
 
     def stop(self, *, cut: bool) -> None:
         """Starts no more calls; with `cut`, ends those under way, too."""
 
     def close(self) -> None:
-        """Lets everybody go home."""
+        """Disconnects all workers."""
 
 
 class LocalWorker:
-    """The worker of this very process."""
+    """The worker in this process."""
 
     lead_time = 0.0
     lost_calls = 0

@@ -1,7 +1,7 @@
-"""What may come in over a socket between master and workers: Locust's envelope, read strictly. Needs no gevent.
+"""Messages between master and workers, validated as they come in: Locust's envelope, read strictly. Needs no gevent.
 
-Locust's own reader passes on whatever msgpack makes of the bytes, and its listener ends at the first message that it
-did not expect: one byte C1 from anybody, and a master hears no worker any more. Here an envelope is a type that this
+Locust's own reader accepts whatever msgpack makes of the bytes, and its listener ends at the first unexpected message:
+after a single byte C1 from anyone a master receives nothing more. Here an envelope is a type that this
 side knows, data of the right shape, and the sender's own name; all else is an EnvelopeError.
 """
 
@@ -16,14 +16,14 @@ from aimon.loadtests.distributed import messages
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-# Beyond any report: twice a second, of the calls of half a second.
+# Bytes; larger than any StatsDelta, which covers half a second.
 LARGEST = 64 << 20
 _LONGEST_TEXT = 1024
 _MOST_FIELDS = 16
 
 
 class EnvelopeError(ValueError):
-    """It is no message that this side expects."""
+    """Not a message that this side expects."""
 
 
 class Envelope(NamedTuple):
@@ -101,12 +101,12 @@ def _is_nothing(data: Any) -> bool:
     return data is None
 
 
-def _is_place(data: Any) -> bool:
-    """Of the worker among the others, which masters of old versions do not tell."""
+def _is_index(data: Any) -> bool:
+    """The worker's index, which masters of old versions do not send."""
     return data is None or (isinstance(data, dict) and set(data) <= {"index"} and isinstance(data.get("index", 0), int))
 
 
-def _is_pulse(data: Any) -> bool:
+def _is_heartbeat(data: Any) -> bool:
     """A worker's heartbeat."""
     return (
         isinstance(data, dict)
@@ -120,13 +120,13 @@ _ORDERS = (messages.Configure, messages.RunFirstCall, messages.StartStage, messa
 # Locust's own messages that aimon's runs depend on, and ours; the rest of Locust's is about its users and statistics.
 _OF_WORKERS: Mapping[str, Callable[[Any], bool]] = {
     "client_ready": _is_text,
-    "heartbeat": _is_pulse,
+    "heartbeat": _is_heartbeat,
     "quit": _is_nothing,
     messages.STATS: _is_bytes,
     **{messages.kind(each): _is_bytes for each in (messages.Register, messages.Ready, messages.FirstCallDone)},
 }
 _OF_MASTERS: Mapping[str, Callable[[Any], bool]] = {
-    "ack": _is_place,
+    "ack": _is_index,
     "heartbeat": _is_nothing,
     "quit": _is_nothing,
     **{messages.kind(each): _is_bytes for each in _ORDERS},

@@ -1,4 +1,4 @@
-"""Many workers, in processes of this machine or of others: Locust's master carries the messages and the heartbeats.
+"""A pool of workers in other processes, here or on other machines, over Locust's messages and heartbeats.
 
 Importing this makes the standard library cooperative (gevent's monkey patches).
 """
@@ -20,7 +20,7 @@ from locust.runners import STATE_MISSING
 from aimon import __version__
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
-from aimon.loadtests.distributed.sockets import Wire
+from aimon.loadtests.distributed.sockets import SecureSockets
 from aimon.loadtests.protocol.stage import Assignment, Stage, StatsDelta, even, unpack
 from aimon.security.redact import bounded
 
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 LEAD_TIME = 0.5
 _LOOK = 0.2
-# How far ahead a new division begins: by then everybody has been told of it.
+# Seconds until a new division takes effect, so that all workers have received it.
 _NOTICE = 1.0
 _LONGEST_HOST = 253
 
 
 class WorkerPoolError(RuntimeError):
-    """There are too few workers, or one of them can't do what it should."""
+    """There are too few workers, or one of them can't run the plan."""
 
 
 class _UnknownWorkerError(LookupError):
-    """Somebody speaks who has not introduced himself as a worker."""
+    """A message from a sender that has not registered as a worker."""
 
 
 @dataclass(slots=True)
@@ -53,14 +53,14 @@ class _Member:
 
     Attributes:
         id: Locust's.
-        name: for people.
+        name: shown to the user.
         pid: of its process, if that is on this machine.
-        ready: it has the plan, and can follow it.
-        at_work: it was told of the stage that is being carried out.
+        ready: it has the plan, and can run it.
+        at_work: it was sent the stage that is running.
         done: it has said that it is, of the assignment with this `serial`.
-        quota: calls of a closed loop that it was given; `started` of them have begun.
+        quota: calls of a closed loop assigned to it; `started` of them have begun.
         spent: in the whole run.
-        in_flight: its calls under way, when last heard of.
+        in_flight: its calls under way, by its last statistics.
     """
 
     id: str
@@ -80,7 +80,7 @@ class MasterPool:
     """The workers of a Locust master, as a WorkerPool.
 
     Args:
-        plan: of the run; every worker that comes gets it.
+        plan: of the run; sent to every worker that registers.
         host: interface to listen on.
         port: to listen on; 0 takes a free one.
         expected: how many workers the run begins with.
@@ -99,20 +99,20 @@ class MasterPool:
     def __init__(
         self, plan: Plan, host: str, port: int, expected: int, *, model: str, token: str | None = None
     ) -> None:
-        # What Locust says of workers coming and going is in the notes, in words that fit.
+        # Workers that join or are lost are reported in the notes, in aimon's words.
         logging.getLogger("locust").setLevel(logging.ERROR)
         self._plan, self._expected, self._model = plan, expected, model
-        self._wire = Wire(token)
+        self._sockets = SecureSockets(token)
         self._unread, self._say_dropped, self._say_refused = 0, 1, 1
         try:
             self._runner = Environment().create_master_runner(host, port)
         except (RPCError, SystemExit) as error:
-            # Locust has both ways to say so.
+            # Locust raises either.
             raise OSError(f"--master can't listen on {host}:{port}: {error}: choose another --bind-port") from None
         self.port = int(self._runner.server.port)
         self._members: dict[str, _Member] = {}
-        self._came = 0
-        self._introduced: set[str] = set()
+        self._joined = 0
+        self._registered: set[str] = set()
         self._deltas: list[tuple[str, StatsDelta]] = []
         self._notes: list[str] = []
         self._changed = Event()
@@ -149,7 +149,7 @@ class MasterPool:
                 raise WorkerPoolError("a worker's process ended before the run began; what it said is printed above")
             if monotonic() >= ends:
                 raise WorkerPoolError(f"{len(self.workers)} of {self._expected} workers came within {seconds:g} s")
-            for note in self._strangers():
+            for note in self._rejected_notes():
                 say(f"aimon loadtest: {note}")
             self._pause(_LOOK)
             self._look()
@@ -164,7 +164,7 @@ class MasterPool:
         return frozenset(member.name for member in self._members.values() if member.ready)
 
     def run_first_call(self) -> tuple[Result, str | None]:
-        """See WorkerPool: one of the workers makes it.
+        """See WorkerPool: one of the workers makes the call.
 
         Raises:
             WorkerPoolError: all were lost before it had ended.
@@ -208,7 +208,7 @@ class MasterPool:
 
     def notes(self) -> list[str]:
         """See WorkerPool."""
-        notes, self._notes = [*self._notes, *self._strangers()], []
+        notes, self._notes = [*self._notes, *self._rejected_notes()], []
         return notes
 
     def stop(self, *, cut: bool) -> None:
@@ -221,10 +221,10 @@ class MasterPool:
         """See WorkerPool."""
         self._runner.quit()
 
-    # Who is there
+    # Workers that join and are lost
 
     def _look(self) -> None:
-        """Finds out who was lost, and divides anew what is left to do."""
+        """Finds lost and new workers, and divides the rest of the stage among those there are."""
         clients = self._runner.clients
         alive = {client.id for client in clients.values() if client.state != STATE_MISSING}
         gone = self._gone()
@@ -268,23 +268,25 @@ class MasterPool:
                 self._send(member, messages.StartStage(stage=self._stage, assignment=assignment))
 
     def _budgets(self, members: Sequence[_Member]) -> list[float | None]:
-        """What each may spend in the whole run, so that all together spend no more than the plan allows."""
+        """The budget of each worker for the whole run; together they spend no more than the plan allows."""
         if self._plan.max_cost is None:
             return [None] * len(members)
         spent = self._lost_spending + sum(member.spent for member in members)
         left = max(0.0, self._plan.max_cost - spent) / len(members)
         return [member.spent + left for member in members]
 
-    def _strangers(self) -> list[str]:
-        """Who came and does not belong here: said when it happens first, and when it is ten times as much."""
+    def _rejected_notes(self) -> list[str]:
+        """Notes on dropped messages and refused connections: the first, and whenever there are ten times as many."""
         said = []
-        dropped = self._wire.dropped + self._unread
+        dropped = self._sockets.dropped + self._unread
         if dropped >= self._say_dropped:
             self._say_dropped = dropped * 10
             said.append(f"messages dropped so far that no worker of this run would send: {dropped}")
-        if self._wire.refused >= self._say_refused:
-            self._say_refused = self._wire.refused * 10
-            said.append(f"connections turned away so far that did not know this master's token: {self._wire.refused}")
+        if self._sockets.refused >= self._say_refused:
+            self._say_refused = self._sockets.refused * 10
+            said.append(
+                f"connections turned away so far that did not know this master's token: {self._sockets.refused}"
+            )
         return said
 
     # Messages
@@ -295,7 +297,7 @@ class MasterPool:
                 message = decode(msg.data)
                 member = self._member(msg.node_id, kind)
             except (ValueError, RecursionError, _UnknownWorkerError):
-                # Whatever it was, the next message is another one's.
+                # Drop it; the next message may be from another sender.
                 self._unread += 1
             else:
                 handle(member, message)
@@ -304,28 +306,28 @@ class MasterPool:
         self._runner.register_message(kind, listen)
 
     def _member(self, worker: str, kind: str) -> _Member:
-        """The worker of that id, also one that was taken for lost and is heard again.
+        """The worker with that id, including one that was taken for lost.
 
         Raises:
-            _UnknownWorkerError: it has not introduced itself.
+            _UnknownWorkerError: it has not registered.
         """
         if kind == messages.kind(messages.Register):
-            self._introduced.add(worker)
-        if worker not in self._introduced:
+            self._registered.add(worker)
+        if worker not in self._registered:
             raise _UnknownWorkerError(worker)
         if worker not in self._members:
-            self._came += 1
-            self._members[worker] = _Member(worker, f"worker {self._came}")
+            self._joined += 1
+            self._members[worker] = _Member(worker, f"worker {self._joined}")
         return self._members[worker]
 
     def _on_register(self, member: _Member, register: messages.Register) -> None:
-        member.name = f"worker {self._came} ({bounded(register.host, _LONGEST_HOST)})"
+        member.name = f"worker {self._joined} ({bounded(register.host, _LONGEST_HOST)})"
         member.pid = register.pid if register.host == socket.gethostname() else None
         if register.version != __version__:
             other = bounded(register.version, _LONGEST_HOST)
             self._problem = f"{member.name} is aimon {other}, and its master {__version__}: use the same"
             return
-        self._send(member, messages.Configure(plan=self._plan, index=self._came - 1, workers=self._expected))
+        self._send(member, messages.Configure(plan=self._plan, index=self._joined - 1, workers=self._expected))
 
     def _on_ready(self, member: _Member, ready: messages.Ready) -> None:
         problem = ready.problem

@@ -17,7 +17,7 @@ _Body = TypeVar("_Body")
 
 
 class Register(msgspec.Struct, kw_only=True, tag="aimon_register"):
-    """A worker has come."""
+    """A worker connects: its version, host and process id."""
 
     version: str
     host: str
@@ -33,7 +33,7 @@ class Configure(msgspec.Struct, kw_only=True, tag="aimon_configure"):
 
 
 class Ready(msgspec.Struct, kw_only=True, tag="aimon_ready"):
-    """The worker can follow the plan, with a `model` of its own configuration, or `problem` says why not."""
+    """The worker can run the plan, with the `model` of its configuration; or `problem` says why it can't."""
 
     problem: str | None = None
     model: str | None = None
@@ -44,7 +44,7 @@ class RunFirstCall(msgspec.Struct, kw_only=True, tag="aimon_run_first_call"):
 
 
 class FirstCallDone(msgspec.Struct, kw_only=True, tag="aimon_first_call_done"):
-    """The first call's Result, and why there should be no more calls."""
+    """The Result of the first call, and why the run must not begin (None if it may)."""
 
     result: Result
     why: str | None
@@ -64,7 +64,7 @@ class Rebalance(msgspec.Struct, kw_only=True, tag="aimon_rebalance"):
 
 
 class StopCalls(msgspec.Struct, kw_only=True, tag="aimon_stop_calls"):
-    """Start no more calls; with `cut`, end those under way, too."""
+    """Start no more calls; with `cut`, also end the calls under way."""
 
     cut: bool
 

@@ -12,11 +12,11 @@ import msgspec
 from aimon.loadtests.protocol.job import WORKER, Job, spawn
 
 _GRACE, _PATIENCE = 2.0, 15.0
-_UNABLE = 3  # what a worker ends with that could not write
+_UNABLE = 3  # exit code of a worker that could not write
 
 
 class Processes:
-    """So many workers, which end with the block.
+    """Worker processes on this machine, which end with the `with` block.
 
     Args:
         job: of their master, which says how many, and what the configuration is.
@@ -24,24 +24,23 @@ class Processes:
         token: of the master.
 
     Attributes:
-        problems: after the block, what some of them could not do, for people; they have said more on stderr.
+        problems: after the block, what some of them could not write, for the user; details are on stderr.
     """
 
     def __init__(self, job: Job, port: int, token: str | None) -> None:
         self._count = job.processes
-        worker = Job(role=WORKER, port=port, configuration=job.configuration, parent=os.getpid(), token=token)
-        self._job = msgspec.json.encode(worker)
+        self._job = Job(role=WORKER, port=port, configuration=job.configuration, parent=os.getpid(), token=token)
         self._children: list[subprocess.Popen[bytes]] = []
         self.problems: list[str] = []
 
     def __enter__(self) -> Self:
         try:
             for _ in range(self._count):
-                # Their words come on stderr, with the master's own.
-                child = spawn(stdout=subprocess.DEVNULL)
+                # Their messages go to the master's stderr.
+                child = spawn(self._job, stdout=subprocess.DEVNULL)
                 self._children.append(child)
                 assert child.stdin is not None  # noqa: S101 - asked for above
-                child.stdin.write(self._job)
+                child.stdin.write(msgspec.json.encode(self._job))
                 child.stdin.close()
         except BaseException:
             self._end()
@@ -61,7 +60,7 @@ class Processes:
             try:
                 child.wait(max(0.0, ends - monotonic()))
             except subprocess.TimeoutExpired:
-                # One that was still starting up has not heard that the run is over.
+                # It was still starting up, and has not received the end of the run.
                 child.terminate()
         for child in self._children:
             try:

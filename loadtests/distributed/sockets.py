@@ -1,8 +1,8 @@
-"""The sockets between master and workers: Locust's, with a token in front and a filter behind. Needs gevent.
+"""The sockets between master and workers: Locust's, with authentication and validation of messages. Needs gevent.
 
-With a token, connections are CurveZMQ's: both sides prove in the handshake, over fresh keys and nonces, that they know
-it, before either hears a message of the other, and all that follows is encrypted and authenticated. What still comes
-in and is no message (see `envelope`) is dropped and counted.
+With a token, connections use CurveZMQ: both sides prove in the handshake, over fresh keys and nonces, that they know
+it, and everything after that is encrypted and authenticated. What is no valid message (see `envelope`) is dropped and
+counted.
 
 http://curvezmq.org/page:read-the-docs, https://rfc.zeromq.org/spec/27/ (ZAP, the check of keys)
 """
@@ -37,15 +37,15 @@ _MASTER, _WORKER = b"aimon load test: master", b"aimon load test: worker"
 _FAILURES = zmq.Event.HANDSHAKE_FAILED_NO_DETAIL | zmq.Event.HANDSHAKE_FAILED_PROTOCOL | zmq.Event.HANDSHAKE_FAILED_AUTH
 
 
-class Wire:
+class SecureSockets:
     """The sockets that Locust's runners of this process use.
 
     Args:
-        token: what both sides must know; None lets everybody in who can reach the port.
+        token: that both sides must know; None accepts anyone who can reach the port.
 
     Attributes:
-        dropped: messages that were none.
-        refused: connections whose other side did not know the token, or was no ZeroMQ at all.
+        dropped: invalid messages.
+        refused: connections whose other side did not know the token, or did not speak ZeroMQ.
         final: a connection of this side was refused in a way that ZeroMQ does not try again.
     """
 
@@ -99,10 +99,10 @@ def _check_keys(socket: zmq.Socket[bytes], expected: bytes) -> None:
 
 
 class _MasterSocket(BaseSocket):
-    def __init__(self, wire: Wire, host: str, port: int) -> None:
+    def __init__(self, sockets: SecureSockets, host: str, port: int) -> None:
         super().__init__(zmq.ROUTER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]  # Locust's
-        self._wire = wire
-        wire.guard(self.socket, listens=True)
+        self._sockets = sockets
+        sockets.guard(self.socket, listens=True)
         address = f"tcp://{_bracketed(host)}"
         try:
             self.port = self.socket.bind_to_random_port(address) if port == 0 else port
@@ -113,30 +113,30 @@ class _MasterSocket(BaseSocket):
 
     def recv_from_client(self) -> tuple[str, Message]:
         """The next message of a worker, and its id."""
-        envelope = _receive(self.socket, self._wire, from_worker)
+        envelope = _receive(self.socket, self._sockets, from_worker)
         return envelope.worker, Message(*envelope)  # type: ignore[no-untyped-call]  # Locust's
 
 
 class _WorkerSocket(BaseSocket):
-    def __init__(self, wire: Wire, host: str, port: int, identity: str) -> None:
+    def __init__(self, sockets: SecureSockets, host: str, port: int, identity: str) -> None:
         super().__init__(zmq.DEALER, self.ipv4_only(host, port))  # type: ignore[no-untyped-call]  # Locust's
-        self._wire, self._identity = wire, identity
-        wire.guard(self.socket, listens=False)
+        self._sockets, self._identity = sockets, identity
+        sockets.guard(self.socket, listens=False)
         self.socket.setsockopt(zmq.IDENTITY, identity.encode())
         self.socket.connect(f"tcp://{_bracketed(host)}:{port}")
 
     def send(self, msg: Message) -> None:
-        """Sends what a master of ours listens to; Locust would also send statistics of users, which there are none."""
+        """Sends only messages that aimon's master expects; Locust would also send its own statistics."""
         if msg.type in EXPECTED_OF_WORKERS:
             super().send(msg)
 
     def recv(self) -> Message:
         """The next message of the master."""
-        envelope = _receive(self.socket, self._wire, partial(from_master, worker=self._identity))
+        envelope = _receive(self.socket, self._sockets, partial(from_master, worker=self._identity))
         return Message(*envelope)  # type: ignore[no-untyped-call]  # Locust's
 
 
-def _receive(socket: zmq.Socket[bytes], wire: Wire, read: Any) -> Envelope:
+def _receive(socket: zmq.Socket[bytes], sockets: SecureSockets, read: Any) -> Envelope:
     while True:
         try:
             frames = socket.recv_multipart()
@@ -145,7 +145,7 @@ def _receive(socket: zmq.Socket[bytes], wire: Wire, read: Any) -> Envelope:
         try:
             envelope: Envelope = read(frames)
         except EnvelopeError:
-            wire.dropped += 1
+            sockets.dropped += 1
         else:
             return envelope
 

@@ -1,4 +1,4 @@
-"""A worker's process: does what its master says, over Locust's worker runner, until it is told to quit.
+"""A worker's process: runs its master's stages, over Locust's worker runner, until the master releases it.
 
 Importing this makes the standard library cooperative (gevent's monkey patches).
 """
@@ -22,8 +22,8 @@ from aimon.exit_codes import GOOD, INTERRUPTED, UNABLE
 from aimon.loadtests import report
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
-from aimon.loadtests.distributed.sockets import Wire
-from aimon.loadtests.distributed.worker_settings import own
+from aimon.loadtests.distributed.sockets import SecureSockets
+from aimon.loadtests.distributed.worker_settings import worker_settings
 from aimon.loadtests.protocol.stage import pack
 from aimon.loadtests.report.run_result import ABORTED, RunResult
 from aimon.loadtests.statistics import slo
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan
 
 _REPORT_EVERY = 0.5
-# A master says something every second.
+# Seconds; a master sends a heartbeat every second.
 _SILENCE = 10.0
 _LOOK = 0.5
-# Handshakes that fail, some seven a second: a proxy may answer for a master that is still to come.
+# Failed handshakes, about seven a second: a proxy may answer for a master that has not started yet.
 _SAY_AFTER, _GIVE_UP_AFTER = 10, 300
 
 
@@ -53,15 +53,15 @@ class WorkerProcess:
 
     Args:
         job: where the master is, and where this worker's own files are.
-        wire: the sockets to it.
+        sockets: the sockets to it.
 
     Raises:
         ConnectionError: no master answered for minutes.
     """
 
-    def __init__(self, job: Job, wire: Wire) -> None:
+    def __init__(self, job: Job, sockets: SecureSockets) -> None:
         logging.getLogger("locust").setLevel(logging.ERROR)
-        self._job, self._wire = job, wire
+        self._job, self._sockets = job, sockets
         self._heard = monotonic()
         self._worker: Worker | None = None
         self._log: CallLog | None = None
@@ -85,30 +85,30 @@ class WorkerProcess:
             self._handle(message, handle)
 
     def run(self) -> int:
-        """Returns when the master says so, or is gone."""
+        """Runs until the master releases this worker or is gone; returns the exit code."""
         self._send(messages.Register(version=__version__, host=socket.gethostname(), pid=os.getpid()))
         while self._runner.greenlet and not self._leaving:
             if self._busy.wait(_REPORT_EVERY) and self._worker is not None:
                 self._worker.done.wait(_REPORT_EVERY)
                 self._report(self._worker)
-            if (why := self._orphaned()) is not None:
+            if (why := self._lost_master()) is not None:
                 return self._give_up(why)
         return self._leave() if self._leaving else self._finish()
 
     def leave(self) -> None:
-        """Ends the calls under way, and goes."""
+        """Ends the calls under way, and disconnects."""
         self._leaving = True
 
-    # What the master says
+    # Messages from the master
 
     def _handle(self, message: type[msgspec.Struct], handle: Callable[[Any], None]) -> None:
         def listen(msg: Any, **_: object) -> None:
             try:
-                said = messages.decode(msg.data, message)
+                body = messages.decode(msg.data, message)
             except (ValueError, RecursionError):
-                self._wire.dropped += 1
+                self._sockets.dropped += 1
             else:
-                handle(said)
+                handle(body)
 
         # The first call waits for its answer, and heartbeats must not wait for it.
         self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.RunFirstCall)
@@ -116,7 +116,7 @@ class WorkerProcess:
     def _on_configure(self, configure: messages.Configure) -> None:
         self._index = configure.index
         try:
-            plan, endpoint, prices, folder = own(self._job, configure.plan)
+            plan, endpoint, prices, folder = worker_settings(self._job, configure.plan)
             self._plan, self._folder = plan, folder
             if plan.results and folder is not None:
                 self._log = CallLog(folder / f"worker-{configure.index + 1}-{NAME}", mode=plan.out_mode)
@@ -154,7 +154,7 @@ class WorkerProcess:
     def _on_heartbeat(self, **_: object) -> None:
         self._heard = monotonic()
 
-    # What it says
+    # Messages to the master
 
     def _report(self, worker: Worker) -> None:
         said = worker.take_delta()
@@ -167,9 +167,9 @@ class WorkerProcess:
     def _send(self, message: msgspec.Struct) -> None:
         messages.send(self._runner, messages.kind(type(message)), messages.encode(message))
 
-    # How it ends
+    # The end
 
-    def _orphaned(self) -> str | None:
+    def _lost_master(self) -> str | None:
         if _parent_ended(self._job):
             return "the master's process has ended"
         if monotonic() - self._heard > _SILENCE:
@@ -186,7 +186,7 @@ class WorkerProcess:
         return INTERRUPTED
 
     def _give_up(self, why: str) -> int:
-        """Ends the calls under way, and keeps what this worker knows, which nobody else does now."""
+        """Ends the calls under way, and writes this worker's own report, since its master can't."""
         say(f"aimon loadtest: worker {self._index + 1}: {why}; the run ends here")
         worker, plan = self._worker, self._plan
         if worker is None or plan is None:
@@ -224,9 +224,9 @@ def _parent_ended(job: Job) -> bool:
 
 def serve(job: Job) -> int:
     """Runs a worker until its master releases it; returns the exit code."""
-    wire = Wire(job.token)
-    # In a greenlet, which a signal can end: Locust asks for its master for minutes.
-    connecting = gevent.spawn(WorkerProcess, job, wire)
+    sockets = SecureSockets(job.token)
+    # In a greenlet that a signal can kill: Locust tries to connect for minutes.
+    connecting = gevent.spawn(WorkerProcess, job, sockets)
     handlers = [gevent.signal_handler(number, connecting.kill) for number in (signal.SIGINT, signal.SIGTERM)]
     if job.parent is None:
         say(f"aimon loadtest: looking for the master at {job.host}:{job.port}")
@@ -235,12 +235,12 @@ def serve(job: Job) -> int:
         while not connecting.ready():
             connecting.join(_LOOK)
             if _parent_ended(job):
-                # Its master died before it had a chance to be missed.
+                # The master's process ended before the first heartbeat.
                 return UNABLE
-            if not told and (wire.final or wire.refused >= _SAY_AFTER):
+            if not told and (sockets.final or sockets.refused >= _SAY_AFTER):
                 told = True
                 say(f"aimon loadtest: {job.host}:{job.port} answers, and {_mismatch(job)}")
-            if wire.final or wire.refused >= _GIVE_UP_AFTER:
+            if sockets.final or sockets.refused >= _GIVE_UP_AFTER:
                 return UNABLE
         service = connecting.get()
     except ConnectionError:
@@ -253,8 +253,8 @@ def serve(job: Job) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         gevent.signal_handler(number, service.leave)
     code = service.run()
-    if wire.dropped:
-        say(f"aimon loadtest: messages dropped that no master would send: {wire.dropped}")
+    if sockets.dropped:
+        say(f"aimon loadtest: messages dropped that no master would send: {sockets.dropped}")
     return code
 
 

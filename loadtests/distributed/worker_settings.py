@@ -1,7 +1,7 @@
-"""What a worker calls, with which key, what it reads and where it writes: its own choice on a machine of its own.
+"""What a worker uses for a plan: endpoint, key, input files, output folder. On another machine they are its own.
 
 A master decides how much load there is and when. If it also chose the address and the variable that holds the key,
-whoever can play a master could have any variable of any worker sent anywhere, and any file read or replaced.
+anyone who can pose as a master could have any variable of a worker sent anywhere, and any file read or replaced.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from aimon.pricing import PriceBook
 
 
-class Own(NamedTuple):
-    """What a worker does of a plan, and with what; `folder` takes its files."""
+class WorkerSettings(NamedTuple):
+    """The plan as this worker runs it, its endpoint, prices, and the folder of its files."""
 
     plan: Plan
     endpoint: Endpoint
@@ -29,8 +29,8 @@ class Own(NamedTuple):
     folder: Path | None
 
 
-def own(job: Job, plan: Plan) -> Own:
-    """What the worker of that job makes of its master's plan.
+def worker_settings(job: Job, plan: Plan) -> WorkerSettings:
+    """The settings of a worker for its master's plan.
 
     Raises:
         ConfigError: its configuration is wrong, or has no such endpoint.
@@ -49,11 +49,11 @@ def own(job: Job, plan: Plan) -> Own:
         names = ", ".join(endpoint.name for endpoint in endpoints)
         raise ValueError(f"start it with the name of one of its endpoints ({names}): aimon loadtest NAME --worker")
     folder = None if plan.out is None else Path(plan.out)
-    return Own(plan, endpoints[0], config.price_book(loaded, endpoints), folder)
+    return WorkerSettings(plan, endpoints[0], config.price_book(loaded, endpoints), folder)
 
 
 def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
-    """The plan, with nothing of the master's that names a place, a key or a file.
+    """The plan, with the addresses, keys and files of the worker in place of the master's.
 
     Raises:
         ValueError: the plan needs what this worker was not given.

@@ -1,4 +1,4 @@
-"""What the process of a load test is started with, as JSON on its stdin: no other user of the machine sees it."""
+"""The job of a load test's process: JSON on its stdin, where no other user of the machine sees it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ ALONE, MASTER, WORKER = "alone", "master", "worker"
 PORT = 5557
 
 
-def spawn(**options: Any) -> subprocess.Popen[bytes]:
-    """Starts a process of a load test, which waits for its Job on stdin; `options` are those of Popen.
+def spawn(job: Job, **options: Any) -> subprocess.Popen[bytes]:
+    """Starts the process that a Job is for, which waits for it on stdin; `options` are those of Popen.
 
     `-P` keeps the current folder off the module search path: `-m` alone puts it first, so that a file there called
     `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
     was isolated (`-I`) stays so.
     """
-    arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "aimon.loadtests"]
+    module = "aimon.loadtests.runner" if job.role == ALONE else "aimon.loadtests.distributed"
+    arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", module]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, **options)  # noqa: S603 - this program itself
 
 
@@ -30,8 +31,8 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One process of a load test.
 
     Attributes:
-        role: ALONE does it all; a MASTER directs workers; a WORKER does what its master says.
-        plan: what to do; a worker gets it from its master.
+        role: ALONE sends the load itself; a MASTER directs workers; a WORKER runs its master's stages.
+        plan: of the run; a worker receives it from its master.
         configuration: of the endpoint, as `config.to_data` makes it, so that the file is read once, by the command;
             a worker on a machine of its own has none.
         config: the configuration file of a worker on a machine of its own.

@@ -1,4 +1,4 @@
-"""What a load test is to do, as it travels to the process that does it. Holds no secrets."""
+"""The plan of a load test, as it is sent to the processes that run it. Holds no secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run goes, as its process tells whoever started it: one line of JSON a second. Needs no gevent."""
+"""The progress of a run, which its process sends once a second to the command that shows it. Needs no gevent."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Times(msgspec.Struct, kw_only=True):
 
 
 class Progress(msgspec.Struct, kw_only=True):
-    """What a run looks like at one moment. Rates are per second, durations are seconds.
+    """The state of a run at one moment. Rates are per second, durations are seconds.
 
     Attributes:
         elapsed: since counting began; negative in the warm-up.
         duration: what `elapsed` will be at the end; None where a number of requests or a search decides.
-        phase: what is being done, for people: `warm-up`, `steady`, `capacity, step 3`.
+        phase: the activity, for the user: `warm-up`, `steady`, `capacity, step 3`.
         asked: mean rate asked for over the same seconds as `achieved`; None in a closed loop.
         achieved: rate of calls started over the last seconds.
         in_flight: calls under way.
@@ -41,7 +41,7 @@ class Progress(msgspec.Struct, kw_only=True):
         workers: processes that are under load.
         slo: the objectives so far, as in report.json.
         notes: what has happened since the last line, such as the loss of a worker.
-        totals: the cumulative metrics of all calls, if they were asked for; see `loadtests.metering`.
+        totals: the cumulative metrics of all calls, if they were asked for; see `protocol.totals_codec`.
     """
 
     elapsed: float

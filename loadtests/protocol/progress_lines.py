@@ -1,4 +1,4 @@
-"""The pipe from the process of a load test to whoever started it: one JSON record a line. Needs no gevent."""
+"""Progress records as lines of JSON, for the pipe from a run's process to its command. Needs no gevent."""
 
 from __future__ import annotations
 

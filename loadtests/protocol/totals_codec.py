@@ -1,4 +1,4 @@
-"""Cumulative metrics as JSON values, so that processes and machines can tell theirs to one that exposes them all."""
+"""Cumulative metrics as JSON values, to be sent to the process that exposes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reasons to end a load test early. Pure: it is told of every call, and says why to stop."""
+"""When a load test ends early: fatal errors, failures in a row, the limit of cost. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aimon.call.outcome import Fault, Outcome
 if TYPE_CHECKING:
     from aimon.call.result import Result
 
-# What the next call cannot mend.
+# Outcomes that every further call would have, too.
 FATAL = frozenset(
     {
         Outcome.UNAUTHORIZED,
@@ -23,15 +23,15 @@ FATAL = frozenset(
 )
 _FATAL_IN_A_ROW = 5
 _STORM = 100
-# A hundred cents add up to a little more or less than 1.
+# Sums of floats miss a limit by rounding errors.
 _ROUNDING = 1 + 1e-9
-# What a server looks like that restarts, and how long it may take.
+# Outcomes while a server restarts, and how long that may take (seconds).
 _BROKEN = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.NETWORK) | {Outcome.STREAM_TRUNCATED}
 _RESTART = 5.0
 
 
 class AbortPolicy:
-    """Watches the calls of a run.
+    """Observes the calls of a run, and says when to stop.
 
     Args:
         budget: what the run may cost, in the reporting currency.
@@ -40,7 +40,7 @@ class AbortPolicy:
 
     Attributes:
         spent: so far.
-        culprit: outcome, HTTP status and failure reason of the call for which the run ends; None if it ends for none.
+        culprit: outcome, HTTP status and failure reason of the call that ended the run; None if no call did.
     """
 
     def __init__(self, budget: float | None = None, *, storms: bool = True) -> None:
@@ -52,7 +52,7 @@ class AbortPolicy:
         self._failing_since = 0.0
 
     def check_first_call(self, result: Result) -> str | None:
-        """Why the run should not even begin, by its first call."""
+        """Why the run must not begin, by its first call; None if it may."""
         self.observe(result, in_flight=0)
         if result.outcome in FATAL or result.fault is Fault.NETWORK:
             return describe(result)
@@ -61,7 +61,7 @@ class AbortPolicy:
         return None
 
     def observe(self, result: Result, *, in_flight: int) -> str | None:
-        """Why to stop after this call; None goes on. Calls in flight are expected to cost what the others did."""
+        """Why to stop after this call; None to go on. Calls in flight are expected to cost the mean so far."""
         outcome = result.outcome
         self._note(result)
         if result.connection is not None and result.connection.stale:
@@ -78,14 +78,14 @@ class AbortPolicy:
         return None
 
     def check_budget(self, *, in_flight: int) -> str | None:
-        """Why not to begin a call, if with those under way it would cost too much; None lets it begin."""
+        """Why not to start a call: with those in flight it would exceed the budget. None if it may start."""
         if self.budget is None or self.spent + (in_flight + 1) * self._each <= self.budget * _ROUNDING:
             return None
         return self._reached(self.budget)
 
     @property
     def _each(self) -> float:
-        """What a call under way is expected to cost: one that is refused costs nothing, but it may be served."""
+        """Expected cost of a call in flight: the mean of those that cost anything."""
         return self.spent / self._paid if self._paid else 0.0
 
     def _note(self, result: Result) -> None:

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from aimon.pricing import PriceBook
 
 MAX_IN_FLIGHT = 20_000
-# Users who start together march in step for ever; over a tenth of a second they do not.
+# Users started together stay synchronised; ramp them over at least 0.1 s.
 _LEAST_RAMP, _MOST_RAMP = 0.1, 5.0
-# Each begins with a new connection, which takes the client some work: spread, they don't wait for each other. But the
-# ramp must not take up much of the run.
-_EACH_DIAL, _RAMP_SHARE = 0.002, 0.1
-# A refusal to connect takes no time: without a pause a stream would do nothing but knock.
+# Each user opens a connection, which costs CPU time: spread them so that they do not queue, but over no large part of
+# the run.
+_RAMP_PER_USER, _RAMP_SHARE = 0.002, 0.1
+# Refused connections fail at once; pause so that a user does not retry in a busy loop.
 _PAUSE = 0.1
 
 
@@ -58,7 +58,7 @@ class Worker:
         log: takes every Result that counts.
 
     Attributes:
-        done: set while no stage is being carried out.
+        done: set while no stage is running.
 
     Raises:
         OSError: a file of the workload, or the endpoint's `ca_file`, can't be read.
@@ -94,9 +94,9 @@ class Worker:
         self._stopped_at = inf
         self._problem: str | None = None
         self._stopped = self._cutting = False
-        self._started = self._passed_over = 0
+        self._started = self._not_started_counted = 0
         self._clock, self._cpu = monotonic(), time.process_time()
-        self._renew()
+        self._reset_delta()
         raise_open_file_limit(MAX_IN_FLIGHT)
 
     @property
@@ -105,20 +105,20 @@ class Worker:
         return self._client.in_flight
 
     def run_first_call(self) -> tuple[Result, str | None]:
-        """Makes one call, which counts as none of the run's, and says why there should be no run; None for one."""
-        ask = self._source.next_item(0.0 if self._source.offsets() is not None else None)
-        result = contained("priced", self._client.perform(ask.call), self._prices.cost)
+        """Makes one call outside the counts; returns its Result, and why the run must not begin (None if it may)."""
+        item = self._source.next_item(0.0 if self._source.offsets() is not None else None)
+        result = contained("priced", self._client.perform(item.call), self._prices.cost)
         with isolated(result.endpoint, "used for the workload"):
-            self._source.on_result(ask, result)
+            self._source.on_result(item, result)
         result = contained("counted", result, self._meter)
         freeze_garbage_collector()
         return result, self._policy.check_first_call(result)
 
     def start(self, stage: Stage, assignment: Assignment) -> None:
-        """Begins with its assignment of an stage; the one before must be done."""
+        """Starts this worker's share of a stage. The stage before must be done."""
         self.done.clear()
         self._stage = stage
-        self._started = self._passed_over = self._busy_users = 0
+        self._started = self._not_started_counted = self._busy_users = 0
         self._stopped, self._stopped_at = False, inf
         self._left = assignment.extra_requests
         self._accept(assignment)
@@ -129,9 +129,9 @@ class Worker:
         gevent.spawn(self._run)
 
     def rebalance(self, assignment: Assignment) -> None:
-        """Goes on with another share of the same stage, unless that was stopped."""
+        """Continues the same stage with another share, unless it was stopped."""
         if self._stopped:
-            # Reports are of the latest assignment, also where nothing is done for it.
+            # A StatsDelta names the latest assignment, even if nothing is done for it.
             self._assignment = assignment
             return
         self._accept(assignment)
@@ -161,12 +161,12 @@ class Worker:
             self._client.close(why)
 
     def close(self) -> None:
-        """Closes all connections; nothing may be under way."""
+        """Closes all connections. No call may be under way."""
         self._client.close()
 
     def take_delta(self) -> StatsDelta:
-        """What happened since the last one."""
-        self._count_passed_over()
+        """What happened since the last StatsDelta."""
+        self._count_not_started()
         clock, cpu = monotonic(), time.process_time()
         delta = StatsDelta(
             number=self._stage.number,
@@ -186,10 +186,10 @@ class Worker:
             totals=None if self._totals is None else totals_codec.dump(self._totals),
         )
         self._clock, self._cpu = clock, cpu
-        self._renew()
+        self._reset_delta()
         return delta
 
-    def _renew(self) -> None:
+    def _reset_delta(self) -> None:
         self._stats = CallStats(self._good)
         self._uncounted = 0
         self._points: list[LatencyPoint] = []
@@ -210,7 +210,7 @@ class Worker:
             else:
                 self._run_closed_loop()
         finally:
-            self._count_passed_over()
+            self._count_not_started()
             self._pace = None
             self.done.set()
 
@@ -234,17 +234,17 @@ class Worker:
         gevent.sleep(max(0.0, self._epoch - monotonic()))
         self._add_users()
         while self._users:
-            # They stay in the list meanwhile: `stop` looks for them there.
+            # Keep them in the list while waiting: `stop` finds them there.
             self._users[0].wait()
             self._users.pop(0)
 
     def _add_users(self) -> None:
-        """As many new users as are wanted; those too many leave by themselves."""
+        """Starts the users that are missing; surplus users end after their current call."""
         if (lacking := self._wanted_users - self._busy_users) > 0:
             self._busy_users += lacking
             stage = self._stage
-            dialling = min(lacking * _EACH_DIAL, _MOST_RAMP, _RAMP_SHARE * (stage.duration or inf))
-            ramp = min(max(stage.warmup, _LEAST_RAMP, dialling), _MOST_RAMP)
+            connecting = min(lacking * _RAMP_PER_USER, _MOST_RAMP, _RAMP_SHARE * (stage.duration or inf))
+            ramp = min(max(stage.warmup, _LEAST_RAMP, connecting), _MOST_RAMP)
             users = ClosedLoop(self._turn, lacking, ramp=ramp)
             users.start()
             self._users.append(users)
@@ -257,7 +257,7 @@ class Worker:
             self._busy_users -= 1
             return False
         if (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
-            # Asked here, too: others that are about to begin are not under way yet.
+            # Checked before each call, since calls about to start are not in flight yet.
             self._end(why)
             self._busy_users -= 1
             return False
@@ -275,26 +275,26 @@ class Worker:
             self._call(due, due - self._epoch)
 
     def _call(self, scheduled: float | None, since: float) -> Result | None:
-        """One call; None where it broke off by a fault of aimon's own, which ends the run."""
+        """Makes one call. None if an error inside aimon broke it off, which ends the run."""
         self._started += 1
         try:
             return self._perform(scheduled, since)
-        except Exception as error:  # noqa: BLE001 - a greenlet has nobody who could handle it
+        except Exception as error:  # noqa: BLE001 - nothing above a greenlet handles it
             self._end(f"a call broke off by a fault of aimon's own: {describe(error)}")
             return None
 
     def _perform(self, scheduled: float | None, since: float) -> Result:
-        ask = self._source.next_item(since if self._stage.replay else None)
+        item = self._source.next_item(since if self._stage.replay else None)
         # Read by the log of calls, and by the next turn of a conversation.
-        keep_text = self._log is not None or ask.turn < len(ask.turns)
+        keep_text = self._log is not None or item.turn < len(item.turns)
         if not self._retries:
-            result = self._count(self._client.perform(ask.call, scheduled=scheduled, keep_text=keep_text), since)
+            result = self._count(self._client.perform(item.call, scheduled=scheduled, keep_text=keep_text), since)
         else:
-            for k, attempt in enumerate(self._client.attempts(ask.call, scheduled=scheduled, keep_text=keep_text)):
+            for k, attempt in enumerate(self._client.attempts(item.call, scheduled=scheduled, keep_text=keep_text)):
                 result = self._count(attempt, since, again=k > 0)
                 self._stats.counts["retried"] += k > 0 and since >= self._stage.warmup
         with isolated(result.endpoint, "used for the workload"):
-            self._source.on_result(ask, result)
+            self._source.on_result(item, result)
         return result
 
     def _count(self, result: Result, since: float, *, again: bool = False) -> Result:
@@ -303,10 +303,10 @@ class Worker:
             self._uncounted += 1
             self._stats.serve(result, self._began, 0.0 if self._stage.is_open else self._share(result))
         else:
-            stats = partial(self._count_result, again=again)
-            tallied = contained("counted", result, stats)
-            if tallied is not result:
-                result = contained("counted", tallied, stats)
+            add = partial(self._add_to_stats, again=again)
+            counted = contained("counted", result, add)
+            if counted is not result:
+                result = contained("counted", counted, add)
             if self._stage.record:
                 self._record(result, since)
             if self._log is not None:
@@ -317,7 +317,7 @@ class Worker:
         return result
 
     def _share(self, result: Result) -> float:
-        """How much of a closed loop's call, which has just ended, lies in the window that counts."""
+        """The share of a closed loop's call, which has just ended, that lies in the measured window."""
         stage = self._stage
         ended = monotonic()
         opens = self._epoch + stage.warmup
@@ -326,14 +326,14 @@ class Worker:
 
     def _meter(self, result: Result) -> None:
         if self._totals is None:
-            amounts_of(result)  # raises for values that statistics can not hold or send
+            amounts_of(result)  # raises for amounts that can't be added, or sent to a master
         else:
             self._totals.observe(result)
 
-    def _count_result(self, result: Result, *, again: bool) -> None:
+    def _add_to_stats(self, result: Result, *, again: bool) -> None:
         if self._cutting and result.outcome is Outcome.PROBER_ERROR:
             self._stats.counts["interrupted"] += 1
-            # None of the run's calls, but long ones are the likeliest to be cut: percentiles must not lose them.
+            # Not counted as a call, but long calls are the most likely to be cut: keep their times as lower bounds.
             self._stats.time_failed(result, self._client.gaps)
             return
         share = 1.0 if self._stage.is_open else self._share(result)
@@ -352,10 +352,10 @@ class Worker:
             tokens = None if read is None or written is None else read + written
             self._seen.append(CallObservation(since, result.outcome, tokens, result.limits, result.retry_after))
 
-    def _count_passed_over(self) -> None:
+    def _count_not_started(self) -> None:
         if self._pace is not None:
-            self._stats.counts["not_started"] += self._pace.not_started - self._passed_over
-            self._passed_over = self._pace.not_started
+            self._stats.counts["not_started"] += self._pace.not_started - self._not_started_counted
+            self._not_started_counted = self._pace.not_started
 
 
 def _totals(endpoint: Endpoint, prices: PriceBook) -> Totals:

@@ -1,0 +1,25 @@
+"""The process of a master or a worker: `python -m aimon.loadtests.distributed`, with a Job as JSON on stdin.
+
+A program of its own, since Locust patches the standard library and has to be imported before anything that uses it.
+"""
+
+# isort: skip_file
+from __future__ import annotations
+
+import locust  # noqa: F401 - for its patches
+
+import sys
+
+from aimon.loadtests import runner
+from aimon.loadtests.distributed.worker_process import serve
+from aimon.loadtests.protocol.job import WORKER
+
+
+def main() -> int:
+    """Runs the job, and returns the exit code."""
+    job = runner.read_job()
+    return serve(job) if job.role == WORKER else runner.run_job(job)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
