@@ -69,10 +69,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
             "sent": stats.sent,
             "ok": stats.ok,
             "by_outcome": dict(stats.outcomes.most_common()),
-            "not_started": stats.counts["not_started"],
-            "interrupted": stats.counts["interrupted"],
-            "resent": stats.counts["resent"],
-            "stale": stats.counts["stale"],
+            **{name: stats.counts[name] for name in ("not_started", "interrupted", "resent", "stale")},
         },
         "rate": {
             "asked": _asked(plan),

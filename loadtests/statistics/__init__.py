@@ -8,7 +8,7 @@ self_check     whether the client and not the endpoint limited the results; cpu_
 concurrency    concurrency and throughput per second, and the interval in which concurrency was steady
 token_usage, tpot_coverage
                tokens reported and estimated; calls with a known time per output token
-blocks         the run in up to 64 equal intervals; bootstrap resamples them for confidence intervals
+blocks         the run in up to 64 equal intervals, for charts and comparisons
 observation    what searches need of each call
 formatting     these numbers as text
 """

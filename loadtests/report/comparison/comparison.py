@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from aimon.load_terms import SEARCHES
+from aimon.loadtests.report.comparison.bootstrap import CONFIDENCE, simultaneous
 from aimon.loadtests.report.comparison.comparability import different_load, reservations
 from aimon.loadtests.report.comparison.samples import (
     MEASURES,
@@ -24,11 +25,10 @@ from aimon.loadtests.report.comparison.samples import (
     samples,
 )
 from aimon.loadtests.report.run_result import ABORTED, COMPLETE
-from aimon.loadtests.statistics.bootstrap import CONFIDENCE, simultaneous
 
 if TYPE_CHECKING:
+    from aimon.loadtests.report.comparison.bootstrap import Floats
     from aimon.loadtests.report.schema import Report
-    from aimon.loadtests.statistics.bootstrap import Floats
 
 TOLERANCE = 0.05
 SEED = 20_110

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from aimon.loadtests.report.comparison import bootstrap
 from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.report.schema import Block, Series
-from aimon.loadtests.statistics import bootstrap
 from aimon.loadtests.statistics.formatting import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aimon.loadtests.report.comparison.bootstrap import Floats, Resamples
     from aimon.loadtests.report.schema import Report
-    from aimon.loadtests.statistics.bootstrap import Floats, Resamples
 
 RESAMPLES = 4000
 # With fewer blocks their correlation can't be estimated.

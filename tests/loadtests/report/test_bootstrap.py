@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from aimon.loadtests.statistics.bootstrap import draw, neighbours, quantiles, simultaneous
+from aimon.loadtests.report.comparison.bootstrap import draw, neighbours, quantiles, simultaneous
 
 GAMMA = 1.005 / 0.995
 
