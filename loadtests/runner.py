@@ -2,7 +2,7 @@
 
 `aimon loadtest` starts it, since gevent takes over the process that it runs in. Keys come from the environment and from
 files that the configuration names, and never through arguments or the job. A master's process enters through
-`distributed/__main__.py`.
+`distributed_runner.py`.
 """
 
 from __future__ import annotations

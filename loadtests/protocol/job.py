@@ -22,7 +22,7 @@ def spawn(job: Job, **options: Any) -> subprocess.Popen[bytes]:
     `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
     was isolated (`-I`) stays so.
     """
-    module = "aimon.loadtests.runner" if job.role == ALONE else "aimon.loadtests.distributed"
+    module = "aimon.loadtests.runner" if job.role == ALONE else "aimon.loadtests.distributed_runner"
     arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", module]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, **options)  # noqa: S603 - this program itself
 

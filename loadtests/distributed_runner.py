@@ -1,4 +1,4 @@
-"""The process of a master or a worker: `python -m aimon.loadtests.distributed`, with a Job as JSON on stdin.
+"""The process of a master or a worker: `python -m aimon.loadtests.distributed_runner`, with a Job as JSON on stdin.
 
 A program of its own, since Locust patches the standard library and has to be imported before anything that uses it.
 """
