@@ -62,9 +62,10 @@ checkers:
 	@$(BOOTSTRAP) test check docs
 	@$(BIN)/python scripts/link_tree.py
 
-docs: ## rewrite the tables that the documentation takes from the code
+docs: ## rewrite the tables that the documentation takes from the code, and what is made of the runbook
 	@$(BOOTSTRAP) test
 	$(BIN)/python scripts/docs_tables.py
+	$(BIN)/python -m aimon.dashboards.rules.build
 
 docs-site: ## the documentation as a web site, in site/; `python3 -m http.server -d site` shows it
 	@$(BOOTSTRAP) docs
