@@ -118,9 +118,11 @@ def month(folder: Path, endpoints: int) -> None:
     """Windows over 30 days of a probe a minute: read anew, and in the runs after that."""
     minutes, now = 43_200, 30 * DAY
     path = folder / "month.db"
-    with History(path) as history:
+    clock = [0.0]
+    with History(path, clock=lambda: clock[0]) as history:
         for hour in range(minutes // 60):
             began = hour * 3600.0
+            clock[0] = began + 3600.0  # so that what is old is thinned out, as it is in a month
             history.append([a_result(identity(i), began + 60 * m) for i in range(endpoints) for m in range(60)])
         identities = [identity(i) for i in range(endpoints)]
         for name, at in (("anew", now), ("a minute later", now + 60)):

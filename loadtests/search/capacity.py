@@ -154,7 +154,7 @@ def search(
         found.steps.append(step)
         if step.held:
             found.low = max(found.low or 0.0, rate)
-        elif step.limited:
+        elif step.limited and step.rate_limit is None:  # a 429 is the endpoint's, however late the client was
             found.why = f"the client could not keep up at {rate:g}/s: the endpoint may be able to do more"
             return found
         else:

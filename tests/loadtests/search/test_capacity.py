@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.loadtests.protocol.profiles import phases
-from aimon.loadtests.search.capacity import Capacity, CapacityStep, search
+from aimon.loadtests.search.capacity import Capacity, CapacityStep, RateLimitEstimate, search
 from aimon.loadtests.search.latency_trend import trend
 
 if TYPE_CHECKING:
@@ -96,6 +96,20 @@ def test_a_client_that_is_the_bottleneck_ends_the_search() -> None:
     assert advance(steps, CapacityStep(20, 12, met=False, trend=trend([]), limited=True)) is None
     assert (found.low, found.high) == (10, None)
     assert "the client could not keep up at 20/s" in found.why
+
+
+def test_a_429_ends_no_search_for_a_late_client() -> None:
+    """The endpoint refused, however late the client was: the search goes on below."""
+    found = Capacity()
+    steps = search(10, found=found)
+    next(steps)
+    refused = CapacityStep(
+        10, 5, met=False, trend=trend([]), limited=True, limit="429", rate_limit=RateLimitEstimate(5.0, 0.1)
+    )
+    below = advance(steps, refused)
+    assert below is not None
+    assert below < 10
+    assert found.high == 10
 
 
 def test_the_highest_rate_allowed_is_not_passed() -> None:
