@@ -112,6 +112,7 @@ def test_no_configuration_says_how_to_begin(run_aimon: Command) -> None:
 
 def test_an_unwritable_history_is_exit_3(run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
     """The endpoint is probed and shown all the same."""
+    simulator.clear_faults()
     tmp_path.joinpath("file").write_text("")
     done = run_aimon(*flags(simulator.base_url("sim")), "--history", "file/history.db")
     assert (done.returncode, done.stdout.startswith("openai-chat-sim-1 ok ")) == (3, True)

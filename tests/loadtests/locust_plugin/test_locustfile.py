@@ -98,9 +98,9 @@ def test_locust_and_aimon_count_the_same(run_aimon: Command, processes: int) -> 
     assert chat["itl_s"]["p50"] == pytest.approx(0.005, abs=0.003)
     assert chat["cost"]["amount"] == chat["cost"]["counted"] == pytest.approx(0.01 * chat["requests"]["sent"])
     assert (chat["cost"]["currency"], chat["cost"]["unpriced"]) == ("USD", 0)
-    # The objective of the locustfile is missed by one call of one endpoint.
-    assert [row["met"] for row in chat["slo"]] == [True, True]
-    assert [row["met"] for row in found["summaries"]["slo"]] == [True, False]
+    # One of the few calls of one endpoint failed: too many failed, and what time it would have taken nobody knows.
+    assert [row["verdict"] for row in chat["slo"]] == ["met", "met"]
+    assert [row["verdict"] for row in found["summaries"]["slo"]] == ["not judged", "missed"]
     assert run.returncode == 1
     assert "summaries: Missed: error_rate<1%" in said
 
@@ -114,11 +114,14 @@ def test_a_test_that_is_interrupted_leaves_a_report(run_aimon: Command) -> None:
             run.send_signal(signal.SIGINT)
             _, said = run.communicate(timeout=SOON)
         truth = sim.truth(wait=10, limit=0)
-    assert "Traceback" not in said, said
+    # Ctrl-C is raised in whichever greenlet runs: where that is a user's, Locust says so, and its call is in no count.
+    hit = said.count("failed with KeyboardInterrupt")
+    assert said.count("Traceback") == hit, said
     found = reports(run_aimon.cwd)
     assert {report["ended"]["how"] for report in found.values()} == {"interrupted"}
     assert re.fullmatch(r"it was stopped after \d+ of 60 s", found["chat"]["ended"]["why"])
-    assert sum(report["requests"]["ok"] for report in found.values()) == truth.by_outcome["ok"]
+    counted = sum(report["requests"]["ok"] for report in found.values())
+    assert 0 <= truth.by_outcome["ok"] - counted <= hit
 
 
 def until(true: Callable[[], bool]) -> None:
