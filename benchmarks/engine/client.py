@@ -120,7 +120,7 @@ def closed_engine(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     client = Client(where.transport, stamps=not arguments.no_stamps)
 
     def turn() -> None:
-        result = client.perform(make())
+        result = client.perform(make(), keep_text=False)
         accounts.add(result, client.gaps)
 
     loop = ClosedLoop(turn, arguments.users, ramp=arguments.ramp)
@@ -250,11 +250,11 @@ def open_loop(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     make = maker(endpoint(arguments.url, arguments.ca_file))
     client = Client()
     for _ in range(20):
-        client.perform(make())
+        client.perform(make(), keep_text=False)
     freeze_garbage_collector()
 
     def begin(due: float) -> None:
-        result = client.perform(make(), scheduled=due)
+        result = client.perform(make(), scheduled=due, keep_text=False)
         accounts.add(result, client.gaps)
 
     pace = OpenLoop(offsets(arguments), begin)

@@ -74,12 +74,18 @@ def probe(
     if options.every is not None:
         beat = options.every
         selection = replace(selection, endpoints=tuple(replace(e, interval=beat) for e in selection.endpoints))
-    if dry_run:
-        from aimon.cli.probe import cost
+    return _predict(selection) if dry_run else _run(selection, options)
 
-        cost.say(selection.endpoints, selection.prices)
-        note("nothing was sent")
-        return GOOD
+
+def _predict(selection: Selection) -> int:
+    from aimon.cli.probe import cost
+
+    cost.say(selection.endpoints, selection.prices)
+    note("nothing was sent")
+    return GOOD
+
+
+def _run(selection: Selection, options: ProbeOptions) -> int:
     recorder = _recorder(selection, options)
     try:
         if options.every is None:
