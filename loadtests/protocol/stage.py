@@ -8,6 +8,7 @@ that clocks of different machines need not agree.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import msgspec
@@ -18,6 +19,12 @@ from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint  # noqa: TC001 - msgspec reads the annotations
 
 NOTHING, POINTS, CALLS = "", "points", "calls"
+
+# Users started together stay synchronised; ramp them over at least 0.1 s.
+_LEAST_RAMP, _MOST_RAMP = 0.1, 5.0
+# Each user opens a connection, which costs CPU time: spread them so that they do not queue, but over no large part of
+# the run.
+_RAMP_PER_USER, _RAMP_SHARE = 0.002, 0.1
 
 
 class Stage(msgspec.Struct, kw_only=True, frozen=True):
@@ -48,6 +55,11 @@ class Stage(msgspec.Struct, kw_only=True, frozen=True):
     def is_open(self) -> bool:
         """Whether calls start on a schedule."""
         return self.replay or self.schedule is not None
+
+    def ramp(self, users: int) -> float:
+        """Seconds over which so many users of a closed loop start."""
+        connecting = min(users * _RAMP_PER_USER, _RAMP_SHARE * (inf if self.duration is None else self.duration))
+        return min(max(self.warmup, _LEAST_RAMP, connecting), _MOST_RAMP)
 
 
 class Assignment(msgspec.Struct, kw_only=True, frozen=True):

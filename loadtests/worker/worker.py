@@ -37,11 +37,6 @@ if TYPE_CHECKING:
     from aimon.pricing import PriceBook
 
 MAX_IN_FLIGHT = 20_000
-# Users started together stay synchronised; ramp them over at least 0.1 s.
-_LEAST_RAMP, _MOST_RAMP = 0.1, 5.0
-# Each user opens a connection, which costs CPU time: spread them so that they do not queue, but over no large part of
-# the run.
-_RAMP_PER_USER, _RAMP_SHARE = 0.002, 0.1
 # Refused connections fail at once; pause so that a user does not retry in a busy loop.
 _PAUSE = 0.1
 
@@ -242,10 +237,7 @@ class Worker:
         """Starts the users that are missing; surplus users end after their current call."""
         if (lacking := self._wanted_users - self._busy_users) > 0:
             self._busy_users += lacking
-            stage = self._stage
-            connecting = min(lacking * _RAMP_PER_USER, _MOST_RAMP, _RAMP_SHARE * (stage.duration or inf))
-            ramp = min(max(stage.warmup, _LEAST_RAMP, connecting), _MOST_RAMP)
-            users = ClosedLoop(self._turn, lacking, ramp=ramp)
+            users = ClosedLoop(self._turn, lacking, ramp=self._stage.ramp(lacking))
             users.start()
             self._users.append(users)
 
