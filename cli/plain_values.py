@@ -1,6 +1,6 @@
 """Values of options read without pydantic, which typer would import for them: 50 ms of every command.
 
-Only what is beyond doubt is read here. Everything else, all that is wrong included, is left to typer, so that no
+Only unambiguous values are read here. Everything else, all that is wrong included, is left to typer, so that no
 value and no message is another one.
 """
 
@@ -59,7 +59,7 @@ class _PlainValues:
 
 
 def _read(value: Any, kind: Any, info: ParameterInfo) -> Any:
-    """The value, where it is one of that kind beyond doubt.
+    """The value, where it is unambiguously of that kind.
 
     Raises:
         ValueError: it may be one or not.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @grouped
 def loadtest(endpoint: EndpointOptions, load_options: LoadOptions, run: RunOptions, among: DistributionOptions) -> int:
-    """Put an endpoint under load and report what it does. The load is sent in earnest, and costs money.
+    """Put an endpoint under load and report what it does. It sends real requests, which cost money.
 
     Exit codes: 0 good; 1 an objective was not met or the run was aborted; 2 usage or configuration; 3 a push or a
     file failed, workers did not come or calls were lost with one; 130 interrupted, with partial results.

@@ -91,7 +91,8 @@ class RunOptions:
         False
     )
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Ask nothing: send a dense or dear load without a question.")
+        bool,
+        typer.Option("--yes", "-y", help="Send without asking, even if the load is expensive or implausibly dense."),
     ] = False
     push: Annotated[
         str | None, typer.Option(help="Push metrics to this Pushgateway, during the run and at its end.")
