@@ -233,22 +233,22 @@ def time_notes(report: dict[str, Any]) -> list[str]:
     if any(times.get("censored") for times in found):
         notes.append(
             pick(
-                "Calls that ran out of time or were cut off count as longer than they had lasted: "
-                "`>` is a percentile that they leave open.",
+                "`>`: calls that timed out or were cut off count with at least the time they had lasted, "
+                "so the percentile may be higher.",
                 "超时或被中断的调用按“比已持续的更长”计：`>` 是它们使之不能确定的分位数。",
             )
         )
     if any(times.get("needs") for times in found):
         notes.append(
             pick(
-                "`needs`: fewer values than that, of which the percentile would just be the highest.",
-                "`needs`：样本数不足，此时的分位数只会是最大值。",
+                "`needs N`: of fewer than N values this percentile would only be the highest.",
+                "`needs N`：样本数不足 N，此时的分位数只会是最大值。",
             )
         )
     if any(times.get("not_measured") for times in found):
         notes.append(
             pick(
-                "`not measured`: the client was so late that the number would tell of it alone.",
+                "`not measured`: the client was too late for this number to describe the endpoint.",
                 "`not measured`：客户端自身太迟，数字只会反映它自己。",
             )
         )
