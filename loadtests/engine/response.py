@@ -74,7 +74,7 @@ class Response:
             if self.status and not self._odd:
                 raise  # the error is in the body
             self._odd = True
-        if self._odd or (not self.status and len(self._seen) > MAX_HEAD_BYTES):
+        if self._odd or len(self._seen) > MAX_HEAD_BYTES:  # AnswerHead tells a head that is too long from its body
             self._retake(self._seen)
         if self.status:
             self._seen = b""

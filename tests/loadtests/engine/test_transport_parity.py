@@ -94,6 +94,14 @@ HEADS: dict[str, tuple[Answer, Outcome]] = {
     "interim answers without an end": (Answer([b"HTTP/1.1 102 Processing\r\n\r\n" * 20_000], HANG), MALFORMED),
     "another protocol": (Answer([headed(b"Upgrade: websocket", status=b"HTTP/1.1 101 Switching")], HANG), MALFORMED),
     "a huge header": (Answer([headed(b"X-A: " + b"a" * 300_000, LENGTH)], HANG), MALFORMED),
+    "a huge header that ends with the last read": (
+        Answer([headed(b"X-A: " + b"a" * (262_144 + 60_000), LENGTH)], HANG),
+        MALFORMED,
+    ),
+    "a head below the limit, and a body beyond it": (
+        Answer([headed(b"X-A: " + b"a" * 258_000, LENGTH)]),
+        OK,
+    ),
     "many headers": (Answer([headed(*[b"X-%d: a" % i for i in range(40_000)], LENGTH)], HANG), MALFORMED),
     "headers without an end": (Answer([b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 40_000], HANG), MALFORMED),
     "a status line without an end": (Answer([b"HTTP/1.1 200 " + b"a" * 300_000], HANG), MALFORMED),
