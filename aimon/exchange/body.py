@@ -161,5 +161,5 @@ def _first_error(stream: TextStream, rest: bytes) -> ProviderError | None:
             if not isinstance(said, list) and said.error is not None:
                 return said.error
     except UNREADABLE:
-        pass
+        pass  # what can't be read holds no error that could be told
     return None

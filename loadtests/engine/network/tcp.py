@@ -21,7 +21,7 @@ def is_silent(sock: socket.socket) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        pass
+        pass  # a broken connection is closed, too
     return False
 
 
