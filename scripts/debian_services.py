@@ -1,4 +1,4 @@
-"""Get Debian's Prometheus, Pushgateway, Alertmanager and faketime for the tests, where they are missing.
+"""Get Debian's Prometheus, Pushgateway, Alertmanager, faketime and Chromium for the tests, where they are missing.
 
 As root, or with sudo that asks nothing, it installs the packages. Otherwise it unpacks what works unpacked
 into `.services/bin`. Where neither works (no apt, no network) it says so and succeeds: the tests that need
@@ -20,6 +20,7 @@ PACKAGES = {
     "prometheus-pushgateway": ("prometheus-pushgateway",),
     "prometheus-alertmanager": ("prometheus-alertmanager", "amtool"),
     "faketime": ("faketime",),
+    "chromium": ("chromium",),
 }
 # Alertmanager reads its default template from /usr/share, faketime its library from /usr/lib: both work only installed.
 WORK_UNPACKED = {"prometheus", "prometheus-pushgateway"}
