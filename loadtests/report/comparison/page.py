@@ -10,7 +10,7 @@ from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import SHARE
 from aimon.loadtests.report.comparison.summary import cells, foot, heads, row_title, verdict
 from aimon.loadtests.report.page.html import banner, document, table
-from aimon.loadtests.report.page.svg import exact
+from aimon.svg import exact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

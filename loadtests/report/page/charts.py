@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aimon.language import pick
 from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page.chinese import local
-from aimon.loadtests.report.page.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percentile
+from aimon.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
