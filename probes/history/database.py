@@ -15,66 +15,15 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 from aimon.probes.history import read_only as reading
+from aimon.probes.history import schema
 from aimon.probes.history.locking import LockFileError as _LockFileError
 from aimon.probes.history.locking import LockTimeoutError, exclusive
 from aimon.security import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _BUSY_TIMEOUT = 30.0  # seconds; a transaction here takes milliseconds, so only many writers at once wait
-
-# Statements by schema version: append, never edit. `user_version` counts those that a file has seen.
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE endpoints (
-            id INTEGER PRIMARY KEY,
-            endpoint TEXT NOT NULL, model TEXT NOT NULL, provider TEXT NOT NULL, region TEXT NOT NULL,
-            last_run_at REAL, last_success_at REAL,
-            UNIQUE (endpoint, model, provider, region)
-        )""",
-        # Whole Results as JSON, without the endpoint's own columns. They go earlier than the figures do: apart from
-        # these, so that their pages are freed. AUTOINCREMENT, since figures outlive the record that they name.
-        "CREATE TABLE records (id INTEGER PRIMARY KEY AUTOINCREMENT, record TEXT NOT NULL)",
-        # What windows read, in the order in which they read it.
-        """CREATE TABLE results (
-            endpoint_id INTEGER NOT NULL REFERENCES endpoints,
-            started_at REAL NOT NULL, record_id INTEGER NOT NULL,
-            outcome TEXT NOT NULL, latency REAL NOT NULL, ttft REAL,
-            PRIMARY KEY (endpoint_id, started_at, record_id)
-        ) WITHOUT ROWID""",
-        # `part` is "" for a counter; for a histogram the upper bound of a bucket, or "sum".
-        """CREATE TABLE totals (
-            endpoint_id INTEGER NOT NULL REFERENCES endpoints,
-            family TEXT NOT NULL, labels TEXT NOT NULL, part TEXT NOT NULL,
-            value REAL NOT NULL,
-            PRIMARY KEY (endpoint_id, family, labels, part)
-        ) WITHOUT ROWID""",
-        """CREATE TABLE spending (
-            endpoint TEXT NOT NULL, day TEXT NOT NULL, currency TEXT NOT NULL,
-            amount REAL NOT NULL,
-            PRIMARY KEY (endpoint, day, currency)
-        ) WITHOUT ROWID""",
-        """CREATE TABLE windows (
-            endpoint_id INTEGER NOT NULL REFERENCES endpoints, seconds REAL NOT NULL,
-            content TEXT NOT NULL,
-            PRIMARY KEY (endpoint_id, seconds)
-        ) WITHOUT ROWID""",
-        """CREATE TABLE pushed_groups (
-            gateway TEXT NOT NULL, owner TEXT NOT NULL, grouping TEXT NOT NULL,
-            PRIMARY KEY (gateway, owner, grouping)
-        ) WITHOUT ROWID""",
-        "CREATE TABLE upkeep (task TEXT PRIMARY KEY, done_at REAL NOT NULL) WITHOUT ROWID",
-    ),
-    (
-        # The order in which results were recorded, which does not depend on a clock.
-        "CREATE INDEX results_as_recorded ON results (endpoint_id, record_id)",
-        # How old the history was, in seconds of its own clock, when its last record was `record_id` and the wall
-        # clock said `at`: see aimon.probes.history.retention.
-        "CREATE TABLE ages (record_id INTEGER PRIMARY KEY, lived REAL NOT NULL, at REAL NOT NULL)",
-        "DROP TABLE upkeep",
-    ),
-)
 
 
 class HistoryError(Exception):
@@ -247,24 +196,24 @@ class Database:
         self._check_tables(version)
 
     def _check_version(self, version: int) -> None:
-        if version > len(_MIGRATIONS):
+        if version > schema.VERSION:
             raise HistoryError(
                 f"{self.path}: written by a newer aimon (schema {version}, this one knows "
-                f"{len(_MIGRATIONS)}): upgrade, or {_ELSEWHERE}"
+                f"{schema.VERSION}): upgrade, or {_ELSEWHERE}"
             )
 
     def _check_tables(self, version: int) -> None:
         """Refuses a database that is no history, and one that lacks a table."""
         tables = {name for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if tables and (version < 0 or not tables & _TABLES):
+        if tables and (version < 0 or not tables & schema.TABLES):
             raise HistoryError(f"{self.path}: a database of something else, no history of aimon: {_ELSEWHERE}")
-        if version > 0 and (lost := sorted(_TABLES - tables)):
+        if version > 0 and (lost := sorted(schema.TABLES - tables)):
             raise DamagedError(f"{self.path}: {_DAMAGED} (it has no table {lost[0]})")
 
     def _migrate(self) -> None:
         version = self._version()
         self._check_tables(version)
-        if version == len(_MIGRATIONS):
+        if version == schema.VERSION:
             return
         # Two processes that make the same file would collide in the switch to WAL, which does not wait.
         with self.sole_pusher(_BUSY_TIMEOUT):
@@ -272,8 +221,7 @@ class Database:
             with self.transaction() as connection:
                 version = self._version()
                 self._check_version(version)
-                _run(connection, (sql for step in _MIGRATIONS[version:] for sql in step))
-                connection.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+                schema.migrate(connection, version)
 
     def _version(self) -> int:
         version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -291,8 +239,6 @@ class Database:
 
 
 _ELSEWHERE = "name another file with --history, or a folder of your own in AIMON_STATE_DIR"
-# The tables of every schema version.
-_TABLES = {"endpoints", "records", "results", "totals", "spending", "windows", "pushed_groups"}
 _DAMAGED = (
     "damaged: aimon probe --set-aside-damaged keeps it aside and begins a new one; "
     "`sqlite3 FILE .recover` may save its data"
@@ -310,8 +256,3 @@ _ADVICE = {
     "SQLITE_PERM": f"cannot be used: {_ELSEWHERE}",
     "SQLITE_AUTH": f"cannot be used: {_ELSEWHERE}",
 }
-
-
-def _run(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
-    for sql in statements:
-        connection.execute(sql)

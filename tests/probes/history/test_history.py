@@ -15,7 +15,8 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Limits, Source
 from aimon.metrics import definitions
-from aimon.probes.history.database import _MIGRATIONS, Database, HistoryError, default_path
+from aimon.probes.history import schema
+from aimon.probes.history.database import Database, HistoryError, default_path
 from aimon.probes.history.history import History, Last
 from aimon.probes.history.retention import DAY
 from results import QWEN, a_result
@@ -186,7 +187,7 @@ def test_a_commit_survives_a_power_cut(path: Path) -> None:
 def test_the_schema_has_a_version(path: Path) -> None:
     """A file of an older version is brought up to date, and that of a newer one left alone."""
     with Database(path) as database:
-        assert database.query("PRAGMA user_version") == [(len(_MIGRATIONS),)]
+        assert database.query("PRAGMA user_version") == [(schema.VERSION,)]
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
