@@ -6,7 +6,6 @@ python scripts/docs_tables.py --check   exits 1 where a page is not what the cod
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import re
@@ -135,21 +134,19 @@ def buckets_markdown() -> str:
     )
 
 
-def keys_markdown(section: type) -> str:
+def keys_markdown(section: type[sections.Section]) -> str:
     """The keys of one section of the configuration."""
-    defaults = {field.name: field.default for field in dataclasses.fields(section)}
 
-    def default(name: str, key: sections.Key) -> str:
+    def default(key: sections.Key) -> str:
         if key.required:
             return "required"
-        value = defaults[name]
-        return DASH if value in (None, (), dataclasses.MISSING) else code(_written(key.kind.write(value)))
+        return DASH if key.default in (None, ()) else code(_written(key.kind.write(key.default)))
 
     return table(
         ("key", "meaning", "default", "example"),
         (
-            (code(name), key.description, default(name, key), code(_written(key.example)))
-            for name, key in sections.keys(section).items()
+            (code(name), key.description, default(key), code(_written(key.example)))
+            for name, key in section.KEYS.items()
         ),
     )
 

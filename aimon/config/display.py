@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec.structs import asdict, replace
 
 from aimon.call.call import Timeouts
 from aimon.config.model import rules

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
 
 from aimon.config import loader
 from aimon.config.model import loadtest
-from aimon.config.model.sections import keys
 from aimon.config.yaml import variables
 from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
@@ -73,7 +73,7 @@ def override(options: LoadTestOptions, texts: Mapping[str, str | list[str]]) -> 
     Raises:
         ValueError: one of them can't be read, or excludes another one; names the option, and says what to write.
     """
-    known = keys(loadtest.LoadTestOptions)
+    known = loadtest.LoadTestOptions.KEYS
     read: dict[str, Any] = {}
     for name, text in texts.items():
         try:

@@ -2,17 +2,17 @@
 
 `docs/configuration.md`, the JSON Schema and `config show` are made from the tables here.
 """
-# ruff: noqa: RUF009 - `key` makes dataclass fields, it is no default value
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from aimon import dialects, providers
 from aimon.config.model.expectations import EXPECT
 from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
-from aimon.config.model.sections import key, many, section, table
+from aimon.config.model.sections import Section, key, many, section, table
 from aimon.config.model.types import (
     API_KEY,
     AUTH,
@@ -46,8 +46,7 @@ _REASONING = words(reasoning.LEVELS, "reasoning level")
 _LABELS = table(LABEL_NAME, TEMPLATE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeoutSection:
+class TimeoutSection(Section):
     """Limits of one call, from its start."""
 
     connect: float | None = key(DURATION, "Until the connection stands, TLS included.", example="5s")
@@ -57,8 +56,7 @@ class TimeoutSection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SloSection:
+class SloSection(Section):
     """What is promised of an endpoint; the alerting rules are made from it."""
 
     availability: float | None = key(
@@ -78,8 +76,7 @@ class SloSection:
     tpot_p99: float | None = key(DURATION, "Its 99th percentile.", example="100ms")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PricesSection:
+class PricesSection(Section):
     """List prices per million tokens, where the public price list is wrong or has none."""
 
     input: float | None = key(PRICE, "Per million input tokens.", example=0.8)
@@ -92,8 +89,7 @@ class PricesSection:
     currency: str | None = key(CURRENCY, "What the prices are in; the reporting currency by default.", example="CNY")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuirksSection:
+class QuirksSection(Section):
     """Where a server departs from its dialect; laid over what the preset knows."""
 
     max_tokens_field: str | None = key(
@@ -114,16 +110,14 @@ class QuirksSection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSection:
+class MessageSection(Section):
     """One turn of a canary's conversation."""
 
     role: str = key(words(("system", "user", "assistant"), "role"), "Who speaks.", required=True, example="user")
     content: str = key(TEXT, "What is said; `{nonce}` is replaced.", required=True, example="What is {nonce}?")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanarySection:
+class CanarySection(Section):
     """A question with a known answer. `{nonce}` stands for a value that is fresh in each call."""
 
     prompt: str | None = key(
@@ -141,8 +135,7 @@ class CanarySection:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DefaultsSection:
+class DefaultsSection(Section):
     """What holds for every endpoint that says nothing else."""
 
     interval: float = key(DURATION, "Time between probes.", default=60.0, example="60s")
@@ -166,8 +159,7 @@ class DefaultsSection:
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointSection:
+class EndpointSection(Section):
     """One model behind one URL. It names a `preset`, or a `dialect` and a `base_url`."""
 
     name: str = key(NAME, "Its name in metrics, reports and commands; unique.", required=True, example="qwen-prod")
@@ -227,8 +219,7 @@ class EndpointSection:
     http2: bool | None = key(FLAG, "Whether HTTP/2 is offered.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Section):
     """What aimon watches, and how.
 
     `document` is the file, so that what shows later can still name its place.
@@ -250,4 +241,4 @@ class Config:
         table(NAME, section(CanarySection)), "Canaries by name; `echo` is built in.", make=dict
     )
     loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
-    document: Document = field(default=Document("", {}, Spot(0, 0)), repr=False, compare=False)
+    document: Document = msgspec.field(default=Document("", {}, Spot(0, 0)))

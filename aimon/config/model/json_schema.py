@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aimon.config.model import config
 from aimon.config.model.loadtest import LoadTestOptions
-from aimon.config.model.sections import keys, section_name
+from aimon.config.model.sections import section_name
+
+if TYPE_CHECKING:
+    from aimon.config.model.sections import Section
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _SECTIONS: Final = (
@@ -35,13 +37,12 @@ def schema() -> dict[str, Any]:
     return {"$schema": DRAFT, **_section(config.Config), **extensions, "title": "aimon.yaml", "$defs": sections}
 
 
-def _section(section: type) -> dict[str, Any]:
-    defaults = {field.name: field.default for field in dataclasses.fields(section)}
+def _section(section: type[Section]) -> dict[str, Any]:
     properties: dict[str, Any] = {}
-    for name, key in keys(section).items():
+    for name, key in section.KEYS.items():
         described: dict[str, Any] = {"title": name, "description": key.description, **key.kind.schema}
-        if defaults[name] not in (None, (), dataclasses.MISSING):
-            described["default"] = key.kind.write(defaults[name])
+        if key.default not in (None, ()):
+            described["default"] = key.kind.write(key.default)
         if key.example is not None:
             described["examples"] = [key.example]
         properties[name] = described
@@ -50,6 +51,6 @@ def _section(section: type) -> dict[str, Any]:
         "title": section_name(section),
         "description": (section.__doc__ or "").split("\n", maxsplit=1)[0],
         "additionalProperties": False,
-        "required": [name for name, key in keys(section).items() if key.required],
+        "required": [name for name, key in section.KEYS.items() if key.required],
         "properties": properties,
     }

@@ -3,16 +3,14 @@
 Both are read by the same value types and refused by the same rules. Messages name options as they are on the command
 line; `in_keys` renames them for the file.
 """
-# ruff: noqa: RUF009 - `key` makes dataclass fields, it is no default value
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aimon import token_lengths
-from aimon.config.model.sections import key, many, rule, section
+from aimon.config.model.sections import Section, key, many, rule, section
 from aimon.config.model.types import (
     DURATION,
     LENGTH,
@@ -34,8 +32,7 @@ if TYPE_CHECKING:
     from aimon.quantities import Amount
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadTestOptions:
+class LoadTestOptions(Section):
     """A load test that `aimon loadtest` can run by its name."""
 
     endpoint: str | None = key(NAME, "Which endpoint.", required=True, example="qwen-prod")

@@ -6,9 +6,10 @@ A rule yields an Issue for each key that is to blame. `CONFIG` is the type of th
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from msgspec.structs import asdict
 
 from aimon import providers
 from aimon.config.model import config as model

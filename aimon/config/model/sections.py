@@ -1,36 +1,36 @@
 """How values of the file are read, described and written: kinds of values, and sections made of keys.
 
 A kind reads one value, and raises ValueError with what to write instead. Lists, mappings and sections are kinds
-made of kinds: they read on after a mistake, so that all mistakes are told at once, each with its path. A section
-is a frozen dataclass whose fields are made by `key`; the JSON Schema and `config show` come from the same table.
+made of kinds: they read on after a mistake, so that all mistakes are reported at once, each with its path. A section
+is a class whose fields are made by `key`; the JSON Schema and `config show` come from the same table.
 
-(Why not pydantic: `docs/decisions/0003-configuration-without-pydantic.md`.)
+Sections are msgspec Structs, which compile no code when they are defined: a probe starts sooner than with
+dataclasses. (Why not pydantic: `docs/decisions/0003-configuration-without-pydantic.md`.)
 """
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, dataclass_transform
+
+import msgspec
 
 from aimon.config.yaml.issues import InvalidSectionError, Issue, issues_of, kind_of, nearest, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-T = TypeVar("T")
+T = TypeVar("T", bound="Section")
 K = TypeVar("K", str, int)
 
-_RULES: dict[type, Callable[[Any], Iterable[Issue]]] = {}
+_RULES: dict[type[Section], Callable[[Any], Iterable[Issue]]] = {}
 
 
 def _as_is(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class ValueType:
+class ValueType(msgspec.Struct, frozen=True):
     """One kind of value.
 
     Attributes:
@@ -44,12 +44,22 @@ class ValueType:
     write: Callable[[Any], Any] = _as_is
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of a section."""
+class Key(msgspec.Struct, frozen=True):
+    """One key of a section.
+
+    Attributes:
+        kind: of its value.
+        description: for editors and the documentation.
+        default: where the key is left out.
+        make: makes the default, where it is a mapping or another section.
+        example: of a value, as it is written.
+        required: whether it must not be left out.
+    """
 
     kind: ValueType
     description: str
+    default: Any = None
+    make: Callable[[], Any] | None = None
     example: Any = None
     required: bool = False
 
@@ -63,28 +73,30 @@ def key(
     example: Any = None,
     required: bool = False,
 ) -> Any:
-    """A field of a section.
-
-    Args:
-        kind: of its value.
-        description: for editors and the documentation.
-        default: where the key is left out.
-        make: makes the default, where it is a mapping or another section.
-        example: of a value, as it is written.
-        required: whether it must not be left out.
-    """
-    metadata = {"key": Key(kind, description, example, required)}
-    if make is not None:
-        return dataclasses.field(default_factory=make, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    """A field of a section; the arguments are the attributes of Key."""
+    return Key(kind, description, default, make, example, required)
 
 
-def keys(section: Any) -> dict[str, Key]:
-    """The keys of a section, in order."""
-    return {field.name: field.metadata["key"] for field in dataclasses.fields(section) if "key" in field.metadata}
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(key, msgspec.field))
+class _SectionMeta(msgspec.StructMeta):
+    """Makes fields of a class's keys, and keeps the keys."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _SectionMeta:  # noqa: PYI034 - a metaclass has no Self (PEP 673)
+        known = {name: each for name, each in namespace.items() if isinstance(each, Key)}
+        fields = {
+            name: msgspec.field(default_factory=each.make) if each.make else msgspec.field(default=each.default)
+            for name, each in known.items()
+        }
+        return super().__new__(cls, name, bases, namespace | fields | {"KEYS": known}, frozen=True, kw_only=True)
 
 
-def section_name(section: type) -> str:
+class Section(msgspec.Struct, metaclass=_SectionMeta):
+    """The base of all sections: immutable, and compared by value."""
+
+    KEYS: ClassVar[Mapping[str, Key]]
+
+
+def section_name(section: type[Section]) -> str:
     """The name of a section in JSON Schema and documentation: its class's, without `Section` or `Options`."""
     return section.__name__.removesuffix("Section").removesuffix("Options")
 
@@ -131,10 +143,10 @@ def section(cls: type[T], *, planned: Mapping[str, str] = MappingProxyType({})) 
     """The type of a mapping with keys that aimon defines.
 
     Args:
-        cls: a dataclass whose fields are made by `key`.
+        cls: whose fields are made by `key`.
         planned: keys that are not supported yet, each with what to write instead.
     """
-    known = keys(cls)
+    known = cls.KEYS
 
     def read(value: Any) -> T:
         written = _mapping(value)
@@ -161,7 +173,7 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value
 
 
-def _names(written: dict[str, Any], known: dict[str, Key], planned: Mapping[str, str]) -> Iterator[Issue]:
+def _names(written: dict[str, Any], known: Mapping[str, Key], planned: Mapping[str, str]) -> Iterator[Issue]:
     """Unknown keys, and keys that are missing."""
     unknown = [name for name in written if name not in known]
     for name in unknown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from aimon import dialects, providers
 from aimon.call import checks
 from aimon.config import ConfigError, loader, resolve, show
 from aimon.config.model import config as model
-from aimon.config.model.sections import keys
+from aimon.config.model.sections import Section
 
 GOOD = [file.read_text(encoding="utf-8") for file in sorted((Path(__file__).parent / "good").glob("*.yaml"))]
 
-_SECTIONS = [each for each in vars(model).values() if dataclasses.is_dataclass(each) and isinstance(each, type)]
-_KEYS = sorted({key for section in _SECTIONS if section.__module__ == model.__name__ for key in keys(section)})
+_SECTIONS = [each for each in vars(model).values() if isinstance(each, type) and issubclass(each, Section)]
+_KEYS = sorted({key for section in _SECTIONS if section.__module__ == model.__name__ for key in section.KEYS})
 _WORDS = st.sampled_from(
     [
         *("echo", "a", "a.b", "60s", "5m", "5/day", "none", "99.5%", "CNY", "USD", "EUR", "off", "any", "user", "20/s"),
@@ -38,11 +37,11 @@ _VALUES = st.recursive(
 )
 _ENDPOINTS = st.fixed_dictionaries(
     {"name": _SCALARS},
-    optional={key: _VALUES for key in keys(model.EndpointSection) if key != "name"},
+    optional={key: _VALUES for key in model.EndpointSection.KEYS if key != "name"},
 )
 _DOCUMENTS = st.fixed_dictionaries(
     {"endpoints": st.lists(_ENDPOINTS, max_size=3)},
-    optional={key: _VALUES for key in keys(model.Config) if key != "endpoints"},
+    optional={key: _VALUES for key in model.Config.KEYS if key != "endpoints"},
 )
 
 
