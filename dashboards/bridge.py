@@ -14,20 +14,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aimon.call.containment import describe
-from aimon.dashboards.robots import RefusedError, RobotError
 from aimon.network.http_server import Handler, Server
+from aimon.notifications.robots import ChatMessage, RefusedError, RobotError, Tone
 from aimon.security.redact import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aimon.dashboards.robots import Robot
+    from aimon.notifications.robots import Robot
 
 _LARGEST_REQUEST = 1 << 20
 
 
-def message(notification: dict[str, Any]) -> tuple[str, str]:
-    """Title and text of a webhook notification, both languages in it.
+def message(notification: dict[str, Any]) -> ChatMessage:
+    """What a robot says of a webhook notification, in both languages.
 
     The title counts those that fire, or those resolved where none does. What happened to whom comes first, since robots
     take only so much; what to do is the same for all of one alert.
@@ -44,9 +44,15 @@ def message(notification: dict[str, Any]) -> tuple[str, str]:
         lines = _left_out(notification.get("truncatedAlerts", 0))
         lines += [line for alert in alerts for line in _summary(alert["status"], alert["annotations"])]
         lines += _details(firing[0]) if firing else []
-        return title, "\n".join(map(str, lines))
+        return ChatMessage(title, "\n".join(map(str, lines)), _tone(notification))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a notification of an Alertmanager: {bounded(repr(error), 100)}") from error
+
+
+def _tone(notification: dict[str, Any]) -> Tone:
+    if notification["status"] != "firing":
+        return Tone.GOOD
+    return Tone.ALARM if notification.get("commonLabels", {}).get("severity") == "critical" else Tone.WARNING
 
 
 def _left_out(count: Any) -> list[str]:
@@ -92,7 +98,7 @@ def server(robot: Robot, host: str, port: int, report: Callable[[str], None]) ->
                 return
             body = self.read(int(length))
             try:
-                robot.send(*message(json.loads(body)))
+                robot.send(message(json.loads(body)))
             except (ValueError, RecursionError) as error:
                 report(str(error))
                 self._answer(400)

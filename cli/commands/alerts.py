@@ -38,7 +38,8 @@ def try_out(
     import time
 
     from aimon.cli.exits import FAILED
-    from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert
+    from aimon.dashboards.alerting import TestAlert
+    from aimon.notifications.alertmanager import Alertmanager, AlertmanagerError
     from aimon.quantities import seconds
 
     try:
@@ -105,8 +106,8 @@ def bridge(
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
     from aimon.dashboards.bridge import server
-    from aimon.dashboards.robots import KINDS, Robot
     from aimon.network.proxy import find as find_proxy
+    from aimon.notifications.robots import KINDS, Robot
     from aimon.probes.publish.listen import is_loopback, split_address
 
     if to not in KINDS:

@@ -8,6 +8,7 @@ mail, the webhook that Alertmanager calls, and the group robot that `aimon alert
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,7 +73,10 @@ class Pager:
 
     def chats(self, status: str) -> set[str]:
         """Alerts that the group robot has written of: `FIRING` or `RESOLVED`."""
-        titles = [post["markdown"]["content"].splitlines()[0].strip("*") for post in self.posts.at("/robot")]
+        titles = [
+            re.sub("<[^>]*>", "", post["markdown"]["content"].splitlines()[0]).strip("*")
+            for post in self.posts.at("/robot")
+        ]
         return {_name(title) for title in titles if title.startswith(f"[{status}")}
 
     def mails(self, status: str) -> set[str]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.dashboards import bridge
-from aimon.dashboards.robots import Robot
 from aimon.network import http_server
 from aimon.network.http_server import MOST_CONNECTIONS
+from aimon.notifications.robots import Robot
 from aimon.probes.publish.listen import HEALTH, Listener
 from aimon.security.secret import Secret
 

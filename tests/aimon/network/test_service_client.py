@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.dashboards.alerting import Alertmanager, AlertmanagerError, TestAlert
+from aimon.dashboards.alerting import TestAlert
 from aimon.dashboards.grafana_api import Grafana, GrafanaError
-from aimon.dashboards.robots import Robot, RobotError
 from aimon.metrics.pushgateway import Gateway, PushError, push, read
 from aimon.network import address, service_client, tls_context
+from aimon.notifications.alertmanager import Alertmanager, AlertmanagerError
+from aimon.notifications.robots import ChatMessage, Robot, RobotError
 from aimon.security import credentials
 from aimon.security.secret import Secret
 from certificates import Authority
@@ -60,7 +61,7 @@ def tell_robot(kind: str) -> Callable[[str], None]:
 
     def tell(url: str) -> None:
         robot = Robot.parse(kind, Secret(f"{url}/robot?access_token={KEY}"))
-        Robot(robot.kind, robot.address, None, robot.redactor, TIMEOUT).send("title", "text")
+        Robot(robot.kind, robot.address, None, robot.redactor, TIMEOUT).send(ChatMessage("title", "text"))
 
     return tell
 

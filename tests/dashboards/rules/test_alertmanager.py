@@ -13,16 +13,18 @@ import pytest
 import yaml
 
 from aimon.dashboards.bridge import message, server
-from aimon.dashboards.robots import KINDS, LONGEST_BYTES, Kind, Robot, RobotError
 from aimon.dashboards.rules import promql, ruleset
 from aimon.dashboards.rules.document import Alert
 from aimon.dashboards.rules.probing import GATEWAY_JOB
+from aimon.notifications.robots import KINDS, LONGEST_BYTES, ChatMessage, Kind, Robot, RobotError, Tone
 from aimon.security.secret import Secret
 from overlay import ALERTMANAGER, PROMETHEUS
 from services import free_port, wait_for
 from sinks import http_sink
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from command import Command
     from services import Servers
 
@@ -166,20 +168,26 @@ def test_a_refusal_does_not_show_the_robots_key() -> None:
     with http_sink() as posts:
         posts.refuse = 45009
         with pytest.raises(RobotError, match="refuses the message: code 45009") as caught:
-            Robot.parse("wecom", Secret(f"{posts.url}/robot?key=very-secret")).send("title", "text")
+            Robot.parse("wecom", Secret(f"{posts.url}/robot?key=very-secret")).send(ChatMessage("title", "text"))
         assert "very-secret" not in repr(caught.value)
         assert posts.queries == ["key=very-secret"]
     with pytest.raises(RobotError, match="does not answer"):
-        Robot.parse("wecom", Secret(f"http://127.0.0.1:{free_port()}/robot?key=very-secret")).send("title", "text")
+        Robot.parse("wecom", Secret(f"http://127.0.0.1:{free_port()}/robot?key=very-secret")).send(
+            ChatMessage("title", "text")
+        )
+
+
+def strings(made: Any) -> Iterator[str]:
+    """All texts in a JSON value."""
+    for part in made.values() if isinstance(made, dict) else made:
+        yield from (part,) if isinstance(part, str) else strings(part)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_messages_are_cut_where_a_character_ends(kind: str) -> None:
     """A long text in Chinese is cut to what WeCom takes, and says so."""
-    made: dict[str, Any] = KINDS[kind].message("标题", "告警" * 3000)
-    text = next(
-        value for value in made[next(k for k in ("markdown", "content") if k in made)].values() if "告" in value
-    )
+    made = KINDS[kind].message(ChatMessage("标题", "告警" * 3000))
+    text = next(value for value in strings(made) if "告" in value)
     assert len(text.encode()) in range(LONGEST_BYTES - 3, LONGEST_BYTES + 1)
     assert text.endswith("…")
 
@@ -188,7 +196,7 @@ def test_a_fault_in_one_notification(monkeypatch: pytest.MonkeyPatch, capfd: pyt
     """It is reported in a line, Alertmanager is told, and the next one is passed on as ever."""
     said: list[str] = []
 
-    def broken(title: str, text: str) -> dict[str, Any]:  # a robot's signature
+    def broken(message: ChatMessage) -> dict[str, Any]:  # a robot's signature
         raise OverflowError("too much")
 
     notification = {
@@ -241,7 +249,7 @@ def test_a_notification_is_told_in_both_languages() -> None:
     notification = {"status": "firing", "groupLabels": {"alertname": "AIX"}, "commonLabels": {}, "alerts": alerts}
     happened = "FIRING: s\n摘要\nFIRING: s\n摘要\nRESOLVED: s\n摘要"
     told = f"{happened}\n\nd\n说明\nDo: a\n处理\uff1a处理\nRunbook: r"
-    assert message(notification) == ("[FIRING:2] AIX", told)
+    assert message(notification) == ChatMessage("[FIRING:2] AIX", told, Tone.WARNING)
     over = {**notification, "status": "resolved", "alerts": alerts[2:]}
     assert message(over) == ("[RESOLVED:1] AIX", "RESOLVED: s\n摘要")
 

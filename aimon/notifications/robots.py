@@ -1,4 +1,4 @@
-"""The group robots that the bridge sends to: WeCom, DingTalk and Feishu; how each is asked, signed to and understood.
+"""Group robots: WeCom, DingTalk and Feishu; the form of their messages, how they are signed, what their answers mean.
 
 https://developer.work.weixin.qq.com/document/path/91770
 https://open.dingtalk.com/document/robots/custom-robot-access
@@ -12,6 +12,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, quote_plus
 
@@ -37,31 +38,66 @@ class RefusedError(RobotError):
     """The robot refuses this message for good: a wrong keyword, signature or token."""
 
 
+class Tone(StrEnum):
+    """What a message is about, for its colour."""
+
+    ALARM = "alarm"
+    WARNING = "warning"
+    GOOD = "good"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A title and lines of plain text; each robot writes them in its own form."""
+
+    title: str
+    text: str
+    tone: Tone = Tone.NEUTRAL
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of robot.
 
     Attributes:
-        message: the body for a title and a text.
+        message: the body of a message.
         sign: what a secret adds at a unix time, to the query and to the body; None where robots have no secret.
         permanent: codes of refusals that no repetition changes.
     """
 
-    message: Callable[[str, str], dict[str, Any]]
+    message: Callable[[ChatMessage], dict[str, Any]]
     sign: Callable[[str, float], tuple[str, dict[str, Any]]] | None
     permanent: frozenset[int]
 
 
-def _wecom(title: str, text: str) -> dict[str, Any]:
-    return {"msgtype": "markdown", "markdown": {"content": _cut(f"**{title}**\n{text}")}}
+# WeCom's Markdown knows these three colours: green, grey and orange.
+_WECOM_COLOURS: Final = {Tone.ALARM: "warning", Tone.WARNING: "warning", Tone.GOOD: "info", Tone.NEUTRAL: "comment"}
+_FEISHU_HEADS: Final = {Tone.ALARM: "red", Tone.WARNING: "orange", Tone.GOOD: "green", Tone.NEUTRAL: "blue"}
 
 
-def _dingtalk(title: str, text: str) -> dict[str, Any]:
+def _wecom(message: ChatMessage) -> dict[str, Any]:
+    title = f'<font color="{_WECOM_COLOURS[message.tone]}">{_inert(message.title)}</font>'
+    return {"msgtype": "markdown", "markdown": {"content": _cut(f"**{title}**\n{_inert(message.text)}")}}
+
+
+def _dingtalk(message: ChatMessage) -> dict[str, Any]:
+    # A single line break does not break a line there; two spaces before it do.
+    text = _inert(message.text).replace("\n", "  \n")
+    title = _inert(message.title)
     return {"msgtype": "markdown", "markdown": {"title": title, "text": _cut(f"**{title}**\n\n{text}")}}
 
 
-def _feishu(title: str, text: str) -> dict[str, Any]:
-    return {"msg_type": "text", "content": {"text": _cut(f"{title}\n{text}")}}
+def _feishu(message: ChatMessage) -> dict[str, Any]:
+    # Plain text in both parts: what a provider wrote can then neither mention anybody nor make a link.
+    head = {"title": {"tag": "plain_text", "content": message.title}, "template": _FEISHU_HEADS[message.tone]}
+    text = {"tag": "div", "text": {"tag": "plain_text", "content": _cut(message.text)}}
+    return {"msg_type": "interactive", "card": {"header": head, "elements": [text]}}
+
+
+def _inert(text: str) -> str:
+    """Text in which neither a tag, a mention (`<@all>`) nor a link with a name of its own can stand."""
+    return text.replace("<", "\u2039").replace("](", "] (")
 
 
 def _sign_dingtalk(secret: str, now: float) -> tuple[str, dict[str, Any]]:
@@ -123,7 +159,7 @@ class Robot:
         keys = [value for _, value in parse_qsl(query)] or [path.rpartition("/")[2]]
         return cls(kind, where, secret, Redactor([url, *keys, *([secret] if secret else [])]))
 
-    def send(self, title: str, text: str) -> None:
+    def send(self, message: ChatMessage) -> None:
         """Sends a message.
 
         Raises:
@@ -132,7 +168,7 @@ class Robot:
         """
         kind = KINDS[self.kind]
         query, fields = kind.sign(self.secret.reveal(), time.time()) if self.secret and kind.sign else ("", {})
-        body = json.dumps({**fields, **kind.message(title, text)}, ensure_ascii=False).encode(errors="replace")
+        body = json.dumps({**fields, **kind.message(message)}, ensure_ascii=False).encode(errors="replace")
         suffix = f"{'&' if '?' in self.address.path else '?'}{query}" if query else ""
         headers = {"Content-Type": "application/json"}
         try:

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from aimon.dashboards.bridge import message, server
-from aimon.dashboards.robots import RefusedError, Robot, RobotError
+from aimon.notifications.robots import ChatMessage, RefusedError, Robot, RobotError
 from aimon.security.secret import Secret
 from peers import Peer, read_head
 from services import wait_for
@@ -52,13 +52,13 @@ def notification(*alerts: dict[str, Any], **more: Any) -> dict[str, Any]:
 )
 def test_the_title_counts_what_fires(alerts: list[dict[str, Any]], title: str) -> None:
     """One that fires beside one resolved is one."""
-    assert message(notification(*alerts))[0] == title
+    assert message(notification(*alerts)).title == title
 
 
 @pytest.mark.parametrize(("truncated", "first"), [(0, "FIRING: s"), (3, "and 3 more, left out by max_alerts")])
 def test_alerts_that_were_left_out_are_mentioned(truncated: int, first: str) -> None:
     """First, since robots cut long messages."""
-    text = message(notification(FIRING, truncatedAlerts=truncated))[1]
+    text = message(notification(FIRING, truncatedAlerts=truncated)).text
     assert text.splitlines()[0] == first
 
 
@@ -96,7 +96,7 @@ def test_a_refusal_is_told_in_the_robots_words(kind: str, body: bytes, final: bo
     with Peer(answering(body)) as peer:
         robot = Robot.parse(kind, Secret(f"http://127.0.0.1:{peer.port}/robot?access_token={KEY}"))
         with pytest.raises(RobotError) as caught:
-            robot.send("title", "text")
+            robot.send(ChatMessage("title", "text"))
     assert isinstance(caught.value, RefusedError) is final
     assert words in str(caught.value)
     assert KEY not in str(caught.value)
@@ -111,15 +111,16 @@ def test_statuses_of_robots(status: bytes, final: bool) -> None:
     with Peer(answering(b"no", status)) as peer:
         robot = Robot.parse("feishu", Secret(f"http://127.0.0.1:{peer.port}/open-apis/bot/v2/hook/{KEY}"))
         with pytest.raises(RobotError, match=r"answers \d+: no$") as caught:
-            robot.send("title", "text")
+            robot.send(ChatMessage("title", "text"))
     assert isinstance(caught.value, RefusedError) is final
 
 
 def test_signatures() -> None:
     """As the robots' documentation says: DingTalk signs the query, by milliseconds, Feishu the body, by seconds."""
     with http_sink() as posts:
-        Robot.parse("dingtalk", Secret(f"{posts.url}/robot?access_token=x"), Secret(SECRET)).send("title", "text")
-        Robot.parse("feishu", Secret(f"{posts.url}/robot"), Secret(SECRET)).send("title", "text")
+        said = ChatMessage("title", "text")
+        Robot.parse("dingtalk", Secret(f"{posts.url}/robot?access_token=x"), Secret(SECRET)).send(said)
+        Robot.parse("feishu", Secret(f"{posts.url}/robot"), Secret(SECRET)).send(said)
         query, body = parse_qs(posts.queries[0]), posts.at("/robot")[1]
     timestamp = query["timestamp"][0]
     assert abs(int(timestamp) / 1000 - time.time()) < 60
@@ -129,7 +130,7 @@ def test_signatures() -> None:
     assert abs(int(body["timestamp"]) - time.time()) < 60
     digest = hmac.new(f"{body['timestamp']}\n{SECRET}".encode(), b"", hashlib.sha256).digest()
     assert body["sign"] == base64.b64encode(digest).decode()
-    assert body["content"]["text"] == "title\ntext"
+    assert body["card"]["header"]["title"]["content"] == "title"
 
 
 def test_a_robot_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,15 +138,15 @@ def test_a_robot_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://user:proxy-password@127.0.0.1:1")
     robot = Robot.parse("wecom", Secret(f"http://robot.invalid/send?key={KEY}"))
     with pytest.raises(RobotError, match=r"through the proxy http://127\.0\.0\.1:1 \(http_proxy\): Connection refused"):
-        robot.send("title", "text")
+        robot.send(ChatMessage("title", "text"))
     with http_sink() as posts:
         monkeypatch.setenv("http_proxy", f"http://user:proxy-password@{posts.url.removeprefix('http://')}")
         # What is asked of a proxy is the whole URL.
-        robot.send("title", "text")
+        robot.send(ChatMessage("title", "text"))
         assert list(posts.received) == ["http://robot.invalid/send"]
         monkeypatch.setenv("no_proxy", ".invalid")
         with pytest.raises(RobotError, match=r"no address is known by that name"):
-            robot.send("title", "text")
+            robot.send(ChatMessage("title", "text"))
 
 
 @contextlib.contextmanager
