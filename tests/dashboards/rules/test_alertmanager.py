@@ -251,7 +251,7 @@ def test_a_notification_is_told_in_both_languages() -> None:
     told = f"{happened}\n\nd\n说明\nDo: a\n处理\uff1a处理\nRunbook: r"
     assert message(notification) == ChatMessage("[FIRING:2] AIX", told, Tone.WARNING)
     over = {**notification, "status": "resolved", "alerts": alerts[2:]}
-    assert message(over) == ("[RESOLVED:1] AIX", "RESOLVED: s\n摘要")
+    assert message(over) == ChatMessage("[RESOLVED:1] AIX", "RESOLVED: s\n摘要", Tone.GOOD)
 
 
 def _status(method: str, url: str, body: bytes = b"{}") -> int:
