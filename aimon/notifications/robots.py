@@ -181,8 +181,8 @@ class Robot:
             # Client errors are permanent, except for 408, 425 and 429.
             final = answer.status // 100 == 4 and answer.status not in {408, 425, 429}
             said = self._clean(answer.excerpt(_LONGEST_REASON))
-            message = f"the {self.kind} robot answers {answer.status}{f': {said}' if said else ''}"
-            raise (RefusedError if final else RobotError)(message)
+            reason = f"the {self.kind} robot answers {answer.status}{f': {said}' if said else ''}"
+            raise (RefusedError if final else RobotError)(reason)
         self._check(answer.body)
 
     def _check(self, body: bytes) -> None:
