@@ -13,11 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimon.config import Config
-    from aimon.config.endpoint import Endpoint
-    from aimon.pricing import PriceBook
-    from aimon.probes.key_files import KeyFiles
-    from aimon.probes.state.monitored import MonitoredEndpoint
-    from aimon.security.redact import Redactor
+    from aimon.probes.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,60 +30,6 @@ class Flags:
     def given(self) -> bool:
         """Whether any flag was given."""
         return any((self.preset, self.dialect, self.base_url, self.model, self.api_key_env))
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The endpoints that a command works on.
-
-    Attributes:
-        endpoints: those that were asked for.
-        region: the prober's.
-        currency: the reporting currency.
-        prices: what calls cost.
-        owner: the file whose endpoints they are; None for flags.
-        whole: whether they are all of that file's.
-        config: what the file says; None for flags.
-    """
-
-    endpoints: tuple[Endpoint, ...]
-    region: str
-    currency: str
-    prices: PriceBook
-    owner: str | None
-    whole: bool
-    config: Config | None = None
-
-    def redactor(self) -> Redactor:
-        """Hides every secret of the selection."""
-        from aimon.security.redact import Redactor
-
-        return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
-
-    def key_files(self) -> KeyFiles | None:
-        """Reads keys again whose files change; None where there is no file that could name one."""
-        from aimon.config import key_files, resolve
-        from aimon.probes.key_files import KeyFiles
-
-        if (config := self.config) is None:
-            return None
-        return KeyFiles(self.endpoints, key_files(config), lambda name: resolve(config, [name])[0], note)
-
-    def monitored(self, *, published: bool = True) -> list[MonitoredEndpoint]:
-        """What metrics and state need to know of the endpoints.
-
-        The price list, which takes long to import, is only asked beforehand where metrics are `published`.
-        """
-        from aimon.probes.state.monitored import MonitoredEndpoint
-
-        return [
-            MonitoredEndpoint.of(endpoint, self.currency, priced=not published or self._priced(endpoint))
-            for endpoint in self.endpoints
-        ]
-
-    def _priced(self, endpoint: Endpoint) -> bool:
-        target = endpoint.target
-        return self.prices.knows(target.provider, target.model, endpoint.name)
 
 
 def load(path: Path | None, flags: Flags) -> Config:
@@ -117,6 +59,7 @@ def select(
     """
     from aimon import config
     from aimon.network.tls_context import ignored_stores
+    from aimon.probes.selection import Selection
 
     if flags.given and names:
         raise Stop(USAGE, "names choose endpoints of a configuration file: leave them out, or leave out --preset etc.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # By what somebody wants to do, in the order in which one meets them. A test holds that every command has its place.
 TASKS: dict[str, tuple[str, ...]] = {
     "Set up": ("init", "config", "demo", "sim"),
-    "Watch": ("probe", "status"),
+    "Watch": ("probe", "serve", "status"),
     "Load": ("loadtest", "report"),
     "Alert": ("rules", "alerts", "dashboards"),
     "About": ("docs", "version"),

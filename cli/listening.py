@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def address(text: str, *, public: bool) -> tuple[str, int]:
+def address(text: str, *, public: bool, option: str = "--listen-token-file") -> tuple[str, int]:
     """The host and port of `--listen`.
 
     Args:
         text: HOST:PORT.
         public: whether others may reach it, since scrapers are asked for a token, or nobody minds.
+        option: that names the token's file.
 
     Raises:
         Stop: it is no address, or others can reach it and should not.
@@ -30,12 +31,12 @@ def address(text: str, *, public: bool) -> tuple[str, int]:
         raise Stop(
             USAGE,
             f"--listen {text}: others can reach that address, and the metrics have no password: "
-            "add --listen-token-file FILE, or --no-auth if that is meant, or listen on 127.0.0.1",
+            f"add {option} FILE, or --no-auth if that is meant, or listen on 127.0.0.1",
         )
     return host, port
 
 
-def token(path: Path | None, listen: str | None) -> str | None:
+def token(path: Path | None, listen: str | None, *, option: str = "--listen-token-file") -> str | None:
     """The token that scrapers must send; None without a file.
 
     Raises:
@@ -46,8 +47,8 @@ def token(path: Path | None, listen: str | None) -> str | None:
     from aimon.probes.publish.listen import read_token
 
     if listen is None:
-        raise Stop(USAGE, "--listen-token-file is for those who scrape: add --listen HOST:PORT")
+        raise Stop(USAGE, f"{option} is for those who scrape: add --listen HOST:PORT")
     try:
         return read_token(path)
     except ValueError as error:
-        raise Stop(USAGE, f"--listen-token-file {error}") from error
+        raise Stop(USAGE, f"{option} {error}") from error

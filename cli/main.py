@@ -33,6 +33,7 @@ COMMANDS = {
     "probe": "aimon.cli.probe.command:probe",
     "report": "aimon.cli.commands.report:report",
     "rules": "aimon.cli.commands.rules:rules",
+    "serve": "aimon.cli.serve.command:serve",
     "sim": "aimon.cli.commands.sim:sim",
     "status": "aimon.cli.status.command:status",
     "version": "aimon.cli.commands.version:version",

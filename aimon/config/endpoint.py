@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from datetime import UTC
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from aimon.metrics.totals import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import tzinfo
 
     from aimon.call.checks import Check
     from aimon.pricing import Price
@@ -99,13 +101,26 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Cron:
+    """A cron expression and the time zone in which it is meant."""
+
+    expression: str
+    zone: tzinfo = UTC
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint as the prober runs it. Durations are seconds."""
+    """One endpoint as the prober runs it. Durations are seconds.
+
+    With `cron`, `interval` is the longest time between two of its probes.
+    """
 
     target: Target
     canaries: tuple[Canary, ...]
     region: str = "local"
     interval: float = 60.0
+    interval_failing: float | None = None  # while the last probe failed; None: as ever
+    cron: Cron | None = None  # instead of an interval
     timeouts: Timeouts = field(default_factory=Timeouts)
     stream: bool = True
     temperature: float | None = None

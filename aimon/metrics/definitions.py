@@ -19,6 +19,7 @@ DURATION_BUCKETS = (
 )
 TTFT_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 30.0, 60.0)
 TPOT_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+LATENESS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Family(NamedTuple):
@@ -73,6 +74,13 @@ LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
 ENDPOINT_INFO = "aimon_endpoint_info"
 SCHEDULER_HEARTBEAT = "aimon_scheduler_heartbeat_timestamp_seconds"
 SCHEDULER_LAG = "aimon_scheduler_lag_seconds"
+SCHEDULER_LATENESS = "aimon_scheduler_start_lateness_seconds"
+SCHEDULER_MISSED = "aimon_scheduler_missed_runs_total"
+CLOCK_JUMPS = "aimon_scheduler_clock_jumps_total"
+CONFIG_RELOAD_SUCCESSFUL = "aimon_config_last_reload_successful"
+CONFIG_LOADED = "aimon_config_last_reload_success_timestamp_seconds"
+HISTORY_AVAILABLE = "aimon_history_available"
+RESULTS_WAITING = "aimon_results_waiting"
 BUILD_INFO = "aimon_build_info"
 
 # The currencies whose metric is named by the word people use; any other by its code, in lower case.
@@ -239,6 +247,40 @@ _ALL = (
     ),
     Family(SCHEDULER_HEARTBEAT, "gauge", "Unix time at which the scheduler last did a round.", ()),
     Family(SCHEDULER_LAG, "gauge", "Seconds that the last probe started after its time.", ()),
+    Family(
+        SCHEDULER_LATENESS,
+        "histogram",
+        "Seconds from the time at which a probe was due to its start, since the process began; aimon serve.",
+        (),
+        LATENESS_BUCKETS,
+    ),
+    Family(
+        SCHEDULER_MISSED,
+        "counter",
+        "Times at which a probe was due and none started, since the process began, by reason: overlap (the one before "
+        "had not ended), concurrency (it still waited for a place), stalled (the process or the machine did not run).",
+        ("reason",),
+    ),
+    Family(
+        CLOCK_JUMPS,
+        "counter",
+        "How often the wall clock was set or the machine was suspended, since the process began; aimon serve.",
+        (),
+    ),
+    Family(
+        CONFIG_RELOAD_SUCCESSFUL,
+        "gauge",
+        "Whether the last reload of the configuration succeeded (1) or the one before stays in use (0); aimon serve.",
+        (),
+    ),
+    Family(CONFIG_LOADED, "gauge", "Unix time at which the configuration in use was read; aimon serve.", ()),
+    Family(
+        HISTORY_AVAILABLE,
+        "gauge",
+        "Whether results can be recorded (1) or wait for a disk that is full or can't be written (0); aimon serve.",
+        (),
+    ),
+    Family(RESULTS_WAITING, "gauge", "Results that are not recorded yet; aimon serve.", ()),
     Family(BUILD_INFO, "gauge", "Always 1; carries the version.", ("version",)),
 )
 

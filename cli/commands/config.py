@@ -49,11 +49,11 @@ def _load_test_problems(loaded: Config, endpoints: tuple[Endpoint, ...], path: P
     """What `aimon loadtest NAME` would refuse before it sends anything, of every load test in the file."""
     if not loaded.loadtests:
         return
-    from aimon.cli.endpoints import Selection
     from aimon.cli.loadtest import forecast
     from aimon.cli.loadtest.plan import make_plan
     from aimon.config import find, price_book
     from aimon.config.model.loadtest import in_keys
+    from aimon.probes.selection import Selection
 
     owner = str(find(path))
     for name, test in loaded.loadtests.items():

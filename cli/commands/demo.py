@@ -16,8 +16,8 @@ from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
-    from aimon.cli.endpoints import Selection
     from aimon.probes.publish.listen import Page
+    from aimon.probes.selection import Selection
     from aimon.probes.state.state import SqliteState
     from aimon.simulator import SimulatorProcess
 

@@ -17,7 +17,7 @@ from aimon.cli.loadtest.options import (  # `grouped` reads the annotations at r
 from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
-    from aimon.cli.endpoints import Selection
+    from aimon.probes.selection import Selection
 
 
 @grouped

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from aimon.cli.endpoints import Selection
     from aimon.loadtests.protocol.plan import Plan
+    from aimon.probes.selection import Selection
 
 # In the reporting currency: loads that may cost more need a confirmation.
 ASK_ABOVE = 20.0

@@ -16,10 +16,10 @@ from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the 
 from aimon.cli.probe.options import ProbeOptions
 
 if TYPE_CHECKING:
-    from aimon.cli.endpoints import Selection
     from aimon.metrics.pushgateway import Gateway
     from aimon.probes.history.history import History
     from aimon.probes.publish.recorder import Recorder
+    from aimon.probes.selection import Selection
 
 
 def probe(

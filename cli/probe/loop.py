@@ -19,18 +19,18 @@ from aimon.probes.probe import Prober
 from aimon.probes.publish import publish
 from aimon.probes.publish.listen import HEALTH, Listener, why_not
 from aimon.probes.publish.recorder import PublishError
-from aimon.probes.scheduler import HEARTBEAT, Scheduler
+from aimon.probes.scheduling.scheduler import HEARTBEAT, Scheduler
 from aimon.probes.state.monitored import MonitoredEndpoint
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
-    from aimon.cli.endpoints import Selection
     from aimon.cli.probe.live import LiveTable
     from aimon.cli.probe.options import ProbeOptions
     from aimon.config.endpoint import Endpoint
     from aimon.metrics.totals import Gauges
     from aimon.probes.publish.listen import Page
     from aimon.probes.publish.recorder import Recorder
+    from aimon.probes.selection import Selection
 
 # Seconds in which results are gathered for one push.
 GATHER = 2.0
@@ -60,7 +60,7 @@ class _Loop:
         self._interrupted = False
         self._fresh = asyncio.Event()
         self._closing = asyncio.Event()
-        prober = Prober(redactor=selection.redactor(), spent=self._spent, key_files=selection.key_files())
+        prober = Prober(redactor=selection.redactor(), spent=self._spent, key_files=selection.key_files(console.note))
         self._scheduler = Scheduler(selection.endpoints, prober, self._take, concurrency=options.concurrency)
 
     async def run(self) -> int:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aimon.call.result import Result
-    from aimon.cli.endpoints import Selection
     from aimon.cli.probe.options import ProbeOptions
     from aimon.config.endpoint import Endpoint
     from aimon.probes.publish.recorder import Recorder
+    from aimon.probes.selection import Selection
 
 
 def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) -> int:

@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from aimon.call.call import Message, Target, Timeouts
-from aimon.cli.endpoints import Selection
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.loadtest import forecast
 from aimon.cli.loadtest.plan import make_plan
@@ -20,6 +19,7 @@ from aimon.config import LoadTestOptions
 from aimon.config.endpoint import Canary, Endpoint, Transport
 from aimon.loadtests.prediction import CALLS_PER_STREAM, Prediction, predict
 from aimon.pricing import Price, PriceBook
+from aimon.probes.selection import Selection
 from aimon.quantities import Amount
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess

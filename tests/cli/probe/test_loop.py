@@ -9,7 +9,6 @@ import pytest
 
 from aimon.call.call import Message, Target, Timeouts
 from aimon.call.outcome import Outcome
-from aimon.cli.endpoints import Selection
 from aimon.cli.exits import GOOD, UNABLE
 from aimon.cli.probe.loop import _Loop
 from aimon.cli.probe.options import ProbeOptions
@@ -18,6 +17,7 @@ from aimon.config.endpoint import Canary, Endpoint
 from aimon.pricing import PriceBook
 from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.recorder import Recorder
+from aimon.probes.selection import Selection
 from aimon.probes.state.state import MemoryState
 from results import a_result
 

@@ -14,7 +14,6 @@ from aimon.call import containment
 from aimon.call.call import Message, Target, Timeouts
 from aimon.call.outcome import Outcome
 from aimon.call.result import Usage
-from aimon.cli.endpoints import Selection
 from aimon.cli.exits import UNABLE
 from aimon.cli.probe import once, table
 from aimon.cli.probe.loop import _Loop
@@ -25,6 +24,7 @@ from aimon.pricing import PriceBook
 from aimon.probes import probe, result_json, transport
 from aimon.probes.history.history import History
 from aimon.probes.publish.recorder import Recorder
+from aimon.probes.selection import Selection
 from aimon.probes.state import gauges, state
 from aimon.probes.state.open_state import open_state
 from chat_wire import counted, read_request, streamed

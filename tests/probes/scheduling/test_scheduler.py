@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from aimon.call.call import Message, Target, Timeouts
 from aimon.config.endpoint import Canary, Endpoint
-from aimon.probes.scheduler import HEARTBEAT, Scheduler, next_beat, offset
+from aimon.probes.scheduling.scheduler import HEARTBEAT, Scheduler
+from aimon.probes.scheduling.times import Interval, offset
 from results import a_result
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ async def until(holds: Any) -> None:
 def test_the_next_beat_is_within_an_interval_and_on_the_grid(now: float, interval: float, part: float) -> None:
     """After now, at most an interval later, and at the same phase whenever it is asked."""
     phase = part * interval
-    beat = next_beat(now, interval, phase)
+    beat = Interval(interval, phase).after(now)
     assert now - 1e-3 <= beat <= now + interval + 1e-3
-    assert next_beat(beat + interval / 2, interval, phase) == pytest.approx(beat + interval, rel=1e-12)
+    assert Interval(interval, phase).after(beat + interval / 2) == pytest.approx(beat + interval, rel=1e-12)
 
 
 def test_offsets_are_stable_and_spread() -> None:

@@ -1,0 +1,1 @@
+"""When each endpoint is probed: the one scheduler of `aimon probe --every` and `aimon serve`."""

@@ -1,0 +1,68 @@
+"""One endpoint in the scheduler: when it is due, and whether it is being probed."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from aimon.probes.scheduling.times import times_of
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aimon.call.result import Result
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.scheduling.times import Times
+
+# Seconds past its time after which an endpoint that has not been probed is overdue, beside the limits of its calls.
+_GRACE = 60.0
+
+
+class Entry:
+    """State of one endpoint.
+
+    Attributes:
+        endpoint: as it is configured.
+        failing: whether its last probe failed, so that `interval_failing` holds.
+        due: when it is to be probed next, in seconds of the monotonic clock.
+        not_before: unix time that its next time of its own must be after.
+        overdue: when it has hung for too long, on the same clock.
+        timer: fires at `due`.
+        probe: the probe that waits for a place or is under way; None if there is none.
+    """
+
+    __slots__ = ("due", "endpoint", "failing", "not_before", "overdue", "probe", "timer", "times")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.failing = False
+        self.times: Times = times_of(endpoint)
+        self.due = math.inf
+        self.not_before = 0.0
+        self.overdue = math.inf
+        self.timer: asyncio.TimerHandle | None = None
+        self.probe: asyncio.Future[list[Result]] | None = None
+
+    def expect_by(self, at: float) -> None:
+        """Its probe that starts at that time, or has, must end in time."""
+        endpoint = self.endpoint
+        self.overdue = at + min(endpoint.interval, _GRACE) + endpoint.timeouts.total * len(endpoint.canaries)
+
+    def note(self, results: list[Result]) -> bool:
+        """Takes over how its last probe went; returns whether its times are others now.
+
+        A probe that was not made says nothing.
+        """
+        outcomes = [result.outcome for result in results if result.outcome.fault != "prober"]
+        failing = any(outcome.fault is not None for outcome in outcomes) if outcomes else self.failing
+        if failing == self.failing:
+            return False
+        self.failing = failing
+        before, self.times = self.times, times_of(self.endpoint, failing=failing)
+        return self.times != before
+
+    def cancel(self) -> None:
+        """Lets its timer not fire any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -1,0 +1,30 @@
+"""The HTTP application: a table of routes, behind the middlewares of `aimon.probes.service.access`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from aimon.probes.service import operations
+from aimon.probes.service.access import SecurityHeaders, TokenAuth
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from aimon.probes.service.context import ServiceContext
+
+ROUTES: tuple[BaseRoute, ...] = (*operations.ROUTES,)
+
+
+def application(context: ServiceContext, *, token: str | None = None) -> Starlette:
+    """The application; `app.state.context` is replaced when the configuration is.
+
+    Args:
+        context: what routes may read and do.
+        token: what clients must know; None lets everybody in.
+    """
+    app = Starlette(routes=ROUTES, middleware=[Middleware(SecurityHeaders), Middleware(TokenAuth, token=token)])
+    app.state.context = context
+    return app

@@ -1,0 +1,160 @@
+"""The service: builds its parts from the configuration, runs them, reloads the configuration, ends them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from aimon.probes.history.database import HistoryError
+from aimon.probes.history.history import History
+from aimon.probes.probe import Prober
+from aimon.probes.publish.recorder import Recorder
+from aimon.probes.scheduling.scheduler import Scheduler
+from aimon.probes.service.app import application
+from aimon.probes.service.context import ServiceContext, ServiceStatus
+from aimon.probes.service.observers import OBSERVERS
+from aimon.probes.service.recording import RecordingThread
+from aimon.probes.service.web_server import WebServer
+from aimon.probes.state.monitored import MonitoredEndpoint
+from aimon.probes.state.open_state import open_state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimon.call.result import Result
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.selection import Selection
+    from aimon.probes.service.settings import Settings
+    from aimon.probes.state.state import State
+
+
+class LoadError(Exception):
+    """The configuration can't be used; the message says why, where, and what to write instead."""
+
+
+class Service:
+    """Probes and serves until SIGTERM or SIGINT.
+
+    Args:
+        load: reads the configuration; raises LoadError.
+        settings: how to run.
+        say: is told what operators should know.
+    """
+
+    def __init__(self, load: Callable[[], Selection], settings: Settings, *, say: Callable[[str], None]) -> None:
+        self._load, self._settings, self._say = load, settings, say
+        self._reader: History | None = None
+        self._reloading = asyncio.Lock()
+
+    async def run(self) -> int:
+        """Runs; returns how many results could not be recorded.
+
+        Raises:
+            LoadError: the configuration can't be used at the start.
+            OSError: the address can't be had, or a certificate can't be read.
+        """
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        selection = self._load()
+        now = time.time()
+        self._recorder = self._recorder_of(selection)
+        self._say_history(self._recorder.state)
+        self._scheduler = Scheduler(
+            selection.endpoints, self._prober_of(selection), self._take, concurrency=self._settings.concurrency
+        )
+        self._context = ServiceContext(
+            selection=selection,
+            state=self._recorder.state,
+            history_path=self._settings.history,
+            open_history=self._open_history,
+            scheduler=self._scheduler,
+            status=ServiceStatus(started_at=now, loaded_at=now),
+            reload=self._reload_from_elsewhere,
+        )
+        self._recording = RecordingThread(self._recorder, [make() for make in OBSERVERS], say=self._say)
+        self._app = application(self._context, token=self._settings.token)
+        server = WebServer(self._app, self._settings.host, self._settings.port, tls=self._settings.tls)
+        self._recording.start(self._context)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        with server:
+            self._say(f"status page: {server.url}/, metrics: {server.url}/metrics")
+            await self._scheduler.run()
+            left = await asyncio.to_thread(self._recording.close)
+        self._recorder.state.close()
+        if self._reader is not None:
+            self._reader.close()
+        return left
+
+    def stop(self) -> None:
+        """Starts no more probes; `run` returns when those under way have ended and are recorded."""
+        if not self._context.status.draining:
+            self._context.status.draining = True
+            self._say("stopping: probes under way end first")
+        self._scheduler.stop()
+
+    async def reload(self) -> str | None:
+        """Reads the configuration again; returns why the one before stays in use, None if it does not."""
+        async with self._reloading:
+            try:
+                selection = await asyncio.to_thread(self._load)
+            except LoadError as error:
+                self._context.status.reload_error = str(error)
+                self._say(f"the configuration before stays in use:\n{error}")
+                return str(error)
+            await self._adopt(selection)
+            self._say("the configuration was read again")
+            return None
+
+    async def _adopt(self, selection: Selection) -> None:
+        self._recorder = await asyncio.to_thread(self._recorder_of, selection)
+        await self._scheduler.configure(selection.endpoints, self._prober_of(selection))
+        self._context = replace(self._context, selection=selection, state=self._recorder.state)
+        self._recording.configure(self._recorder, self._context)
+        self._app.state.context = self._context
+        status = self._context.status
+        status.reload_error, status.loaded_at = None, time.time()
+
+    async def _reload_from_elsewhere(self) -> str | None:
+        """`reload`, for the web server's loop."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.reload(), self._loop))
+
+    def _hang_up(self) -> None:
+        self._reload_task = self._loop.create_task(self.reload())
+
+    def _recorder_of(self, selection: Selection) -> Recorder:
+        state = open_state("sqlite", selection.monitored(), path=self._settings.history)
+        return Recorder(
+            state, selection.prices, selection.region, selection.owner, selection.whole, redactor=selection.redactor()
+        )
+
+    def _prober_of(self, selection: Selection) -> Prober:
+        return Prober(
+            redactor=selection.redactor(),
+            spent=partial(self._spent, selection.currency),
+            key_files=selection.key_files(self._say),
+        )
+
+    async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002 - the scheduler's signature
+        for priced in self._recorder.price([result]):
+            self._recording.put(priced)
+
+    def _spent(self, currency: str, endpoint: Endpoint) -> float:
+        return self._recorder.state.spent_today(MonitoredEndpoint.of(endpoint, currency), time.time())
+
+    def _open_history(self) -> History:
+        if self._reader is None:
+            self._reader = History(self._settings.history, read_only=True)
+        return self._reader
+
+    def _say_history(self, state: State) -> None:
+        if state.problem is not None:
+            self._say(f"aimon: probing goes on without its history: {state.problem}")
+        with contextlib.suppress(HistoryError):
+            self._open_history()
