@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aimon.quantities import UNITS
 
 # What an editor can check; `parse` knows better.
-PATTERN = r"\s*([a-z_0-9.]+)\s*(<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|%|/s|/m)?\s*"
+PATTERN = r"\s*([a-z_0-9.]+)(?:\{([^{}]+)\})?\s*(<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|%|/s|/m)?\s*"
 _FORM = re.compile(PATTERN)
 _QUANTILE = re.compile(r"(?:(latency|schedule|ttft|itl|tpot)_)?p([0-9]{2})(?:\.?([0-9]{1,2}))?")
 _SERIES = {None: "latency_from_schedule", "latency": "latency", "schedule": "latency_from_schedule"}
@@ -25,7 +25,7 @@ class Objective:
     """One objective: `measure`, at a quantile where it is a time, is below or above a threshold.
 
     Seconds, shares from 0 to 1, and requests per second. `p99` alone is the latency from schedule: what a user
-    sees who came when the schedule says.
+    sees who came when the schedule says. With a `request`, only the calls of that name count: `ttft_p95{question}<2s`.
     """
 
     text: str
@@ -34,6 +34,7 @@ class Objective:
     below: bool
     inclusive: bool
     threshold: float
+    request: str | None = None
 
     def met(self, value: float | None) -> bool:
         """Whether a value meets it. What could not be measured does not."""
@@ -53,7 +54,12 @@ def parse(text: str) -> Objective:
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no objective: write one such as {_EXAMPLES}")
-    name, comparison, number, unit = found.groups()
+    name, request, comparison, number, unit = found.groups()
+    request = request and request.strip()
+    if request == "":
+        raise ValueError(
+            f"{text!r}: the braces hold the name of a request: write {name}{{question}}{comparison}{number}"
+        )
     amount = float(number)
     below = comparison.startswith("<")
     inclusive = comparison.endswith("=")
@@ -64,15 +70,15 @@ def parse(text: str) -> Objective:
         if not below:
             raise ValueError(f"{text!r}: an objective for a time is an upper limit: write {name}<{number}{unit}")
         measure = _SERIES.get(quantile[1]) or quantile[1]
-        return Objective(text.strip(), measure, share, below, inclusive, amount * UNITS[unit])
+        return Objective(text.strip(), measure, share, below, inclusive, amount * UNITS[unit], request)
     if name in _SHARES:
         if unit != "%" and not (unit is None and amount <= 1):
             raise ValueError(f"{text!r}: {name} is a share: write {name}{comparison}{number}%")
-        return Objective(text.strip(), name, None, below, inclusive, amount / 100 if unit == "%" else amount)
+        return Objective(text.strip(), name, None, below, inclusive, amount / 100 if unit == "%" else amount, request)
     if name in _RATES:
         if unit not in ("/s", "/m"):
             raise ValueError(f"{text!r}: {name} is a rate: write {name}{comparison}{number}/s")
-        return Objective(text.strip(), name, None, below, inclusive, amount / (60 if unit == "/m" else 1))
+        return Objective(text.strip(), name, None, below, inclusive, amount / (60 if unit == "/m" else 1), request)
     from difflib import get_close_matches  # noqa: PLC0415 - start-up: only for what is wrong
 
     near = get_close_matches(name, (*_SHARES, *_RATES, "p99", "ttft_p95", "tpot_p50", "itl_p99"), 1)

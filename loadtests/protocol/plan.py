@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
 from aimon.files import OWNER_ALONE
@@ -9,6 +11,34 @@ from aimon.load_terms import POISSON, SEARCHES
 from aimon.loadtests.engine.schedule import Schedule
 from aimon.loadtests.protocol import profiles
 from aimon.loadtests.workload.spec import Workload
+
+
+class Scenario(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Which Locust users run.
+
+    Attributes:
+        file: path of a Python file; or None, and `name` is a scenario that ships with aimon.
+        classes: user classes of the file; all of them, if there are none.
+        endpoints: those named on the command line, for users that name none themselves.
+        tags: only tasks with one of them; `exclude_tags` none of these.
+        host: of users that speak HTTP themselves, as Locust's `--host`.
+        settings: values of `--set`, by name.
+    """
+
+    name: str | None = None
+    file: str | None = None
+    classes: list[str] = []
+    endpoints: list[str] = []
+    tags: list[str] = []
+    exclude_tags: list[str] = []
+    host: str | None = None
+    settings: dict[str, str] = {}
+
+    @property
+    def title(self) -> str:
+        """The scenario, for people: the name, or the file's name, and the classes that were chosen."""
+        title = self.name or Path(self.file or "").name
+        return f"{title}:{','.join(self.classes)}" if self.classes else title
 
 
 class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -21,6 +51,10 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         retry_after: how often a call that was told when to come back is made again.
         metered: whether cumulative metrics are kept, for a Pushgateway or a scrape.
         results: whether every Result is written to a file in `out`.
+        scenario: Locust users that make the calls; None: the endpoint's own prompts, one call an iteration.
+        concurrency: users of a closed loop; `ladder` holds several, one step after the other, each for `duration`
+            seconds or `requests` iterations.
+        max_in_flight: an arrival of the open loop that finds so many iterations under way waits for one to end.
         out_mode: of the files there.
     """
 
@@ -48,6 +82,9 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     out_mode: int = OWNER_ALONE
     as_json: bool = False
     seed: int = 0
+    scenario: Scenario | None = None
+    ladder: list[int] = []
+    max_in_flight: int | None = None
 
     @property
     def schedule(self) -> Schedule | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
     from aimon.loadtests.statistics.call_stats import CallStats
+    from aimon.loadtests.statistics.iteration_stats import IterationStats
 
 TIMES = {
     "latency_s": "latency",
@@ -65,23 +66,21 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
             "uncounted": run.uncounted,
             "lost": run.lost,
         },
-        "requests": {
-            "sent": stats.sent,
-            "ok": stats.ok,
-            "by_outcome": dict(stats.outcomes.most_common()),
-            **{name: stats.counts[name] for name in ("not_started", "interrupted", "resent", "stale")},
-        },
+        "requests": _requests(stats),
         "rate": {
             "asked": _asked(plan),
-            "achieved": stats.served["sent"] / window if window > 0 else None,
+            "achieved": _per_second((stats if run.iterations is None else run.iterations).served["sent"], window),
             "schedule": _schedule(plan),
+            "of": "calls" if run.iterations is None else "iterations",
         },
-        **{key: _times(stats, name, run.lost, bottleneck=client["bottleneck"]) for key, name in TIMES.items()},
+        **_all_times(stats, run.lost, bottleneck=client["bottleneck"]),
         "tpot": stats.tpot_coverage.summary(),
         "tokens": stats.usage.summary(window),
         "cost": _cost(run),
-        "goodput": stats.served["good"] / window if window > 0 else None,
-        "slo": slo.judge(run.objectives, stats, window, lost=run.lost, bottleneck=client["bottleneck"]),
+        "goodput": _per_second(stats.served["good"], window),
+        "slo": slo.judge(
+            run.objectives, stats, window, by_name=run.by_name, lost=run.lost, bottleneck=client["bottleneck"]
+        ),
         "client": client,
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
         "limits": None if run.limits is None else asdict(run.limits),
@@ -92,6 +91,54 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
         "seconds": [{"second": second, **counts} for second, counts in sorted(stats.seconds.items())],
         "blocks": run.blocks.dump(),
         "distributions": _distributions(stats),
+        "scenario": plan.scenario and plan.scenario.title,
+        "iterations": None if run.iterations is None else _iterations(run.iterations, window, run.lost),
+        "by_name": [_named(name, stats, window, client) for name, stats in sorted(run.by_name.items())],
+        "ladder": None if run.ladder is None else run.ladder.as_dict(),
+    }
+
+
+def _requests(stats: CallStats) -> dict[str, Any]:
+    return {
+        "sent": stats.sent,
+        "ok": stats.ok,
+        "by_outcome": dict(stats.outcomes.most_common()),
+        **{name: stats.counts[name] for name in ("not_started", "interrupted", "resent", "stale")},
+    }
+
+
+def _per_second(count: float, window: float) -> float | None:
+    return count / window if window > 0 else None
+
+
+def _all_times(stats: CallStats, lost: int = 0, *, bottleneck: bool) -> dict[str, dict[str, Any] | None]:
+    return {key: _times(stats, name, lost, bottleneck=bottleneck) for key, name in TIMES.items()}
+
+
+def _iterations(stats: IterationStats, window: float, lost: int) -> dict[str, Any]:
+    return {
+        "ended": stats.ended,
+        "ok": stats.ok,
+        "by_outcome": dict(stats.outcomes.most_common()),
+        "not_started": stats.not_started,
+        "per_s": _per_second(stats.served["ok"], window),
+        "duration_s": summary(stats.sample("duration", lost=lost)),
+        "latency_from_schedule_s": summary(stats.sample("latency_from_schedule", lost=lost)),
+        "errors": dict(stats.errors.most_common()),
+    }
+
+
+def _named(name: str, stats: CallStats, window: float, client: dict[str, Any]) -> dict[str, Any]:
+    """The calls of one request name. Calls of a lost worker could be of any name, and are in none."""
+    return {
+        "name": name,
+        "requests": _requests(stats),
+        "per_s": _per_second(stats.served["sent"], window),
+        **_all_times(stats, bottleneck=client["bottleneck"]),
+        "tpot": stats.tpot_coverage.summary(),
+        "tokens": stats.usage.summary(window),
+        "cost": None if stats.currency is None else stats.cost,
+        "goodput": _per_second(stats.served["good"], window),
     }
 
 

@@ -9,8 +9,10 @@ from aimon.loadtests.statistics.blocks import Blocks
 
 if TYPE_CHECKING:
     from aimon.loadtests.search.capacity import Capacity
+    from aimon.loadtests.search.ladder import Ladder
     from aimon.loadtests.search.limits import AccountLimits
     from aimon.loadtests.statistics.call_stats import CallStats
+    from aimon.loadtests.statistics.iteration_stats import IterationStats
     from aimon.loadtests.statistics.slo import Objective
 
 COMPLETE, INCOMPLETE, INTERRUPTED, ABORTED = "complete", "incomplete", "interrupted", "aborted"
@@ -34,7 +36,10 @@ class RunResult:
         notes: what happened to workers.
         unwritten: which files could not be written, and why.
         totals: cumulative metrics of all calls, if wanted.
-        capacity: result of a search for the capacity; `limits` of one for rate limits.
+        capacity: result of a search for the capacity; `limits` of one for rate limits, `ladder` of a ladder of
+            concurrencies.
+        by_name: statistics of a scenario's calls by the name of the request; they add up to `stats`.
+        iterations: of a scenario; None without one, where each call is one.
     """
 
     stats: CallStats
@@ -56,4 +61,7 @@ class RunResult:
     totals: dict[str, Any] | None = None
     capacity: Capacity | None = None
     limits: AccountLimits | None = None
+    ladder: Ladder | None = None
     objectives: list[Objective] = field(default_factory=list)
+    by_name: dict[str, CallStats] = field(default_factory=dict)
+    iterations: IterationStats | None = None

@@ -1,4 +1,5 @@
 """report.json, version 1: what it holds, and reading it. docs/report.schema.json is made from these structs."""
+# ruff: noqa: TC001 - msgspec reads the annotations
 
 from __future__ import annotations
 
@@ -7,6 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from aimon.loadtests.report.schema_parts import (
+    Buckets,
+    Count,
+    Iterations,
+    Ladder,
+    Named,
+    Rate,
+    Requests,
+    Seconds,
+    Times,
+    Tokens,
+    Tpot,
+)
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,15 +29,6 @@ VERSION = 1
 NAME = "report.json"
 # Says it in the file itself, so that whoever has the file can read it.
 FORMULA = "bucket i counts values above unit_s * gamma^(i-1) and up to unit_s * gamma^i; bucket 0 all up to unit_s"
-
-Count = Annotated[int, Meta(ge=0)]
-Share = Annotated[float, Meta(ge=0, le=1)]
-Seconds = Annotated[float, Meta(ge=0)]
-Rate = Annotated[float, Meta(ge=0, description="Per second.")]
-Buckets = Annotated[
-    dict[Annotated[str, Meta(pattern="^[0-9]+$")], Count],
-    Meta(description="How many values are in which bucket; those without are left out. See `distributions`."),
-]
 
 
 class ReportError(ValueError):
@@ -41,25 +47,6 @@ class Ended(Struct, forbid_unknown_fields=True):
     failure_reason: Annotated[str | None, Meta(description="Why the transport of that call failed.")] = None
 
 
-class Requests(Struct, forbid_unknown_fields=True):
-    """How many calls there were; `sent` is the sum of `by_outcome`.
-
-    Those with `prober_error` say nothing of the endpoint, and are in no rate and no objective.
-    """
-
-    sent: Count
-    ok: Count
-    by_outcome: dict[str, Count]
-    not_started: Annotated[int, Meta(ge=0, description="Arrivals that could not start, since too many were under way.")]
-    interrupted: Annotated[
-        int, Meta(ge=0, description="Calls that the end of the run cut off: in no other number.")
-    ] = 0
-    resent: Annotated[int, Meta(ge=0, description="Sent again: a kept connection had been closed before.")] = 0
-    stale: Annotated[
-        int, Meta(ge=0, description="Of `prober_error`: met a kept connection that the server was resetting.")
-    ] = 0
-
-
 class RatePoint(Struct, forbid_unknown_fields=True):
     """A point of the line that the schedule's rate follows."""
 
@@ -68,63 +55,14 @@ class RatePoint(Struct, forbid_unknown_fields=True):
 
 
 class AskedAndAchieved(Struct, forbid_unknown_fields=True):
-    """Calls started per second, over the seconds in which calls were started."""
+    """Calls started per second, over the seconds in which calls were started; iterations, where `of` says so."""
 
     asked: Annotated[float | None, Meta(description="Null in a closed loop and in a search.")]
     achieved: float | None
     schedule: Annotated[list[RatePoint], Meta(description="The rate asked for over time; empty where `asked` is null.")]
-
-
-class Times(Struct, forbid_unknown_fields=True):
-    """A kind of time, in seconds. Quantiles by nearest rank, over values and calls without an end.
-
-    Null is what is not known: a key of `at_least` says above what it lies, one of `needs` how many values it takes.
-    """
-
-    mean: Seconds | None
-    p50: Seconds | None
-    p90: Seconds | None
-    p95: Seconds | None
-    p99: Seconds | None
-    p999: Seconds | None
-    max: Seconds | None
-    count: Annotated[int, Meta(ge=0, description="Values: of successes, and of calls that ended while text came.")]
-    censored: Annotated[int, Meta(ge=0, description="Calls (of `itl_s`: gaps) that were given up before an end.")] = 0
-    at_least: Annotated[dict[str, Seconds], Meta(description="Lower bounds of what those leave open.")] = {}
-    needs: Annotated[dict[str, Count], Meta(description="Values that a percentile takes, where there are fewer.")] = {}
-    not_measured: Annotated[
-        list[str], Meta(description="What the self-check knows to be the client's own making; null for that.")
-    ] = []
-
-
-class EstimatedTokens(Struct, forbid_unknown_fields=True):
-    """All tokens, with estimates from the text (a token is four bytes) of the calls whose provider reported none."""
-
-    calls: Annotated[int, Meta(ge=0, description="Of which the tokens are estimated.")]
-    input: Count
-    output: Count
-    output_per_s: float | None
-
-
-class Tokens(Struct, forbid_unknown_fields=True):
-    """Of all calls, as the provider reported them; null where it reported none."""
-
-    input: Count | None
-    output: Count | None
-    output_per_s: Annotated[float | None, Meta(description="Null, too, where any call had no usage.")]
-    without_usage: Annotated[
-        int, Meta(ge=0, description="Calls that succeeded or had text, and whose output tokens were not reported.")
-    ] = 0
-    estimated: Annotated[EstimatedTokens | None, Meta(description="Null where nothing had to be estimated.")] = None
-
-
-class Tpot(Struct, forbid_unknown_fields=True):
-    """Of how many successes the time per output token is known, and how. Empty counts: nothing was streamed."""
-
-    told: Annotated[int, Meta(ge=0, description="By the provider's counts alone.")]
-    estimated: Annotated[int, Meta(ge=0, description="With tokens shared out by the text that arrived.")]
-    unknown: Annotated[dict[str, Count], Meta(description="Of how many it is not known, by the reason.")]
-    tokens_per_chunk: Annotated[float | None, Meta(description="Visible ones, in the mean: what a gap stands for.")]
+    of: Annotated[Literal["calls", "iterations"], Meta(description="What is counted: a scenario's iterations.")] = (
+        "calls"
+    )
 
 
 class Cost(Struct, forbid_unknown_fields=True):
@@ -174,7 +112,7 @@ class Step(Struct, forbid_unknown_fields=True):
 
 
 class Capacity(Struct, forbid_unknown_fields=True):
-    """What `--profile capacity` found, in requests per second: `low` was held, `high` was not."""
+    """What `--profile capacity` found, per second (calls, or a scenario's iterations): `low` was held, `high` not."""
 
     rate: float | None
     low: float | None
@@ -324,6 +262,10 @@ class Report(Struct, forbid_unknown_fields=True):
     seconds: list[Second]
     blocks: Annotated[list[Block], Meta(max_length=64)]
     distributions: Distributions
+    scenario: Annotated[str | None, Meta(description="What ran: a file or a name, and the user classes.")] = None
+    iterations: Annotated[Iterations | None, Meta(description="Null without a scenario.")] = None
+    by_name: Annotated[list[Named], Meta(description="By request name, in order; empty without a scenario.")] = []
+    ladder: Annotated[Ladder | None, Meta(description="Null but for a ladder of concurrencies.")] = None
 
 
 def read(path: Path) -> Report:

@@ -13,7 +13,7 @@ from aimon.loadtests.statistics.self_check import distorted
 from aimon.objectives import MET, MISSED, NOT_JUDGED, Objective, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aimon.call.result import Result
     from aimon.loadtests.statistics.call_stats import CallStats
@@ -36,19 +36,45 @@ def value(objective: Objective, stats: CallStats, window: float) -> float | None
 
 
 def judge(
-    objectives: Sequence[Objective], stats: CallStats, window: float, *, lost: int = 0, bottleneck: bool = False
+    objectives: Sequence[Objective],
+    stats: CallStats,
+    window: float,
+    *,
+    by_name: Mapping[str, CallStats] | None = None,
+    lost: int = 0,
+    bottleneck: bool = False,
 ) -> list[dict[str, Any]]:
     """`{expr, value, met, verdict, at_least, why}` of each objective, in a load window of `window` seconds.
 
     For an objective on a time, the value is the percentile in the report; where censored calls leave it open it is
     None, and `at_least` is its lower bound. The verdict is on all calls (`censoring`), with the `lost` ones. If the
-    client was the `bottleneck`, a value that it distorted gives no verdict on the endpoint.
+    client was the `bottleneck`, a value that it distorted gives no verdict on the endpoint. An objective that names a
+    request is on the calls that `by_name` has under this name; `lost` ones could be any.
     """
-    rows = [_judge(objective, stats, window, lost) for objective in objectives]
-    for objective, row in zip(objectives, rows, strict=True):
+    rows = []
+    for objective in objectives:
+        about = stats if objective.request is None else (by_name or {}).get(objective.request)
+        if about is None:
+            rows.append(_unheard(objective, by_name or {}))
+            continue
+        row = _judge(objective, about, window, lost)
         if bottleneck and objective.quantile is not None:
-            _doubt(row, objective, stats)
+            _doubt(row, objective, about)
+        rows.append(row)
     return rows
+
+
+def _unheard(objective: Objective, by_name: Mapping[str, CallStats]) -> dict[str, Any]:
+    """An objective on a request that was not made."""
+    names = ", ".join(sorted(by_name)) or "no names, which the requests of scenarios have"
+    return {
+        "expr": objective.text,
+        "value": None,
+        "met": False,
+        "verdict": NOT_JUDGED,
+        "at_least": None,
+        "why": f"no request was called {objective.request}; there were {names}",
+    }
 
 
 def _doubt(row: dict[str, Any], objective: Objective, stats: CallStats) -> None:
@@ -106,12 +132,17 @@ def _name(share: float) -> str:
     return f"P{share * 100:.6g}"
 
 
-def good(objectives: Sequence[Objective]) -> Callable[[Result], bool]:
+def good(objectives: Sequence[Objective], request: str | None = None) -> Callable[[Result], bool]:
     """Returns a function that tells whether a successful call meets every objective on a time, for goodput.
 
-    The call's own value is compared with the threshold; for ITL, the mean of its gaps.
+    The call's own value is compared with the threshold; for ITL, the mean of its gaps. Objectives that name a request
+    are for the calls of this name.
     """
-    timed = [(objective, _OF_RESULT[objective.measure]) for objective in objectives if objective.quantile is not None]
+    timed = [
+        (objective, _OF_RESULT[objective.measure])
+        for objective in objectives
+        if objective.quantile is not None and objective.request in (None, request)
+    ]
 
     def check(result: Result) -> bool:
         return all((found := of(result)) is None or objective.met(found) for objective, of in timed)

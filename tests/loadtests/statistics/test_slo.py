@@ -128,3 +128,21 @@ def test_tallies_merge_and_travel() -> None:
     part.merge(CallStats.load(json.loads(json.dumps(rest.dump()))))
     assert json.dumps(part.dump(), sort_keys=True) == json.dumps(whole.dump(), sort_keys=True)
     assert (part.cost, part.currency, part.counts["output_tokens"], part.sent) == (4.0, "USD", 32, 8)
+
+
+def test_an_objective_may_name_a_request() -> None:
+    """Only the calls of that name count; a name that no request had is not judged."""
+    named = {"question": stats(*(result(end=1.0) for _ in range(3))), "summary": stats(result(end=9.0))}
+    objectives = [
+        slo.parse("latency_p50{question}<2s"),
+        slo.parse("latency_p50{summary} < 2s"),
+        slo.parse("p50{ask}<2s"),
+    ]
+    assert [objective.request for objective in objectives] == ["question", "summary", "ask"]
+    rows = slo.judge(objectives, stats(), 1.0, by_name=named)
+    assert [row["verdict"] for row in rows] == ["met", "missed", "not judged"]
+    assert rows[2]["why"] == "no request was called ask; there were question, summary"
+    check = slo.good(objectives, "question")
+    assert check(result(end=1.0))
+    assert not check(result(end=3.0))
+    assert slo.good(objectives, "another")(result(end=3.0))
