@@ -25,6 +25,7 @@ CHAT = "openai-chat"
 RESPONSES = "openai-responses"
 MESSAGES = "anthropic-messages"
 GEMINI = "gemini"
+COMPLETIONS = "openai-completions"
 EMBEDDINGS = "openai-embeddings"
 MODELS = "openai-models"
 
@@ -261,7 +262,13 @@ _ROWS = (
         "vllm",
         "vLLM",
         _openai_shaped("http://127.0.0.1:8000/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:8000/v1"),
-        quirks=Quirks(reasoning_style="chat_template"),
+        quirks=Quirks(reasoning_style="chat_template", exact_output="min_tokens"),
+    ),
+    Preset(
+        "sglang",
+        "SGLang",
+        _openai_shaped("http://127.0.0.1:30000/v1", EMBEDDINGS),
+        quirks=Quirks(reasoning_style="chat_template", exact_output="min_tokens"),
     ),
     Preset(
         "ollama",
@@ -357,7 +364,12 @@ def _quirks(row: Preset, dialect: str) -> Quirks:
     """A preset's quirks are those of its chat dialect; what its error codes mean holds for all."""
     if dialect == CHAT:
         return row.quirks
-    return Quirks(insufficient_quota_is_rate=row.quirks.insufficient_quota_is_rate)
+    own = row.quirks if dialect == COMPLETIONS else _PLAIN
+    return Quirks(
+        stream_usage=own.stream_usage,
+        exact_output=own.exact_output,
+        insufficient_quota_is_rate=row.quirks.insufficient_quota_is_rate,
+    )
 
 
 def _checked(url: str) -> str:

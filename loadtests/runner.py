@@ -53,9 +53,9 @@ def run_job(job: Job) -> int:
     assert plan is not None  # noqa: S101 - only workers have none
     try:
         loaded = config.from_data(job.configuration or {})
-        endpoint = config.resolve(loaded)[0]
+        endpoint = plan.request.applied(config.resolve(loaded)[0])
         prices = config.price_book(loaded, [endpoint])
-    except config.ConfigError as error:
+    except (config.ConfigError, ValueError) as error:
         say(str(error))
         return exit_codes.USAGE
     with ExitStack() as stack:

@@ -31,6 +31,8 @@ class Quirks:
     reasoning_style: str | None = None
     # On DashScope insufficient_quota may be a token rate; on OpenAI it is an empty account.
     insufficient_quota_is_rate: bool = False
+    # How the server is told to write as many tokens as it may: a key of dialects.exact_output.STYLES; None: not known.
+    exact_output: str | None = None
     # Fields of the JSON body that the dialect does not know; they win over its own.
     extra_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
@@ -50,13 +52,36 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)  # may hold credentials
     query: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)
     quirks: Quirks = Quirks()
+    secrets: tuple[Secret, ...] = ()  # besides the key, all that must not be shown where the server repeats it
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
-    """One turn of a conversation; role is system, user or assistant."""
+class ToolCall(msgspec.Struct, frozen=True, gc=False):
+    """A model's request to call a tool. `arguments` is JSON, as the model wrote it: it need not be valid."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One turn of a conversation; role is system, user, assistant or tool.
+
+    Attributes:
+        role: who speaks.
+        content: what is said; may be empty beside `tool_calls`.
+        tool_calls: of an assistant.
+        tool_call_id: of a tool: which call it answers.
+    """
 
     role: str
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is text alone, which every dialect can send."""
+        return not self.tool_calls and self.tool_call_id is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +102,9 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     stream: bool = True
     temperature: float | None = None
     reasoning: str | None = None  # off, minimal, low, medium, high; None leaves it to the model
+    exact_output: bool = False  # as many tokens as `max_tokens`, where the server knows how
+    # Further fields of the JSON body in the dialect's own words, such as tools or top_p.
+    body: Mapping[str, Any] | None = None
     checks: tuple[Check, ...] = ()
     timeouts: Timeouts = Timeouts()
     source: Source = Source.PROBE

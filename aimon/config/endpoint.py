@@ -92,6 +92,7 @@ class Canary:
             stream=endpoint.stream,
             temperature=endpoint.temperature,
             reasoning=endpoint.reasoning,
+            exact_output=endpoint.exact_output,
             checks=self._checks({"nonce": nonce}),
             timeouts=endpoint.timeouts,
             source=source,
@@ -125,6 +126,7 @@ class Endpoint:
     stream: bool = True
     temperature: float | None = None
     reasoning: str | None = None  # off, minimal, low, medium, high; None leaves it to the model
+    exact_output: bool = False  # of a load test: answers as long as their limit, where the server knows how
     budget: Budget | None = None  # None: no limit
     slo: Slo = Slo()
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aimon.config.model.config import Config
     from aimon.config.model.loadtest import LoadTestOptions
@@ -63,7 +64,7 @@ def from_flags(
     return loader.validate(Document("", {"endpoints": [endpoint]}, Spot(0, 0), names=names))
 
 
-def override(options: LoadTestOptions, texts: Mapping[str, str | list[str]]) -> LoadTestOptions:
+def override(options: LoadTestOptions, texts: Mapping[str, str | list[str] | bool]) -> LoadTestOptions:
     """The options of a load test, with those that were given on the command line in place of the file's.
 
     Args:
@@ -77,17 +78,60 @@ def override(options: LoadTestOptions, texts: Mapping[str, str | list[str]]) -> 
     read: dict[str, Any] = {}
     for name, text in texts.items():
         try:
-            read[name] = known[name].kind.read(_scalar(text) if isinstance(text, str) else text)
+            read[name] = known[name].kind.read(_value(name, text))
         except ValueError as error:
             option, said = loadtest.flag(name), issues_of(error)[0].message
-            shown = text if isinstance(text, str) else ""
+            shown = text if isinstance(text, str) and name not in _WRITTEN else ""
             # Some messages begin with the text itself.
             given = option if not shown or said.startswith((shown, repr(shown))) else f"{option} {shown}"
             raise ValueError(f"{given}: {said}" if given != option else f"{option} {said}") from error
     made = replace(options, **read)
     for issue in loadtest.contradictions(made):
-        raise ValueError(issue.message)
+        where = " ".join((loadtest.flag(str(issue.path[0])), *map(str, issue.path[1:])))
+        raise ValueError(issue.message if "--" in issue.message else f"{where}: {issue.message}")
     return made
+
+
+def _value(name: str, text: str | list[str] | bool) -> Any:
+    """What was written on the command line, as the file's parser would give it."""
+    if name in _WRITTEN and not isinstance(text, bool):
+        return _WRITTEN[name](text)
+    return _scalar(text) if isinstance(text, str) else text
+
+
+def _headers(texts: str | list[str]) -> dict[str, str]:
+    """Headers written as `K: V`.
+
+    Raises:
+        ValueError: one is not; what follows a colon is not quoted, since it may be a secret.
+    """
+    read = {}
+    for text in [texts] if isinstance(texts, str) else texts:
+        name, colon, value = text.partition(":")
+        if not colon or not name.strip() or not value.strip():
+            shown = repr(name.strip()) if colon else "one of them"
+            raise ValueError(f"{shown} has no {'value' if colon else 'colon'}: write 'K: V', such as 'X-Team: search'")
+        read[name.strip()] = value.strip()
+    return read
+
+
+def _json_object(text: str | list[str]) -> Any:
+    """A JSON object.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        value = json.loads(text if isinstance(text, str) else "")
+    except ValueError as error:
+        raise ValueError(f"""is not JSON ({error}): write an object, such as '{{"top_k": 20}}'""") from None
+    if not isinstance(value, dict):
+        raise ValueError("""is no object: write one, such as '{"top_k": 20}'""")  # noqa: TRY004 - every kind raises ValueError
+    return value
+
+
+_WRITTEN: Final[Mapping[str, Callable[[str | list[str]], Any]]] = {"headers": _headers, "extra_body": _json_object}
+"""How options whose value is a mapping in the file are written on the command line."""
 
 
 def _scalar(text: str) -> Any:

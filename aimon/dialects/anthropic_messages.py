@@ -49,7 +49,8 @@ _ANSWERED = Delta(answered=True)
 
 def encode(call: Call) -> Request:
     """The request; system messages go beside the conversation, and max_tokens makes room for the thinking budget."""
-    system = "\n\n".join(message.content for message in call.messages if message.role == "system")
+    messages = request.plain(call)
+    system = "\n\n".join(message.content for message in messages if message.role == "system")
     extra = reasoning.fields(call)
     thinking = extra.get("thinking", {})
     body: dict[str, Any] = {
@@ -57,7 +58,7 @@ def encode(call: Call) -> Request:
         # max_tokens counts thinking too and must exceed its budget, so what was asked for is what is visible.
         "max_tokens": call.max_tokens + thinking.get("budget_tokens", 0),
         "messages": [
-            {"role": message.role, "content": message.content} for message in call.messages if message.role != "system"
+            {"role": message.role, "content": message.content} for message in messages if message.role != "system"
         ],
         "stream": call.stream,
     }

@@ -47,6 +47,7 @@ class _Chunk(msgspec.Struct, gc=False, rename="camel"):
 
 def encode(call: Call) -> Request:
     """The request; system messages become the instruction, and the token limit makes room for a thinking budget."""
+    messages = request.plain(call)
     extra = reasoning.fields(call)
     budget = extra.get("thinkingConfig", {}).get("thinkingBudget", 0)
     config: dict[str, Any] = {"maxOutputTokens": call.max_tokens + budget, **extra}
@@ -58,12 +59,12 @@ def encode(call: Call) -> Request:
                 "role": "model" if message.role == "assistant" else "user",
                 "parts": [{"text": message.content}],
             }
-            for message in call.messages
+            for message in messages
             if message.role != "system"
         ],
         "generationConfig": config,
     }
-    system = [{"text": message.content} for message in call.messages if message.role == "system"]
+    system = [{"text": message.content} for message in messages if message.role == "system"]
     if system:
         body["systemInstruction"] = {"parts": system}
     model = call.target.model

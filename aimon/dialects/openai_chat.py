@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, reasoning, request
+from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, exact_output, reasoning, request
 
 if TYPE_CHECKING:
-    from aimon.call.call import Call, Request
+    from aimon.call.call import Call, Message, Request
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -65,7 +65,7 @@ def encode(call: Call) -> Request:
     quirks = call.target.quirks
     body: dict[str, Any] = {
         "model": call.target.model,
-        "messages": call.messages,
+        "messages": call.messages if all(message.plain for message in call.messages) else _with_tools(call.messages),
         quirks.max_tokens_field: call.max_tokens,
         "stream": call.stream,
     }
@@ -75,7 +75,26 @@ def encode(call: Call) -> Request:
         body["temperature"] = call.temperature
     if call.reasoning is not None:
         body |= reasoning.fields(call)
+    if call.exact_output:
+        body |= exact_output.fields(call)
     return request.post(call, "/chat/completions", body)
+
+
+def _with_tools(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
+    """A conversation in which tools were called."""
+    written: list[dict[str, Any]] = []
+    for message in messages:
+        one: dict[str, Any] = {"role": message.role, "content": message.content}
+        if message.tool_calls:
+            one["content"] = message.content or None
+            one["tool_calls"] = [
+                {"id": each.id, "type": "function", "function": {"name": each.name, "arguments": each.arguments}}
+                for each in message.tool_calls
+            ]
+        if message.tool_call_id is not None:
+            one["tool_call_id"] = message.tool_call_id
+        written.append(one)
+    return written
 
 
 def read(chunk: _Chunk) -> Delta:

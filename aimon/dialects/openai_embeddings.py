@@ -29,7 +29,7 @@ def encode(call: Call) -> Request:
     """The request: every message is one input."""
     body = {
         "model": call.target.model,
-        "input": [message.content for message in call.messages],
+        "input": [message.content for message in request.plain(call)],
         "encoding_format": "float",
     }
     return request.post(call, "/embeddings", body, stream=False)

@@ -57,7 +57,7 @@ def encode(call: Call) -> Request:
     """The request. Nothing is stored on the server: a canary's answer is of no use there."""
     body: dict[str, Any] = {
         "model": call.target.model,
-        "input": [{"role": message.role, "content": message.content} for message in call.messages],
+        "input": [{"role": message.role, "content": message.content} for message in request.plain(call)],
         "max_output_tokens": max(call.max_tokens, MIN_OUTPUT_TOKENS),
         "stream": call.stream,
         "store": False,

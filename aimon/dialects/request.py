@@ -14,7 +14,7 @@ from aimon.call.call import Request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aimon.call.call import Call, Target
+    from aimon.call.call import Call, Message, Target
 
 USER_AGENT = f"aimon/{__version__}"
 
@@ -48,7 +48,8 @@ def post(
     """A JSON request to `base_url` + `path`.
 
     Args:
-        call: gives the target; its headers, query and extra body win over those given here.
+        call: gives the target; its headers, query and extra body win over those given here, and so do the call's own
+            fields of the body.
         path: of the operation, beginning with a slash.
         body: without the target's extra fields.
         stream: whether an event stream is expected; as the call says by default.
@@ -61,7 +62,8 @@ def post(
     target = call.target
     streamed = call.stream if stream is None else stream
     extra = target.quirks.extra_body
-    content = _encode({**body, **extra} if extra else body)
+    own = call.body
+    content = _encode({**body, **(own or {}), **extra} if extra or own else body)
     # Dialects give what is constant, so that the same path stands for the same headers and query.
     key = (id(target), path, streamed)
     start = _starts.get(key)
@@ -73,6 +75,17 @@ def post(
             _starts.clear()
         _starts[key] = start
     return Request("POST", start.url, start.headers, content)
+
+
+def plain(call: Call) -> tuple[Message, ...]:
+    """The messages of a call, for a dialect into which calls of tools are not translated.
+
+    Raises:
+        ValueError: there are some.
+    """
+    if all(message.plain for message in call.messages):
+        return call.messages
+    raise ValueError(f"calls of tools are sent in openai-chat only, and the endpoint speaks {call.target.dialect}")
 
 
 def get(call: Call, path: str) -> Request:

@@ -375,6 +375,6 @@ class Exchange(AnswerState):
 
     def _redactor_in_use(self) -> Redactor:
         if self._redactor is None:
-            key = self.call.target.api_key
-            self._redactor = Redactor([key] if key else [])
+            key, secrets = self.call.target.api_key, self.call.target.secrets
+            self._redactor = Redactor([*([key] if key else []), *secrets])
         return self._redactor

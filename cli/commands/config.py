@@ -50,17 +50,18 @@ def _load_test_problems(loaded: Config, endpoints: tuple[Endpoint, ...], path: P
     if not loaded.loadtests:
         return
     from aimon.cli.loadtest import forecast
-    from aimon.cli.loadtest.plan import make_plan
+    from aimon.cli.loadtest.plan import make_plan, with_request
     from aimon.config import find, price_book
     from aimon.config.model.loadtest import in_keys
     from aimon.probes.selection import Selection
 
     owner = str(find(path))
     for name, test in loaded.loadtests.items():
-        chosen = tuple(each for each in endpoints if each.name == test.endpoint)
-        prices = price_book(loaded, chosen)
-        selection = Selection(chosen, chosen[0].region, loaded.currency, prices, owner, whole=False)
+        named = tuple(each for each in endpoints if each.name == test.endpoint)
+        prices = price_book(loaded, named)
         try:
+            chosen = tuple(with_request(each, test) for each in named)
+            selection = Selection(chosen, chosen[0].region, loaded.currency, prices, owner, whole=False)
             forecast.bounds(make_plan(chosen[0], test, prices), selection, path)
         except Stop as stop:
             yield loaded.document.problem(("loadtests", name), in_keys(" ".join(stop.message.split())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aimon.cli import listening
@@ -38,7 +39,7 @@ def loadtest(endpoint: EndpointOptions, load_options: LoadOptions, run: RunOptio
 def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: DistributionOptions) -> int:
     """Runs the load test of that name, or of that endpoint; options of the command line win over the file's."""
     from aimon.cli.loadtest import forecast, job, output_folder
-    from aimon.cli.loadtest.plan import make_plan
+    from aimon.cli.loadtest.plan import make_plan, with_request
     from aimon.config import LoadTestOptions, override, to_data
 
     for name in ("results", "overwrite", "out_mode"):
@@ -53,7 +54,9 @@ def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: Dis
         options = override(test or LoadTestOptions(), given.given)
     except ValueError as error:
         raise Stop(USAGE, str(error)) from error
-    plan = job.with_run(make_plan(selection.endpoints[0], options, selection.prices), where.config, flags, run)
+    endpoint = with_request(selection.endpoints[0], options)
+    selection = replace(selection, endpoints=(endpoint,))
+    plan = job.with_run(make_plan(endpoint, options, selection.prices), where.config, flags, run)
     if run.dry_run:
         return forecast.show(plan, selection, where.config)
     todo = job.direct(plan, to_data(loaded, selection.endpoints[0].name), options.processes, given, among)

@@ -25,7 +25,7 @@ _PATIENCE = 60.0
 _MASTERS = ("bind_host", "bind_port", "expect_workers", "wait")
 _WORKERS = ("master_host", "master_port")
 _OF_THE_RUN = ("cold", "push", "listen", "results", "as_json", "dry_run")
-_OWN_FILES = ("dataset", "trace")
+_ITS_OWN = ("dataset", "trace", "headers")
 _FILELESS = ("preset", "dialect", "base_url", "model", "api_key_env")
 
 
@@ -91,15 +91,20 @@ def run_worker(where: EndpointOptions, given: LoadOptions, run: RunOptions, amon
         Stop: the options do not fit together.
     """
     from aimon.cli.loadtest.process import attend
+    from aimon.config import LoadTestOptions, override
 
     if among.master or given.processes is not None:
         raise Stop(USAGE, "--worker does what a master says: leave out --master and --processes")
-    for name in [name for name in given.given if name not in _OWN_FILES]:
+    for name in [name for name in given.given if name not in _ITS_OWN]:
         raise Stop(USAGE, f"{flag(name)} is for the master to say: leave it out")
     for group, names in ((among, _MASTERS), (run, _OF_THE_RUN)):
         for name in names:
             if getattr(group, name):
                 raise Stop(USAGE, f"{flag(name)} is for the master to say: leave it out")
+    try:
+        headers = dict(override(LoadTestOptions(), {"headers": given.headers} if given.headers else {}).headers)
+    except ValueError as error:
+        raise Stop(USAGE, str(error)) from error
     flags = {name: text for name in _FILELESS if (text := getattr(where, name)) is not None}
     if flags and where.name is not None:
         raise Stop(USAGE, "a name chooses an endpoint of a file: leave it out, or leave out --preset etc.")
@@ -112,6 +117,7 @@ def run_worker(where: EndpointOptions, given: LoadOptions, run: RunOptions, amon
             flags=flags,
             dataset=given.dataset,
             trace=given.trace,
+            headers=headers,
             token=_token(among.token_file, host, "--master-host"),
             host=host,
             port=among.master_port or PORT,

@@ -55,6 +55,24 @@ class LoadOptions:
     shared_prefix_tokens: Annotated[
         _Text, typer.Option(metavar="COUNT", help="Begin all prompts with the same so many tokens.")
     ] = None
+    turn_delay: Annotated[
+        _Text, typer.Option(help="Time between an answer and the next question of its conversation, such as 2s.")
+    ] = None
+    strict_dataset: Annotated[
+        bool, typer.Option("--strict-dataset", help="Refuse a dataset with a bad entry instead of skipping that.")
+    ] = False
+    exact_output: Annotated[
+        bool,
+        typer.Option("--exact-output", help="Have the server write as many tokens as it may (min_tokens, ignore_eos)."),
+    ] = False
+    headers: Annotated[
+        list[str] | None,
+        typer.Option("--header", metavar="'K: V'", help="Add a header; a secret as ${NAME}; repeatable."),
+    ] = None
+    extra_body: Annotated[
+        _Text, typer.Option(metavar="JSON", help="""Add fields to each request's body: '{"top_k": 20}'.""")
+    ] = None
+    timeout: Annotated[_Text, typer.Option(help="Limit of each call, to the end of its answer, such as 120s.")] = None
     turns: Annotated[_Text, typer.Option(metavar="COUNT", help="Questions in each synthetic conversation.")] = None
     dataset: Annotated[
         _Text, typer.Option(metavar="FILE", help="Prompts: JSONL (OpenAI batch, ShareGPT, prompt or messages).")
@@ -76,7 +94,7 @@ class LoadOptions:
     processes: Annotated[_Text, typer.Option(metavar="COUNT", help="Worker processes on this machine.")] = None
 
     @property
-    def given(self) -> dict[str, str | list[str]]:
+    def given(self) -> dict[str, str | list[str] | bool]:
         """Those that were given, by their names in the file."""
         return {each.name: text for each in fields(self) if (text := getattr(self, each.name))}
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
 from aimon.config import missing
+from aimon.config.request_options import RequestOptions
+from aimon.language import pick
 from aimon.load_terms import POISSON, SEARCHES
 from aimon.loadtests.protocol import profiles
 from aimon.loadtests.protocol.plan import Plan
@@ -40,6 +43,7 @@ def make_plan(endpoint: Endpoint, options: LoadTestOptions, prices: PriceBook) -
     _check_protocol(endpoint)
     workload = _workload(options)
     source = _open(endpoint, workload)
+    skipped = _skipped(source, workload)
     concurrency, requests, duration = options.concurrency, options.requests, options.duration
     if (offsets := source.offsets()) is not None:
         requests, duration = source.size(), max(offsets)
@@ -62,10 +66,46 @@ def make_plan(endpoint: Endpoint, options: LoadTestOptions, prices: PriceBook) -
         requests=requests,
         warmup=options.warmup or 0.0,
         workload=workload,
+        request=_request(options),
+        notes=skipped,
         retry_after=options.retry_after or 0,
         slo=[*options.slo],
         max_cost=_max_cost(options.max_cost, prices),
     )
+
+
+def with_request(endpoint: Endpoint, options: LoadTestOptions) -> Endpoint:
+    """The endpoint with the headers, body, time limit and exact output that the options ask for.
+
+    Raises:
+        Stop: a variable is not set, or the server has no such option.
+    """
+    try:
+        return _request(options).applied(endpoint)
+    except ValueError as error:
+        raise Stop(USAGE, str(error)) from error
+
+
+def _request(options: LoadTestOptions) -> RequestOptions:
+    return RequestOptions(
+        headers=dict(options.headers),
+        extra_body=dict(options.extra_body),
+        timeout=options.timeout,
+        exact_output=options.exact_output,
+    )
+
+
+def _skipped(source: Source, workload: Workload) -> list[str]:
+    """What is noted of entries of the dataset that can't be sent."""
+    bad = source.skipped()
+    if not bad:
+        return []
+    entries = "1 entry" if len(bad) == 1 else f"{len(bad):,} entries"
+    said = pick("{} of dataset {} skipped, the first: {}", "跳过了数据集 {1} 的 {0}，第一个：{2}").format(
+        pick(f"{entries}", f"{len(bad):,} 条"), workload.dataset, bad[0]
+    )
+    note(said)
+    return [said]
 
 
 def _max_rate(options: LoadTestOptions) -> float | None:
@@ -80,7 +120,9 @@ def _workload(options: LoadTestOptions) -> Workload:
         output_tokens=options.output_tokens,
         shared_prefix_tokens=options.shared_prefix_tokens or 0,
         turns=options.turns or 1,
+        turn_delay=options.turn_delay or 0.0,
         dataset=_path("--dataset", options.dataset),
+        strict_dataset=options.strict_dataset,
         trace=_path("--trace", options.trace),
         trace_unit=options.trace_unit,
         trace_speed=1.0 if options.trace_speed is None else options.trace_speed,

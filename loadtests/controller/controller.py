@@ -55,7 +55,7 @@ class RunController:
 
     def __init__(self, plan: Plan, pool: WorkerPool, on_progress: Callable[[Progress], None] | None = None) -> None:
         self.objectives = [slo.parse(text) for text in plan.slo]
-        self.run = RunResult(CallStats(slo.good(self.objectives)), objectives=self.objectives)
+        self.run = RunResult(CallStats(slo.good(self.objectives)), objectives=self.objectives, notes=list(plan.notes))
         self._plan, self._pool, self._on_progress = plan, pool, on_progress
         self._counts_from = 0.0
         self._tracker = ProgressTracker(plan)

@@ -49,7 +49,7 @@ def worker_settings(job: Job, plan: Plan) -> WorkerSettings:
         names = ", ".join(endpoint.name for endpoint in endpoints)
         raise ValueError(f"start it with the name of one of its endpoints ({names}): aimon loadtest NAME --worker")
     folder = None if plan.out is None else Path(plan.out)
-    return WorkerSettings(plan, endpoints[0], config.price_book(loaded, endpoints), folder)
+    return WorkerSettings(plan, plan.request.applied(endpoints[0]), config.price_book(loaded, endpoints), folder)
 
 
 def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
@@ -65,6 +65,10 @@ def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
     ):
         if wanted is not None and given is None:
             raise ValueError(f"the master's run has one, and this worker takes no file or folder from it: add {option}")
+    if plan.request.headers and not job.headers:
+        # Its variables are this machine's, and whoever poses as a master must not choose which of them are sent.
+        names = ", ".join(plan.request.headers)
+        raise ValueError(f"the master's run adds headers ({names}), and this worker takes none from it: add --header")
     workload = msgspec.structs.replace(
         plan.workload,
         dataset=job.dataset if plan.workload.dataset is not None else None,
@@ -76,6 +80,7 @@ def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
         flags=job.flags,
         endpoint=job.endpoint or (None if job.flags else plan.endpoint),
         workload=workload,
+        request=msgspec.structs.replace(plan.request, headers=job.headers),
         out=job.out,
         out_mode=job.out_mode,
         push=None,

@@ -264,7 +264,7 @@ class Client:
             proxy = proxies.find(target.base_url, self._proxy)
         except ValueError:  # the call itself reports it
             proxy = None
-        secrets = [secret for secret in (target.api_key, proxy and proxy.password) if secret]
+        secrets = [secret for secret in (target.api_key, proxy and proxy.password, *target.secrets) if secret]
         context = _TargetContext(target, dialects.get(target.dialect), Redactor(secrets))
         if len(self._contexts) >= _MAX_CONTEXTS:
             self._contexts.clear()

@@ -38,6 +38,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         config: the configuration file of a worker on a machine of its own.
         endpoint: of that file, whatever the master calls it; `flags` describe one without a file.
         dataset: the worker's own file; a `trace` likewise.
+        headers: the worker's own headers, whose variables are its machine's.
         token: that master and workers must both know; a secret.
         host: where the master listens, or is.
         port: of the master; 0 lets it choose.
@@ -57,6 +58,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     flags: dict[str, str] = {}
     dataset: str | None = None
     trace: str | None = None
+    headers: dict[str, str] = {}
     token: str | None = None
     host: str = "127.0.0.1"
     port: int = 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from aimon.config.request_options import RequestOptions
 from aimon.files import OWNER_ALONE
 from aimon.load_terms import POISSON, SEARCHES
 from aimon.loadtests.engine.schedule import Schedule
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         max_rate: no search goes beyond it.
         variation: coefficient of variation of gamma arrivals.
+        request: what is added to each request.
         cold: a fresh connection for each call.
         retry_after: how often a call that was told when to come back is made again.
         metered: whether cumulative metrics are kept, for a Pushgateway or a scrape.
@@ -56,6 +58,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             seconds or `requests` iterations.
         max_in_flight: an arrival of the open loop that finds so many iterations under way waits for one to end.
         out_mode: of the files there.
+        notes: on the workload, for the report.
     """
 
     endpoint: str | None
@@ -71,6 +74,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     requests: int | None = None
     warmup: float = 0.0
     workload: Workload = Workload()
+    request: RequestOptions = RequestOptions()
     cold: bool = False
     retry_after: int = 0
     slo: list[str] = []
@@ -85,6 +89,7 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     scenario: Scenario | None = None
     ladder: list[int] = []
     max_in_flight: int | None = None
+    notes: list[str] = []
 
     @property
     def schedule(self) -> Schedule | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import __version__
+from aimon.language import pick
 from aimon.loadtests.report import steady_state
 from aimon.loadtests.report.schema import FORMULA, VERSION
 from aimon.loadtests.statistics import slo
@@ -85,7 +86,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
         "limits": None if run.limits is None else asdict(run.limits),
         "workers": run.workers,
-        "notes": list(run.notes),
+        "notes": [*run.notes, *_short_answers(stats)],
         "config": config,
         "steady": steady_state.summarize(run, plan),
         "seconds": [{"second": second, **counts} for second, counts in sorted(stats.seconds.items())],
@@ -164,6 +165,20 @@ def _schedule(plan: Plan) -> list[dict[str, float]]:
 
 def _times(stats: CallStats, name: str, lost: int, *, bottleneck: bool) -> dict[str, Any] | None:
     return summary(stats.sample(name, lost=lost), partial(distorted, stats, name) if bottleneck else None)
+
+
+def _short_answers(stats: CallStats) -> list[str]:
+    """A note where answers are shorter than they were to be."""
+    short = stats.counts["shorter"]
+    if not short:
+        return []
+    total = short + stats.counts["exact"]
+    return [
+        pick(
+            f"{short:,} of {total:,} answers were shorter than --exact-output asked for: the server stopped before",
+            f"{total:,} 个回答中有 {short:,} 个短于 --exact-output 要求的长度：服务器提前停止",
+        )
+    ]
 
 
 def _cost(run: RunResult) -> dict[str, Any] | None:

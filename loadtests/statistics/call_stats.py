@@ -53,7 +53,8 @@ class CallStats:
         counts: output tokens (reported or estimated), calls that met every objective on a single call (`good`),
             arrivals that could not start (`not_started`), successes of unknown cost (`unpriced`), calls cut off by the
             end of the run (`interrupted`, in no outcome), requests sent again because a kept-alive connection had been
-            closed (`resent`), and requests that met such a connection being reset (`stale`).
+            closed (`resent`), and requests that met such a connection being reset (`stale`). With `--exact-output`,
+            answers as long as asked (`exact`) and shorter ones (`shorter`).
         cost: of all calls whose cost is known, in `currency`.
         served: `sent`, `ok` and `good` calls within the load window, in parts of calls (see `observe`). Throughput and
             goodput are these divided by the window's length.
@@ -152,6 +153,11 @@ class CallStats:
         else:
             self.time_failed(result, gaps)
         self.serve(result, began, share)
+
+    def count_length(self, result: Result, asked: int) -> None:
+        """Counts a success whose answer was to have `asked` tokens, by whether it has; unreported lengths are neither."""
+        if (tokens := result.usage.output) is not None:
+            self.counts["exact" if tokens >= asked else "shorter"] += 1
 
     def serve(self, result: Result, began: float, share: float) -> None:
         """Adds a call to concurrency and throughput only, for instance one that began in the warm-up."""

@@ -74,6 +74,7 @@ class Worker:
         self.done.set()
         self._source = workload.open_source(endpoint, plan.workload, seed=plan.seed, worker=index, workers=workers)
         self._retries = plan.retry_after
+        self._exact = plan.request.exact_output
         self._client = Client(endpoint.transport, cold=plan.cold, honour_retry_after=plan.retry_after)
         self._prices = prices
         self._log = log
@@ -285,6 +286,8 @@ class Worker:
             for k, attempt in enumerate(self._client.attempts(item.call, scheduled=scheduled, keep_text=keep_text)):
                 result = self._count(attempt, since, again=k > 0)
                 self._stats.counts["retried"] += k > 0 and since >= self._stage.warmup
+        if self._exact and since >= self._stage.warmup and result.outcome is Outcome.OK:
+            self._stats.count_length(result, item.call.max_tokens)
         with isolated(result.endpoint, "used for the workload"):
             self._source.on_result(item, result)
         return result

@@ -42,7 +42,7 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
         trace = read_trace(spec.trace, spec.trace_unit, spec.trace_speed)
         return Replay(endpoint, trace, seed=seed, worker=worker, workers=workers)
     if spec.dataset is not None:
-        return open_dataset(endpoint, spec.dataset, spec.output_tokens, seed=seed, worker=worker, workers=workers)
+        return open_dataset(endpoint, spec, spec.dataset, seed=seed, worker=worker, workers=workers)
     if endpoint.canaries and not spec.synthetic:
         return CanarySource(endpoint)
     return open_synthetic(endpoint, spec, seed=seed, worker=worker)

@@ -34,6 +34,10 @@ class CanarySource:
     def size(self) -> None:
         """None: not a file."""
 
+    def skipped(self) -> tuple[str, ...]:
+        """Empty: not a file."""
+        return ()
+
     def mean_tokens(self) -> Tokens:
         """Those of the canary."""
         canary = self._canary

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aimon.call import result
 from aimon.call.call import Call
 from aimon.call.token_estimate import estimated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from aimon.call.call import Message
     from aimon.call.checks import Check
@@ -21,11 +21,13 @@ OUTPUT_TOKENS = 128
 
 
 class Turn(NamedTuple):
-    """One turn of a conversation: the messages it adds, and the limit and checks of its answer."""
+    """One turn of a conversation: the messages it adds, and the limit, checks and sampling of its answer."""
 
     messages: tuple[Message, ...]
     max_tokens: int
     checks: tuple[Check, ...] = ()
+    temperature: float | None = None  # None: the endpoint's
+    body: Mapping[str, Any] | None = None  # further fields of the request, such as tools
 
 
 @dataclass(slots=True)
@@ -63,25 +65,30 @@ class Source(Protocol):
     def size(self) -> int | None:
         """Number of entries of a trace or dataset; None for other workloads."""
 
+    def skipped(self) -> Sequence[str]:
+        """What is wrong with entries of a dataset that were left out, each with its place; empty for others."""
+
     def mean_tokens(self) -> Tokens:
         """Mean tokens of a call over all entries or distributions, if every conversation completes."""
 
 
-def call_factory(endpoint: Endpoint) -> Callable[[tuple[Message, ...], int, tuple[Check, ...]], Call]:
-    """Returns a function that builds a Call to the endpoint from messages, a token limit and checks."""
+def call_factory(endpoint: Endpoint) -> Callable[[tuple[Message, ...], Turn], Call]:
+    """Returns a function that builds a Call to the endpoint from messages, and a turn's limit, checks and sampling."""
     target, stream, temperature = endpoint.target, endpoint.stream, endpoint.temperature
     reasoning, timeouts, region = endpoint.reasoning, endpoint.timeouts, endpoint.region
-    source = result.Source.LOADTEST
+    source, exact_output = result.Source.LOADTEST, endpoint.exact_output
 
-    def make(messages: tuple[Message, ...], max_tokens: int, checks: tuple[Check, ...]) -> Call:
+    def make(messages: tuple[Message, ...], turn: Turn) -> Call:
         return Call(
             target=target,
             messages=messages,
-            max_tokens=max_tokens,
+            max_tokens=turn.max_tokens,
             stream=stream,
-            temperature=temperature,
+            temperature=temperature if turn.temperature is None else turn.temperature,
             reasoning=reasoning,
-            checks=checks,
+            exact_output=exact_output,
+            body=turn.body,
+            checks=turn.checks,
             timeouts=timeouts,
             source=source,
             region=region,

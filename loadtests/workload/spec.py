@@ -20,7 +20,9 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
         output_tokens: likewise the limits of answers.
         shared_prefix_tokens: length of a prefix shared by all synthetic prompts, in addition to `prompt_tokens`.
         turns: turns of each synthetic conversation.
+        turn_delay: seconds between an answer and the next question of its conversation, at least.
         dataset: path of a file of prompts or conversations.
+        strict_dataset: whether a bad entry of it is refused; it is skipped otherwise.
         trace: path of a file of arrivals and lengths, replayed with its timestamps.
         trace_unit: their unit, one of TRACE_UNITS; by default that of the file's format.
         trace_speed: factor by which the trace is replayed faster than recorded.
@@ -30,7 +32,9 @@ class Workload(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     output_tokens: str | None = None
     shared_prefix_tokens: int = 0
     turns: int = 1
+    turn_delay: float = 0.0
     dataset: str | None = None
+    strict_dataset: bool = False
     trace: str | None = None
     trace_unit: str | None = None
     trace_speed: float = 1.0

@@ -30,7 +30,7 @@ def open_synthetic(endpoint: Endpoint, spec: Workload, *, seed: int, worker: int
     tokens = Tokens(spec.shared_prefix_tokens + prompt, answers.mean)
     # Every worker has its own sequence, reproducible by the seed.
     random = Random(f"{seed}/{worker}")
-    return Conversations(endpoint, _beginner(spec, prompts, answers, random), tokens)
+    return Conversations(endpoint, _beginner(spec, prompts, answers, random), tokens, delay=spec.turn_delay)
 
 
 def _beginner(

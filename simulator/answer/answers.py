@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from aimon.simulator.model.profile import Profile
 
+# Vendors that take min_tokens and ignore_eos.
+_INFERENCE_SERVERS = ("vllm",)
 _OTHER = "Something else entirely."
 
 
@@ -19,6 +21,8 @@ def answer(call: Call, profile: Profile, answer_id: str, created: int) -> Answer
     """What a model of this profile answers when nothing is wrong; the token limit counts reasoning too."""
     musings = thoughts(profile.reasoning) if call.think else []
     text = reply(call.prompt, profile.tokens)
+    if profile.vendor in _INFERENCE_SERVERS and (least := _least(call)) > len(musings) + len(text):
+        text += _more(len(text), least - len(musings))
     cut = call.max_tokens is not None and len(musings) + len(text) > call.max_tokens
     if cut:
         musings = musings[: call.max_tokens]
@@ -38,6 +42,16 @@ def answer(call: Call, profile: Profile, answer_id: str, created: int) -> Answer
         chunk_tokens=profile.chunk_tokens,
         vendor=profile.vendor,
     )
+
+
+def _least(call: Call) -> int:
+    """Tokens before which the answer must not end."""
+    return max(call.min_tokens, call.max_tokens or 0) if call.ignore_eos else call.min_tokens
+
+
+def _more(there: int, tokens: int) -> list[str]:
+    """What follows `there` tokens of text, until there are `tokens`."""
+    return filler(tokens + 1)[there + 1 :]
 
 
 def _wrong(answer: Answer, call: Call) -> None:

@@ -40,6 +40,8 @@ def read(body: Mapping[str, Any], path_model: str) -> Call:
         input_tokens=sum(count_tokens(text) for _, text in conversation),
         stream=reading.flag(body, "stream"),
         max_tokens=reading.limit(body, "max_completion_tokens", "max_tokens"),
+        min_tokens=reading.limit(body, "min_tokens") or 0,
+        ignore_eos=reading.flag(body, "ignore_eos"),
         include_usage=reading.flag(reading.section(body, "stream_options"), "include_usage"),
         think=not off,
     )

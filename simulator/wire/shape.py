@@ -36,6 +36,8 @@ class Call:
     input_tokens: int = 0
     stream: bool = False
     max_tokens: int | None = None
+    min_tokens: int = 0  # of inference servers: no end before
+    ignore_eos: bool = False  # likewise: no end at all before the limit
     include_usage: bool = False
     think: bool = True
     inputs: Sequence[str] = ()  # embeddings

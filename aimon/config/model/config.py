@@ -36,7 +36,7 @@ from aimon.config.model.types import (
     words,
 )
 from aimon.config.yaml.document import Document, Spot
-from aimon.dialects import reasoning
+from aimon.dialects import exact_output, reasoning
 from aimon.quantities import Amount
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ class QuirksSection(Section):
     )
     insufficient_quota_is_rate: bool | None = key(
         FLAG, "Whether `insufficient_quota` means a rate limit rather than an empty account."
+    )
+    exact_output: str | None = key(
+        words(tuple(exact_output.STYLES), "way to fix the length of answers"),
+        "How the server is told to write as many tokens as it may, for `exact_output` of a load test.",
     )
     extra_body: Mapping[str, Any] | None = key(
         BODY_FIELDS, "Fields added to the JSON body; they win over the dialect's own.", example={"user": "aimon"}

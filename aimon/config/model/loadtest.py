@@ -7,12 +7,16 @@ line; `in_keys` renames them for the file.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aimon import token_lengths
-from aimon.config.model.sections import Section, key, many, rule, section
+from aimon.config.model import secret_values
+from aimon.config.model.sections import Section, key, many, rule, section, table
 from aimon.config.model.types import (
+    BODY_FIELDS,
     DURATION,
+    FLAG,
+    HEADER_NAME,
     LENGTH,
     MONEY,
     NAME,
@@ -27,7 +31,7 @@ from aimon.config.yaml.issues import Issue
 from aimon.load_terms import ARRIVALS, GAMMA, MOST_TRACE_SPEED, MOST_TURNS, PROFILES, SEARCHES, TRACE_UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from aimon.quantities import Amount
 
@@ -53,7 +57,13 @@ class LoadTestOptions(Section):
         count(1, token_lengths.MOST), "So many tokens, the same ones, begin all synthetic prompts.", example=1000
     )
     turns: int | None = key(count(1, MOST_TURNS), "Questions in each synthetic conversation.", example=3)
+    turn_delay: float | None = key(
+        DURATION, "Time between an answer and the next question of its conversation.", example="2s"
+    )
     dataset: str | None = key(TEMPLATE, "A file of prompts.", example="prompts.jsonl")
+    strict_dataset: bool = key(
+        FLAG, "Whether one bad entry of the dataset stops the run; it is skipped otherwise.", default=False
+    )
     trace: str | None = key(TEMPLATE, "A file of calls to replay with their timestamps.", example="trace.csv")
     trace_unit: str | None = key(
         words(TRACE_UNITS, "unit"), "Unit of the trace's timestamps, where its form does not say.", example="s"
@@ -62,6 +72,21 @@ class LoadTestOptions(Section):
         real(1 / MOST_TRACE_SPEED, MOST_TRACE_SPEED),
         "How many times as fast as it was recorded the trace is replayed.",
         example=0.5,
+    )
+    exact_output: bool = key(
+        FLAG, "Whether the server is told to write as many tokens as it may, and no fewer.", default=False
+    )
+    headers: Mapping[str, str] = key(
+        table(HEADER_NAME, TEMPLATE),
+        "Headers added to each request; a secret is written `${NAME}`.",
+        make=dict,
+        example={"X-Team": "search"},
+    )
+    extra_body: Mapping[str, Any] = key(
+        BODY_FIELDS, "Fields added to the JSON body of each request.", make=dict, example={"top_k": 20}
+    )
+    timeout: float | None = key(
+        DURATION, "Limit of each call, to the end of its answer; by default that of the endpoint.", example="120s"
     )
     retry_after: int | None = key(count(1, 100), "How often a call is repeated after a Retry-After.", example=1)
     slo: tuple[str, ...] = key(many(OBJECTIVE), "What must hold.", default=(), example=["p99<10s", "error_rate<1%"])
@@ -76,6 +101,15 @@ def contradictions(options: LoadTestOptions) -> Iterator[Issue]:
         yield Issue(
             ("variation" if options.arrivals != GAMMA else "arrivals",),
             "--variation goes with --arrivals gamma, and gamma with it: give both, such as --variation 2",
+        )
+    yield from secret_values.issues("headers", options.headers, "here")
+    yield from secret_values.of_body("extra_body", options.extra_body)
+    if options.strict_dataset and options.dataset is None:
+        yield Issue(("strict_dataset",), "--strict-dataset is for a dataset: add --dataset FILE, or leave it out")
+    if options.turn_delay is not None and options.dataset is None and (options.turns or 1) == 1:
+        yield Issue(
+            ("turn_delay",),
+            "--turn-delay is between the turns of a conversation: add --turns, such as 3, or a --dataset that has them",
         )
     if options.concurrency is not None and options.arrivals is not None:
         yield Issue(
@@ -124,7 +158,7 @@ def _of_loop(options: LoadTestOptions) -> Iterator[Issue]:
         yield Issue(("requests",), f"--requests: --profile {profile} is over time: give --duration in its place")
 
 
-_FLAGS: Final = {"retry_after": "--honour-retry-after"}
+_FLAGS: Final = {"retry_after": "--honour-retry-after", "headers": "--header"}
 _KEYS: Final = {flag: name for name, flag in _FLAGS.items()}
 _FLAG: Final = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 

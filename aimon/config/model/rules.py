@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from aimon import providers
 from aimon.config.model import config as model
-from aimon.config.model import currency
+from aimon.config.model import currency, secret_values
 from aimon.config.model.sections import rule, section
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import Issue, is_keylike, shown
@@ -27,17 +27,8 @@ if TYPE_CHECKING:
     from aimon.call.call import Target
     from aimon.security.secret import Secret
 
-# Headers and parameters by whose name the value is a secret.
-_SENSITIVE = re.compile(
-    r"(?i)authori[sz]ation|cookie|secret|password|api-?_?key|(^|[-_.])(key|token|sig|signature|credential)$"
-)
 _SECRET_VARIABLE = re.compile(r"(?i)(^|_)(key|token|secret|password|passwd|credentials?)(_|$)|apikey")
-_SCHEME = re.compile(r"([A-Za-z]+ +)?")
-
-
-def is_sensitive(name: str) -> bool:
-    """Whether a header or parameter of that name carries a secret."""
-    return _SENSITIVE.search(name) is not None
+is_sensitive = secret_values.is_sensitive
 
 
 @rule(model.Config)
@@ -175,17 +166,8 @@ def _reasoning(written: model.EndpointSection) -> Iterator[Issue]:
 
 def _secrets(written: model.EndpointSection) -> Iterator[Issue]:
     for place, values in (("headers", written.headers), ("query", written.query)):
-        for name, value in values.items():
-            if _holds_secret(name, value):
-                yield Issue((place, name), "a secret does not belong in this file: export it and write ${NAME}")
+        yield from secret_values.issues(place, values)
     yield from _labels(written.labels)
-
-
-def _holds_secret(name: str, value: str) -> bool:
-    literal = variables.literal(value)
-    if is_keylike(literal):
-        return True
-    return is_sensitive(name) and not (variables.names(value) and _SCHEME.fullmatch(literal))
 
 
 def _labels(labels: Mapping[str, str]) -> Iterator[Issue]:

@@ -180,9 +180,10 @@ def _target(written: model.EndpointSection, expander: EndpointExpander) -> Targe
     if expander.problems:
         return None
     try:
-        return rules.target(
+        target = rules.target(
             written, base_url=base_url, api_key=key, model_name=model_name, headers=headers, query=query
         )
+        return replace(target, secrets=tuple(expander.secrets))
     except ValueError as error:
         # Only what a variable holds is still unchecked here; its value is not for a message.
         message = str(error).removeprefix("base_url ").replace(repr(base_url), repr(written.base_url))

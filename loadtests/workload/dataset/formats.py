@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from aimon.call import checks
-from aimon.call.call import Message
+from aimon.call.call import Message, ToolCall
 from aimon.call.token_estimate import estimated
 from aimon.loadtests.workload.source import OUTPUT_TOKENS, Turn
 from aimon.loadtests.workload.spec import WorkloadError
@@ -25,11 +25,27 @@ class Part(msgspec.Struct):
     text: str | None = None
 
 
+class Function(msgspec.Struct):
+    """What a tool call calls; `arguments` is JSON in a string, or in some recordings the JSON itself."""
+
+    name: str
+    arguments: str | dict[str, Any] = "{}"
+
+
+class RecordedCall(msgspec.Struct):
+    """A call of a tool in an assistant's message."""
+
+    function: Function
+    id: str = ""
+
+
 class OpenAIMessage(msgspec.Struct):
     """A message of an OpenAI request."""
 
     role: str
     content: str | list[Part] | None = None
+    tool_calls: list[RecordedCall] | None = None
+    tool_call_id: str | None = None
 
 
 class ShareGPTMessage(msgspec.Struct):
@@ -40,9 +56,10 @@ class ShareGPTMessage(msgspec.Struct):
 
 
 class ChatRequest(msgspec.Struct):
-    """The fields of an OpenAI chat request that are used; sampling and tools come from the endpoint's configuration."""
+    """The fields of an OpenAI chat request that have a meaning here; `parameters` reads the others."""
 
     messages: list[OpenAIMessage] | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0)] | None = None
     output_tokens: Limit | None = None
     max_completion_tokens: Limit | None = None
     max_tokens: Limit | None = None
@@ -62,14 +79,31 @@ class DatasetEntry(ChatRequest):
     expect: str | dict[str, Any] | None = None
 
 
-_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_ROLES = {
+    "system": "system", "developer": "system", "user": "user", "assistant": "assistant", "tool": "tool"
+}  # fmt: skip
 _SPEAKERS = _ROLES | {"human": "user"} | dict.fromkeys(("gpt", "chatgpt", "bing", "bard", "model"), "assistant")
+# Fields of a request that the load test decides, or that the structs above have read.
+_OURS = frozenset(
+    ("model", "messages", "stream", "stream_options", "temperature", "output_tokens", "max_completion_tokens",
+     "max_tokens", "store", "metadata", "background")
+)  # fmt: skip
+PARAMETERS = frozenset(
+    ("top_p", "top_k", "min_p", "n", "seed", "stop", "presence_penalty", "frequency_penalty", "repetition_penalty",
+     "logit_bias", "logprobs", "top_logprobs", "response_format", "reasoning_effort", "tools", "tool_choice",
+     "parallel_tool_calls")
+)  # fmt: skip
+"""Sampling parameters and tools that a line of a dataset may have beside its prompt or messages."""
 _TEXT_PARTS = ("text", "input_text", "output_text")
 _decode = msgspec.json.Decoder(DatasetEntry).decode
 
 
-def read(data: bytes | msgspec.Raw) -> tuple[Turn, ...]:
+def read(data: bytes | msgspec.Raw, dialect: str = "openai-chat") -> tuple[Turn, ...]:
     """The turns of an entry; empty for a recorded conversation without a question.
+
+    Args:
+        data: the entry.
+        dialect: in which it is sent.
 
     Raises:
         WorkloadError: its format is unknown or it is invalid; says what to write instead, but not where.
@@ -84,7 +118,7 @@ def read(data: bytes | msgspec.Raw) -> tuple[Turn, ...]:
         raise WorkloadError(f"not JSON ({error}): write one JSON object a line") from None
     for name, turns in FORMATS.items():
         if getattr(line, name) is not None:
-            return _checked(turns(line), line.expect)
+            return _checked(_for_dialect(_with_parameters(turns(line), name, line, data), dialect), line.expect)
     raise WorkloadError(f'has none of {", ".join(FORMATS)}: write {{"prompt": "…"}} or {{"messages": […]}}')
 
 
@@ -131,24 +165,91 @@ def _recorded(line: DatasetEntry) -> tuple[Turn, ...]:
 
 
 def _messages(written: list[OpenAIMessage]) -> tuple[Message, ...]:
-    messages = []
+    messages: list[Message] = []
     for number, said in enumerate(written):
         role = _ROLES.get(said.role)
         if role is None:
             raise WorkloadError(
-                f"messages[{number}].role is {said.role!r}: only system, user and assistant can be sent: remove it"
+                f"messages[{number}].role is {said.role!r}: system, user, assistant and tool can be sent: remove it"
             )
-        messages.append(Message(role, _content(said.content, f"messages[{number}].content")))
+        if role == "tool":
+            messages.append(_tool_answer(said, number, messages))
+        elif said.content is not None or role == "user":
+            text = _content(said.content, f"messages[{number}].content")
+            messages.append(Message(role, text, _tool_calls(said, number)))
+        elif said.tool_calls:
+            messages.append(Message(role, "", _tool_calls(said, number)))
+        # An answer of null with nothing beside it says nothing, and servers refuse it: it is left out.
     if not any(message.role == "user" for message in messages):
         raise WorkloadError('messages has no question: write {"role": "user", "content": "…"}')
     return tuple(messages)
+
+
+def _tool_calls(said: OpenAIMessage, number: int) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(
+            call.id or f"call_{number}_{k}",
+            call.function.name,
+            call.function.arguments
+            if isinstance(call.function.arguments, str)
+            else msgspec.json.encode(call.function.arguments).decode(),
+        )
+        for k, call in enumerate(said.tool_calls or ())
+    )
+
+
+def _tool_answer(said: OpenAIMessage, number: int, before: list[Message]) -> Message:
+    """A tool's answer; one without an id answers the first call before it that has no answer yet."""
+    called = [call.id for message in before for call in message.tool_calls]
+    answered = {message.tool_call_id for message in before}
+    open_calls = [each for each in called if each not in answered]
+    answers = said.tool_call_id or (open_calls[0] if open_calls else None)
+    if answers is None or answers not in called:
+        raise WorkloadError(
+            f"messages[{number}] answers no call: give the assistant before it a tool_calls with this tool_call_id"
+        )
+    text = "" if said.content is None else _content(said.content, f"messages[{number}].content")
+    return Message("tool", text, tool_call_id=answers)
+
+
+def _with_parameters(
+    turns: tuple[Turn, ...], form: str, line: DatasetEntry, data: bytes | msgspec.Raw
+) -> tuple[Turn, ...]:
+    """The turns with the sampling parameters and tools of their entry."""
+    whole = msgspec.json.decode(data)
+    request = whole["body"] if form == "body" else whole
+    # A request of a batch is sent as it is; a line of a dataset has fields of its own beside those of a request.
+    names = request.keys() - _OURS if form == "body" else request.keys() & PARAMETERS
+    found = {name: request[name] for name in sorted(names) if request[name] is not None}
+    if found.get("n", 1) != 1:
+        raise WorkloadError("n is not 1: several answers to one call can't be measured: remove it")
+    found.pop("n", None)
+    temperature = line.body.temperature if line.body is not None and form == "body" else line.temperature
+    return tuple(turn._replace(temperature=temperature, body=found or None) for turn in turns)
+
+
+def _for_dialect(turns: tuple[Turn, ...], dialect: str) -> tuple[Turn, ...]:
+    """Refuses what only a chat of OpenAI's kind can send."""
+    if dialect == "openai-chat":
+        return turns
+    for turn in turns:
+        if turn.body:
+            raise WorkloadError(
+                f"{', '.join(turn.body)}: in the words of openai-chat, and the endpoint speaks {dialect}: remove it, "
+                "or put such fields into --extra-body in its own words"
+            )
+        if not all(message.plain for message in turn.messages):
+            raise WorkloadError(
+                f"tool calls are sent in openai-chat only, and the endpoint speaks {dialect}: remove it"
+            )
+    return turns
 
 
 def _content(content: str | list[Part] | None, where: str) -> str:
     if isinstance(content, str):
         return content
     if content is None:
-        raise WorkloadError(f"{where} is missing: write a text")
+        raise WorkloadError(f"{where} is null: write a text")
     for number, part in enumerate(content):
         if part.type not in _TEXT_PARTS or part.text is None:
             raise WorkloadError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aimon.call.call import Message
 from aimon.config.endpoint import new_nonce
 from aimon.loadtests.workload import prompt_texts
-from aimon.loadtests.workload.source import Tokens, WorkItem, call_factory
+from aimon.loadtests.workload.source import Tokens, Turn, WorkItem, call_factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,8 @@ class Replay:
             self._next += self._workers
         else:
             k = trace.at(due)
-        return WorkItem(self._call((Message("user", self._text(k)),), trace.answers[k], ()))
+        turn = Turn((Message("user", self._text(k)),), trace.answers[k])
+        return WorkItem(self._call(turn.messages, turn))
 
     def on_result(self, item: WorkItem, result: Result) -> None:
         """Does nothing: later calls do not depend on answers."""
@@ -65,6 +66,10 @@ class Replay:
     def size(self) -> int:
         """Number of arrivals."""
         return len(self._trace.offsets)
+
+    def skipped(self) -> tuple[str, ...]:
+        """Empty: a bad line of a trace is refused."""
+        return ()
 
     def mean_tokens(self) -> Tokens:
         """Means over all arrivals."""

@@ -79,6 +79,10 @@ TEXTS = st.one_of(
 
 
 COMMAND = get_command(app)
+# What is a text in the file and on the command line alike; flags, headers and bodies are written differently.
+WORDED = sorted(
+    {each.name for each in fields(LoadOptions)} - {"exact_output", "strict_dataset", "headers", "extra_body"}
+)
 
 
 def answer(*arguments: str) -> str | None:
@@ -125,7 +129,7 @@ def test_the_command_line_has_every_option_of_the_file() -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([each.name for each in fields(LoadOptions)]), TEXTS, st.sampled_from(sorted(BASES)))
+@given(st.sampled_from(WORDED), TEXTS, st.sampled_from(sorted(BASES)))
 @example("rate", "0/s", "nothing")
 @example("max_rate", "50/s", "search")
 @example("max_rate", "5/s", "open")
@@ -173,6 +177,69 @@ def test_a_check_says_what_a_run_would_refuse(tmp_path: Path, options: str, mess
     path = tmp_path / "aimon.yaml"
     path.write_text(f"{ENDPOINT}loadtests:\n  t: {{endpoint: e, {options}}}\n")
     assert message in (answer("config", "check", "-c", str(path)) or "")
+
+
+@pytest.mark.parametrize(
+    ("given_as", "refused"),
+    [
+        (["--header=X-Team: search"], None),
+        (["--header", "X-Key: ${AIMON_TEST_KEY}"], None),
+        (["--header", "X-Team"], "--header one of them has no colon: write 'K: V', such as 'X-Team: search'"),
+        (["--header", "X-Team:"], "--header 'X-Team' has no value: write 'K: V', such as 'X-Team: search'"),
+        (["--header", "X Team: a"], "--header 'X Team' is not the name of a header"),
+        (
+            ["--header", "Authorization: Bearer sk-abcdefghijkl"],
+            "--header Authorization: a secret does not belong here: export it and write ${NAME}",
+        ),
+        (["--header", "X-Key: ${AIMON_TEST_UNSET}"], "--header X-Key: the variable AIMON_TEST_UNSET is not set"),
+        (["--extra-body", '{"top_k": 20}'], None),
+        (["--extra-body", "[1]"], """--extra-body is no object: write one, such as '{"top_k": 20}'"""),
+        (["--extra-body", "{top_k"], "--extra-body is not JSON"),
+        (["--extra-body", '{"key": "sk-abcdefghijkl"}'], "--extra-body: a secret does not belong here"),
+        (["--timeout", "90s"], None),
+        (["--timeout", "soon"], "--timeout soon: "),
+        (["--turns", "2", "--turn-delay", "2s"], None),
+        (["--turn-delay", "2s"], "--turn-delay is between the turns of a conversation"),
+        (["--strict-dataset"], "--strict-dataset is for a dataset: add --dataset FILE"),
+        (["--exact-output"], "--exact-output: custom is not known to have min_tokens or ignore_eos"),
+    ],
+)
+def test_options_of_requests_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given_as: list[str], refused: str | None
+) -> None:
+    """Each is accepted, or refused with what to write; what may be a secret is not repeated."""
+    monkeypatch.setenv("AIMON_TEST_KEY", "hush-hush-hush")
+    path = tmp_path / "flags.yaml"
+    path.write_text(ENDPOINT, encoding="utf-8")
+    said = answer("loadtest", "e", "--dry-run", "--rate", "1/s", "-c", str(path), *given_as)
+    assert (said is None) == (refused is None), said
+    assert refused is None or refused in (said or "")
+    assert "sk-" not in (said or "")
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ("headers: {X-Team: search}, extra_body: {top_k: 20}, timeout: 90s", None),
+        (
+            "headers: {X-Api-Key: abc}",
+            "loadtests.t.headers.X-Api-Key: a secret does not belong here: export it and write ${NAME}",
+        ),
+        ("headers: {X-Key: '${AIMON_TEST_UNSET}'}", "loadtests.t: headers X-Key: the variable AIMON_TEST_UNSET"),
+        ("exact_output: true", "loadtests.t: exact_output: custom is not known to have min_tokens"),
+        ("exact_output: 3", "loadtests.t.exact_output: expected true or false"),
+        ("turn_delay: 2s", "loadtests.t.turn_delay: turn_delay is between the turns of a conversation: add turns"),
+        ("strict_dataset: true", "strict_dataset is for a dataset: add dataset FILE"),
+    ],
+)
+def test_options_of_requests_in_the_file(tmp_path: Path, options: str, refused: str | None) -> None:
+    """`config check` refuses what a run would refuse."""
+    checked, dry = from_file(tmp_path, {})
+    path = tmp_path / "aimon.yaml"
+    path.write_text(f"{ENDPOINT}loadtests:\n  t: {{endpoint: e, rate: 1/s, {options}}}\n")
+    checked, dry = answer("config", "check", "-c", str(path)), answer("loadtest", "t", "--dry-run", "-c", str(path))
+    assert (checked is None) == (dry is None) == (refused is None), (checked, dry)
+    assert refused is None or refused in (checked or "")
 
 
 def test_an_option_of_the_command_line_wins_over_the_file() -> None:

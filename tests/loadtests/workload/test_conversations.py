@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from aimon.call.call import Message, Target
 from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Endpoint
-from aimon.loadtests.workload import Source, WorkItem, Workload, mean_tokens, open_source
+from aimon.loadtests.workload import Source, Tokens, WorkItem, Workload, mean_tokens, open_source
+from aimon.loadtests.workload.conversations import Conversations
+from aimon.loadtests.workload.source import Turn
 from aimon.probes import transport
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.model.text import count_tokens
@@ -142,3 +144,16 @@ def test_lengths_do_not_depend_on_when_answers_come() -> None:
         return found
 
     assert lengths([2, 0, 1]) == lengths([0, 1, 2])
+
+
+def test_a_turn_waits_for_its_delay() -> None:
+    """Another conversation begins meanwhile, and the waiting one goes on as soon as its time has come."""
+    now = 100.0
+    turns = (Turn((Message("user", "one"),), 5), Turn((Message("user", "two"),), 5))
+    source = Conversations(ENDPOINT, lambda: turns, Tokens(1, 1), delay=2.0, clock=lambda: now)
+    source.on_result(source.next_item(), a_result(text="fine"))
+    now = 101.9
+    assert roles(source.next_item()) == "u"
+    now = 102.0
+    assert roles(source.next_item()) == "uau"
+    assert open_source(ENDPOINT, Workload(turns=2, turn_delay=3.0)).next_item().turn == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimon import dialects
 from aimon.call.call import Message, Target
 from aimon.call.checks import Answer
 from aimon.config.endpoint import Endpoint
@@ -189,10 +190,19 @@ IMAGE = {"role": "user", "content": [{"type": "text", "text": "?"}, {"type": "im
         ({"prompt": "a", "expect": {"max_length": "b"}}, "expect.max_length: write a whole number, 0 or more, not 'b'"),
         ({"messages": []}, 'messages has no question: write {"role": "user", "content": "…"}'),
         (
-            {"messages": [{"role": "tool", "content": "a"}]},
-            "messages[0].role is 'tool': only system, user and assistant can be sent: remove it",
+            {"messages": [{"role": "narrator", "content": "a"}]},
+            "messages[0].role is 'narrator': system, user, assistant and tool can be sent: remove it",
         ),
-        ({"messages": [{"role": "user"}]}, "messages[0].content is missing: write a text"),
+        (
+            {"messages": [{"role": "user", "content": "a"}, {"role": "tool", "tool_call_id": "c", "content": "b"}]},
+            "messages[1] answers no call: give the assistant before it a tool_calls with this tool_call_id",
+        ),
+        ({"messages": [{"role": "user"}]}, "messages[0].content is null: write a text"),
+        ({"prompt": "a", "n": 2}, "n is not 1: several answers to one call can't be measured: remove it"),
+        (
+            {"prompt": "a", "temperature": -1},
+            "Expected `float` >= 0.0 - at `$.temperature`: correct or remove the entry",
+        ),
         (
             {"messages": [IMAGE]},
             "messages[0].content[1] is of type 'image_url': only text can be sent: remove the part or the entry",
@@ -219,8 +229,10 @@ def test_a_wrong_line(tmp_path: Path, line: Any, problem: str) -> None:
     """The file, the line, what is wrong and what to write; whichever worker's it would be."""
     file = written(tmp_path, {"prompt": "fine"}, line)
     with pytest.raises(WorkloadError) as error:
-        open_source(ENDPOINT, Workload(dataset=str(file)), worker=0, workers=2)
+        open_source(ENDPOINT, Workload(dataset=str(file), strict_dataset=True), worker=0, workers=2)
     assert str(error.value) == f"{file}:2: {problem}"
+    source = open_source(ENDPOINT, Workload(dataset=str(file)))
+    assert (source.size(), list(source.skipped())) == (1, [f"{file}:2: {problem}"])
 
 
 def test_a_line_in_another_encoding(tmp_path: Path) -> None:
@@ -237,7 +249,7 @@ def test_a_wrong_element_of_an_array(tmp_path: Path) -> None:
     file = tmp_path / "d.json"
     file.write_text('[{"prompt": "a"},\n{"prompt": 2}]')
     with pytest.raises(WorkloadError) as error:
-        asked(file, 1)
+        open_source(ENDPOINT, Workload(dataset=str(file), strict_dataset=True))
     assert (
         str(error.value)
         == f"{file}: entry 2: Expected `str | null`, got `int` - at `$.prompt`: correct or remove the entry"
@@ -259,3 +271,48 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The system's own error names it."""
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl"):
         asked(tmp_path / "gone.jsonl", 1)
+
+
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+CALLED = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"place": "Dali"}'}}
+
+
+def test_tools_and_sampling_parameters_are_sent_as_they_were_recorded(tmp_path: Path) -> None:
+    """Of a batch all fields of the body, of another line those that a request has; what the run decides is left out."""
+    messages = [
+        {"role": "user", "content": "Weather in Dali?"},
+        {"role": "assistant", "content": None, "tool_calls": [CALLED]},
+        {"role": "tool", "tool_call_id": "c1", "content": "sunny"},
+        {"role": "assistant", "content": None},
+        {"role": "user", "content": "And tomorrow?"},
+    ]
+    request = {"model": "other", "messages": messages, "temperature": 0.3, "top_p": 0.9, "stream": False, "x": 1}
+    file = written(
+        tmp_path,
+        {"custom_id": "1", "body": request | {"max_tokens": 7, "tools": [TOOL]}},
+        {"id": 5, "messages": messages, "tools": [TOOL], "temperature": 0, "x": 1},
+        {"prompt": "Hi", "top_k": 3},
+    )
+    batch, line, prompt = asked(file, 3)
+    body = json.loads(dialects.get("openai-chat").encode(batch).body)
+    assert (batch.max_tokens, batch.temperature, batch.body) == (7, 0.3, {"tools": [TOOL], "top_p": 0.9, "x": 1})
+    assert (line.temperature, line.body) == (0.0, {"tools": [TOOL]})
+    assert (prompt.temperature, prompt.body) == (None, {"top_k": 3})
+    assert body["messages"] == [*messages[:3], messages[4]]
+    assert (body["model"], body["stream"], body["temperature"], body["tools"]) == ("m", True, 0.3, [TOOL])
+
+
+def test_what_only_a_chat_of_openais_kind_can_send_is_skipped_elsewhere(tmp_path: Path) -> None:
+    """With what to do instead; plain lines of the same file are sent."""
+    called = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [CALLED]}]
+    file = written(tmp_path, {"prompt": "a", "top_p": 1}, {"messages": called}, {"prompt": "b"})
+    endpoint = Endpoint(Target("e", "p", "gemini", "http://127.0.0.1/v1", "m"), ())
+    source = open_source(endpoint, Workload(dataset=str(file)))
+    assert source.size() == 1
+    assert [line.removeprefix(f"{file}:") for line in source.skipped()] == [
+        (
+            "1: top_p: in the words of openai-chat, and the endpoint speaks gemini: remove it, or put such fields into "
+            "--extra-body in its own words"
+        ),
+        "2: tool calls are sent in openai-chat only, and the endpoint speaks gemini: remove it",
+    ]
