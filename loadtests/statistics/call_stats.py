@@ -155,7 +155,7 @@ class CallStats:
         self.serve(result, began, share)
 
     def count_length(self, result: Result, asked: int) -> None:
-        """Counts a success whose answer was to have `asked` tokens, by whether it has; unreported lengths are neither."""
+        """Counts a success whose answer was to have `asked` tokens, by whether it has; where unknown, not at all."""
         if (tokens := result.usage.output) is not None:
             self.counts["exact" if tokens >= asked else "shorter"] += 1
 

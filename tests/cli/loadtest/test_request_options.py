@@ -48,7 +48,7 @@ def run(run_aimon: Command, base_url: str, out: Path) -> tuple[dict[str, Any], l
 def test_headers_body_and_exact_lengths_reach_the_server(
     run_aimon: Command, sim: SimulatorProcess, tmp_path: Path
 ) -> None:
-    """Every answer has the tokens asked for; the key in a header is accepted, and shown nowhere, even where repeated."""
+    """Every answer has the tokens asked for; the key in a header is accepted, and shown nowhere, even if repeated."""
     sim.set_faults({"fault": "header_echo", "profile": "knowing"})
     report, calls, everything = run(run_aimon, sim.base_url("knowing"), tmp_path / "out")
     truth = sim.truth(wait=10, profile="knowing").records
@@ -68,6 +68,8 @@ def test_answers_shorter_than_asked_are_noted(run_aimon: Command, sim: Simulator
     sim.set_faults({"fault": "event_echo", "profile": "ignorant", "count": 3})
     report, calls, everything = run(run_aimon, sim.base_url("ignorant"), tmp_path / "out")
     failed = [call["error"] for call in calls if call["outcome"] != "ok"]
-    assert failed == ["An upstream server refused the key ****"] * 2  # the first call, which is not counted, was another
+    assert (
+        failed == ["An upstream server refused the key ****"] * 2
+    )  # the first call, which is not counted, was another
     assert report["notes"] == ["4 of 4 answers were shorter than --exact-output asked for: the server stopped before"]
     assert KEY.encode() not in everything
