@@ -76,7 +76,9 @@ class KeyFiles:
             self._say(f"{endpoint.name}: its key was read again from {path}")
             self._secrets += fresh.secrets
             self.redactor = Redactor(self._secrets)
-        known.endpoint = replace(fresh, interval=endpoint.interval)
+        # --every has replaced the configuration's times.
+        times = {name: getattr(endpoint, name) for name in ("interval", "interval_failing", "cron")}
+        known.endpoint = replace(fresh, **times)
         return known.endpoint
 
 

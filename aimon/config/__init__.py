@@ -11,6 +11,7 @@ Exported lazily: a probe that runs needs neither YAML nor the model of the file.
     missing(options)                str | None            what a run with these options still needs
     resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
     key_files(config, environ)      dict[str, Path]       where keys are that are in files, by endpoint
+    maintenance_of(config)        tuple[Maintenance, …]  when aimon serve does not probe
     price_book(config, endpoints)   PriceBook             what their calls cost, in the reporting currency
     example(environ)                str                   a commented file to begin with
     show(config, environ)           str                   the file with defaults filled in, as YAML
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags, override
     from aimon.config.loader import find, from_data, load, passed_over, to_data
+    from aimon.config.maintenance import maintenance_of
     from aimon.config.model.config import Config
     from aimon.config.model.json_schema import schema
     from aimon.config.model.loadtest import LoadTestOptions, missing
@@ -50,6 +52,7 @@ _HOME = {
     "from_flags": "flags",
     "key_files": "resolution.resolver",
     "load": "loader",
+    "maintenance_of": "maintenance",
     "missing": "model.loadtest",
     "override": "flags",
     "new_nonce": "endpoint",
@@ -77,6 +80,7 @@ __all__ = [
     "from_flags",
     "key_files",
     "load",
+    "maintenance_of",
     "missing",
     "new_nonce",
     "override",

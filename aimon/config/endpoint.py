@@ -103,10 +103,11 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A cron expression and the time zone in which it is meant."""
+    """A cron expression, the time zone in which it is meant, and how often a day it comes on average."""
 
     expression: str
     zone: tzinfo = UTC
+    per_day: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,11 @@ class Endpoint:
     def identity(self) -> Identity:
         """The labels that all of its metrics carry."""
         return Identity(self.name, self.target.model, self.target.provider, self.region)
+
+    @property
+    def rounds_per_day(self) -> float:
+        """How often a day it is probed, on average, while it does not fail."""
+        return 86_400.0 / self.interval if self.cron is None else self.cron.per_day
 
 
 def new_nonce() -> str:

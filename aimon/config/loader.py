@@ -116,7 +116,7 @@ def validate(written: Document) -> Config:
 def to_data(config: Config, endpoint: str) -> dict[str, Any]:
     """What concerns one endpoint, as JSON values for another process on this machine: variables stay unexpanded."""
     chosen = tuple(each for each in config.endpoints if each.name == endpoint)
-    data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, loadtests={}))
+    data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, loadtests={}, maintenance=()))
     return data
 
 

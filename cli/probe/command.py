@@ -73,7 +73,8 @@ def probe(
     selection = select(names or [], config, Flags(preset, dialect, base_url, model, api_key_env), lenient=True)
     if options.every is not None:
         beat = options.every
-        selection = replace(selection, endpoints=tuple(replace(e, interval=beat) for e in selection.endpoints))
+        often = tuple(replace(e, interval=beat, interval_failing=None, cron=None) for e in selection.endpoints)
+        selection = replace(selection, endpoints=often)
     return _predict(selection) if dry_run else _run(selection, options)
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Canary, Endpoint
     from aimon.pricing import PriceBook
 
-_DAY = 86400.0
 _DAYS = 30
 _BYTES_PER_TOKEN = 4
 
@@ -27,7 +26,7 @@ def per_day(endpoint: Endpoint, prices: PriceBook) -> float | None:
     """
     each = [_cost(endpoint, canary, prices) for canary in endpoint.canaries]
     known = [cost for cost in each if cost is not None]
-    return None if len(known) < len(each) else sum(known) * _DAY / endpoint.interval
+    return None if len(known) < len(each) else sum(known) * endpoint.rounds_per_day
 
 
 def say(endpoints: Iterable[Endpoint], prices: PriceBook) -> None:
@@ -43,19 +42,25 @@ def lines(endpoints: Iterable[Endpoint], prices: PriceBook) -> Iterator[str]:
     for endpoint in endpoints:
         count += 1
         cost = per_day(endpoint, prices)
-        every = quantities.duration_text(endpoint.interval)
+        every = _how_often(endpoint)
         if cost is None:
             unknown += 1
             why = f"no price of {endpoint.target.model} in {prices.currency} is known"
-            yield f"  {endpoint.name}: not known, every {every}: {why}{_toothless(endpoint)}"
+            yield f"  {endpoint.name}: not known, {every}: {why}{_toothless(endpoint)}"
             continue
         limit = math.inf if endpoint.budget is None else endpoint.budget.per_day
         bounded = f", by its budget; {_a_day(cost, prices)} without" if cost > limit else ""
         total += min(cost, limit)
-        yield f"  {endpoint.name}: {_a_day(min(cost, limit), prices)}, every {every}{bounded}"
+        yield f"  {endpoint.name}: {_a_day(min(cost, limit), prices)}, {every}{bounded}"
     if count > 1:
         without = f", without {unknown} of unknown cost" if unknown else ""
         yield f"  all together: {_a_day(total, prices)}{without}"
+
+
+def _how_often(endpoint: Endpoint) -> str:
+    if endpoint.cron is not None:
+        return f'at "{endpoint.cron.expression}"'
+    return f"every {quantities.duration_text(endpoint.interval)}"
 
 
 def _toothless(endpoint: Endpoint) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.config.endpoint import LatencyObjective
 from aimon.config.resolution.defaults import effective
 from aimon.config.resolution.resolver import slo_of
+from aimon.config.resolution.schedule import timing
 from aimon.dashboards.rules import burn, guide, probing, recording, traffic
 from aimon.dashboards.rules.document import Group
 from aimon.dashboards.rules.thresholds import Thresholds
@@ -36,7 +37,7 @@ def for_config(config: Config, limits: Thresholds | None = None) -> list[Group]:
     groups = _common(config.currency, limits or Thresholds())
     for written in config.endpoints:
         endpoint = effective(config, written)
-        interval = endpoint.interval or config.defaults.interval
+        interval, _ = timing(endpoint.interval or config.defaults.interval, config.timezone)
         slo = slo_of(endpoint.slo)
         alerts: list[Alert] = []
         if slo.availability is not None:

@@ -13,6 +13,8 @@ from aimon import dialects, providers
 from aimon.config.model.expectations import EXPECT
 from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
 from aimon.config.model.sections import Section, key, many, section, table
+from aimon.config.model.service import MaintenanceSection, ServeSection
+from aimon.config.model.times import INTERVAL, TIME_ZONE
 from aimon.config.model.types import (
     API_KEY,
     AUTH,
@@ -42,6 +44,8 @@ from aimon.quantities import Amount
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_INTERVAL = "Time between probes, or a cron expression."
+_FAILING = "Time between probes while the last one failed; the same as ever by default. Not for one-shot runs."
 _REASONING = words(reasoning.LEVELS, "reasoning level")
 _LABELS = table(LABEL_NAME, TEMPLATE)
 
@@ -142,7 +146,8 @@ class CanarySection(Section):
 class DefaultsSection(Section):
     """What holds for every endpoint that says nothing else."""
 
-    interval: float = key(DURATION, "Time between probes.", default=60.0, example="60s")
+    interval: float | str = key(INTERVAL, _INTERVAL, default=60.0, example="60s")
+    interval_failing: float | None = key(DURATION, _FAILING, example="15s")
     timeout: TimeoutSection = key(section(TimeoutSection), "Limits of one call.", make=TimeoutSection)
     budget: Amount = key(
         BUDGET,
@@ -211,7 +216,8 @@ class EndpointSection(Section):
     temperature: float | None = key(TEMPERATURE, "Sampling temperature.", example=0)
     reasoning: str | None = key(_REASONING, "How much the model thinks.", example="off")
     canaries: tuple[str, ...] | None = key(many(NAME), "The canaries that are asked.", example=["echo"])
-    interval: float | None = key(DURATION, "Time between probes.", example="60s")
+    interval: float | str | None = key(INTERVAL, _INTERVAL, example="*/5 * * * *")
+    interval_failing: float | None = key(DURATION, _FAILING, example="15s")
     timeout: TimeoutSection = key(section(TimeoutSection), "Limits of one call.", make=TimeoutSection)
     budget: Amount | None = key(BUDGET, "What its probes may cost in a day.", example="5.00/day")
     slo: SloSection | None = key(section(SloSection), "Objectives; they replace those of the defaults as a whole.")
@@ -243,6 +249,13 @@ class Config(Section):
     endpoints: tuple[EndpointSection, ...] = key(many(section(EndpointSection)), "What is probed.", required=True)
     canaries: Mapping[str, CanarySection] = key(
         table(NAME, section(CanarySection)), "Canaries by name; `echo` is built in.", make=dict
+    )
+    timezone: str = key(
+        TIME_ZONE, "Time zone of cron expressions and maintenance.", default="UTC", example="Asia/Shanghai"
+    )
+    serve: ServeSection = key(section(ServeSection), "How `aimon serve` runs.", make=ServeSection)
+    maintenance: tuple[MaintenanceSection, ...] = key(
+        many(section(MaintenanceSection)), "When `aimon serve` does not probe.", default=()
     )
     loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
     document: Document = msgspec.field(default=Document("", {}, Spot(0, 0)))

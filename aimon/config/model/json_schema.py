@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.config.model import config
+from aimon.config.model import config, service
 from aimon.config.model.loadtest import LoadTestOptions
 from aimon.config.model.sections import section_name
 
@@ -21,6 +21,9 @@ _SECTIONS: Final = (
     config.QuirksSection,
     config.CanarySection,
     config.MessageSection,
+    service.ServeSection,
+    service.TlsSection,
+    service.MaintenanceSection,
     LoadTestOptions,
 )
 

@@ -42,6 +42,11 @@ def _found(data: Any) -> Iterator[tuple[Path, str]]:
         if isinstance(used, str) and used not in first:
             yield ("loadtests", name, "endpoint"), f"no endpoint '{shown(used)}'; {suggestion(used, first)}"
 
+    for i, window in enumerate(_list(_get(data, "maintenance"))):
+        for j, used in enumerate(_list(_get(window, "endpoints"))):
+            if isinstance(used, str) and used not in first:
+                yield ("maintenance", i, "endpoints", j), f"no endpoint '{shown(used)}'; {suggestion(used, first)}"
+
 
 def _canaries(path: Path, used: Any, known: Collection[str]) -> Iterator[tuple[Path, str]]:
     for i, name in enumerate(_list(used)):

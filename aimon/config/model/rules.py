@@ -13,7 +13,7 @@ from msgspec.structs import asdict
 
 from aimon import providers
 from aimon.config.model import config as model
-from aimon.config.model import currency, secret_values
+from aimon.config.model import currency, secret_values, times
 from aimon.config.model.sections import rule, section
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import Issue, is_keylike, shown
@@ -77,12 +77,14 @@ def endpoint(written: model.EndpointSection) -> Iterator[Issue]:
     yield from _secrets(written)
     if written.api_key is not None and written.api_key_file is not None:
         yield Issue(("api_key_file",), "api_key already gives the key: keep one of the two")
+    yield from _intervals(written)
 
 
 @rule(model.DefaultsSection)
 def defaults(written: model.DefaultsSection) -> Iterator[Issue]:
     """Defaults hold no secrets either."""
     yield from _labels(written.labels)
+    yield from _intervals(written)
 
 
 def dialect_of(written: model.EndpointSection) -> str | None:
@@ -174,6 +176,15 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Issue]:
     for name, value in labels.items():
         if is_keylike(value) or any(_SECRET_VARIABLE.search(variable) for variable in variables.names(value)):
             yield Issue(("labels", name), "labels are public: a secret must not be one")
+
+
+def _intervals(written: model.EndpointSection | model.DefaultsSection) -> Iterator[Issue]:
+    """Where probing fails, it goes on more often."""
+    failing = written.interval_failing
+    if failing is not None and failing < times.SHORTEST:
+        yield Issue(("interval_failing",), "at least 1s, since every probe costs money")
+    if failing is not None and isinstance(written.interval, float) and failing > written.interval:
+        yield Issue(("interval_failing",), "longer than interval: it is for probing more often while an endpoint fails")
 
 
 PLANNED: Final = {

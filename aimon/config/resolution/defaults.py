@@ -14,7 +14,18 @@ from aimon.dialects import reasoning
 if TYPE_CHECKING:
     from aimon.config.model.config import Config, DefaultsSection, EndpointSection, TimeoutSection
 
-_PLAIN: Final = ("interval", "budget", "stream", "temperature", "ca_file", "proxy", "ip", "http2", "slo")
+_PLAIN: Final = (
+    "interval",
+    "interval_failing",
+    "budget",
+    "stream",
+    "temperature",
+    "ca_file",
+    "proxy",
+    "ip",
+    "http2",
+    "slo",
+)
 
 
 def effective(config: Config, endpoint: EndpointSection) -> EndpointSection:

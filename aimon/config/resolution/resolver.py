@@ -18,6 +18,7 @@ from aimon.config.model import currency, expectations, rules
 from aimon.config.resolution import reasoning_models
 from aimon.config.resolution.defaults import effective
 from aimon.config.resolution.environment import EndpointExpander
+from aimon.config.resolution.schedule import timing
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, shown, suggestion
 
@@ -94,11 +95,14 @@ def _unready(
 ) -> Endpoint:
     """An endpoint that can't be called, with the reason, complete enough for its metrics and results."""
     target = rules.target(written, base_url=_NOWHERE, headers={}, query={})
+    interval, cron = timing(written.interval or config.defaults.interval, config.timezone)
     return Endpoint(
         target=target,
         canaries=canaries.of(written, expander),
         region=region,
-        interval=written.interval or config.defaults.interval,
+        interval=interval,
+        interval_failing=written.interval_failing,
+        cron=cron,
         budget=_budget(config, written),
         slo=slo_of(written.slo),
         prices=_price(config, written),
@@ -154,11 +158,14 @@ def _endpoint(
     if target is None or expander.problems:
         return None
     limits = written.timeout
+    interval, cron = timing(written.interval or config.defaults.interval, config.timezone)
     return Endpoint(
         target=target,
         canaries=asked,
         region=region,
-        interval=written.interval or config.defaults.interval,
+        interval=interval,
+        interval_failing=written.interval_failing,
+        cron=cron,
         timeouts=Timeouts(limits.connect or 0.0, limits.ttft or 0.0, limits.total or 0.0),
         stream=bool(written.stream) and target.dialect not in _IMPLICIT,
         temperature=written.temperature,
