@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from pathlib import Path
 
-pytest_plugins = ["programs", "pytester"]
+pytest_plugins = ["browser", "programs", "pytester"]
 # They are for the container engine that `make stack-test` makes, and would run in the machine's own.
 collect_ignore = [] if "AIMON_STACK_RUN" in os.environ else ["stack"]
 

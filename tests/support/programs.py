@@ -26,6 +26,7 @@ PACKAGE_OF = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
     "faketime": "faketime",
+    "chromium": "chromium",
 }
 MISSED = pytest.StashKey[Counter[str]]()
 
