@@ -15,8 +15,8 @@ from aimon.loadtests.report import steady_state
 from aimon.loadtests.report.schema import FORMULA, VERSION
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.censoring import summary
-from aimon.loadtests.statistics.histogram import ERROR, UNIT
 from aimon.loadtests.statistics.self_check import check, distorted
+from aimon.log_histogram import ERROR, UNIT
 
 if TYPE_CHECKING:
     from aimon.loadtests.protocol.plan import Plan

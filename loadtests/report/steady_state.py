@@ -11,7 +11,7 @@ from aimon.loadtests.report.chart_data import quantile
 from aimon.loadtests.statistics import concurrency
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_duration
-from aimon.loadtests.statistics.histogram import ERROR, UNIT
+from aimon.log_histogram import ERROR, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
 """A histogram with logarithmic buckets: any quantile within 0.5 %, exact merges, bounded memory.
 
-Values are collected in a flat buffer and folded with numpy, at a tenth of a microsecond each. The buckets are those
-of DDSketch (C. Masson, J. Rim, H. Lee: "DDSketch", VLDB 2019): bucket i holds (GAMMA^(i-1), GAMMA^i] times the unit
-and is reported as the value whose relative distance to both ends is ERROR.
+Values are collected in a flat buffer and folded with numpy, at a tenth of a microsecond each. The buckets are those of
+`aimon.log_histogram`, in which the history counts too.
 """
 
 from __future__ import annotations
@@ -13,16 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from aimon.log_histogram import BUCKETS, LARGEST, LOG_GAMMA, UNIT, bucket_of, value_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-ERROR = 0.005
-UNIT = 1e-6
-_GAMMA = (1 + ERROR) / (1 - ERROR)
-_LOG_GAMMA = math.log(_GAMMA)
-# 12 days: longer values count as this in quantiles, and exactly in the maximum and the mean.
-_LARGEST = 1e6
-_BUCKETS = math.ceil(math.log(_LARGEST / UNIT) / _LOG_GAMMA) + 1
 _BUFFER = 8192
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999}
@@ -35,7 +29,7 @@ class Histogram:
 
     def __init__(self) -> None:
         self._buffer = array("d")
-        self._counts = np.zeros(_BUCKETS, np.int64)
+        self._counts = np.zeros(BUCKETS, np.int64)
         self._sum = 0.0
         self._min = math.inf
         self._max = 0.0
@@ -63,7 +57,7 @@ class Histogram:
     def record_many(self, values: Mapping[float, int], *, total: float, largest: float) -> None:
         """Adds counts by value, with their exact sum and maximum."""
         for value, count in values.items():
-            self._counts[_bucket(value)] += count
+            self._counts[bucket_of(value)] += count
             self._min = min(self._min, value)
         self._sum += total
         self._max = max(self._max, largest)
@@ -103,12 +97,12 @@ class Histogram:
         """The value of a rank, from 1 to `count`, within ERROR."""
         self._fold()
         i = int(np.searchsorted(np.cumsum(self._counts), rank))
-        return float(min(max(_value(i), self._min), self._max))
+        return float(min(max(value_of(i), self._min), self._max))
 
     def count_above(self, threshold: float) -> int:
         """Number of values above a threshold, within the width of one bucket."""
         self._fold()
-        return int(self._counts[_bucket(threshold) + 1 :].sum())
+        return int(self._counts[bucket_of(threshold) + 1 :].sum())
 
     def merge(self, other: Histogram) -> None:
         """Adds the values of another, without loss of accuracy."""
@@ -127,7 +121,7 @@ class Histogram:
     def points(self) -> list[tuple[float, int]]:
         """(value, count) of each non-empty bucket, in rising order."""
         self._fold()
-        return [(_value(int(i)), int(self._counts[i])) for i in np.flatnonzero(self._counts)]
+        return [(value_of(int(i)), int(self._counts[i])) for i in np.flatnonzero(self._counts)]
 
     def dump(self) -> dict[str, Any]:
         """As JSON values, without loss."""
@@ -159,19 +153,11 @@ class Histogram:
         least, most = float(values.min()), float(values.max())
         if not (least >= 0 and most < math.inf):
             raise ValueError(f"values from {least:g} to {most:g}: a histogram takes finite numbers from 0 on")
-        scaled = np.clip(values, UNIT, _LARGEST) / UNIT
-        found = np.ceil(np.log(scaled) / _LOG_GAMMA).astype(np.int64)
-        self._counts += np.bincount(found, minlength=_BUCKETS)
+        scaled = np.clip(values, UNIT, LARGEST) / UNIT
+        found = np.ceil(np.log(scaled) / LOG_GAMMA).astype(np.int64)
+        self._counts += np.bincount(found, minlength=BUCKETS)
         self._sum += float(values.sum())  # numpy sums pairwise, with little rounding error
         self._min = min(self._min, least)
         self._max = max(self._max, most)
         # A new buffer, since numpy still refers to the old one.
         self._buffer = array("d")
-
-
-def _bucket(value: float) -> int:
-    return math.ceil(math.log(min(max(value, UNIT), _LARGEST) / UNIT) / _LOG_GAMMA)
-
-
-def _value(bucket: int) -> float:
-    return float(UNIT * 2 * _GAMMA**bucket / (_GAMMA + 1)) if bucket else UNIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.loadtests.statistics.histogram import UNIT
+from aimon.log_histogram import UNIT
 
 if TYPE_CHECKING:
     from aimon.loadtests.statistics.call_stats import CallStats

@@ -113,6 +113,12 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def version(self) -> int:
+        """Of the schema: an older one where the file is only read."""
+        with self._lock:
+            return self._version()
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """A write transaction: all of it happens or nothing. Other writers wait.
@@ -132,7 +138,7 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a SELECT.
 
         Raises:

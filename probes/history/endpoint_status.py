@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.call.outcome import Outcome
 from aimon.probes.history.history import AHEAD
-from aimon.probes.history.retention import DAY, RETENTION
+from aimon.probes.history.retention import DAY, DEFAULT
 from aimon.probes.history.windows import WINDOWS, windows
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _endpoint_status(
 def _usual_gap(starts: Sequence[float]) -> float | None:
     """The 90th percentile: canaries follow each other closely, and an outage of the prober is no habit."""
     # No gap is negative or longer than a history is kept: that was the clock.
-    gaps = sorted(b - a for a, b in pairwise(starts) if 0 <= b - a <= RETENTION)
+    gaps = sorted(b - a for a, b in pairwise(starts) if 0 <= b - a <= DEFAULT.results)
     return gaps[math.ceil(0.9 * len(gaps)) - 1] if len(gaps) > 1 else None
 
 

@@ -14,20 +14,21 @@ import math
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import msgspec
-
 from aimon.call.containment import isolated
 from aimon.call.outcome import Fault, Outcome
-from aimon.call.result import Result
-from aimon.metrics.definitions import IDENTITY, find
+from aimon.metrics.definitions import DURATION, IDENTITY, TTFT, find
 from aimon.metrics.totals import HistogramSeries, Identity, Totals
+from aimon.probes.history import rollups, schema, size_limit
 from aimon.probes.history.database import Database, default_path
-from aimon.probes.history.retention import day, prune_if_due
+from aimon.probes.history.records import decoded, encoded
+from aimon.probes.history.retention import DEFAULT, Retention, day, prune_if_due
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from aimon.call.result import Result
 
 # A stamp this far ahead is a clock that was set back since; a step of less is what NTP does.
 AHEAD = 60.0
@@ -44,6 +45,20 @@ class Sample(NamedTuple):
     ttft: float | None
 
 
+class _Limits(NamedTuple):
+    """Seconds that a success may take: the loosest objectives of its endpoint; infinite where it has none."""
+
+    latency: float = math.inf
+    ttft: float = math.inf
+
+    def exceeded_by(self, result: Result) -> bool:
+        """Whether a success took longer."""
+        return result.outcome is Outcome.OK and (result.end > self.latency or (result.first_token or 0.0) > self.ttft)
+
+
+_NO_LIMITS = _Limits()
+
+
 class Last(NamedTuple):
     """The latest of an endpoint: when a probe last ended and last succeeded, and the last one that was made."""
 
@@ -57,10 +72,17 @@ class History:
 
     Attributes:
         unreadable: rows met so far that hold no result, and were left out.
+        in_maintenance: asked of each result that is appended, with the name of its endpoint and its start (unix time):
+            whether uptime leaves it out.
     """
 
     def __init__(
-        self, path: Path | None = None, *, clock: Callable[[], float] = time.time, read_only: bool = False
+        self,
+        path: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+        retention: Retention = DEFAULT,
     ) -> None:
         """Opens the history at `path` (default: `default_path()`); `clock` tells unix time.
 
@@ -71,7 +93,10 @@ class History:
         """
         self.database = Database(default_path() if path is None else path, read_only=read_only)
         self.unreadable = 0
+        self.in_maintenance: Callable[[str, float], bool] = lambda _endpoint, _at: False
+        self.retention = retention
         self._shape = Totals()
+        self._slow: dict[Identity, _Limits] = {}
         self._clock = clock
 
     def close(self) -> None:
@@ -93,6 +118,8 @@ class History:
     ) -> None:
         """Says what is configured, as `Totals.declare` does: series at 0 and boundaries for what is appended."""
         self._shape.declare(identity, currency=currency, thresholds=thresholds)
+        promised = {family: max(bounds, default=math.inf) for family, bounds in (thresholds or {}).items()}
+        self._slow[identity] = _Limits(promised.get(DURATION, math.inf), promised.get(TTFT, math.inf))
 
     def append(self, results: Sequence[Result]) -> None:
         """Adds results and what they count, in one transaction.
@@ -107,8 +134,7 @@ class History:
             counted.observe(result)
         with self.database.transaction() as connection:
             ids = {identity: _endpoint_id(connection, identity) for identity in map(Identity.of, results)}
-            for result in results:
-                _insert(connection, ids[Identity.of(result)], result)
+            rollups.add(connection, [self._insert(connection, ids[Identity.of(result)], result) for result in results])
             connection.executemany(
                 "INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 _totals_rows(counted, ids),
@@ -124,7 +150,8 @@ class History:
                     if result.cost is not None and result.currency is not None
                 ],
             )
-            prune_if_due(connection, now)
+            prune_if_due(connection, now, self.retention)
+            size_limit.enforce(connection, self.retention.max_size)
 
     def totals(self, identities: Iterable[Identity] | None = None) -> Totals:
         """The cumulative totals of these endpoints (default: all), of all runs so far.
@@ -163,10 +190,14 @@ class History:
         return [found for (record,) in reversed(rows) if (found := self._result(identity, record)) is not None]
 
     def samples(self, identity: Identity, since: float, until: float = math.inf) -> list[Sample]:
-        """What statistics need of an endpoint's results that started from `since` to `until` (unix time), in order."""
+        """What statistics need of an endpoint's results that started from `since` to `until` (unix time), in order.
+
+        Those in a maintenance window are left out.
+        """
+        unplanned = "AND planned = 0 " if self.database.version >= schema.PLANNED_SINCE else ""
         rows = self.database.query(
-            "SELECT started_at, outcome, latency, ttft FROM results "
-            "WHERE endpoint_id = ? AND started_at BETWEEN ? AND ? ORDER BY started_at",
+            "SELECT started_at, outcome, latency, ttft FROM results "  # noqa: S608 - constants
+            f"WHERE endpoint_id = ? AND started_at BETWEEN ? AND ? {unplanned}ORDER BY started_at",
             (self._id(identity), since, until),
         )
         return self._samples(rows)
@@ -213,6 +244,36 @@ class History:
         )
         return (_number(rows[0][0]) or 0.0) if rows else 0.0
 
+    def _insert(self, connection: sqlite3.Connection, endpoint_id: int, result: Result) -> rollups.Figures:
+        record_id = connection.execute("INSERT INTO records (record) VALUES (?)", (encoded(result),)).lastrowid or 0
+        figures = rollups.Figures(
+            endpoint_id,
+            record_id,
+            result.started_at,
+            result.outcome,
+            result.end,
+            result.first_token,
+            self._slow.get(Identity.of(result), _NO_LIMITS).exceeded_by(result),
+            self.in_maintenance(result.endpoint, result.started_at),
+            result.usage.input or 0,
+            result.usage.output or 0,
+        )
+        connection.execute(
+            "INSERT INTO results (endpoint_id, started_at, record_id, outcome, latency, ttft, planned, slow) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                endpoint_id,
+                result.started_at,
+                record_id,
+                result.outcome.value,
+                result.end,
+                result.first_token,
+                figures.planned,
+                figures.slow,
+            ),
+        )
+        return figures
+
     def _samples(self, rows: Iterable[tuple[Any, ...]]) -> list[Sample]:
         samples = []
         for row in rows:
@@ -224,12 +285,9 @@ class History:
         return samples
 
     def _result(self, identity: Identity, record: str) -> Result | None:
-        try:
-            # Not strict: JSON has turned the bucket numbers into strings.
-            return msgspec.convert({**json.loads(record), **identity.labels}, Result, strict=False)
-        except (ValueError, TypeError, RecursionError):
-            self.unreadable += 1
-            return None
+        found = decoded(identity, record)
+        self.unreadable += found is None
+        return found
 
     def _id(self, identity: Identity) -> int | None:
         rows = self.database.query(
@@ -248,16 +306,6 @@ def _endpoint_id(connection: sqlite3.Connection, identity: Identity) -> int:
     ).fetchone()
     found: int = row[0]
     return found
-
-
-def _insert(connection: sqlite3.Connection, endpoint_id: int, result: Result) -> None:
-    record = {name: value for name, value in msgspec.to_builtins(result, str_keys=True).items() if name not in IDENTITY}
-    text = json.dumps(_without_none(record), separators=(",", ":"))
-    record_id = connection.execute("INSERT INTO records (record) VALUES (?)", (text,)).lastrowid
-    connection.execute(
-        "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?)",
-        (endpoint_id, result.started_at, record_id, result.outcome.value, result.end, result.first_token),
-    )
 
 
 def _note_latest(connection: sqlite3.Connection, endpoint_id: int, result: Result, now: float) -> None:
@@ -282,13 +330,6 @@ def _note_latest(connection: sqlite3.Connection, endpoint_id: int, result: Resul
         "WHERE id = :id AND last_success_at > :now",
         times,
     )
-
-
-def _without_none(value: Any) -> Any:
-    # Most fields of most results are absent: leaving them out halves the file.
-    if isinstance(value, dict):
-        return {name: _without_none(part) for name, part in value.items() if part is not None}
-    return value
 
 
 def _is_time(sample: Sample) -> bool:

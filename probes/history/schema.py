@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.probes.history.rollups_of_old import roll_up_what_is_there
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
@@ -67,10 +69,36 @@ _MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         "CREATE TABLE ages (record_id INTEGER PRIMARY KEY, lived REAL NOT NULL, at REAL NOT NULL)",
         "DROP TABLE upkeep",
     ),
+    (
+        # Whether it was in a maintenance window, which uptime leaves out; whether it succeeded, but was slow.
+        "ALTER TABLE results ADD COLUMN planned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE results ADD COLUMN slow INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX results_by_record ON results (record_id)",
+        # See aimon.probes.history.rollups. `record_id`: the last one that is in it, by which it ages.
+        """CREATE TABLE rollups (
+            endpoint_id INTEGER NOT NULL REFERENCES endpoints, seconds INTEGER NOT NULL, start INTEGER NOT NULL,
+            record_id INTEGER NOT NULL, total INTEGER NOT NULL, planned INTEGER NOT NULL, counted INTEGER NOT NULL,
+            ok INTEGER NOT NULL, slow INTEGER NOT NULL, input_tokens INTEGER, output_tokens INTEGER,
+            failures TEXT NOT NULL,
+            PRIMARY KEY (endpoint_id, seconds, start)
+        ) WITHOUT ROWID""",
+        # Their histograms, apart from them: bars and uptimes read a hundred times as many rows, and none of these.
+        """CREATE TABLE rollup_histograms (
+            endpoint_id INTEGER NOT NULL REFERENCES endpoints, seconds INTEGER NOT NULL, start INTEGER NOT NULL,
+            latency TEXT NOT NULL, ttft TEXT NOT NULL,
+            PRIMARY KEY (endpoint_id, seconds, start)
+        ) WITHOUT ROWID""",
+        roll_up_what_is_there,
+        # How far pruning by size has come: see aimon.probes.history.size_limit.
+        "CREATE TABLE trimmed (what TEXT PRIMARY KEY, record_id INTEGER NOT NULL) WITHOUT ROWID",
+    ),
 )
 
 VERSION = len(_MIGRATIONS)
 """What `user_version` of an up-to-date file says."""
+
+PLANNED_SINCE = 3
+"""The version from which on results say whether they were in a maintenance window, and there are roll-ups."""
 
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:

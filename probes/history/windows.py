@@ -1,4 +1,6 @@
-"""Availability and exact quantiles over the last hour, day, week and month, from history.
+"""Availability and quantiles over the last hour, day, week and month, from history.
+
+They are exact, of the results themselves; where some of these are no longer kept, of the roll-ups, within 0.5 %.
 
 Quantiles are nearest-rank: the smallest value that at least that share of the values does not exceed, so each is a
 latency that some call really had. One is withheld below 1/(1-q) values, where it would just be the maximum:
@@ -21,6 +23,7 @@ from aimon.call.containment import isolated
 from aimon.call.outcome import Outcome
 from aimon.metrics.totals import Identity
 from aimon.probes.history.database import HistoryError
+from aimon.probes.history.queries.period import QUANTILES, period
 from aimon.probes.history.retention import DAY
 
 if TYPE_CHECKING:
@@ -29,7 +32,6 @@ if TYPE_CHECKING:
     from aimon.probes.history.history import History, Sample
 
 WINDOWS: dict[str, float] = {"1h": 3600.0, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
-QUANTILES = (0.5, 0.95, 0.99)
 
 # A window is computed anew when a 500th of it is new: a month every 86 minutes. One that has up to 500 results
 # changes by that much with each of them, and is not kept.
@@ -96,7 +98,7 @@ def windows(
     now: float | None = None,
     lengths: Sequence[float] = tuple(WINDOWS.values()),
 ) -> list[Window]:
-    """The windows of these lengths (seconds) up to now, each computed from the results themselves.
+    """The windows of these lengths (seconds) up to now, each computed anew.
 
     Results that are recorded in the future are in none.
 
@@ -106,7 +108,20 @@ def windows(
     now = time.time() if now is None else now
     samples = history.samples(identity, now - max(lengths), now)
     starts = [bisect_left(samples, now - seconds, key=lambda sample: sample.started_at) for seconds in lengths]
-    return [summarise(samples[start:], seconds, now) for start, seconds in zip(starts, lengths, strict=True)]
+    return [
+        _rolled_up(history, identity, seconds, now, len(samples) - start) or summarise(samples[start:], seconds, now)
+        for start, seconds in zip(starts, lengths, strict=True)
+    ]
+
+
+def _rolled_up(history: History, identity: Identity, seconds: float, now: float, kept: int) -> Window | None:
+    """The window from roll-ups, if they know of more results than the `kept` ones."""
+    if seconds < DAY:  # younger than anything that is pruned
+        return None
+    found = period(history.database, identity, now - seconds, now)
+    if found.total - found.planned <= kept:
+        return None
+    return Window(seconds, now, found.outcomes, found.latency.quantiles(QUANTILES), found.ttft.quantiles(QUANTILES))
 
 
 def windows_at_intervals(

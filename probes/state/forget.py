@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from aimon.probes.history.history import History
 
-_OF_ENDPOINTS = ("windows", "totals", "results")
+_OF_ENDPOINTS = ("windows", "totals", "rollups", "rollup_histograms", "results")
 
 
 def forget(history: History, names: Sequence[str]) -> dict[str, int]:

@@ -18,7 +18,7 @@ from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.report.schema import Block, Report, Series
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
-from aimon.loadtests.statistics.histogram import ERROR, UNIT
+from aimon.log_histogram import ERROR, UNIT
 
 
 def result(at: float, latency: float, outcome: Outcome = Outcome.OK, **more: Any) -> Result:

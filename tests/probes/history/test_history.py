@@ -200,7 +200,17 @@ def test_a_file_of_the_first_schema_goes_on(path: Path) -> None:
     with History(path) as history:
         history.append([a_result(request_id="old")])
     with sqlite3.connect(path) as connection:
-        for statement in ("DROP INDEX results_as_recorded", "DROP TABLE ages", "PRAGMA user_version = 1"):
+        for statement in (
+            "DROP TABLE rollups",
+            "DROP TABLE rollup_histograms",
+            "DROP TABLE trimmed",
+            "DROP INDEX results_by_record",
+            "ALTER TABLE results DROP COLUMN planned",
+            "ALTER TABLE results DROP COLUMN slow",
+            "DROP INDEX results_as_recorded",
+            "DROP TABLE ages",
+            "PRAGMA user_version = 1",
+        ):
             connection.execute(statement)
         connection.execute("CREATE TABLE upkeep (task TEXT PRIMARY KEY, done_at REAL NOT NULL) WITHOUT ROWID")
     connection.close()

@@ -11,7 +11,7 @@ from aimon.metrics import definitions
 from aimon.metrics.pushgateway import Gateway
 from aimon.probes.history.endpoint_status import endpoint_statuses
 from aimon.probes.history.history import History, Last
-from aimon.probes.history.retention import DAY, DETAIL_RETENTION, FAILURE_RETENTION, RETENTION
+from aimon.probes.history.retention import DAY, DEFAULT
 from aimon.probes.history.windows import windows
 from aimon.probes.publish.publish import push
 from aimon.probes.state.monitored import MonitoredEndpoint
@@ -82,13 +82,13 @@ def test_old_results_go_and_failures_stay_longer(prober: Prober) -> None:
     def oldest(kept: list[tuple[str, float]], outcome: Outcome) -> float:
         return now - min(at for what, at in kept if what == outcome)
 
-    assert oldest(in_full, Outcome.OK) == pytest.approx(DETAIL_RETENTION, abs=1.1 * DAY)
-    assert oldest(figures, Outcome.OK) == pytest.approx(RETENTION, abs=1.1 * DAY)
-    assert oldest(in_full, Outcome.DNS) == pytest.approx(FAILURE_RETENTION, abs=1.1 * DAY)
-    assert oldest(figures, Outcome.DNS) == pytest.approx(FAILURE_RETENTION, abs=1.1 * DAY)
+    assert oldest(in_full, Outcome.OK) == pytest.approx(DEFAULT.details, abs=1.1 * DAY)
+    assert oldest(figures, Outcome.OK) == pytest.approx(DEFAULT.results, abs=1.1 * DAY)
+    assert oldest(in_full, Outcome.DNS) == pytest.approx(DEFAULT.failures, abs=1.1 * DAY)
+    assert oldest(figures, Outcome.DNS) == pytest.approx(DEFAULT.failures, abs=1.1 * DAY)
     assert history.totals().counters[definitions.REQUESTS][*QWEN, "success", "ok"] == 190
     [(days,)] = history.database.query("SELECT count(*) FROM spending")
-    assert days == pytest.approx(RETENTION / DAY, abs=2)
+    assert days == pytest.approx(DEFAULT.results / DAY, abs=2)
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from aimon.call.outcome import Outcome
 from aimon.probes.history.history import History
+from aimon.probes.history.queries.period import QUANTILES
 from aimon.probes.history.retention import DAY
-from aimon.probes.history.windows import QUANTILES, WINDOWS, quantile, windows, windows_at_intervals
+from aimon.probes.history.windows import WINDOWS, quantile, windows, windows_at_intervals
 from results import QWEN, a_result
 
 if TYPE_CHECKING:

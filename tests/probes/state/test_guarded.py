@@ -99,18 +99,18 @@ def test_one_that_cannot_be_stored_does_not_hold_up_those_that_wait(
     path: Path, holder: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is left out once the history is back."""
-    insert = history._insert
+    note_latest = history._note_latest
 
-    def refuse(connection: sqlite3.Connection, endpoint_id: int, result: Result) -> None:
+    def refuse(connection: sqlite3.Connection, endpoint_id: int, result: Result, now: float) -> None:
         if result.request_id == "bad":
             raise sqlite3.IntegrityError("no such value")
-        insert(connection, endpoint_id, result)
+        note_latest(connection, endpoint_id, result, now)
 
     state = open_state("sqlite", [WATCHED], path=path)
     for name in ("first", "bad", "second"):
         with pytest.raises(HistoryError):
             state.record([a_result(request_id=name)])
-    monkeypatch.setattr(history, "_insert", refuse)
+    monkeypatch.setattr(history, "_note_latest", refuse)
     holder.execute("ROLLBACK")
     state.record([a_result(request_id="third")])
     assert recorded(path) == ["first", "second", "third"]
