@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 34
+# Half the width of the column around a single value, in pixels.
+_ALONE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +120,37 @@ class Frame:
                 parts.append(f'<polyline class="line {kind}" points="{path}"/>')
         return "".join(parts)
 
-    def bar(self, x: tuple[float, float], y: tuple[float, float], kind: str, title: str) -> str:
-        """A box between two values on each axis, with a tooltip."""
+    def bar(self, x: tuple[float, float], y: tuple[float, float], kind: str, title: str = "") -> str:
+        """A box between two values on each axis, with a tooltip if there is a title."""
         left, right = self.across(x[0]), self.across(x[1])
         upper, lower = self.up(y[1]), self.up(y[0])
         # Leaves a narrow gap between neighbours if they are wide enough.
         width = max(0.5, right - left - (0.6 if right - left > 3 else 0))
         return (
             f'<rect class="bar {kind}" x="{left:.1f}" y="{upper:.1f}" width="{width:.1f}" '
-            f'height="{max(0.0, lower - upper):.1f}"><title>{escape(title)}</title></rect>'
+            f'height="{max(0.0, lower - upper):.1f}">{f"<title>{escape(title)}</title>" if title else ""}</rect>'
+        )
+
+    def dot(self, x: float, y: float, kind: str, *, radius: float = 4) -> str:
+        """A point of a line; `kind` has its class and colour."""
+        return f'<circle class="{kind}" cx="{self.across(x):.1f}" cy="{self.up(y):.1f}" r="{radius:g}"/>'
+
+    def hits(self, points: Sequence[tuple[float, str]]) -> str:
+        """Invisible columns around values of the x axis, each with its exact values as a tooltip.
+
+        `script` shows the same on touch and for a keyboard. A text has its heading on the first line.
+        """
+        return self.bands(
+            list(zip(_edges([self.across(x) for x, _ in points]), (text for _, text in points), strict=True))
+        )
+
+    def bands(self, columns: Sequence[tuple[tuple[float, float], str]]) -> str:
+        """Invisible columns between two positions in pixels."""
+        height = self.height - BOTTOM - TOP
+        return "".join(
+            f'<rect class="hit" x="{left:.1f}" y="{TOP}" width="{max(1.0, right - left):.1f}" height="{height}">'
+            f"<title>{escape(text)}</title></rect>"
+            for (left, right), text in columns
         )
 
     def upright(self, value: float, kind: str) -> str:
@@ -144,3 +168,12 @@ class Frame:
             f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(title)}. {escape(text)}">'
             f"{''.join(parts)}</svg>"
         )
+
+
+def _edges(places: Sequence[float]) -> list[tuple[float, float]]:
+    """The stretch around each place, up to the middle between neighbours; at the ends as far as on the other side."""
+    if len(places) == 1:
+        return [(places[0] - _ALONE, places[0] + _ALONE)]
+    middles = [(before + after) / 2 for before, after in pairwise(places)]
+    first, last = 2 * places[0] - middles[0], 2 * places[-1] - middles[-1]
+    return list(pairwise([first, *middles, last]))

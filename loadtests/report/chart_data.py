@@ -104,23 +104,37 @@ def per_second(report: dict[str, Any], names: Sequence[str]) -> list[ChartPoint]
     rows = {row["second"]: row for row in report["seconds"]}
     if not rows:
         return []
-    # The last second is incomplete, and would look like a drop.
-    seconds = max(1, int(report["duration_s"]))
-    step = max(1, math.ceil(seconds / _POINTS))
     points = []
-    for start in range(0, seconds, step):
-        stretch = [rows[second] for second in range(start, min(start + step, seconds)) if second in rows]
-        length = min(step, seconds - start)
+    for start, end in stretches(report):
+        found = [rows[second] for second in range(start, end) if second in rows]
         points.append(
-            ChartPoint(start + length / 2, tuple(sum(row[name] for row in stretch) / length for name in names))
+            ChartPoint((start + end) / 2, tuple(sum(row[name] for row in found) / (end - start) for name in names))
         )
     return points
+
+
+def stretches(report: dict[str, Any]) -> list[tuple[int, int]]:
+    """First and last second of each point of `per_second`."""
+    # The last second is incomplete, and would look like a drop.
+    seconds = max(1, int(report["duration_s"]))
+    width = max(1, math.ceil(seconds / _POINTS))
+    return [(start, min(start + width, seconds)) for start in range(0, seconds, width)]
 
 
 def asked(report: dict[str, Any]) -> list[ChartPoint]:
     """The scheduled rate, at the points where it changes."""
     points = report["rate"]["schedule"]
     return [ChartPoint(point["at_s"], (point["rate"],)) for point in points]
+
+
+def at(points: Sequence[ChartPoint], moment: float) -> float | None:
+    """The value of a line of one column at a moment; None outside of it. Where it jumps, the value after."""
+    for before, after in zip(reversed(points[:-1]), reversed(points[1:]), strict=True):
+        low, high = before.values[0], after.values[0]
+        if before.at <= moment <= after.at and low is not None and high is not None:
+            part = (moment - before.at) / (after.at - before.at) if after.at > before.at else 1.0
+            return low + part * (high - low)
+    return None
 
 
 def failures(report: dict[str, Any]) -> dict[str, list[float]]:

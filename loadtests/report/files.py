@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import files
+from aimon.loadtests.report.markdown import markdown
 from aimon.loadtests.report.page import page
-from aimon.loadtests.report.summary import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A report in words: its verdict, and a summary as Markdown. Numbers are marked if the client was the bottleneck."""
+"""A report in words: its verdict, its figures and times, and notes on them. Those of a busy client are marked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,15 @@ _CHINESE_ROWS = {
     "Client": "测试客户端",
 }
 _CHINESE_ENDS = {"aborted": "已中止", "interrupted": "已中断", "incomplete": "不完整"}
-COLUMNS = ("mean", "p50", "p90", "p95", "p99", "p999", "max")
+COLUMN_TITLES = {
+    "mean": "mean",
+    "p50": "P50",
+    "p90": "P90",
+    "p95": "P95",
+    "p99": "P99",
+    "p999": "P99.9",
+    "max": "max",
+}
 # Rows shown for a run without calls.
 _WITHOUT_CALLS = ("Endpoint", "Profile", "Started", "Requests", "Cost")
 
@@ -185,6 +193,32 @@ def time_title(key: str) -> str:
     return _CHINESE_TITLES[key] if current() == CHINESE else TITLES[key]
 
 
+def columns(report: dict[str, Any]) -> list[str]:
+    """The columns of the table of times: a percentile for which every row has too few values is left out."""
+    rows = [times for key in TITLES if (times := report[key]) is not None]
+    return [name for name in COLUMN_TITLES if not rows or any(name not in times.get("needs", {}) for times in rows)]
+
+
+def schedule_key(report: dict[str, Any]) -> str:
+    """The latency that a user has: from schedule, if there is one; a closed loop has none."""
+    scheduled = (
+        report["rate"]["asked"] is not None or report["profile"] in SEARCHES or report["config"]["workload"]["trace"]
+    )
+    return "latency_from_schedule_s" if scheduled else "latency_s"
+
+
+def load_title(report: dict[str, Any]) -> str:
+    """The load in words; empty if it is not known."""
+    config = report["config"]
+    if report["rate"]["asked"] is not None:
+        rate, arrivals = number(report["rate"]["asked"]), config["arrivals"]
+        return pick(f"open loop, {rate}/s, {arrivals} arrivals", f"开环，{rate}/s，到达过程 {arrivals}")
+    if report["capacity"] is not None or report["limits"] is not None:
+        return pick("rates chosen by the search", "速率由搜索决定")
+    streams = config["concurrency"]
+    return pick(f"closed loop, {streams} streams", f"闭环，{streams} 路并发") if streams else ""
+
+
 def _requests(requests: dict[str, Any]) -> str:
     said = pick("{} sent, {} ok, {} not started", "发出 {}，成功 {}，未能开始 {}").format(
         requests["sent"], requests["ok"], requests["not_started"]
@@ -210,10 +244,11 @@ def objective(row: dict[str, Any]) -> str:
 def time_rows(report: dict[str, Any]) -> list[list[str]]:
     """A header, and a row in milliseconds for each kind of time measured."""
     mark = _suspect(report)
-    rows = [["ms", *COLUMNS, pick("count", "个数")]]
+    shown = columns(report)
+    rows = [["ms", *shown, pick("count", "个数")]]
     for key in TITLES:
         if (summary := report[key]) is not None:
-            times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in COLUMNS)
+            times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in shown)
             rows.append([token_figures.titled(key, time_title(key), report) + mark, *times, values(summary)])
     return rows
 
@@ -238,11 +273,20 @@ def time_notes(report: dict[str, Any]) -> list[str]:
                 "超时或被中断的调用按“比已持续的更长”计：`>` 是它们使之不能确定的分位数。",
             )
         )
-    if any(times.get("needs") for times in found):
+    shown = columns(report)
+    if any(set(times.get("needs", ())) & set(shown) for times in found):
         notes.append(
             pick(
                 "`needs N`: of fewer than N values this percentile would only be the highest.",
                 "`needs N`：样本数不足 N，此时的分位数只会是最大值。",
+            )
+        )
+    if hidden := {name: found[0]["needs"][name] for name in COLUMN_TITLES if name not in shown}:
+        said = ", ".join(f"{COLUMN_TITLES[name]} ({least:,})" for name, least in hidden.items())
+        notes.append(
+            pick(
+                f"Left out, since there are fewer values than it takes: {said}.",
+                f"样本数不足，因此没有列出：{said}。",
             )
         )
     if any(times.get("not_measured") for times in found):
@@ -266,46 +310,6 @@ def time_notes(report: dict[str, Any]) -> list[str]:
 def _timeless(report: dict[str, Any]) -> int:
     latency = report["latency_s"]
     return int(report["requests"]["sent"] - (latency["count"] + latency.get("censored", 0) if latency else 0))
-
-
-def markdown(report: dict[str, Any]) -> str:
-    """The summary, for a terminal, a pull request or a ticket."""
-    lines = [
-        f"# {pick('Load test of', '负载测试：')} {cell(report['endpoint'])}",
-        "",
-        f"**{cell(verdict(report))}**",
-        "",
-    ]
-    for doubt in doubts(report):
-        lines += [f"**{cell(doubt)}**", ""]
-    lines += table([["", ""], *summary_rows(report)], numbers=False)
-    if len(times := time_rows(report)) > 1:
-        lines += ["", *table(times)]
-    if notes := time_notes(report):
-        lines += ["", *notes]
-    if (capacity := report["capacity"]) is not None and capacity["steps"]:
-        heads = pick("| asked/s | ok/s | held | why |", "| 要求/秒 | 成功/秒 | 保持住 | 原因 |")
-        yes, no = pick("yes", "是"), pick("no", "否")
-        lines += ["", heads, "| ---: | ---: | --- | --- |"]
-        lines += [
-            f"| {step['rate']:.4g} | {step['served']:.4g} | {yes if step['held'] else no} | {cell(step['why'])} |"
-            for step in capacity["steps"]
-        ]
-    if report["notes"]:
-        lines += ["", *(f"- {cell(note)}" for note in report["notes"])]
-    return "\n".join(lines) + "\n"
-
-
-def table(rows: list[Any], *, numbers: bool = True) -> list[str]:
-    """The lines of a Markdown table; the first row is the header, `numbers` aligns all columns but the first right."""
-    header, *rest = rows
-    lines = [f"| {' | '.join(map(cell, header))} |", "| --- |" + (" ---: |" if numbers else " --- |") * len(header[1:])]
-    return lines + [f"| {' | '.join(map(cell, row))} |" for row in rest]
-
-
-def cell(text: str) -> str:
-    """Escapes text for a table cell."""
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def number(value: float | None) -> str:

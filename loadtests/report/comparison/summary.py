@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.language import pick
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import MONEY, SHARE, TIME
-from aimon.loadtests.report.summary import cell, table
+from aimon.loadtests.report.markdown import cell, table
 from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent
 
 if TYPE_CHECKING:

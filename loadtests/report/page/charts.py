@@ -1,4 +1,7 @@
-"""The charts of a report: each is a figure with a title, a legend and a text for screen readers."""
+"""The charts of a report over time, and its distributions.
+
+Each is a figure with a title, a legend, a text for screen readers, and exact values under the pointer (`script`).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from aimon.language import pick
 from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.statistics.censoring import values_needed
-from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percentile
-from aimon.svg import BOTTOM, TOP, Frame, exact, linear, logarithmic
+from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent, format_percentile
+from aimon.svg import TOP, Frame, exact, linear, logarithmic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from aimon.loadtests.report.chart_data import ChartPoint
 
 HALF, FULL = 452, 920
 _LOW, _HIGH = 216, 250
@@ -25,10 +30,22 @@ _REST = "others"
 
 def figure(title: str, legend: Sequence[tuple[str, str]], drawing: str, *, full: bool = False, mark: str = "") -> str:
     """A chart in its frame; the legend is (class, name) of each line."""
-    items = "".join(f'<li class="{kind}">{escape(local(name))}</li>' for kind, name in legend)
+    items = "".join(
+        f'<li class="{kind}" data-name="{escape(local(name))}">{escape(local(name))}</li>' for kind, name in legend
+    )
     names = f'<ul class="legend">{items}</ul>' if items else ""
     start = '<figure class="full">' if full else "<figure>"
     return f"{start}<figcaption><h3>{escape(local(title))}</h3>{mark}{names}</figcaption>{drawing}</figure>"
+
+
+def both(draw: Callable[[int], str]) -> str:
+    """A chart as wide as the page, and a narrow one for small screens, where the wide one's text would be too small."""
+    return f'<div class="roomy">{draw(FULL)}</div><div class="narrow">{draw(HALF)}</div>'
+
+
+def values_at(head: str, values: Mapping[str, str]) -> str:
+    """The text of a tooltip: a heading, and a line for each value by its name."""
+    return "\n".join([head, *(f"{local(name)} {value}" for name, value in values.items())])
 
 
 def distribution(report: dict[str, Any], series: str, key: str, title: str, mark: str) -> str:
@@ -40,17 +57,9 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
     # Leaves room above for the percentiles' labels.
     y = linear(0.0, 1.2 * max(one.number for one in found) / total, lambda share: f"{share * 100:.3g} %")
     frame = Frame(HALF, _LOW + 26, x, y)
-    parts = [frame.grid("logarithmic" + (f", {outside} values beyond the ends" if outside else ""), "share of all")]
-    parts += [
-        frame.bar(
-            (one.low, one.high),
-            (0.0, one.number / total),
-            "c5",
-            f"{format_duration(one.low)} to {format_duration(one.high)}: {one.number} ({one.number / total:.1%})",
-        )
-        for one in found
-        if one.number
-    ]
+    beyond = pick(f", {outside:,} values beyond the ends", f"，两端之外有 {outside:,} 个值") if outside else ""
+    parts = [frame.grid(pick("logarithmic", "对数坐标") + beyond, pick("share of all", "占全部"))]
+    parts += [frame.bar((one.low, one.high), (0.0, one.number / total), "c5") for one in found if one.number]
     values = {name: value for name in _SHARES if (value := summary[name.lower()]) is not None}
     parts += [frame.upright(value, f"c{k} d{k}") for k, value in enumerate(values.values())]
     for k, (name, value) in enumerate(values.items()):
@@ -58,30 +67,62 @@ def distribution(report: dict[str, Any], series: str, key: str, title: str, mark
         place = frame.across(value) + (-5 if right else 5)
         text = f"{name} {format_duration(value)}"
         parts.append(frame.note(place, TOP + 9 + 13 * k, text, anchor="end" if right else "start", kind="halo"))
-    words = ", ".join(f"{name} {format_percentile(summary, name.lower(), format_duration)}" for name in _SHARES)
-    open_ = f", and {summary['censored']:,} without an end" if summary.get("censored") else ""
-    return figure(
-        title + open_, (), frame.drawing(title, f"{words}, of {summary['count']} values{open_}", parts), mark=mark
+    parts.append(
+        frame.bands(
+            [
+                (
+                    (frame.across(one.low), frame.across(one.high)),
+                    f"{_span(format_duration(one.low), format_duration(one.high))}\n"
+                    + pick(f"{one.number:,} values, ", f"{one.number:,} 个值，")
+                    + format_percent(one.number / total),
+                )
+                for one in found
+            ]
+        )
     )
+    words = ", ".join(f"{name} {format_percentile(summary, name.lower(), format_duration)}" for name in _SHARES)
+    open_ = _endless(summary.get("censored", 0))
+    count = pick(f"of {summary['count']:,} values", f"共 {summary['count']:,} 个值")
+    return figure(title + open_, (), frame.drawing(title, f"{words}, {count}{open_}", parts), mark=mark)
+
+
+def _endless(censored: int) -> str:
+    return pick(f", and {censored:,} without an end", f"，另有 {censored:,} 个没有结束") if censored else ""
+
+
+def _span(low: str, high: str) -> str:
+    return pick(f"{low} to {high}", f"{low} 至 {high}")
 
 
 def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> str:
     """Percentiles over time; lines have gaps where censored calls leave them open."""
     points = chart_data.over_time(report, series, tuple(_SHARES.values()))
     typical = chart_data.typical_count(report, series)
+    few = {name for name, share in _SHARES.items() if typical < values_needed(share)}
     # No line for a percentile for which the blocks have too few calls.
-    lines = {
-        name: chart_data.unbroken(points, k) if typical >= values_needed(share) else []
-        for k, (name, share) in enumerate(_SHARES.items())
-    }
-    top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
-    frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, format_duration))
+    lines = {name: chart_data.unbroken(points, k) if name not in few else [] for k, name in enumerate(_SHARES)}
+    frame = Frame(HALF, _LOW, _time(report), linear(0.0, _highest(lines), format_duration))
     parts = [frame.grid("", "")]
     parts += [frame.line(stretches, f"c{k} d{k}") for k, stretches in enumerate(lines.values())]
-    words = ", ".join(f"{name} {_from_to(stretches)}" for name, stretches in lines.items())
-    few = {name: f": {typical} calls a stretch" for name, share in _SHARES.items() if typical < values_needed(share)}
-    legend = [(f"c{k} d{k}", name + few.get(name, "")) for k, name in enumerate(lines)]
-    return figure(title, legend, frame.drawing(title, words, parts), mark=mark)
+    columns = []
+    for block, point in zip(report["blocks"], points, strict=True):
+        known = {
+            name: format_duration(value)
+            for name, value in zip(_SHARES, point.values, strict=True)
+            if value is not None and name not in few
+        }
+        head = _span(format_duration(block["start_s"]), format_duration(block["start_s"] + block["seconds"]))
+        columns.append((point.at, values_at(head, known)))
+    parts.append(frame.hits(columns))
+    words = ", ".join(f"{name} {_from_to(stretches)}" for name, stretches in lines.items() if name not in few)
+    legend = [(f"c{k} d{k}", name) for k, name in enumerate(lines) if name not in few]
+    said = few and pick(
+        f"no {', '.join(sorted(few))}: {typical} calls a stretch",
+        f"没有 {'、'.join(sorted(few))}：每段 {typical} 个调用",
+    )
+    return figure(
+        title, [*legend, *([("c7 none", said)] if said else [])], frame.drawing(title, words, parts), mark=mark
+    )
 
 
 def throughput(report: dict[str, Any], mark: str) -> str:
@@ -89,35 +130,56 @@ def throughput(report: dict[str, Any], mark: str) -> str:
     done, asked = chart_data.per_second(report, ("sent", "ok")), chart_data.asked(report)
     lines = {"started": chart_data.unbroken(done, 0), "succeeded": chart_data.unbroken(done, 1)}
     kinds = {"started": "c0", "succeeded": "c3 d1"}
+    values = [{"started": format_number(sent or 0.0), "succeeded": format_number(ok or 0.0)} for _, (sent, ok) in done]
     if asked:
         lines = {"asked": chart_data.unbroken(asked, 0), **lines}
         kinds["asked"] = "c7"
-    return _rates(report, "Calls per second", lines, kinds, mark)
+        values = [
+            {"asked": format_number(rate), **known} if (rate := chart_data.at(asked, point.at)) is not None else known
+            for point, known in zip(done, values, strict=True)
+        ]
+    return _rates(report, "Calls per second", (lines, kinds), _columns(report, done, values), mark)
 
 
 def tokens(report: dict[str, Any], mark: str) -> str:
     """Output tokens per second, counted at the end of each call."""
-    lines = {"tokens": chart_data.unbroken(chart_data.per_second(report, ("output_tokens",)), 0)}
+    done = chart_data.per_second(report, ("output_tokens",))
     title = "Output tokens per second" + (", some estimated" if report["tokens"]["estimated"] else "")
-    return _rates(report, title, lines, {"tokens": "c4"}, mark, full=False)
+    values = [{"tokens": format_number(number or 0.0)} for _, (number,) in done]
+    lines = {"tokens": chart_data.unbroken(done, 0)}
+    return _rates(report, title, (lines, {"tokens": "c4"}), _columns(report, done, values), mark, full=False)
+
+
+def _columns(
+    report: dict[str, Any], points: Sequence[ChartPoint], values: Sequence[Mapping[str, str]]
+) -> list[tuple[float, str]]:
+    return [
+        (point.at, values_at(_span(*map(format_duration, stretch)), known))
+        for point, stretch, known in zip(points, chart_data.stretches(report), values, strict=True)
+    ]
 
 
 def _rates(
     report: dict[str, Any],
     title: str,
-    lines: dict[str, list[list[tuple[float, float]]]],
-    kinds: dict[str, str],
+    drawn: tuple[dict[str, list[list[tuple[float, float]]]], dict[str, str]],
+    columns: Sequence[tuple[float, str]],
     mark: str,
     *,
     full: bool = True,
 ) -> str:
-    top = max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
-    frame = Frame(FULL if full else HALF, _HIGH if full else _LOW, _time(report), linear(0.0, top, format_number))
-    parts = [frame.grid("", "per second")]
-    parts += [frame.line(stretches, kinds[name]) for name, stretches in lines.items()]
-    words = "; ".join(f"{name} {_from_to(stretches, format_number)}" for name, stretches in lines.items())
+    lines, kinds = drawn
+    words = "; ".join(f"{local(name)} {_from_to(stretches, format_number)}" for name, stretches in lines.items())
+
+    def draw(width: int) -> str:
+        height = _HIGH if width == FULL else _LOW
+        frame = Frame(width, height, _time(report), linear(0.0, _highest(lines), format_number))
+        parts = [frame.grid("", pick("per second", "每秒"))]
+        parts += [frame.line(stretches, kinds[name]) for name, stretches in lines.items()]
+        return frame.drawing(local(title), words, [*parts, frame.hits(columns)])
+
     legend = [(kinds[name], name) for name in lines] if len(lines) > 1 else ()
-    return figure(title, legend, frame.drawing(title, words, parts), full=full, mark=mark)
+    return figure(title, legend, both(draw) if full else draw(HALF), full=full, mark=mark)
 
 
 def failures(report: dict[str, Any]) -> str:
@@ -129,17 +191,20 @@ def failures(report: dict[str, Any]) -> str:
         return figure(title, (), '<p class="none">' + pick("No call failed.", "没有失败的调用。") + "</p>")
     top = max(map(sum, zip(*found.values(), strict=True)))
     frame = Frame(HALF, _LOW, _time(report), linear(0.0, top, format_number))
-    parts = [frame.grid("", "per second")]
+    parts, columns = [frame.grid("", pick("per second", "每秒"))], []
     for k, block in enumerate(report["blocks"]):
         span, floor = (block["start_s"], block["start_s"] + block["seconds"]), 0.0
-        for colour, (name, rates) in enumerate(found.items()):
+        for colour, rates in enumerate(found.values()):
             if rates[k]:
-                text = f"{name}: {format_number(rates[k])}/s from {span[0]} to {span[1]} s"
-                parts.append(frame.bar(span, (floor, floor + rates[k]), f"c{_hue(colour)}", text))
+                parts.append(frame.bar(span, (floor, floor + rates[k]), f"c{_hue(colour)}"))
                 floor += rates[k]
+        known = {name: f"{format_number(rates[k])}/s" for name, rates in found.items() if rates[k]}
+        text = values_at(_span(*map(format_duration, span)), known or {pick("no failures", "没有失败"): ""})
+        columns.append(((frame.across(span[0]), frame.across(span[1])), text.rstrip()))
+    parts.append(frame.bands(columns))
     words = ", ".join(f"{name} {count}" for name, count in counts.items() if name != "ok")
     legend = [(f"c{_hue(colour)} box", name) for colour, name in enumerate(found)]
-    return figure(title, legend, frame.drawing(title, words, parts))
+    return figure(title, legend, frame.drawing(local(title), words, parts))
 
 
 def _few(rates: dict[str, list[float]]) -> dict[str, list[float]]:
@@ -155,96 +220,19 @@ def _hue(place: int) -> int:
     return (2, 1, 4, 6, 5, 0, 3, 7)[min(place, 7)]
 
 
-def capacity(report: dict[str, Any], mark: str) -> str:
-    """Successes against offered calls: the curve leaves the diagonal at the capacity."""
-    found = report["capacity"]
-    steps = sorted(found["steps"], key=lambda step: step["rate"])
-    most = max(step["rate"] for step in steps) * 1.04
-    frame = Frame(FULL, 300, linear(0.0, most, format_number, about=8), linear(0.0, most, format_number, about=5))
-    title = "Capacity: successes against calls asked for, per second"
-    end = min(frame.x.high, frame.y.high)
-    parts = [frame.grid("asked, per second", "succeeded, per second"), _bracket(frame, found)]
-    parts.append(frame.line([[(0.0, 0.0), (end, end)]], "c7 d2"))
-    parts.append(frame.line([[(step["rate"], step["served"]) for step in steps]], "c0"))
-    parts += [_dot(frame, step["rate"], step["served"], step) for step in steps]
-    if found["rate"] is not None:
-        text = f"{pick('held', '保持住')} {found['rate']:.4g}/s{_estimate(found)}"
-        beyond = frame.across(found["rate"]) > FULL * 0.7
-        place = frame.across(found["rate"]) + (-7 if beyond else 7)
-        parts.append(frame.note(place, TOP + 10, text, anchor="end" if beyond else "start", kind="halo"))
-    words = "; ".join(
-        f"{step['rate']:.4g} asked, {step['served']:.4g} succeeded, {'held' if step['held'] else 'not held'}"
-        for step in steps
-    )
-    legend = [("c0", "succeeded (full dot: held, hollow: not held)"), ("c7 d2", "all that was asked")]
-    if found["low"] is not None and found["high"] is not None:
-        legend.append(("c3 box", "the capacity lies here"))
-    return figure(title, legend, frame.drawing(title, words, parts), full=True, mark=mark)
-
-
-def capacity_latency(report: dict[str, Any], mark: str) -> str:
-    """Latency from schedule against offered calls."""
-    steps = sorted(report["capacity"]["steps"], key=lambda step: step["rate"])
-    lines = {
-        name: [(step["rate"], value) for step in steps if (value := step.get(f"latency_{name.lower()}_s")) is not None]
-        for name in ("P50", "P95")
-    }
-    values = [value for line in lines.values() for _, value in line]
-    if not values:
-        return ""
-    most = max(step["rate"] for step in steps) * 1.04
-    frame = Frame(
-        FULL,
-        230,
-        linear(0.0, most, format_number, about=8),
-        logarithmic(min(values) * 0.8, max(values) * 1.2, format_duration),
-    )
-    title = "Latency from schedule against calls asked for"
-    parts = [frame.grid("asked, per second; latency is logarithmic", ""), _bracket(frame, report["capacity"])]
-    for k, line in enumerate(lines.values()):
-        parts.append(frame.line([line], f"c{k} d{k}"))
-    words = "; ".join(
-        f"{name} " + ", ".join(f"{format_duration(y)} at {x:.4g}/s" for x, y in line) for name, line in lines.items()
-    )
-    legend = [(f"c{k} d{k}", name) for k, name in enumerate(lines)]
-    return figure(title, legend, frame.drawing(title, words, parts), full=True, mark=mark)
-
-
-def _estimate(found: dict[str, Any]) -> str:
-    """The capacity estimated by steps above it; empty where that contradicts the bracket."""
-    interval = found.get("interval")
-    if interval is None or interval[1] < found["low"] or (found["high"] is not None and interval[0] > found["high"]):
-        return ""
-    return f"; the steps beyond tell {interval[0]:.4g} to {interval[1]:.4g}/s (95 %)"
-
-
-def _bracket(frame: Frame, found: dict[str, Any]) -> str:
-    low, high = found["low"], found["high"]
-    if low is None:
-        return ""
-    left, right = frame.across(low), frame.across(low if high is None else high)
-    band = (
-        f'<rect class="band c3" x="{left:.1f}" y="{TOP}" width="{max(1.0, right - left):.1f}" '
-        f'height="{frame.height - TOP - BOTTOM}"/>'
-    )
-    return band + frame.upright(low, "c3 d1")
-
-
-def _dot(frame: Frame, x: float, y: float, step: dict[str, Any]) -> str:
-    held = "dot" if step["held"] else "hollow"
-    text = f"{step['rate']:.4g}/s asked, {step['served']:.4g}/s succeeded" + (f": {step['why']}" if step["why"] else "")
-    return (
-        f'<circle class="{held} c0" cx="{frame.across(x):.1f}" cy="{frame.up(y):.1f}" r="4">'
-        f"<title>{escape(text)}</title></circle>"
-    )
-
-
 def _time(report: dict[str, Any]) -> Any:
     blocks = report["blocks"]
     ends = blocks[-1]["start_s"] + blocks[-1]["seconds"] if blocks else 1.0
     return exact(0.0, max(1.0, min(ends, report["duration_s"] or ends)), format_duration)
 
 
+def _highest(lines: Mapping[str, Sequence[Sequence[tuple[float, float]]]]) -> float:
+    return max((value for stretches in lines.values() for stretch in stretches for _, value in stretch), default=0.0)
+
+
 def _from_to(stretches: Sequence[Sequence[tuple[float, float]]], write: Any = format_duration) -> str:
     values = [value for stretch in stretches for _, value in stretch]
-    return f"from {write(min(values))} to {write(max(values))}" if values else "was never measured"
+    if not values:
+        return pick("was never measured", "没有测到")
+    low, high = write(min(values)), write(max(values))
+    return pick(f"from {low} to {high}", f"从 {low} 到 {high}")
