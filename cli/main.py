@@ -31,7 +31,7 @@ COMMANDS = {
     "init": "aimon.cli.commands.init:init",
     "loadtest": "aimon.cli.loadtest.command:loadtest",
     "probe": "aimon.cli.probe.command:probe",
-    "report": "aimon.cli.commands.report:report",
+    "report": "aimon.cli.report.command:report",
     "rules": "aimon.cli.commands.rules:rules",
     "serve": "aimon.cli.serve.command:serve",
     "sim": "aimon.cli.commands.sim:sim",

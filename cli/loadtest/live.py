@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from threading import Lock
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -104,6 +104,11 @@ class Live:
     def push_problem(self) -> str | None:
         """Why the last push failed, or None. After the `with` block: the push at the end of the run."""
         return None if self._pusher is None else self._pusher.problem
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The values of report.json; None if the run ended without a report."""
+        return None if self._found is None else self._found.report
 
     @property
     def advice(self) -> str | None:

@@ -125,7 +125,7 @@ class RunOptions:
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")] = (
         False
     )
-    out: Annotated[Path | None, typer.Option(help="Write report.html, .json and .md to this folder.")] = None
+    out: Annotated[Path | None, typer.Option(help="Write report.html, .json, .md and .csv to this folder.")] = None
     out_mode: Annotated[
         str | None,
         typer.Option(metavar="MODE", help="Who may read its files, such as 640; 600, you alone, by default."),

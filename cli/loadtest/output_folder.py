@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Files of a run: its report, its log of calls, and the reports of workers that lost their master.
-_OURS = ("report.json", "report.md", "report.html", "*results.jsonl.gz", "worker-*/report.json")
+_OURS = (
+    "report.json",
+    "report.md",
+    "report.html",
+    "report.csv",
+    "seconds.csv",
+    "*results.jsonl.gz",
+    "worker-*/report.json",
+)
 
 
 def prepare(folder: Path | None, *, overwrite: bool) -> None:

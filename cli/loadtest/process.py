@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from threading import Thread
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -54,7 +54,7 @@ def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | Non
     with live:
         code, out = _follow(job, live)
         # Before the last push, which a gateway that is down holds up.
-        _show(out, plan.as_json)
+        _show(out, live.report, plan.as_json)
         if live.advice is not None:
             print(f"aimon loadtest: {live.advice}", file=sys.stderr)
     if live.push_problem is None:
@@ -63,12 +63,16 @@ def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | Non
     return code if code == INTERRUPTED else UNABLE
 
 
-def _show(out: bytes, as_json: bool) -> None:
-    """Prints the output of the run's process, which is UTF-8, in the encoding of the terminal."""
+def _show(out: bytes, report: dict[str, Any] | None, as_json: bool) -> None:
+    """Draws the report on a terminal; elsewhere prints what the run's process wrote, which is UTF-8."""
     if as_json or not console.is_terminal():
         console.write_data(out)
-    else:
+    elif report is None:
         print(out.decode(errors="replace"), end="", flush=True)
+    else:
+        from aimon.cli.report import result
+
+        result.draw(report)
 
 
 def attend(job: Job) -> int:

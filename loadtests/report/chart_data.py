@@ -121,7 +121,7 @@ def stretches(report: dict[str, Any]) -> list[tuple[int, int]]:
     return [(start, min(start + width, seconds)) for start in range(0, seconds, width)]
 
 
-def asked(report: dict[str, Any]) -> list[ChartPoint]:
+def asked(report: Mapping[str, Any]) -> list[ChartPoint]:
     """The scheduled rate, at the points where it changes."""
     points = report["rate"]["schedule"]
     return [ChartPoint(point["at_s"], (point["rate"],)) for point in points]

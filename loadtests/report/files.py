@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import files
-from aimon.loadtests.report.markdown import markdown
+from aimon.loadtests.report.csv_files import report_csv, seconds_csv
 from aimon.loadtests.report.page import page
+from aimon.loadtests.report.text.markdown import markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 def save(report: dict[str, Any], folder: Path, *, mode: int = files.OWNER_ALONE) -> tuple[list[Path], list[str]]:
-    """Writes report.json, report.md and report.html with that mode, each atomically, as many as possible.
+    """Writes each of MAKERS with that mode and atomically, as many as possible.
 
     Returns:
         The paths written, and messages about the others.
     """
     written, problems = [], []
-    makers = {"report.json": json, "report.md": markdown, "report.html": page.render}
-    for name, make in makers.items():
+    for name, make in MAKERS.items():
         path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -33,6 +33,10 @@ def save(report: dict[str, Any], folder: Path, *, mode: int = files.OWNER_ALONE)
         else:
             written.append(path)
     return written, problems
+
+
+def _csv(report: dict[str, Any]) -> str:
+    return report_csv([report])
 
 
 def json(report: dict[str, Any]) -> str:
@@ -51,3 +55,13 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 def _compact(value: Any) -> str:
     return msgspec.json.encode(value).decode()
+
+
+# What is written, and from what.
+MAKERS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "report.json": json,
+    "report.md": markdown,
+    "report.html": page.render,
+    "report.csv": _csv,
+    "seconds.csv": seconds_csv,
+}

@@ -18,7 +18,7 @@ from aimon.loadtests.output import exit_code
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.report import build, markdown
 from aimon.loadtests.report.run_result import INCOMPLETE, INTERRUPTED, RunResult
-from aimon.loadtests.report.summary import verdict
+from aimon.loadtests.report.text.summary import verdict
 from aimon.loadtests.search import limits
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits

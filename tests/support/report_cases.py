@@ -127,3 +127,52 @@ def _buckets(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> dict[str, 
     width = math.log((1 + ERROR) / (1 - ERROR))
     places, counts = np.unique(np.ceil(np.log(values / UNIT) / width).astype(int), return_counts=True)
     return dict(zip(map(str, places.tolist()), counts.tolist(), strict=True))
+
+
+def named(built: dict[str, Any], shares: dict[str, float]) -> dict[str, Any]:
+    """The report with its calls divided among request names, as those of a scenario; the times are those of all."""
+    left, found = dict(built["requests"]["by_outcome"]), []
+    for place, (name, share) in enumerate(shares.items(), start=1):
+        last = place == len(shares)
+        outcomes = {each: count if last else round(share * count) for each, count in left.items()}
+        left = {each: count - outcomes[each] for each, count in left.items()}
+        requests = built["requests"] | {
+            "sent": sum(outcomes.values()),
+            "ok": outcomes["ok"],
+            "by_outcome": outcomes,
+        }
+        found.append(
+            {key: value for key, value in built.items() if key.endswith("_s") and key not in {"duration_s", "window_s"}}
+            | {"name": name, "requests": requests, "per_s": requests["sent"] / built["window_s"]}
+            | {"tpot": built["tpot"], "tokens": built["tokens"], "cost": None, "goodput": None}
+        )
+    return built | {"by_name": found}
+
+
+def ladder(built: dict[str, Any], slots: int = 8, service: float = 0.5) -> dict[str, Any]:
+    """The report with a ladder of concurrencies against a server with so many slots: its knee is at their number."""
+    steps = []
+    for concurrency in (1, 2, 4, 8, 16, 32):
+        rate = min(concurrency, slots) / service
+        latency = max(service, service * concurrency / slots)
+        steps.append(
+            {
+                "concurrency": concurrency,
+                "duration_s": 20.0,
+                "sent": round(rate * 20),
+                "ok": round(rate * 20),
+                "iterations_per_s": rate,
+                "calls_per_s": rate,
+                "output_tokens_per_s": 40 * rate,
+                "latency_mean_s": latency,
+                "latency_p50_s": latency,
+                "latency_p95_s": 1.1 * latency,
+                "ttft_p50_s": latency - 0.4 * service,
+                "ttft_p95_s": None if concurrency == 1 else latency - 0.3 * service,
+                "tpot_p50_s": 0.01,
+                "met": concurrency < 32,
+                "why": "" if concurrency < 32 else "p99<2s",
+                "limited": False,
+            }
+        )
+    return built | {"ladder": {"steps": steps, "knee": slots, "why": ""}}

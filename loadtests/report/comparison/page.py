@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aimon.language import pick
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import SHARE
-from aimon.loadtests.report.comparison.summary import cells, foot, heads, row_title, verdict
+from aimon.loadtests.report.comparison.summary import cells, foot, heads, row_title, row_verdict, verdict
 from aimon.loadtests.report.page.charts import FULL, HALF, both, figure
 from aimon.loadtests.report.page.html import banner, document, table
 from aimon.svg import exact
@@ -51,12 +51,13 @@ def _table(comparison: Comparison) -> str:
     """The verdict stands beside the name, where a small screen shows it without scrolling."""
     rows = []
     for row in comparison.rows:
-        name, base, new, *changed, said = map(escape, cells(row, comparison.currency))
+        name, base, new, *changed, _ = map(escape, cells(row, comparison.currency))
         kind, sign = _LOOKS[row.verdict]
-        rows.append((name, f'<span class="said {kind}">{sign}{said}</span>', *changed, base, new))
+        rows.append((name, f'<span class="said {kind}">{sign}{escape(row_verdict(row))}</span>', *changed, base, new))
     name, base, new, *changed, said = heads()
     header = (name, said, *changed, base, new)
-    return table(header, rows, range(2, 6), name=f"{comparison.base}, {comparison.new}")
+    whys = [escape(row.why or "") for row in comparison.rows]
+    return table(header, rows, range(2, 6), name=f"{comparison.base}, {comparison.new}", below=whys)
 
 
 def _picture(comparison: Comparison) -> str:

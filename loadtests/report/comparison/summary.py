@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.language import pick
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import MONEY, SHARE, TIME
-from aimon.loadtests.report.markdown import cell, table
+from aimon.loadtests.report.text.markdown import cell, table
 from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent
 
 if TYPE_CHECKING:
@@ -75,15 +75,19 @@ def heads() -> tuple[str, ...]:
 
 def cells(row: Row, currency: str | None) -> tuple[str, ...]:
     """A row with the columns of HEADER."""
-    said = pick(row.verdict, _CHINESE_VERDICTS[row.verdict]) + (f": {row.why}" if row.why else "")
     return (
         row_title(row),
         value(row, row.base, currency),
         value(row, row.new, currency),
         change(row),
         interval(row),
-        said,
+        row_verdict(row) + (f": {row.why}" if row.why else ""),
     )
+
+
+def row_verdict(row: Row) -> str:
+    """The verdict on a measure, without its reason."""
+    return pick(row.verdict, _CHINESE_VERDICTS[row.verdict])
 
 
 def value(row: Row, found: float | None, currency: str | None) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 from aimon.language import CHINESE, current, pick
 from aimon.loadtests.report.page import charts, chinese, searches, sections
 from aimon.loadtests.report.page.html import banner, document, section, suspect_mark
+from aimon.loadtests.report.page.ladder import ladder
 from aimon.loadtests.report.page.tiles import tiles
-from aimon.loadtests.report.run_result import ABORTED, INCOMPLETE, INTERRUPTED
-from aimon.loadtests.report.summary import doubts, load_title, schedule_key, started, time_title, verdict
+from aimon.loadtests.report.text.summary import doubts, kind, load_title, schedule_key, started, time_title, verdict
 from aimon.loadtests.statistics.formatting import format_duration
 
 _SHAPES = ("ttft_s", "itl_s", "tpot_s")
@@ -36,12 +36,14 @@ def render(report: dict[str, Any]) -> str:
         [
             f"<header><h1>{escape(title)}</h1>",
             f'<p class="lead">{_lead(report)}</p>',
-            banner(verdict(report), _kind(report), "verdict"),
+            banner(verdict(report), kind(report), "verdict"),
             *(banner(doubt, "warn") for doubt in doubts(report)),
             "</header><main>",
             tiles(report),
             sections.objectives(report),
             sections.times(report),
+            sections.request_names(report),
+            ladder(report),
             sections.steady(report),
             searches.capacity(report),
             searches.limits(report),
@@ -75,17 +77,6 @@ def _lead(report: dict[str, Any]) -> str:
         pick(f"{workers} workers", f"{workers} 个 worker") if workers > 1 else "",
     ]
     return escape(" · ".join(part for part in parts if part))
-
-
-def _kind(report: dict[str, Any]) -> str:
-    how = report["ended"]["how"]
-    found = report["capacity"]
-    missed = any(not row["met"] for row in report["slo"])
-    if how == ABORTED or (found is not None and found["rate"] is None) or (found is None and missed):
-        return "bad"
-    if how in (INTERRUPTED, INCOMPLETE):
-        return "warn"
-    return "good" if report["slo"] or found is not None or report["limits"] is not None else "plain"
 
 
 def _over_time(report: dict[str, Any]) -> str:

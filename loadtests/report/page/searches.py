@@ -24,16 +24,16 @@ def capacity(report: dict[str, Any]) -> str:
         (
             f"{step['rate']:.4g}",
             f"{step['served']:.4g}",
-            f'<span class="said good">&#10003; {pick("held", "保持住")}</span>'
+            f'<span class="said short good">&#10003; {pick("held", "保持住")}</span>'
             if step["held"]
-            else f'<span class="said bad">&#10007; {pick("not held", "没有保持住")}</span>',
-            escape(step["why"]) + (f" {suspect()}" if step["limited"] else ""),
+            else f'<span class="said short bad">&#10007; {pick("not held", "没有保持住")}</span>',
         )
         for step in found["steps"]
     ]
+    whys = [escape(step["why"]) + (f" {suspect()}" if step["limited"] else "") for step in found["steps"]]
     mark = suspect_mark(report)
     drawn = capacity_charts.served(report, mark) + capacity_charts.latency(report, mark)
-    steps = table(("asked /s", "succeeded /s", "held", "why not"), rows, (0, 1), name="Capacity")
+    steps = table(("asked /s", "succeeded /s", "held"), rows, (0, 1), below=whys)
     return section(
         "Capacity",
         f'<div class="charts">{drawn}</div>',

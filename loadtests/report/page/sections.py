@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.language import pick
 from aimon.load_terms import SEARCHES
-from aimon.loadtests.report import chart_data, steady_state, token_figures
+from aimon.loadtests.report import chart_data, steady_state
 from aimon.loadtests.report.page import chinese
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
-from aimon.loadtests.report.summary import COLUMN_TITLES, TITLES, columns, time_notes, time_title, values
+from aimon.loadtests.report.text import by_name, token_figures
+from aimon.loadtests.report.text.summary import COLUMN_TITLES, TITLES, columns, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import (
     format_duration,
@@ -47,7 +48,7 @@ def objectives(report: dict[str, Any]) -> str:
     rows = [
         (
             f"<code>{escape(row['expr'])}</code>",
-            f'<span class="said {_said(slo_verdict(row))}</span>',
+            f'<span class="said short {_said(slo_verdict(row))}</span>',
             f"{escape(format_slo_value(row))} {suspect_mark(report)}",
         )
         for row in report["slo"]
@@ -82,6 +83,15 @@ def times(report: dict[str, Any]) -> str:
 def _number(times: dict[str, Any], column: str) -> str:
     said = escape(format_percentile(times, column, format_duration))
     return said if said[0].isdigit() or said[0] in "&-" else f'<span class="word">{said}</span>'
+
+
+def request_names(report: dict[str, Any]) -> str:
+    """The calls of a scenario by the name of the request."""
+    if not (rows := by_name.rows(report)):
+        return ""
+    header, *cells = ([escape(cell) for cell in row] for row in rows)
+    drawn = table(header, cells, range(1, len(header)), name=by_name.title())
+    return section(by_name.title(), suspect_mark(report), drawn, text=by_name.explained(report))
 
 
 def steady(report: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ h3 { margin: 0; font-size: .95rem; }
 .verdict { font-size: 1.15rem; font-weight: 650; }
 .good { --c: var(--good); } .bad { --c: var(--bad); } .warn { --c: var(--warn); } .plain { --c: var(--blue); }
 .quiet { --c: var(--grey); }
-.said { color: var(--c); font-weight: 650; }
+.said { color: var(--c); font-weight: 650; } .said.short { white-space: nowrap; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(205px, 1fr)); gap: .6rem; margin: 1.1rem 0 0; }
 .tile { padding: .65rem .85rem .7rem; border: 1px solid var(--rule); border-radius: 8px; background: var(--card); }
 .tile dt { color: var(--soft); font-size: .82rem; }
@@ -41,12 +41,12 @@ h3 { margin: 0; font-size: .95rem; }
 table { width: 100%; border-collapse: collapse; }
 td, th { padding: .32rem .55rem; border-bottom: 1px solid var(--rule); text-align: left; vertical-align: top;
   overflow-wrap: break-word; }
-th { font-weight: 600; } thead th { color: var(--soft); font-size: .82rem; white-space: nowrap; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th { font-weight: 600; } thead th { color: var(--soft); font-size: .82rem; vertical-align: bottom; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; } td.n { white-space: nowrap; }
 .noted > * { border-bottom: 0; padding-bottom: 0; } .note-row { padding-top: 0; color: var(--soft); font-size: .88rem; }
 .banner ul { margin: .3rem 0 0; padding-left: 1.2rem; } div.text p { margin: .25rem 0; }
-.wide tbody th { min-width: 8rem; } .wide thead td { padding: 0; }
-td .word { color: var(--soft); font-size: .82rem; }
+.wide tbody th:not(.n) { min-width: 8rem; } .wide thead td { padding: 0; }
+td .word { color: var(--soft); font-size: .82rem; white-space: normal; overflow-wrap: normal; }
 table.pairs { table-layout: fixed; } table.pairs th { width: 16rem; font-weight: 500; color: var(--soft); }
 table.pairs td { overflow-wrap: anywhere; }
 .charts { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem; }
@@ -85,12 +85,14 @@ footer p { margin: .3rem 0; max-width: 52rem; }
   .charts { grid-template-columns: minmax(0, 1fr); } .roomy { display: none; } .narrow { display: block; }
   .wide[tabindex] tbody th { position: sticky; left: 0; z-index: 1; max-width: 9.5rem; background: var(--paper);
     box-shadow: 1px 0 var(--rule); }
+  .wide[tabindex] thead th, td .word { white-space: nowrap; }
 }
 @media (max-width: 520px) {
   body { padding: 1.1rem .8rem 2rem; } h1 { font-size: 1.35rem; } .verdict { font-size: 1.05rem; }
   .tiles { grid-template-columns: 1fr 1fr; } .tile { padding: .5rem .6rem .55rem; } .tile .big { font-size: 1.2rem; }
   figure { padding: .55rem .4rem .3rem; } figcaption { padding: 0 .2rem; }
-  svg text, svg .note { font-size: 13px; } td, th { padding: .32rem .4rem; } .wide tbody th { min-width: 6.5rem; }
+  svg text, svg .note { font-size: 13px; } td, th { padding: .32rem .4rem; }
+  .wide tbody th:not(.n) { min-width: 6.5rem; }
   .pairs, .pairs tbody, .pairs tr, .pairs th, .pairs td { display: block; } .pairs tr { padding: .3rem 0;
     border-bottom: 1px solid var(--rule); } .pairs th, .pairs td, table.pairs th { width: auto; padding: 0; border: 0; }
 }

@@ -86,7 +86,7 @@ def test_runs_under_different_loads_are_refused_unless_told(run_aimon: Command, 
         ),
         (["base.json", "--compare"], "--compare needs two runs or more: aimon report --compare base.json NEW"),
         (["base.json", "base.json", "--format", "html"], "--format html is a page for one run"),
-        (["base.json", "--format", "pdf"], "--format pdf: there are md, json, html"),
+        (["base.json", "--format", "pdf"], "--format pdf: there are md, json, html, csv"),
         (["base.json", "base.json", "--compare", "--tolerance", "5"], "--tolerance 5: expected a share such as 5%"),
     ],
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aimon.language import pick
-from aimon.loadtests.report.summary import doubts, summary_rows, time_notes, time_rows, verdict
+from aimon.loadtests.report.text import by_name, ladder
+from aimon.loadtests.report.text.summary import doubts, objective_rows, summary_rows, time_notes, time_rows, verdict
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -18,11 +19,16 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     for doubt in doubts(report):
         lines += [f"**{cell(doubt)}**", ""]
-    lines += table([["", ""], *summary_rows(report)], numbers=False)
+    lines += table([["", ""], *summary_rows(report), *objective_rows(report)], numbers=False)
     if len(times := time_rows(report)) > 1:
         lines += ["", *table(times)]
     if notes := time_notes(report):
         lines += ["", *notes]
+    if named := by_name.rows(report):
+        lines += ["", f"## {by_name.title()}", "", by_name.explained(report), "", *table(named)]
+    if steps := ladder.rows(report):
+        lines += ["", f"## {ladder.title()}", "", f"{ladder.verdict(report['ladder'])}. {ladder.explained()}"]
+        lines += ["", *table(steps)]
     if (capacity := report["capacity"]) is not None and capacity["steps"]:
         heads = pick("| asked/s | ok/s | held | why |", "| 要求/秒 | 成功/秒 | 保持住 | 原因 |")
         yes, no = pick("yes", "是"), pick("no", "否")

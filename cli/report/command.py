@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aimon import files
-from aimon.cli.console import write_data
+from aimon.cli import console
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
 from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
 from aimon.cli.out_mode import out_mode
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.report.comparison.comparison import Comparison
     from aimon.loadtests.report.schema import Report
 
-FORMATS = ("md", "json", "html")
+FORMATS = ("md", "json", "html", "csv")
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
 
@@ -30,7 +30,10 @@ def report(
     different_load: Annotated[
         bool, typer.Option("--different-load", help="With --compare: also of runs that were not asked the same.")
     ] = False,
-    layout: Annotated[str, typer.Option("--format", help="md, json or html.")] = "md",
+    layout: Annotated[
+        str | None,
+        typer.Option("--format", help="md, json, html or csv; a table on a terminal, md elsewhere by default."),
+    ] = None,
     _language: Language = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write to this file, and not to stdout.")] = None,
     mode: Annotated[
@@ -42,22 +45,31 @@ def report(
     Exit codes: 0 good; 1 with --compare: a later run is significantly worse in anything, by the tolerance or more;
     2 usage, a file that is no report, or runs under different loads; 3 --out can't be written.
     """
-    if layout not in FORMATS:
+    if layout is not None and layout not in FORMATS:
         raise Stop(USAGE, f"--format {layout}: there are {', '.join(FORMATS)}")
     smallest, readers = _share(tolerance), out_mode(mode)
     if compare and len(runs) < 2:
         raise Stop(USAGE, f"--compare needs two runs or more: aimon report --compare {runs[0]} NEW")
     if layout == "html" and not compare and len(runs) > 1:
         raise Stop(USAGE, "--format html is a page for one run: name one, or --compare them")
+    if layout == "csv" and compare:
+        raise Stop(USAGE, "--format csv has the numbers of runs: leave out --compare, or write --format json")
     _check_installed()
     reports = _read(runs)
+    drawn = layout is None and out is None and console.is_terminal()
     if not compare:
-        _give(_shown(reports, layout), out, readers)
+        if drawn:
+            _draw(reports)
+        else:
+            _give(_shown(reports, layout), out, readers)
         return GOOD
     found = _compared(reports, runs, smallest)
     if not different_load:
         _refuse_different_loads(reports, runs)
-    _give(_told(found, layout), out, readers)
+    if drawn:
+        _draw_comparisons(found)
+    else:
+        _give(_told(found, layout), out, readers)
     return FAILED if any(comparison.verdict == "worse" for comparison in found) else GOOD
 
 
@@ -84,15 +96,34 @@ def _read(runs: list[Path]) -> list[Report]:
         raise Stop(USAGE, f"aimon report: {error}") from error
 
 
-def _shown(reports: list[Report], layout: str) -> str:
+def _draw(reports: list[Report]) -> None:
+    import msgspec
+
+    from aimon.cli.report import result
+
+    for each in reports:
+        result.draw(msgspec.to_builtins(each))
+
+
+def _draw_comparisons(found: list[Comparison]) -> None:
+    from aimon.cli.report import compared
+
+    for each in found:
+        compared.draw(each)
+
+
+def _shown(reports: list[Report], layout: str | None) -> str:
     import msgspec
 
     from aimon.loadtests.report import markdown
+    from aimon.loadtests.report.csv_files import report_csv
     from aimon.loadtests.report.page import page
 
     if layout == "json":
         # A line for each, as other programs read several values from one stream.
         return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in reports)
+    if layout == "csv":
+        return report_csv([msgspec.to_builtins(each) for each in reports])
     write = page.render if layout == "html" else markdown
     return "\n".join(write(msgspec.to_builtins(each)) for each in reports)
 
@@ -123,7 +154,7 @@ def _compared(reports: list[Report], runs: list[Path], tolerance: float) -> list
         raise Stop(USAGE, f"aimon report: {error}") from error
 
 
-def _told(found: list[Comparison], layout: str) -> str:
+def _told(found: list[Comparison], layout: str | None) -> str:
     import msgspec
 
     from aimon.loadtests.report.comparison import page as comparison_page
@@ -138,7 +169,7 @@ def _told(found: list[Comparison], layout: str) -> str:
 
 def _give(text: str, out: Path | None, mode: int) -> None:
     if out is None:
-        write_data(text)
+        console.write_data(text)
         return
     try:
         files.write(out, text.encode(), mode=mode)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimon import quantities
 from aimon.language import CHINESE, current, pick
 from aimon.load_terms import SEARCHES
-from aimon.loadtests.report import steady_state, token_figures
-from aimon.loadtests.report.run_result import COMPLETE
+from aimon.loadtests.report import steady_state
+from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
+from aimon.loadtests.report.text import token_figures
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TITLES = {
     "latency_s": "Latency",
@@ -95,6 +99,18 @@ def verdict(report: dict[str, Any]) -> str:
     return pick("Complete; no objectives were given", "已完成；没有给出目标")
 
 
+def kind(report: dict[str, Any]) -> str:
+    """How the verdict is: good, bad, warn, or plain where nothing was asked."""
+    how = report["ended"]["how"]
+    found = report["capacity"]
+    missed = any(not row["met"] for row in report["slo"])
+    if how == ABORTED or (found is not None and found["rate"] is None) or (found is None and missed):
+        return "bad"
+    if how in (INTERRUPTED, INCOMPLETE):
+        return "warn"
+    return "good" if report["slo"] or found is not None or report["limits"] is not None else "plain"
+
+
 def _so_far(report: dict[str, Any]) -> str:
     """The partial result of an unfinished search."""
     capacity, limits = report["capacity"], report["limits"]
@@ -142,7 +158,7 @@ def doubts(report: dict[str, Any]) -> list[str]:
 
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
-    """(name, value) of all figures other than times."""
+    """(name, value) of all figures other than times and objectives."""
     requests, rate = report["requests"], report["rate"]
     failures = {name: count for name, count in requests["by_outcome"].items() if name != "ok"}
     client = report["client"]
@@ -173,9 +189,15 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     if not requests["sent"]:
         rows = [row for row in rows if row[0] in _WITHOUT_CALLS]
         return [(_row_title(name, mark), said) for name, said in rows]
+    return [(_row_title(name, mark), said) for name, said in rows]
+
+
+def objective_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """(objective, verdict with value and reason) of each objective."""
+    if not report["requests"]["sent"]:
+        return []
     over = pick(" (all steps)", "（所有步骤）") if report["profile"] in SEARCHES else ""
-    objectives = [(row["expr"] + over, objective(row)) for row in report["slo"]]
-    return [(_row_title(name, mark), said) for name, said in rows] + objectives
+    return [(row["expr"] + over, objective(row)) for row in report["slo"]]
 
 
 def _row_title(name: str, mark: str) -> str:
@@ -199,7 +221,7 @@ def columns(report: dict[str, Any]) -> list[str]:
     return [name for name in COLUMN_TITLES if not rows or any(name not in times.get("needs", {}) for times in rows)]
 
 
-def schedule_key(report: dict[str, Any]) -> str:
+def schedule_key(report: Mapping[str, Any]) -> str:
     """The latency that a user has: from schedule, if there is one; a closed loop has none."""
     scheduled = (
         report["rate"]["asked"] is not None or report["profile"] in SEARCHES or report["config"]["workload"]["trace"]
