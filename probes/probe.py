@@ -11,13 +11,14 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Result
 from aimon.config.endpoint import new_nonce
 from aimon.probes.transport import perform
+from aimon.security.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.config.endpoint import Budget, Canary, Endpoint
     from aimon.probes.key_files import KeyFiles
-    from aimon.security.redact import Redactor
+    from aimon.probes.transcript import Transcript
 
 
 class Prober:
@@ -40,13 +41,27 @@ class Prober:
         self._key_files = key_files
         self._spent = spent
 
-    async def probe(self, endpoint: Endpoint, canary: Canary, *, scheduled: float | None = None) -> Result:
+    @property
+    def redactor(self) -> Redactor:
+        """Hides every secret that is known now."""
+        known = self._redactor if self._key_files is None else self._key_files.redactor
+        return known or Redactor()
+
+    async def probe(
+        self,
+        endpoint: Endpoint,
+        canary: Canary,
+        *,
+        scheduled: float | None = None,
+        transcript: Transcript | None = None,
+    ) -> Result:
         """Makes one call, without a retry: a hidden retry would hide failures that users see.
 
         Args:
             endpoint: the endpoint to call.
             canary: the prompt and its checks.
             scheduled: when it was due (seconds of `time.monotonic()`).
+            transcript: is told what was sent and what came back.
         """
         if self._key_files is not None:
             endpoint = self._key_files.current(endpoint)
@@ -59,7 +74,9 @@ class Prober:
                 if spent >= endpoint.budget.per_day:
                     return _over_budget(endpoint, canary, endpoint.budget, spent)
             call = canary.call(endpoint, new_nonce())
-            return await perform(call, endpoint.transport, scheduled=scheduled, redactor=self._redactor)
+            return await perform(
+                call, endpoint.transport, scheduled=scheduled, redactor=self._redactor, transcript=transcript
+            )
         except Exception as error:  # noqa: BLE001 - of aimon's own: the other endpoints are probed all the same
             said = f"not probed: {report(endpoint.name, 'probed', error, redactor=self._redactor)}"
             return _not_made(endpoint, canary, Outcome.PROBER_ERROR, said)

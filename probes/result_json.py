@@ -61,6 +61,11 @@ def as_line(result: Result) -> bytes:
     return msgspec.json.encode(as_object(result))
 
 
+def as_pretty(result: Result) -> str:
+    """The object on many lines, for people."""
+    return msgspec.json.format(as_line(result), indent=2).decode()
+
+
 def _seconds(value: float | None) -> float | None:
     # Microseconds: what the clock can tell, without the noise of binary fractions.
     return None if value is None else round(value, 6)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.config.endpoint import Transport
     from aimon.network.proxy import Proxy
+    from aimon.probes.transcript import Transcript
     from aimon.security.redact import Redactor
 
 _IP_VERSIONS: Final[dict[str, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}
@@ -70,6 +71,7 @@ async def perform(
     *,
     scheduled: float | None = None,
     redactor: Redactor | None = None,
+    transcript: Transcript | None = None,
 ) -> Result:
     """Makes the call and says how it went. Whatever happens on the way is an outcome, not an exception.
 
@@ -78,6 +80,7 @@ async def perform(
         transport: how to get there.
         scheduled: when it should have started (seconds of `time.monotonic()`); now unless told otherwise.
         redactor: hides secrets in errors and answers; knows the call's own key unless told otherwise.
+        transcript: is told what was sent and what came back.
 
     Raises:
         asyncio.CancelledError: the task was cancelled; the connection is closed.
@@ -103,10 +106,12 @@ async def perform(
         call, dialect, started=time.monotonic(), started_at=time.time(), scheduled=scheduled, redactor=redactor
     )
     http_version = None
+    if transcript is not None:
+        transcript.sending(request, exchange.started)
     try:
         with watch_lag(marks):
             async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, client:
-                http_version = await _exchange(client, message, exchange, marks, timer)
+                http_version = await _exchange(client, message, exchange, marks, timer, transcript)
     except TimeoutError:
         exchange.fail(_through(proxy, exchange, _expired(exchange)), time.monotonic())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is how the call went
@@ -132,6 +137,7 @@ async def _exchange(
     exchange: Exchange,
     marks: NetworkMarks,
     timer: asyncio.Timeout,
+    transcript: Transcript | None,
 ) -> str:
     """Sends the request and feeds the answer to the exchange; returns the HTTP version."""
 
@@ -144,9 +150,13 @@ async def _exchange(
     request.extensions |= {"timeout": {"connect": exchange.call.timeouts.connect}, "trace": trace}
     response = await client.send(request, stream=True, auth=None, follow_redirects=False)
     exchange.head(response.status_code, _lower(response.headers.raw), marks.last_arrival)
+    if transcript is not None:
+        transcript.head(response.http_version, response.status_code, response.headers.raw, marks.last_arrival)
     limit = exchange.deadline()[0]
     async with contextlib.aclosing(response.aiter_raw()) as chunks:
         async for chunk in chunks:
+            if transcript is not None:
+                transcript.chunk(chunk, marks.last_arrival)
             exchange.feed(chunk, marks.last_arrival)
             if exchange.complete:
                 break

@@ -53,6 +53,7 @@ PROBE_PHASE = "ai_probe_phase_seconds"
 PROBE_LAST_RUN = "ai_probe_last_run_timestamp_seconds"
 PROBE_LAST_SUCCESS = "ai_probe_last_success_timestamp_seconds"
 PROBE_INTERVAL = "ai_probe_interval_seconds"
+PROBE_MAINTENANCE = "ai_probe_maintenance"
 PROBE_CERTIFICATE_EXPIRY = "ai_probe_ssl_earliest_cert_expiry"
 PROBE_LATENCY_QUANTILE = "ai_probe_latency_quantile_seconds"
 PROBE_TTFT_QUANTILE = "ai_probe_ttft_quantile_seconds"
@@ -81,6 +82,7 @@ CONFIG_RELOAD_SUCCESSFUL = "aimon_config_last_reload_successful"
 CONFIG_LOADED = "aimon_config_last_reload_success_timestamp_seconds"
 HISTORY_AVAILABLE = "aimon_history_available"
 RESULTS_WAITING = "aimon_results_waiting"
+RESULTS_DROPPED = "aimon_results_dropped_total"
 BUILD_INFO = "aimon_build_info"
 
 # The currencies whose metric is named by the word people use; any other by its code, in lower case.
@@ -178,6 +180,11 @@ _ALL = (
     Family(PROBE_LAST_RUN, "gauge", "Unix time at which the last probe ended, whatever its outcome."),
     Family(PROBE_LAST_SUCCESS, "gauge", "Unix time at which the last successful probe ended; 0 if none ever did."),
     Family(PROBE_INTERVAL, "gauge", "Seconds between probes, as configured."),
+    Family(
+        PROBE_MAINTENANCE,
+        "gauge",
+        "Whether a maintenance window goes on (1), in which the endpoint is not probed; aimon serve.",
+    ),
     Family(PROBE_CERTIFICATE_EXPIRY, "gauge", "Unix time at which the endpoint's certificate expires."),
     Family(
         PROBE_LATENCY_QUANTILE,
@@ -281,6 +288,12 @@ _ALL = (
         (),
     ),
     Family(RESULTS_WAITING, "gauge", "Results that are not recorded yet; aimon serve.", ()),
+    Family(
+        RESULTS_DROPPED,
+        "counter",
+        "Results that were discarded since the process began, because too many waited; aimon serve.",
+        (),
+    ),
     Family(BUILD_INFO, "gauge", "Always 1; carries the version.", ("version",)),
 )
 

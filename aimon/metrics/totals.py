@@ -222,6 +222,28 @@ class Totals:
         }
         return twin
 
+    def by_identity(self) -> dict[Identity, "Totals"]:
+        """Copies that hold the series of one endpoint each."""
+        whole = self.copy()
+        found: dict[Identity, Totals] = {}
+
+        def own(labels: Labels) -> Totals:
+            identity = Identity(*labels[:4])
+            if identity not in found:
+                found[identity] = Totals()
+            return found[identity]
+
+        for name, series in whole.counters.items():
+            for labels, value in series.items():
+                own(labels).counters.setdefault(name, {})[labels] = value
+        for name, histograms in whole.histograms.items():
+            for labels, histogram in histograms.items():
+                own(labels).histograms.setdefault(name, {})[labels] = histogram
+        for identity, part in found.items():
+            for name in part.histograms:
+                part.set_bounds(name, identity.endpoint, whole.bounds(name, identity.endpoint))
+        return found
+
     def _count(self, name: str, labels: Labels, amount: float) -> None:
         series = self.counters.setdefault(name, {})
         series[labels] = series.get(labels, 0.0) + amount

@@ -2,76 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aimon.cli import listening
 from aimon.cli.console import note
-from aimon.cli.endpoints import Flags, select
+from aimon.cli.endpoints import Flags, load, select
 from aimon.cli.exits import GOOD, UNABLE, USAGE, Stop
+from aimon.cli.serve.options import ADDRESS, ServeOptions, settings, shard
 from aimon.distribution import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aimon.config import Config
+    from aimon.probes.scheduling.shards import Shard
     from aimon.probes.selection import Selection
     from aimon.probes.service.settings import Settings
-
-_ADDRESS = "127.0.0.1:9464"
 
 
 def serve(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to serve pages and metrics.")] = _ADDRESS,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help=f"Where to serve; by default {ADDRESS}.")
+    ] = None,
     history: Annotated[Path | None, typer.Option(help="The history's file.")] = None,
     token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The token to ask for, as Bearer or as a password.")
+        Path | None, typer.Option(metavar="FILE", help="The token to ask for: as Bearer, or as a password.")
     ] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
-    concurrency: Annotated[int, typer.Option(min=1, help="Endpoints under way at once.")] = 100,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, if it is in another file.")] = None,
+    share: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Probe one of N shares of the endpoints, from 0/N.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Endpoints under way at once.")] = None,
 ) -> int:
     """Probe on schedule until stopped, and serve metrics, an API and a status page.
 
-    SIGHUP reads the configuration again, SIGTERM lets probes under way end. Exit codes: 0 stopped; 2 usage or
-    configuration; 3 the address can't be had, or results could not be recorded.
+    SIGHUP reads the configuration again; SIGTERM and Ctrl-C let probes under way end. Exit codes: 0 stopped; 2 usage
+    or configuration; 3 the address can't be had, or results could not be recorded.
     """
-    import asyncio
-
+    first = load(config, Flags())
+    options = ServeOptions(listen, history, token_file, no_auth, tls_cert, tls_key, concurrency)
     try:
-        from aimon.probes.service.service import LoadError, Service
+        import aimon.probes.service.web_server  # noqa: F401 - says before anything starts whether it could be had
     except ModuleNotFoundError as error:
         raise Stop(UNABLE, f"aimon serve needs {error.name}: pip install '{NAME}[serve]'") from error
+    return _run(_loader(config, first, shard(share)), settings(options, first))
 
-    def load() -> Selection:
+
+def _loader(path: Path | None, first: Config, share: Shard) -> Callable[[], Selection]:
+    """Reads the configuration: the first time what was read already."""
+    from aimon.probes.service.service import LoadError
+
+    read = [first]
+
+    def selection() -> Selection:
         try:
-            return select([], config, Flags(), lenient=True)
+            found = select([], path, Flags(), lenient=True, loaded=read.pop() if read else None)
         except Stop as stop:
             raise LoadError(stop.message) from stop
+        kept = tuple(endpoint for endpoint in found.endpoints if share.has(endpoint.name))
+        return found if len(kept) == len(found.endpoints) else replace(found, endpoints=kept, whole=False)
 
-    settings = _settings(listen, history, token_file, no_auth=no_auth, concurrency=concurrency)
+    return selection
+
+
+def _run(load_selection: Callable[[], Selection], chosen: Settings) -> int:
+    import asyncio
+    from ssl import SSLError
+
+    from aimon.probes.service.service import LoadError, Service
+
     try:
-        lost = asyncio.run(Service(load, settings, say=note).run())
+        lost = asyncio.run(Service(load_selection, chosen, say=note).run())
     except LoadError as error:
         raise Stop(USAGE, str(error)) from error
+    except SSLError as error:
+        raise Stop(USAGE, f"the certificate can't be used: {error.reason or error}") from error
     except OSError as error:
         from aimon.probes.publish.listen import why_not
 
-        raise Stop(UNABLE, f"--listen {listen}: {why_not(error)}") from error
+        raise Stop(UNABLE, f"--listen {chosen.host}:{chosen.port}: {why_not(error)}") from error
     if lost:
         raise Stop(UNABLE, f"aimon: {lost} results are not recorded")
     return GOOD
-
-
-def _settings(
-    listen: str, history: Path | None, token_file: Path | None, *, no_auth: bool, concurrency: int
-) -> Settings:
-    from aimon.probes.history.database import HistoryError, default_path
-    from aimon.probes.service.settings import Settings
-
-    token = listening.token(token_file, listen, option="--token-file")
-    host, port = listening.address(listen, public=no_auth or token is not None, option="--token-file")
-    try:
-        path = history or default_path()
-    except HistoryError as error:
-        raise Stop(USAGE, str(error)) from error
-    return Settings(path, host, port, token, concurrency=concurrency)

@@ -136,21 +136,22 @@ def windows_at_intervals(
         HistoryError: the history cannot be read or written.
     """
     now = time.time() if now is None else now
-    kept = _kept(history)
+    kept = kept_windows(history)
     found: dict[Identity, list[Window]] = {}
     to_keep: list[tuple[Identity, Window]] = []
     for identity in identities:
         before = kept.get(identity, {})
-        due = [seconds for seconds in WINDOWS.values() if _is_due(before.get(seconds), seconds, now, identity)]
+        due = [seconds for seconds in WINDOWS.values() if is_due(before.get(seconds), seconds, now, identity)]
         with isolated(identity.endpoint, "published", but=HistoryError):
             fresh = {window.seconds: window for window in (windows(history, identity, now, due) if due else ())}
             found[identity] = [fresh.get(seconds) or before[seconds] for seconds in WINDOWS.values()]
-            to_keep += [(identity, window) for window in fresh.values() if window.total > _PARTS]
-    _keep(history, to_keep)
+            to_keep += [(identity, window) for window in fresh.values()]
+    keep_windows(history, to_keep)
     return found
 
 
-def _is_due(window: Window | None, seconds: float, now: float, identity: Identity) -> bool:
+def is_due(window: Window | None, seconds: float, now: float, identity: Identity) -> bool:
+    """Whether a window is to be computed anew."""
     if window is None:
         return True
     # From half to one and a half times the interval, by endpoint, so that not all of them fall due in one run.
@@ -158,7 +159,12 @@ def _is_due(window: Window | None, seconds: float, now: float, identity: Identit
     return not 0 <= now - window.until < share * seconds / _PARTS
 
 
-def _kept(history: History) -> dict[Identity, dict[float, Window]]:
+def kept_windows(history: History) -> dict[Identity, dict[float, Window]]:
+    """The large windows that were computed before, by their length.
+
+    Raises:
+        HistoryError: the history cannot be read.
+    """
     kept: dict[Identity, dict[float, Window]] = {}
     rows = history.database.query(
         "SELECT endpoint, model, provider, region, content "
@@ -172,7 +178,13 @@ def _kept(history: History) -> dict[Identity, dict[float, Window]]:
     return kept
 
 
-def _keep(history: History, found: Collection[tuple[Identity, Window]]) -> None:
+def keep_windows(history: History, found: Collection[tuple[Identity, Window]]) -> None:
+    """Keeps windows of more than a few results for later runs.
+
+    Raises:
+        HistoryError: the history cannot be written.
+    """
+    found = [(identity, window) for identity, window in found if window.total > _PARTS]
     if not found or history.database.read_only:
         return
     with history.database.transaction() as connection:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
     from aimon.probes.scheduling.times import Times
+    from aimon.probes.transcript import Transcript
 
 # Seconds past its time after which an endpoint that has not been probed is overdue, beside the limits of its calls.
 _GRACE = 60.0
@@ -28,10 +29,11 @@ class Entry:
         not_before: unix time that its next time of its own must be after.
         overdue: when it has hung for too long, on the same clock.
         timer: fires at `due`.
+        transcripts: where the probe under way notes its exchanges, if it is to.
         probe: the probe that waits for a place or is under way; None if there is none.
     """
 
-    __slots__ = ("due", "endpoint", "failing", "not_before", "overdue", "probe", "timer", "times")
+    __slots__ = ("due", "endpoint", "failing", "not_before", "overdue", "probe", "timer", "times", "transcripts")
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -41,6 +43,7 @@ class Entry:
         self.not_before = 0.0
         self.overdue = math.inf
         self.timer: asyncio.TimerHandle | None = None
+        self.transcripts: list[Transcript] | None = None
         self.probe: asyncio.Future[list[Result]] | None = None
 
     def expect_by(self, at: float) -> None:
@@ -60,6 +63,15 @@ class Entry:
         self.failing = failing
         before, self.times = self.times, times_of(self.endpoint, failing=failing)
         return self.times != before
+
+    def next_transcript(self) -> Transcript:
+        """Where the next exchange is noted."""
+        from aimon.probes.transcript import Transcript  # noqa: PLC0415 - only for people who look into a failure
+
+        transcript = Transcript()
+        if self.transcripts is not None:
+            self.transcripts.append(transcript)
+        return transcript
 
     def cancel(self) -> None:
         """Lets its timer not fire any more."""

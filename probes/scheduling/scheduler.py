@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
     from aimon.probes.probe import Prober
+    from aimon.probes.transcript import Transcript
 
 HEARTBEAT = 1.0
 # Seconds after a time within which the next one can't be: the clocks drift apart by less.
@@ -139,14 +140,21 @@ class Scheduler:
                 self._end(gone, [])
         self._begin(new)
 
-    async def probe_now(self, name: str) -> list[Result]:
+    async def probe_now(self, name: str, transcripts: list[Transcript] | None = None) -> list[Result]:
         """The results of a probe of that endpoint: of the one under way, else of one that starts as soon as it can.
+
+        Args:
+            name: of the endpoint.
+            transcripts: where the exchanges are noted; then the one under way is waited for, and another follows.
 
         Raises:
             KeyError: there is no such endpoint.
         """
         entry = self._entries[name]
+        while transcripts is not None and entry.probe is not None:
+            await asyncio.shield(entry.probe)
         if entry.probe is None:
+            entry.transcripts = transcripts
             self._start(entry, self._clock.monotonic())
         return [] if entry.probe is None else await asyncio.shield(entry.probe)
 
@@ -215,7 +223,8 @@ class Scheduler:
         try:
             for canary in endpoint.canaries:
                 self.lag = self.lateness.observe(self._clock.monotonic() - due)
-                result = await prober.probe(endpoint, canary, scheduled=due)
+                more = {} if entry.transcripts is None else {"transcript": entry.next_transcript()}
+                result = await prober.probe(endpoint, canary, scheduled=due, **more)
                 results.append(result)
                 await self._on_result(endpoint, result)
                 due = self._clock.monotonic()
@@ -228,7 +237,7 @@ class Scheduler:
     def _end(self, entry: Entry, results: list[Result]) -> None:
         if entry.probe is not None and not entry.probe.done():
             entry.probe.set_result(results)
-        entry.probe = None
+        entry.probe = entry.transcripts = None
         entry.expect_by(entry.due)
 
     async def _beat(self) -> None:

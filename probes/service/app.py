@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from aimon.probes.service import operations
+from aimon.probes.service import on_demand, operations
 from aimon.probes.service.access import SecurityHeaders, TokenAuth
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aimon.probes.service.context import ServiceContext
 
-ROUTES: tuple[BaseRoute, ...] = (*operations.ROUTES,)
+ROUTES: tuple[BaseRoute, ...] = (*operations.ROUTES, *on_demand.ROUTES)
 
 
 def application(context: ServiceContext, *, token: str | None = None) -> Starlette:

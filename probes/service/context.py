@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from aimon.probes.history.history import History
     from aimon.probes.scheduling.scheduler import Scheduler
     from aimon.probes.selection import Selection
-    from aimon.probes.state.state import State
+    from aimon.probes.service.maintenance_clock import MaintenanceClock
+    from aimon.probes.service.on_demand import OnDemand
+    from aimon.probes.state.live import LiveState
+    from aimon.security.redact import Redactor
 
 
 @dataclass(slots=True)
@@ -46,24 +49,31 @@ class ServiceContext:
 
     Attributes:
         selection: the endpoints and what the configuration says of them.
-        state: counts results, and knows why the history can't be used (`state.problem`), how many results wait for it
+        state: what was recorded, in memory: `state.endpoint(identity)` has an endpoint's totals, latest and windows. It
+            knows why the history can't be used (`state.problem`), how many results wait for it
             (`state.waiting`), and its file while it can be written (`state.database`).
+        maintenance: the configuration's windows, in which endpoints are not probed, and who is in one now.
         history_path: the history's file.
         open_history: the history, only to be read; the same object each time, do not close it. Raises HistoryError
             while it can't be read: say so on the page, and go on.
         scheduler: when each endpoint is probed.
         status: how the service itself is.
         reload: reads the configuration again; what is returned says why it was refused, None if it was not.
+        on_demand: makes a probe when it is asked to.
+        redactor: hides every secret that is known now.
         clock: tells unix time.
     """
 
     selection: Selection
-    state: State
+    state: LiveState
+    maintenance: MaintenanceClock
     history_path: Path
     open_history: Callable[[], History]
     scheduler: Scheduler
     status: ServiceStatus
     reload: Callable[[], Awaitable[str | None]]
+    on_demand: OnDemand
+    redactor: Callable[[], Redactor]
     clock: Callable[[], float] = field(default=time.time)
 
     @property

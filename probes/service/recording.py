@@ -8,10 +8,12 @@ the disk is able to make.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
 from aimon.call.containment import isolated
+from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.recorder import PublishError
 
 if TYPE_CHECKING:
@@ -21,10 +23,16 @@ if TYPE_CHECKING:
     from aimon.probes.publish.recorder import Recorder
     from aimon.probes.service.context import ServiceContext
     from aimon.probes.service.observers import Observer
+    from aimon.probes.state.live import LiveState
+    from aimon.probes.state.monitored import MonitoredEndpoint
 
 TICK = 1.0
 # Results that arrive within this many seconds are written together.
 GATHER = 0.05
+# Seconds of each tick for what is computed ahead of scrapes.
+UPKEEP = 0.1
+# Seconds between two tries to record what waits: one of a locked file takes half a minute.
+RETRY = 15.0
 
 
 class RecordingThread:
@@ -32,6 +40,7 @@ class RecordingThread:
 
     Args:
         recorder: prices and records.
+        state: what it records in.
         observers: are told of results after that.
         say: is told once that results can't be recorded, and once that they are again.
         clock: tells unix time.
@@ -40,15 +49,18 @@ class RecordingThread:
     def __init__(
         self,
         recorder: Recorder,
+        state: LiveState,
         observers: Sequence[Observer],
         *,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._recorder = recorder
+        self._state = state
         self._observers = observers
         self._say, self._clock = say, clock
         self._trouble = ""
+        self._retry_at = 0.0
         self._results: list[Result] = []
         self._tasks: list[Callable[[], None]] = []
         self._busy = False
@@ -67,10 +79,11 @@ class RecordingThread:
             self._results.append(result)
             self._changed.notify()
 
-    def configure(self, recorder: Recorder, context: ServiceContext) -> None:
+    def configure(self, recorder: Recorder, monitored: Sequence[MonitoredEndpoint], context: ServiceContext) -> None:
         """Another configuration holds for results that are put from now on."""
 
         def change() -> None:
+            self._state.configure(monitored)
             self._recorder = recorder
             self._configure(context)
 
@@ -84,9 +97,9 @@ class RecordingThread:
             self._closing = True
             self._changed.notify()
         self._thread.join()
-        if self._recorder.state.waiting:
+        if self._state.waiting:
             self._record([])
-        return self._recorder.state.waiting
+        return self._state.waiting
 
     def _run(self) -> None:
         due = time.monotonic() + TICK
@@ -105,9 +118,18 @@ class RecordingThread:
             if time.monotonic() >= due:
                 due = time.monotonic() + TICK
                 self._each("told of the time", lambda observer: observer.tick(self._clock()))
+                self._retry()
+                with suppress(HistoryError), isolated("metrics", "prepared", but=HistoryError):
+                    self._state.upkeep(UPKEEP)
             if closing and not results and not tasks:
                 self._each("closed", lambda observer: observer.close())
                 return
+
+    def _retry(self) -> None:
+        """Tries again to record what waits, where no results come that would."""
+        if self._state.waiting and time.monotonic() >= self._retry_at:
+            self._retry_at = time.monotonic() + RETRY
+            self._record([])
 
     def _record(self, results: Sequence[Result]) -> None:
         counted = list(results)
@@ -130,6 +152,6 @@ class RecordingThread:
 
     def _tell(self, trouble: str) -> None:
         if trouble != self._trouble:
-            waiting = "; they wait for the next time" if self._recorder.state.waiting else ""
+            waiting = "; they wait for the next time" if self._state.waiting else ""
             self._say(f"aimon: {trouble}{waiting}" if trouble else "aimon: results are recorded again")
             self._trouble = trouble

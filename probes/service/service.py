@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from aimon.probes.history.database import HistoryError
 from aimon.probes.history.history import History
 from aimon.probes.probe import Prober
 from aimon.probes.publish.recorder import Recorder
 from aimon.probes.scheduling.scheduler import Scheduler
 from aimon.probes.service.app import application
 from aimon.probes.service.context import ServiceContext, ServiceStatus
+from aimon.probes.service.maintenance_clock import MaintenanceClock
 from aimon.probes.service.observers import OBSERVERS
+from aimon.probes.service.on_demand import OnDemand
 from aimon.probes.service.recording import RecordingThread
 from aimon.probes.service.web_server import WebServer
-from aimon.probes.state.monitored import MonitoredEndpoint
-from aimon.probes.state.open_state import open_state
+from aimon.probes.state.live import LiveState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.probes.selection import Selection
     from aimon.probes.service.settings import Settings
-    from aimon.probes.state.state import State
 
 
 class LoadError(Exception):
@@ -62,21 +59,34 @@ class Service:
         self._loop = loop
         selection = self._load()
         now = time.time()
+        self._maintenance = MaintenanceClock(selection)
+        self._state = LiveState(selection.monitored(), self._history)
         self._recorder = self._recorder_of(selection)
-        self._say_history(self._recorder.state)
+        if self._state.problem is not None:
+            self._say(f"aimon: probing goes on without its history: {self._state.problem}")
+        self._prober = self._prober_of(selection)
         self._scheduler = Scheduler(
-            selection.endpoints, self._prober_of(selection), self._take, concurrency=self._settings.concurrency
+            selection.endpoints,
+            self._prober,
+            self._take,
+            concurrency=self._settings.concurrency,
+            paused=lambda endpoint, at: endpoint.name in self._maintenance.names(at),
+            recent=self._probed_lately(selection, now),
         )
         self._context = ServiceContext(
             selection=selection,
-            state=self._recorder.state,
+            state=self._state,
+            maintenance=self._maintenance,
             history_path=self._settings.history,
             open_history=self._open_history,
             scheduler=self._scheduler,
             status=ServiceStatus(started_at=now, loaded_at=now),
             reload=self._reload_from_elsewhere,
+            on_demand=OnDemand(self._scheduler, loop),
+            redactor=lambda: self._prober.redactor,
         )
-        self._recording = RecordingThread(self._recorder, [make() for make in OBSERVERS], say=self._say)
+        observers = [make() for make in OBSERVERS]
+        self._recording = RecordingThread(self._recorder, self._state, observers, say=self._say)
         self._app = application(self._context, token=self._settings.token)
         server = WebServer(self._app, self._settings.host, self._settings.port, tls=self._settings.tls)
         self._recording.start(self._context)
@@ -87,7 +97,7 @@ class Service:
             self._say(f"status page: {server.url}/, metrics: {server.url}/metrics")
             await self._scheduler.run()
             left = await asyncio.to_thread(self._recording.close)
-        self._recorder.state.close()
+        self._state.close()
         if self._reader is not None:
             self._reader.close()
         return left
@@ -113,10 +123,13 @@ class Service:
             return None
 
     async def _adopt(self, selection: Selection) -> None:
-        self._recorder = await asyncio.to_thread(self._recorder_of, selection)
-        await self._scheduler.configure(selection.endpoints, self._prober_of(selection))
-        self._context = replace(self._context, selection=selection, state=self._recorder.state)
-        self._recording.configure(self._recorder, self._context)
+        monitored = await asyncio.to_thread(selection.monitored)
+        self._maintenance = MaintenanceClock(selection)
+        self._recorder = self._recorder_of(selection)
+        self._context = replace(self._context, selection=selection, maintenance=self._maintenance)
+        self._recording.configure(self._recorder, monitored, self._context)
+        self._prober = self._prober_of(selection)
+        await self._scheduler.configure(selection.endpoints, self._prober)
         self._app.state.context = self._context
         status = self._context.status
         status.reload_error, status.loaded_at = None, time.time()
@@ -129,32 +142,41 @@ class Service:
         self._reload_task = self._loop.create_task(self.reload())
 
     def _recorder_of(self, selection: Selection) -> Recorder:
-        state = open_state("sqlite", selection.monitored(), path=self._settings.history)
         return Recorder(
-            state, selection.prices, selection.region, selection.owner, selection.whole, redactor=selection.redactor()
+            self._state,
+            selection.prices,
+            selection.region,
+            selection.owner,
+            selection.whole,
+            redactor=selection.redactor(),
         )
 
     def _prober_of(self, selection: Selection) -> Prober:
         return Prober(
             redactor=selection.redactor(),
-            spent=partial(self._spent, selection.currency),
+            spent=lambda endpoint: self._state.spending.today(endpoint.name),
             key_files=selection.key_files(self._say),
         )
 
     async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002 - the scheduler's signature
         for priced in self._recorder.price([result]):
+            self._state.spending.add(priced)
             self._recording.put(priced)
 
-    def _spent(self, currency: str, endpoint: Endpoint) -> float:
-        return self._recorder.state.spent_today(MonitoredEndpoint.of(endpoint, currency), time.time())
+    def _probed_lately(self, selection: Selection, now: float) -> set[str]:
+        """Endpoints that a process before this one has probed less than an interval ago."""
+        found = set()
+        for endpoint in selection.endpoints:
+            known = self._state.endpoint(endpoint.identity)
+            run_at = None if known is None else known.last.run_at
+            if run_at is not None and 0 <= now - run_at < endpoint.interval:
+                found.add(endpoint.name)
+        return found
+
+    def _history(self, read_only: bool) -> History:
+        return History(self._settings.history, read_only=read_only)
 
     def _open_history(self) -> History:
         if self._reader is None:
-            self._reader = History(self._settings.history, read_only=True)
+            self._reader = self._history(True)
         return self._reader
-
-    def _say_history(self, state: State) -> None:
-        if state.problem is not None:
-            self._say(f"aimon: probing goes on without its history: {state.problem}")
-        with contextlib.suppress(HistoryError):
-            self._open_history()

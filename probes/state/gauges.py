@@ -46,6 +46,13 @@ def endpoint_gauges(
         gauges.set(definitions.PROBE_LAST_SUCCESS, last.success_at or 0, **labels)
     if last.probe is not None:
         _last_probe(gauges, labels, last.probe)
+    gauges.update(window_gauges(labels, windows))
+    return gauges
+
+
+def window_gauges(labels: dict[str, str], windows: Iterable[Window]) -> Gauges:
+    """What an endpoint did in the standard windows."""
+    gauges = Gauges()
     for window in windows:
         _window(gauges, labels, window)
     return gauges

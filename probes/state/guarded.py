@@ -41,6 +41,7 @@ class GuardedState:
         open_history: opens the history, only to read it if that is True; raises HistoryError. Tried again with each
             record.
         gateway: where totals may be read back from.
+        seen: keeps what this process has seen, for gauges while the history can't be used.
 
     Attributes:
         problem: why the history could not be used the last time; None if it could.
@@ -50,7 +51,12 @@ class GuardedState:
     cumulative = True
 
     def __init__(
-        self, monitored: Sequence[MonitoredEndpoint], open_history: Callable[[bool], History], gateway: Gateway | None
+        self,
+        monitored: Sequence[MonitoredEndpoint],
+        open_history: Callable[[bool], History],
+        gateway: Gateway | None,
+        *,
+        seen: MemoryState | None = None,
     ) -> None:
         self.problem: str | None = None
         self.dropped = 0
@@ -61,7 +67,7 @@ class GuardedState:
         self._lock = RLock()
         self._not_before = 0.0
         self._waiting: list[Result] = []
-        self._seen = _Seen(monitored, self._last_known)
+        self._seen = seen or Seen(monitored, self._last_known)
         self._kept: SqliteState | None = None
         self._read: SqliteState | None = None
         with suppress(HistoryError):
@@ -76,6 +82,18 @@ class GuardedState:
     def database(self) -> Database | None:
         """The history's, while it can be used."""
         return self._kept.database if self._kept is not None and self.problem is None else None
+
+    @property
+    def history(self) -> History:
+        """The history, at least to be read. Raises HistoryError while it can't be."""
+        return self._reader().history
+
+    def take_over(self, before: GuardedState) -> None:
+        """What waits there waits here, so that another configuration loses none of it."""
+        self._waiting = [*before._waiting, *self._waiting]
+        self.dropped += before.dropped
+        if self._waiting and self.problem is None:
+            self.problem = before.problem
 
     def record(self, results: Sequence[Result]) -> None:
         """Appends what waits and these to the history.
@@ -188,16 +206,12 @@ class GuardedState:
         return self._held
 
 
-class _Seen(MemoryState):
+class Seen(MemoryState):
     """The results of this process, on top of what was known before."""
 
     def __init__(self, monitored: Sequence[MonitoredEndpoint], before: Callable[[Identity], Last]) -> None:
         super().__init__(monitored)
         self._known_before = before
-
-    def identities(self) -> set[Identity]:
-        """The endpoints that this process has results of."""
-        return set(self._last)
 
     def _before(self, identity: Identity) -> Last:
         return self._known_before(identity)

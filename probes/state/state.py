@@ -164,6 +164,10 @@ class MemoryState:
             self._last[identity] = last_of([result], self._last.get(identity) or self._before(identity), self._clock())
             self._spent[result.endpoint, day(result.started_at)] += result.cost or 0.0
 
+    def identities(self) -> set[Identity]:
+        """The endpoints that this process has results of."""
+        return set(self._last)
+
     def totals(self) -> Totals:
         """The totals of this process."""
         return self._totals.copy()

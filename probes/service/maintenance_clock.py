@@ -1,0 +1,36 @@
+"""Which endpoints are in maintenance, asked before each probe."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from aimon.config import maintenance_of
+
+if TYPE_CHECKING:
+    from aimon.config.maintenance import Maintenance
+    from aimon.probes.selection import Selection
+
+
+class MaintenanceClock:
+    """The windows of a configuration, evaluated once a second: a cron expression takes a tenth of a millisecond.
+
+    Attributes:
+        windows: all of them.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self.windows: tuple[Maintenance, ...] = () if selection.config is None else maintenance_of(selection.config)
+        self._all = frozenset(endpoint.name for endpoint in selection.endpoints)
+        self._second = -1
+        self._names: frozenset[str] = frozenset()
+
+    def names(self, at: float) -> frozenset[str]:
+        """Names of the endpoints that a window concerns at that unix time."""
+        if not self.windows:
+            return self._names
+        if (second := math.floor(at)) != self._second:
+            self._second = second
+            going_on = [window for window in self.windows if window.current(at) is not None]
+            self._names = frozenset(name for name in self._all if any(window.concerns(name) for window in going_on))
+        return self._names
