@@ -71,7 +71,8 @@ def _expressions(expr: str) -> Iterator[tuple[str, str]]:
             yield f"{match[0]} at {match.start()} becomes {other:g}", _with(expr, match, repr(other))
     clauses = re.split(r"\s+and ", expr)
     for left_out in clauses if len(clauses) > 1 else ():
-        yield f"without {left_out[:40]!r}", "\nand ".join(clause for clause in clauses if clause != left_out)
+        kept = "\nand ".join(clause for clause in clauses if clause != left_out)
+        yield f"without {left_out[:40]!r}", re.sub(r"^(on|ignoring) \([^)]*\) ", "", kept)
     for name, operator, value in dict.fromkeys(_MATCHER.findall(expr)):
         written = f'{name}{operator}"{value}"'
         yield f"{written} matches another", expr.replace(written, f'{name}{operator}"mutant"')

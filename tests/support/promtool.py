@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ Curve = "Callable[[float], float | None]"
 IDENTITY = {"region": "local", "provider": "p", "endpoint": "e", "model": "m"}
 # What tells one firing alert from another.
 TELLING = ("alertname", "severity", "endpoint", "model", "window", "currency", "measure", "quantile")
+
+# A third of promtool's time goes into collecting garbage, which it can do without below this much memory.
+ENVIRONMENT = {**os.environ, "GOGC": "off", "GOMEMLIMIT": "256MiB"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +93,24 @@ def _names(expr: str) -> set[str]:
     return set(re.findall(r"[a-zA-Z_:][a-zA-Z0-9_:]*", expr))
 
 
-def run(promtool: Path, folder: Path, rules: dict[str, Any], cases: Sequence[Case]) -> Outcome:
-    """Runs cases against a rules file, as `promtool test rules`."""
+def run(
+    promtool: Path, folder: Path, rules: dict[str, Any], cases: Sequence[Case], names: Sequence[str] = ()
+) -> Outcome:
+    """Runs cases against a rules file, as `promtool test rules`.
+
+    With `names`, each case is asked of the alerts of these names in place of its own.
+    """
     (folder / "rules.yml").write_text(json.dumps(rules))
     order = [group["name"] for group in rules["groups"]]
     paths = []
     # The interval of evaluations belongs to the file, not to a test: one file for each.
     for minutes in sorted({case.evaluate for case in cases}):
-        tests = [_test(case, step) for case in cases if case.evaluate == minutes for step in case.steps]
+        tests = [
+            _test(case, step, names or (case.alert,))
+            for case in cases
+            if case.evaluate == minutes
+            for step in case.steps
+        ]
         document = {
             "rule_files": ["rules.yml"],
             "evaluation_interval": f"{minutes:g}m",
@@ -105,16 +119,41 @@ def run(promtool: Path, folder: Path, rules: dict[str, Any], cases: Sequence[Cas
         }
         paths.append(folder / f"test-{minutes:g}.yml")
         paths[-1].write_text(json.dumps(document))
-    done = subprocess.run([promtool, "test", "rules", *paths], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [promtool, "test", "rules", *paths], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
     return Outcome(done.returncode == 0, done.stdout + done.stderr)
 
 
-def _test(case: Case, step: int) -> dict[str, Any]:
+def survivors(
+    promtool: Path,
+    folder: Path,
+    recordings: Sequence[dict[str, Any]],
+    mutants: Mapping[str, dict[str, Any]],
+    cases: Sequence[Case],
+) -> set[str]:
+    """The mutants of an alert, by names of their own, in which no case finds a mistake.
+
+    All of them stand in one rules file: a process of promtool for each would take twenty times as long.
+    """
+    left = dict(mutants)
+    while left:
+        # Expanding annotations takes most of the time, and no case looks at them.
+        alerts = [{**rule, "alert": name, "annotations": {}} for name, rule in left.items()]
+        rules = {"groups": [{"name": "needed", "rules": [*recordings, *alerts]}]}
+        outcome = run(promtool, folder, rules, cases, list(left))
+        # An expression that can't be evaluated ends the test before the others have been asked.
+        broken = set(re.findall(r"rule: (\w+), time: .*err: ", outcome.output)) & left.keys()
+        wrong = broken or set(re.findall(r'ALERTS\{alertname=\\?"(\w+)', outcome.output)) & left.keys()
+        assert outcome.passed or wrong, outcome.output
+        left = {name: rule for name, rule in left.items() if name not in wrong}
+        if not broken:
+            break
+    return set(left)
+
+
+def _test(case: Case, step: int, names: Sequence[str]) -> dict[str, Any]:
     samples = int(case.at * 60 // step) + 1
-    sought = f'ALERTS{{alertname="{case.alert}", alertstate="firing"{_matching(case.labels)}}}'
-    query = f"sum by ({', '.join(TELLING)}) ({sought})"
-    shown = {"alertname": case.alert, **case.labels}
-    expected = [{"labels": _notation(shown), "value": 1}] if case.fires else []
     return {
         "name": f"{case.alert}: {case.story} ({step} s)",
         "interval": f"{step}s",
@@ -122,7 +161,18 @@ def _test(case: Case, step: int) -> dict[str, Any]:
             {"series": name, "values": " ".join(_number(curve(i * step / 60)) for i in range(samples))}
             for name, curve in case.series.items()
         ],
-        "promql_expr_test": [{"expr": query, "eval_time": _duration(case.at), "exp_samples": expected}],
+        "promql_expr_test": [_question(case, name) for name in names],
+    }
+
+
+def _question(case: Case, name: str) -> dict[str, Any]:
+    """Whether the alert of that name fires at the end of the case."""
+    sought = f'ALERTS{{alertname="{name}", alertstate="firing"{_matching(case.labels)}}}'
+    expected = [{"labels": _notation({"alertname": name, **case.labels}), "value": 1}] if case.fires else []
+    return {
+        "expr": f"sum by ({', '.join(TELLING)}) ({sought})",
+        "eval_time": _duration(case.at),
+        "exp_samples": expected,
     }
 
 

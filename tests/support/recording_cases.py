@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aimon.call.outcome import Fault, Outcome
-from promtool import IDENTITY, at_minutes, constant, series
+from promtool import ENVIRONMENT, IDENTITY, at_minutes, constant, series
 from traffic_cases import LOADTEST, calls, histogram
 
 if TYPE_CHECKING:
@@ -148,7 +148,8 @@ def failing(
         "tests": [_test(case, names) for case in chosen],
     }
     (folder / "test.yml").write_text(json.dumps(document))
-    done = subprocess.run([promtool, "test", "rules", folder / "test.yml"], capture_output=True, text=True, check=False)
+    command = [promtool, "test", "rules", folder / "test.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     output = done.stdout + done.stderr
     found = set(re.findall(r'expr: "round\((\S+), 0\.001\)"', output))
     assert bool(found) == (done.returncode != 0), output

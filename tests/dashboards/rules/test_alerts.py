@@ -5,27 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
-import burn_cases
-import probing_cases
-import traffic_cases
-from aimon.dashboards.rules import build
-from promtool import needed, run
+from alert_cases import ALERTS, CASES, cases_of, name_of, recordings_of
+from promtool import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-CASES = [*traffic_cases.CASES, *probing_cases.CASES, *burn_cases.CASES]
-RULES: dict[str, Any] = yaml.safe_load(build.PATH.read_text(encoding="utf-8"))
-ALERTS = {rule["alert"] for group in RULES["groups"] for rule in group["rules"] if "alert" in rule}
 
-
-@pytest.mark.parametrize("alert", sorted(ALERTS))
-def test_fires_and_stays_silent(alert: str, tmp_path: Path, require_binary: Callable[[str], Path]) -> None:
-    """Each case of the alert holds, with samples on the grid of the evaluations and off it."""
-    cases = [case for case in CASES if case.alert == alert]
-    assert {case.fires for case in cases} == ({True} if alert == "Watchdog" else {True, False})
-    outcome = run(require_binary("promtool"), tmp_path, needed(RULES, alert), cases)
+@pytest.mark.parametrize("rule", ALERTS, ids=name_of)
+def test_fires_and_stays_silent(rule: dict[str, Any], tmp_path: Path, require_binary: Callable[[str], Path]) -> None:
+    """Each case of the rule holds, with samples on the grid of the evaluations and off it."""
+    cases = cases_of(rule)
+    assert {case.fires for case in cases} == ({True} if rule["alert"] == "Watchdog" else {True, False})
+    rules = {"groups": [{"name": "needed", "rules": [*recordings_of(rule), rule]}]}
+    outcome = run(require_binary("promtool"), tmp_path, rules, cases)
     assert outcome.passed, outcome.output
+
+
+def test_every_case_has_a_rule() -> None:
+    """No case is of an alert, or of a window, that the rules do not have."""
+    assert sum(len(cases_of(rule)) for rule in ALERTS) == len(CASES)
