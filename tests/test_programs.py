@@ -38,6 +38,7 @@ def run_without_programs(
 
     def run(ci: str) -> pytest.RunResult:
         monkeypatch.setenv("CI", ci)
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # importing plugins takes longer than the tests
         monkeypatch.setenv("PATH", str(pytester.path))
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-o", f"pythonpath={here}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimon.config import ConfigError, load, resolve
 from aimon.simulator import Profile, SimulatorProcess
 from services import free_port, wait_for
 
@@ -65,7 +67,7 @@ def configure(folder: Path, provider: SimulatorProcess, extra: str) -> None:
 
 @pytest.mark.parametrize("lack", LACKS)
 def test_the_others_are_probed(lack: str, run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
-    """What is lacking is that endpoint's `prober_error`, with what to do; check refuses, as does a load test."""
+    """What is lacking is that endpoint's `prober_error`, with what to do."""
     extra, said = LACKS[lack]
     configure(tmp_path, provider, extra)
     done = run_aimon("probe", "--json", env=KEYS)
@@ -78,16 +80,35 @@ def test_the_others_are_probed(lack: str, run_aimon: Command, provider: Simulato
     assert results["lacking"]["error"].startswith("not probed: ")
     assert said in results["lacking"]["error"]
     assert (done.returncode, done.stderr) == (3, "")
-    alone = run_aimon("probe", "lacking", env=KEYS)
-    assert (alone.returncode, alone.stdout) == (2, "")
-    assert said in alone.stderr
-    checked = run_aimon("config", "check", env=KEYS)
-    assert (checked.returncode, said in checked.stderr) == (2, True)
-    if lack in {"variable", "no file"}:
-        tested = run_aimon(
-            "loadtest", "lacking", "--profile", "constant", "--rate", "1/s", "--duration", "1s", env=KEYS
-        )
-        assert (tested.returncode, said in tested.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("clean_env")
+@pytest.mark.parametrize("lack", LACKS)
+def test_alone_it_is_refused(
+    lack: str, provider: SimulatorProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is lacking is an error of the configuration where no other endpoint was asked for."""
+    extra, said = LACKS[lack]
+    configure(tmp_path, provider, extra)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        resolve(load("aimon.yaml"), ["lacking"], KEYS, lenient=True)
+
+
+@pytest.mark.parametrize("lack", ["variable", "no file"])
+@pytest.mark.parametrize(
+    "command",
+    ["probe lacking", "config check", "loadtest lacking --profile constant --rate 1/s --duration 1s"],
+)
+def test_commands_that_need_it_refuse(
+    lack: str, command: str, run_aimon: Command, provider: SimulatorProcess, tmp_path: Path
+) -> None:
+    """Exit code 2 and what to do, where the endpoint is named or the whole file is checked."""
+    extra, said = LACKS[lack]
+    configure(tmp_path, provider, extra)
+    done = run_aimon(*command.split(), env=KEYS)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
 
 
 def test_all_lacking_is_a_usage_error(run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:

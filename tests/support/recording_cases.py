@@ -148,7 +148,7 @@ def failing(
         "tests": [_test(case, names) for case in chosen],
     }
     (folder / "test.yml").write_text(json.dumps(document))
-    command = [promtool, "test", "rules", folder / "test.yml"]
+    command: list[str | Path] = [promtool, "test", "rules", folder / "test.yml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
     output = done.stdout + done.stderr
     found = set(re.findall(r'expr: "round\((\S+), 0\.001\)"', output))
