@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.config import Config
+    from aimon.config.channel import Channel
     from aimon.config.endpoint import Endpoint
     from aimon.pricing import PriceBook
     from aimon.probes.key_files import KeyFiles
@@ -28,6 +29,7 @@ class Selection:
         owner: the file whose endpoints they are; None for flags.
         whole: whether they are all of that file's.
         config: what the file says; None for flags.
+        channels: where the service sends notifications.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -37,6 +39,7 @@ class Selection:
     owner: str | None
     whole: bool
     config: Config | None = None
+    channels: tuple[Channel, ...] = ()
 
     def redactor(self) -> Redactor:
         """Hides every secret of the selection."""

@@ -19,7 +19,7 @@ from aimon import dialects, providers
 from aimon.call import classify, finish_reasons
 from aimon.call.outcome import FAULTS as WHOSE
 from aimon.call.outcome import Outcome
-from aimon.config.model import config, sections
+from aimon.config.model import alerting, config, sections
 from aimon.config.model.loadtest import LoadTestOptions
 from aimon.dialects import reasoning
 from aimon.metrics import definitions
@@ -170,6 +170,7 @@ SECTIONS = (
     config.QuirksSection,
     config.CanarySection,
     LoadTestOptions,
+    *alerting.SECTIONS,
 )
 
 

@@ -10,6 +10,7 @@ Exported lazily: a probe that runs needs neither YAML nor the model of the file.
     override(options, texts)        LoadTestOptions       options of a load test, with those of the command line
     missing(options)                str | None            what a run with these options still needs
     resolve(config, names)          tuple[Endpoint, ...]  what to probe, with keys taken from the environment
+    channels(config, environ)       tuple[Channel, ...]   where notifications go, with their secrets
     key_files(config, environ)      dict[str, Path]       where keys are that are in files, by endpoint
     maintenance_of(config)        tuple[Maintenance, …]  when aimon serve does not probe
     price_book(config, endpoints)   PriceBook             what their calls cost, in the reporting currency
@@ -24,6 +25,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aimon.config.channel import Channel
     from aimon.config.display import show
     from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport, new_nonce
     from aimon.config.flags import from_flags, override
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from aimon.config.model.config import Config
     from aimon.config.model.json_schema import schema
     from aimon.config.model.loadtest import LoadTestOptions, missing
+    from aimon.config.resolution.channels import channels
     from aimon.config.resolution.resolver import key_files, price_book, resolve
     from aimon.config.template import example
     from aimon.config.yaml.issues import ConfigError
@@ -39,12 +42,14 @@ if TYPE_CHECKING:
 _HOME = {
     "Budget": "endpoint",
     "Canary": "endpoint",
+    "Channel": "channel",
     "Config": "model.config",
     "ConfigError": "yaml.issues",
     "Endpoint": "endpoint",
     "LatencyObjective": "endpoint",
     "Slo": "endpoint",
     "Transport": "endpoint",
+    "channels": "resolution.channels",
     "example": "template",
     "LoadTestOptions": "model.loadtest",
     "find": "loader",
@@ -67,6 +72,7 @@ _HOME = {
 __all__ = [
     "Budget",
     "Canary",
+    "Channel",
     "Config",
     "ConfigError",
     "Endpoint",
@@ -74,6 +80,7 @@ __all__ = [
     "LoadTestOptions",
     "Slo",
     "Transport",
+    "channels",
     "example",
     "find",
     "from_data",

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aimon.call import checks
 from aimon.call.call import Call, Message, Target, Timeouts
 from aimon.call.result import Source
+from aimon.config.incident_policy import DEFAULT as INCIDENT_POLICY
+from aimon.config.incident_policy import IncidentPolicy
 from aimon.metrics.totals import Identity
 
 if TYPE_CHECKING:
@@ -130,6 +132,7 @@ class Endpoint:
     exact_output: bool = False  # of a load test: answers as long as their limit, where the server knows how
     budget: Budget | None = None  # None: no limit
     slo: Slo = Slo()
+    incidents: IncidentPolicy = INCIDENT_POLICY
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     prices: Price | None = None  # None: the public price list
     transport: Transport = Transport()

@@ -116,7 +116,8 @@ def validate(written: Document) -> Config:
 def to_data(config: Config, endpoint: str) -> dict[str, Any]:
     """What concerns one endpoint, as JSON values for another process on this machine: variables stay unexpanded."""
     chosen = tuple(each for each in config.endpoints if each.name == endpoint)
-    data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, loadtests={}, maintenance=()))
+    others: dict[str, Any] = {"loadtests": {}, "maintenance": (), "notify": (), "announcements": ()}
+    data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, **others))
     return data
 
 

@@ -88,10 +88,11 @@ def _maintenance(written: MaintenanceSection, zone: ZoneInfo) -> Maintenance:
     concerned = frozenset(written.endpoints)
     if written.cron is not None:
         return Maintenance(written.title, concerned, duration=written.duration or 0.0, cron=written.cron, zone=zone)
-    start, end = (_unix(text, zone) for text in (written.start or "", written.end or ""))
+    start, end = (unix_time(text, zone) for text in (written.start or "", written.end or ""))
     return Maintenance(written.title, concerned, start, end - start)
 
 
-def _unix(text: str, zone: ZoneInfo) -> float:
+def unix_time(text: str, zone: ZoneInfo) -> float:
+    """The unix time of a date and a time of day, which is meant in a zone if it names no offset."""
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC).timestamp()

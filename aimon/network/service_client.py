@@ -33,8 +33,19 @@ MAX_BYTES: Final = 1 << 20
 _EXCERPT_CHARS: Final = 500
 
 
+# What only happens before a request is sent.
+_BEFORE_SENDING: Final = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError, proxies.ProxyError)
+
+
 class NoAnswerError(Exception):
-    """There is no answer; the message is a reason in a few words, without what was sent and where to."""
+    """There is no answer; the message is a reason in a few words, without what was sent and where to.
+
+    `received`: whether the server may have got the request all the same.
+    """
+
+    def __init__(self, message: str, *, received: bool = True) -> None:
+        super().__init__(message)
+        self.received = received
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +132,8 @@ class Client:
         except (OSError, ValueError, HTTPException, proxies.ProxyError) as error:
             proxy = self._wire and self._wire.proxy
             self.close()
-            raise NoAnswerError(f"{f'through {proxy}: ' if proxy else ''}{self._reason(error)}") from error
+            said = f"{f'through {proxy}: ' if proxy else ''}{self._reason(error)}"
+            raise NoAnswerError(said, received=not isinstance(error, _BEFORE_SENDING)) from error
 
     def close(self) -> None:
         """Ends the connection."""

@@ -31,7 +31,9 @@ _LONGEST_REASON: Final = 200
 
 
 class RobotError(Exception):
-    """The robot did not accept a message; a retry may help."""
+    """The robot did not accept a message; a retry may help. `received`: it may have got it all the same."""
+
+    received = False
 
 
 class RefusedError(RobotError):
@@ -176,7 +178,9 @@ class Robot:
                 self.address, "POST", suffix, body, headers, timeout=self.timeout, proxied=True
             )
         except service_client.NoAnswerError as error:
-            raise RobotError(f"the {self.kind} robot does not answer ({self._clean(error)})") from None
+            failure = RobotError(f"the {self.kind} robot does not answer ({self._clean(error)})")
+            failure.received = error.received
+            raise failure from None
         if not answer.good:
             # Client errors are permanent, except for 408, 425 and 429.
             final = answer.status // 100 == 4 and answer.status not in {408, 425, 429}

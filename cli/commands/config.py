@@ -29,10 +29,12 @@ def check(config: ConfigOption = None) -> None:
     from aimon.cli.probe import cost
     from aimon.config import ConfigError, find, passed_over, price_book, resolve
     from aimon.network.tls_context import ignored_stores
+    from aimon.probes.notify.channels import usable
 
     loaded = _load(config)
     try:
         endpoints = resolve(loaded)
+        usable(loaded)
     except ConfigError as error:
         raise Stop(USAGE, str(error)) from error
     problems = [*_load_test_problems(loaded, endpoints, config)]

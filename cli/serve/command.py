@@ -56,6 +56,8 @@ def serve(
 
 def _loader(path: Path | None, first: Config, share: Shard) -> Callable[[], Selection]:
     """Reads the configuration: the first time what was read already."""
+    from aimon.config import ConfigError
+    from aimon.probes.notify.channels import usable
     from aimon.probes.service.service import LoadError
 
     read = [first]
@@ -63,8 +65,11 @@ def _loader(path: Path | None, first: Config, share: Shard) -> Callable[[], Sele
     def selection() -> Selection:
         try:
             found = select([], path, Flags(), lenient=True, loaded=read.pop() if read else None)
+            found = replace(found, channels=usable(found.config) if found.config else ())
         except Stop as stop:
             raise LoadError(stop.message) from stop
+        except ConfigError as error:
+            raise LoadError(str(error)) from error
         kept = tuple(endpoint for endpoint in found.endpoints if share.has(endpoint.name))
         return found if len(kept) == len(found.endpoints) else replace(found, endpoints=kept, whole=False)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from aimon.probes.incidents.observer import IncidentObserver
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -30,5 +32,5 @@ class Observer(Protocol):
         """Is called when the service ends; it must not take longer than a few seconds."""
 
 
-OBSERVERS: tuple[Callable[[], Observer], ...] = ()
+OBSERVERS: tuple[Callable[[], Observer], ...] = (IncidentObserver,)
 """What makes each of them, when the service starts."""

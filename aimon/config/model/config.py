@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import dialects, providers
+from aimon.config.model.alerting import (
+    CHANNELS,
+    AnnouncementSection,
+    BalanceSection,
+    ChannelSection,
+    DegradedSection,
+    IncidentSection,
+)
 from aimon.config.model.expectations import EXPECT
 from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
 from aimon.config.model.sections import Section, key, many, section, table
@@ -165,6 +173,8 @@ class DefaultsSection(Section):
     ip: str = key(IP_VERSION, "IP version: any, 4 or 6.", default="any")
     http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `http2`).", default=False)
     slo: SloSection = key(section(SloSection), "Objectives.", make=SloSection)
+    incident: IncidentSection = key(section(IncidentSection), "When failures are an incident.", make=IncidentSection)
+    degraded: DegradedSection = key(section(DegradedSection), "When an endpoint is degraded.", make=DegradedSection)
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict)
 
 
@@ -221,6 +231,16 @@ class EndpointSection(Section):
     timeout: TimeoutSection = key(section(TimeoutSection), "Limits of one call.", make=TimeoutSection)
     budget: Amount | None = key(BUDGET, "What its probes may cost in a day.", example="5.00/day")
     slo: SloSection | None = key(section(SloSection), "Objectives; they replace those of the defaults as a whole.")
+    incident: IncidentSection = key(
+        section(IncidentSection),
+        "When failures are an incident; each key of it over that of the defaults.",
+        make=IncidentSection,
+    )
+    degraded: DegradedSection = key(
+        section(DegradedSection),
+        "When an endpoint is degraded; each key of it over that of the defaults.",
+        make=DegradedSection,
+    )
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict, example={"team": "search"})
     prices: PricesSection | None = key(section(PricesSection), "Prices, where the public list is wrong or has none.")
     ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
@@ -258,4 +278,13 @@ class Config(Section):
         many(section(MaintenanceSection)), "When `aimon serve` does not probe.", default=()
     )
     loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
+    notify: tuple[ChannelSection, ...] = key(
+        CHANNELS, "Where `aimon serve` sends notifications of incidents.", default=()
+    )
+    announcements: tuple[AnnouncementSection, ...] = key(
+        many(section(AnnouncementSection)), "What the status page tells its readers.", default=()
+    )
+    balance: BalanceSection = key(
+        section(BalanceSection), "Account balances, and when they are too low.", make=BalanceSection
+    )
     document: Document = msgspec.field(default=Document("", {}, Spot(0, 0)))

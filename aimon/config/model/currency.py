@@ -51,6 +51,8 @@ def _used(config: Config) -> Iterator[tuple[Path, str | None]]:
             yield ("endpoints", i, "budget"), endpoint.budget.currency
         if endpoint.prices is not None:
             yield ("endpoints", i, "prices", "currency"), endpoint.prices.currency
+    if config.balance.amount is not None:
+        yield ("balance", "amount"), config.balance.amount.currency
     for name, test in config.loadtests.items():
         if test.max_cost is not None:
             yield ("loadtests", name, "max_cost"), test.max_cost.currency

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.config.model import config, service
+from aimon.config.model import alerting, config, service
 from aimon.config.model.loadtest import LoadTestOptions
 from aimon.config.model.sections import section_name
 
@@ -25,6 +25,7 @@ _SECTIONS: Final = (
     service.TlsSection,
     service.MaintenanceSection,
     LoadTestOptions,
+    *alerting.SECTIONS,
 )
 
 

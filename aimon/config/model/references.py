@@ -32,6 +32,16 @@ def _found(data: Any) -> Iterator[tuple[Path, str]]:
         if isinstance(name, str) and first.setdefault(name, i) != i:
             yield ("endpoints", i, "name"), f"'{shown(name)}' is already the name of endpoints[{first[name]}]"
 
+    channels: dict[str, int] = {}
+    for i, channel in enumerate(_list(_get(data, "notify"))):
+        name = _get(channel, "name")
+        if isinstance(name, str) and channels.setdefault(name, i) != i:
+            yield ("notify", i, "name"), f"'{shown(name)}' is already the name of notify[{channels[name]}]"
+    for i, announcement in enumerate(_list(_get(data, "announcements"))):
+        for j, name in enumerate(_list(_get(announcement, "endpoints"))):
+            if isinstance(name, str) and name not in first:
+                yield ("announcements", i, "endpoints", j), f"no endpoint '{shown(name)}'; {suggestion(name, first)}"
+
     canaries = {*BUILT_IN_CANARIES, *_mapping(_get(data, "canaries"))}
     yield from _canaries(("defaults", "canaries"), _get(_get(data, "defaults"), "canaries"), canaries)
     for i, endpoint in endpoints:

@@ -187,8 +187,5 @@ def _intervals(written: model.EndpointSection | model.DefaultsSection) -> Iterat
         yield Issue(("interval_failing",), "longer than interval: it is for probing more often while an endpoint fails")
 
 
-PLANNED: Final = {
-    "notify": "not supported yet: remove it, and have Prometheus's Alertmanager send notifications (docs/alerting.md)",
-}
-CONFIG: Final = section(model.Config, planned=PLANNED)
+CONFIG: Final = section(model.Config)
 """The whole file, with the rules above."""

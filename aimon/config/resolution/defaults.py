@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -13,6 +13,9 @@ from aimon.dialects import reasoning
 
 if TYPE_CHECKING:
     from aimon.config.model.config import Config, DefaultsSection, EndpointSection, TimeoutSection
+    from aimon.config.model.sections import Section
+
+T = TypeVar("T", bound="Section")
 
 _PLAIN: Final = (
     "interval",
@@ -36,6 +39,8 @@ def effective(config: Config, endpoint: EndpointSection) -> EndpointSection:
         filled["reasoning"] = defaults.reasoning
     filled["labels"] = {**defaults.labels, **endpoint.labels}
     filled["timeout"] = _timeout(endpoint, defaults)
+    filled["incident"] = _merged(defaults.incident, endpoint.incident)
+    filled["degraded"] = _merged(defaults.degraded, endpoint.degraded)
     return replace(endpoint, **filled)
 
 
@@ -49,3 +54,8 @@ def _timeout(endpoint: EndpointSection, defaults: DefaultsSection) -> TimeoutSec
     ttft = own.ttft or shared.ttft or (total if thinks else usual.ttft)
     connect = own.connect or shared.connect or usual.connect
     return replace(own, total=total, ttft=min(ttft, total), connect=min(connect, total))
+
+
+def _merged(shared: T, own: T) -> T:
+    """Each key on its own."""
+    return replace(shared, **{name: value for name in own.KEYS if (value := getattr(own, name)) is not None})

@@ -15,7 +15,7 @@ from aimon import pricing, providers
 from aimon.call.call import Message, Timeouts
 from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport
 from aimon.config.model import currency, expectations, rules
-from aimon.config.resolution import reasoning_models
+from aimon.config.resolution import incidents, reasoning_models
 from aimon.config.resolution.defaults import effective
 from aimon.config.resolution.environment import EndpointExpander
 from aimon.config.resolution.schedule import timing
@@ -105,6 +105,7 @@ def _unready(
         cron=cron,
         budget=_budget(config, written),
         slo=slo_of(written.slo),
+        incidents=incidents.policy(written, slo_of(written.slo)),
         prices=_price(config, written),
         secrets=tuple(expander.secrets),
         unready="; ".join(problem.message for problem in expander.problems),
@@ -172,6 +173,7 @@ def _endpoint(
         reasoning=written.reasoning,
         budget=_budget(config, written),
         slo=slo_of(written.slo),
+        incidents=incidents.policy(written, slo_of(written.slo)),
         labels=labels,
         prices=_price(config, written),
         transport=transport,

@@ -1,0 +1,1 @@
+"""Notifications: a queue in the history that survives restarts, and what each kind of channel is sent."""

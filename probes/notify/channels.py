@@ -1,0 +1,60 @@
+"""The kinds of channel, in one table: each a function that makes a Sender of a Channel.
+
+A Sender raises DeliveryError where a retry may help, and RefusedError where none does; the messages hold no address and
+no key.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from aimon.config import ConfigError, channels
+from aimon.probes.notify.alertmanager import alertmanager
+from aimon.probes.notify.chat import apprise, robot
+from aimon.probes.notify.pagerduty import pagerduty
+from aimon.probes.notify.webhook import webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aimon.config import Config
+    from aimon.config.channel import Channel
+    from aimon.probes.notify.posting import Sender
+
+KINDS: Final[dict[str, Callable[[Channel], Sender]]] = {
+    "pagerduty": pagerduty,
+    "alertmanager": alertmanager,
+    "webhook": webhook,
+    "wecom": robot,
+    "dingtalk": robot,
+    "feishu": robot,
+    "apprise": apprise,
+}
+
+
+def sender(channel: Channel) -> Sender:
+    """What sends to a channel.
+
+    Raises:
+        ValueError: it can't be used: an address is none, or something that it needs is not installed.
+    """
+    return KINDS[channel.kind](channel)
+
+
+def usable(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[Channel, ...]:
+    """The channels of a configuration.
+
+    Raises:
+        ConfigError: one can't be used; all problems at once.
+    """
+    found = channels(config, environ)
+    problems = []
+    for i, channel in enumerate(found):
+        try:
+            sender(channel)
+        except ValueError as error:
+            problems.append(config.document.problem(("notify", i), str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return found

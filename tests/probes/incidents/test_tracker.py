@@ -1,0 +1,273 @@
+"""From recorded results to incidents and notices: grouping, maintenance, kills at any moment."""
+
+from __future__ import annotations
+
+import random
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from aimon.call.outcome import Outcome
+from aimon.config.channel import Channel
+from aimon.config.incident_policy import IncidentPolicy, Threshold
+from aimon.metrics.totals import Identity
+from aimon.probes.history.database import HistoryError
+from aimon.probes.history.history import History
+from aimon.probes.incidents import announcements, reader
+from aimon.probes.incidents.kinds import Kind, State
+from aimon.probes.incidents.tracker import IncidentTracker, Watch, Watched
+from aimon.probes.notify.notice import decode
+from results import a_result
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+T0 = 1_700_000_000.0
+OK, DOWN, DENIED, LIMITED = Outcome.OK, Outcome.SERVER_ERROR, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED
+POLICY = IncidentPolicy(open=Threshold(2, 3), resolve=2, failures=Threshold(2, 10), steady=3, group_wait=10.0)
+PAGER = Channel("pager", "pagerduty")
+CHAT = Channel("chat", "feishu", min_severity="critical", recovery=False)
+
+
+class World:
+    """A history with a tracker on it, and a clock that the test moves."""
+
+    def __init__(self, path: Path, *names: str, policy: IncidentPolicy = POLICY, scope: str = "dashscope") -> None:
+        self.history = History(path)
+        self.now = T0
+        self.watch = Watch({name: Watched(name, policy, scope) for name in names}, set(names), (PAGER, CHAT))
+        self.restart()
+
+    def restart(self) -> None:
+        """What a new process does."""
+        self.tracker = IncidentTracker(self.history.database, self.watch, now=self.now)
+
+    def probe(self, *said: tuple[str, Outcome], process: bool = True) -> None:
+        """Records results, a second apart."""
+        for name, outcome in said:
+            self.now += 1.0
+            identity = Identity(name, "m", "dashscope", "local")
+            self.history.append([a_result(outcome, identity, started_at=self.now, end=0.5, error=f"why {outcome}")])
+        if process:
+            self.tracker.tick(self.now)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+        self.tracker.tick(self.now)
+
+    def notices(self, channel: str = "pager") -> list[tuple[str, list[str]]]:
+        """Actions and endpoints of what is queued for a channel, in order."""
+        rows = self.history.database.query(
+            "SELECT notice FROM notices WHERE channel = ? AND state != 'dropped' ORDER BY id", (channel,)
+        )
+        found = [decode(text) for (text,) in rows]
+        return [(notice.action.value, [subject.endpoint for subject in notice.subjects]) for notice in found]
+
+    def incidents(self) -> list[tuple[str, str, bool]]:
+        """Endpoint, kind, and whether it is open, oldest first."""
+        page = reader.incidents(self.history.database)
+        return [(each.endpoint, each.kind.value, each.is_open) for each in reversed(page.incidents)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the history is."""
+    return tmp_path / "history.db"
+
+
+def deliver(world: World) -> None:
+    """As if the queue were empty again: everything that waits has been delivered."""
+    with world.history.database.transaction() as connection:
+        connection.execute(
+            "UPDATE notices SET state = 'delivered', attempts = 1, done_at = ? WHERE state = 'waiting'", (world.now,)
+        )
+
+
+def test_an_outage_is_told_once_and_ended_once(path: Path) -> None:
+    """After the wait for others; to the chat, too, which hears of no recovery."""
+    world = World(path, "a")
+    world.probe(("a", OK), ("a", DOWN), ("a", DOWN))
+    assert world.notices() == []
+    world.wait(10)
+    world.wait(100)
+    assert world.notices() == [("trigger", ["a"])]
+    deliver(world)
+    world.probe(("a", OK), ("a", OK))
+    world.wait(100)
+    assert world.notices() == [("trigger", ["a"]), ("resolve", ["a"])]
+    assert world.notices("chat") == [("trigger", ["a"])]
+    [incident] = reader.incidents(world.history.database).incidents
+    assert (incident.outcome, incident.error) == ("server_error", "why server_error")
+    assert (incident.began_at, incident.opened_at) == (T0 + 2, T0 + 3.5)
+    assert [e.event for e in reader.timeline(world.history.database, incident.id)] == [
+        "opened", "announced", "delivered", "delivered", "resolved",
+    ]  # fmt: skip
+
+
+def test_what_is_over_before_it_was_told_is_not_told(path: Path) -> None:
+    """Neither its beginning nor its end; the page has it all the same."""
+    world = World(path, "a")
+    world.probe(("a", DOWN), ("a", DOWN), ("a", OK), ("a", OK))
+    world.wait(60)
+    assert world.notices() == []
+    assert world.incidents() == [("a", "outage", False)]
+
+
+def test_a_provider_that_fails_is_told_of_once(path: Path) -> None:
+    """With those whose incident is not open yet; only an endpoint that was not named is told of later."""
+    world = World(path, "a", "b", "c", "d")
+    world.probe(("a", DOWN), ("a", DOWN), ("b", DOWN), ("b", DOWN), ("c", DOWN))
+    world.wait(10)
+    assert world.notices() == [("trigger", ["a", "b"])]
+    deliver(world)
+    world.probe(("c", DOWN))
+    world.wait(20)
+    assert world.notices() == [("trigger", ["a", "b"])]  # c was named as one that fails, too
+    world.probe(("d", DOWN), ("d", DOWN))
+    world.wait(10)
+    assert world.notices()[1:] == [("update", ["a", "b", "c", "d"])]
+    deliver(world)
+    for name in "abc":
+        world.probe((name, OK), (name, OK))
+    assert len(world.notices()) == 2
+    world.probe(("d", OK), ("d", OK))
+    assert world.notices()[2:] == [("resolve", ["a", "b", "c", "d"])]
+
+
+def test_an_account_fault_is_an_incident_of_its_own(path: Path) -> None:
+    """A refused key is no outage; a rate limit is a warning, which the chat is not told of."""
+    world = World(path, "a", "b")
+    world.probe(("a", DENIED), ("a", DENIED), ("b", LIMITED), ("b", LIMITED))
+    world.wait(10)
+    assert world.incidents() == [("a", "account", True), ("b", "account", True)]
+    world = World(path.with_name("other.db"), "b")
+    world.probe(("b", LIMITED), ("b", LIMITED))
+    world.wait(10)
+    assert (len(world.notices()), len(world.notices("chat"))) == (1, 0)
+    states = reader.states(world.history.database, {"b": 60.0, "new": 60.0}, world.now)
+    assert (states["b"].state, states["new"].state) == (State.BLOCKED, State.UNKNOWN)
+    assert reader.states(world.history.database, {"b": 60.0}, world.now + 999)["b"].state is State.UNKNOWN
+    assert reader.states(world.history.database, {"b": 60.0}, world.now, planned=["b"])["b"].state is State.MAINTENANCE
+
+
+def test_degraded_becomes_an_outage(path: Path) -> None:
+    """The pager's alert of the first is ended, so that none stays open; people are only told of the second."""
+    chat = Channel("chat", "feishu")
+    world = World(path, "a")
+    world.watch = Watch(world.watch.endpoints, {"a"}, (PAGER, chat))
+    world.restart()
+    world.probe(("a", DOWN), ("a", OK), ("a", OK), ("a", DOWN))
+    world.wait(10)
+    assert reader.states(world.history.database, {"a": 60.0}, world.now)["a"].state is State.DEGRADED
+    deliver(world)
+    world.probe(("a", DOWN))
+    assert world.incidents() == [("a", "unreliable", False), ("a", "outage", True)]
+    assert reader.states(world.history.database, {"a": 60.0}, world.now)["a"].state is State.DOWN
+    world.wait(10)
+    assert [action for action, _ in world.notices()] == ["trigger", "resolve", "trigger"]
+    assert [action for action, _ in world.notices("chat")] == ["trigger", "trigger"]
+
+
+def test_slow_calls_degrade(path: Path) -> None:
+    """An endpoint whose successes take too long."""
+    world = World(path, "a", policy=IncidentPolicy(latency=0.1, slow=Threshold(2, 2)))
+    world.probe(("a", OK), ("a", OK))
+    assert world.incidents() == [("a", "slow", True)]
+    assert reader.periods(world.history.database, "a", T0, world.now) == ((T0 + 1, world.now, Kind.SLOW),)
+
+
+def test_what_was_recorded_before_the_first_start_is_not_judged(path: Path) -> None:
+    """Somebody probed for a month before; but what was recorded while the service was down is."""
+    world = World(path)
+    world.probe(("a", DOWN), ("a", DOWN), process=False)
+    world.watch = Watch({"a": Watched("a", POLICY, "dashscope")}, {"a"}, (PAGER,))
+    world.restart()
+    world.wait(60)
+    assert world.incidents() == []
+    world.probe(("a", DOWN), ("a", DOWN), process=False)
+    world.restart()
+    world.wait(1)
+    assert world.incidents() == [("a", "outage", True)]
+
+
+def test_incidents_of_what_is_not_watched_any_more_are_ended(path: Path) -> None:
+    """Or an alert would stay open for ever; those that another process probes are left to it."""
+    world = World(path, "a", "b")
+    world.probe(("a", DOWN), ("a", DOWN), ("b", DOWN), ("b", DOWN))
+    world.wait(10)
+    deliver(world)
+    world.tracker.configure(Watch({}, {"a"}, (PAGER,)), world.now)
+    assert world.incidents() == [("a", "outage", True), ("b", "outage", False)]
+    world.tracker.configure(Watch({}, set(), (PAGER,)), world.now)
+    assert world.notices() == [("trigger", ["a", "b"]), ("resolve", ["a", "b"])]
+
+
+def script() -> list[tuple[str, Outcome]]:
+    """Results of three endpoints that fail, recover and flap."""
+    chance = random.Random(7)
+    bad = {"a": 0.5, "b": 0.3, "c": 0.1}
+    return [(name, DOWN if chance.random() < bad[name] else OK) for _ in range(40) for name in "abc"]
+
+
+def outcome_of(world: World) -> tuple[Any, Any]:
+    """Everything that was kept and queued, without numbers and keys."""
+    told = world.history.database.query("SELECT channel, action, notice FROM notices ORDER BY id")
+    notices = [(channel, action, decode(text).subjects) for channel, action, text in told]
+    found = reader.incidents(world.history.database, limit=999).incidents
+    return notices, [(e.endpoint, e.kind, e.began_at, e.opened_at, e.resolved_at) for e in found]
+
+
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every write of the tracker fails some of the time, before or after its commit, and a new process goes on."""
+    calm = World(path, "a", "b", "c")
+    for said in script():
+        calm.probe(said)
+    killed = World(path.with_name("killed.db"), "a", "b", "c")
+    chance, transaction = random.Random(11), killed.history.database.transaction
+    kills = 0
+
+    @contextmanager
+    def deadly() -> Iterator[sqlite3.Connection]:
+        fate = chance.random()
+        with transaction() as connection:
+            yield connection
+            if fate < 0.3:
+                raise HistoryError("killed before the commit")
+        if fate > 0.7:
+            raise HistoryError("killed after the commit")
+
+    for said in script():
+        killed.probe(said, process=False)
+        while True:
+            try:
+                with monkeypatch.context() as patch:
+                    patch.setattr(killed.history.database, "transaction", deadly)
+                    killed.tracker.tick(killed.now)
+                break
+            except HistoryError:
+                kills += 1
+                killed.restart()
+    assert kills > 40
+    assert outcome_of(killed) == outcome_of(calm)
+    assert len(outcome_of(calm)[0]) >= 6
+
+
+def test_announcements_and_maintenance_of_the_api(path: Path) -> None:
+    """They are kept; those of the configuration are replaced by it, and not by the API."""
+    world = World(path, "a")
+    database = world.history.database
+    number = announcements.announce(database, "New region", now=T0, ends=T0 + 10, endpoints=["a"])
+    assert [each.title for each in announcements.announcements(database, T0 + 9)] == ["New region"]
+    assert announcements.announcements(database, T0 + 10) == ()
+    assert announcements.withdraw(database, number)
+    assert not announcements.withdraw(database, number)
+    window = announcements.plan(database, "Move", T0, T0 + 60, now=T0, endpoints=["a"])
+    [planned] = announcements.maintenances(database)
+    assert (planned.covers("a", T0), planned.covers("b", T0), planned.covers("a", T0 + 60)) == (True, False, False)
+    assert announcements.cancel(database, window)
+    with pytest.raises(ValueError, match="must end after it starts"):
+        announcements.plan(database, "Move", T0, T0, now=T0)
