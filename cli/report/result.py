@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.cli import console
 from aimon.cli.report.drawing import COLOURS, fitting, pairs, table
+from aimon.formatting import format_duration
 from aimon.language import pick
 from aimon.loadtests.report.text import by_name, ladder, token_figures
 from aimon.loadtests.report.text.summary import (
@@ -21,12 +22,7 @@ from aimon.loadtests.report.text.summary import (
     values,
     verdict,
 )
-from aimon.loadtests.statistics.formatting import (
-    format_duration,
-    format_percentile,
-    format_slo_value,
-    slo_verdict,
-)
+from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

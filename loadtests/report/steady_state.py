@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from aimon.formatting import format_duration
 from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
 from aimon.loadtests.statistics import concurrency
 from aimon.loadtests.statistics.censoring import values_needed
-from aimon.loadtests.statistics.formatting import format_duration
 from aimon.log_histogram import ERROR, UNIT
 
 if TYPE_CHECKING:

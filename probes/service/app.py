@@ -9,13 +9,14 @@ from starlette.middleware import Middleware
 
 from aimon.probes.service import on_demand, operations
 from aimon.probes.service.access import SecurityHeaders, TokenAuth
+from aimon.probes.service.pages import routes as pages
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from aimon.probes.service.context import ServiceContext
 
-ROUTES: tuple[BaseRoute, ...] = (*operations.ROUTES, *on_demand.ROUTES)
+ROUTES: tuple[BaseRoute, ...] = (*operations.ROUTES, *on_demand.ROUTES, *pages.ROUTES)
 
 
 def application(context: ServiceContext, *, token: str | None = None) -> Starlette:

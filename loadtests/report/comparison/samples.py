@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from aimon.formatting import format_duration
 from aimon.loadtests.report.comparison import bootstrap
 from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.report.schema import Block, Series
-from aimon.loadtests.statistics.formatting import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.page.charts import FULL, both, figure, values_at
 from aimon.loadtests.report.page.chinese import local
-from aimon.loadtests.statistics.formatting import format_duration, format_number
 from aimon.svg import BOTTOM, TOP, Frame, Scale, linear, logarithmic
 
 if TYPE_CHECKING:

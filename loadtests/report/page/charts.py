@@ -8,11 +8,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from aimon.formatting import format_duration, format_number, format_percent
 from aimon.language import pick
 from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.statistics.censoring import values_needed
-from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent, format_percentile
+from aimon.loadtests.statistics.formatting import format_percentile
 from aimon.svg import TOP, Frame, exact, linear, logarithmic
 
 if TYPE_CHECKING:

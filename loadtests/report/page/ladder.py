@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.page.charts import HALF, figure, values_at
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import banner, section, suspect, suspect_mark, table
 from aimon.loadtests.report.text import ladder as words
-from aimon.loadtests.statistics.formatting import format_duration, format_number
 from aimon.svg import TOP, Frame, Scale, linear
 
 if TYPE_CHECKING:

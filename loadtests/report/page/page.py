@@ -5,13 +5,13 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from aimon.formatting import format_duration
 from aimon.language import CHINESE, current, pick
 from aimon.loadtests.report.page import charts, chinese, searches, sections
 from aimon.loadtests.report.page.html import banner, document, section, suspect_mark
 from aimon.loadtests.report.page.ladder import ladder
 from aimon.loadtests.report.page.tiles import tiles
 from aimon.loadtests.report.text.summary import doubts, kind, load_title, schedule_key, started, time_title, verdict
-from aimon.loadtests.statistics.formatting import format_duration
 
 _SHAPES = ("ttft_s", "itl_s", "tpot_s")
 _NOTES = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from aimon.formatting import format_duration, format_percent
 from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import chart_data, steady_state
@@ -14,13 +15,7 @@ from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
 from aimon.loadtests.report.text import by_name, token_figures
 from aimon.loadtests.report.text.summary import COLUMN_TITLES, TITLES, columns, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed
-from aimon.loadtests.statistics.formatting import (
-    format_duration,
-    format_percent,
-    format_percentile,
-    format_slo_value,
-    slo_verdict,
-)
+from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -7,17 +7,13 @@ from typing import Any
 
 from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
+from aimon.formatting import format_duration, format_number, format_percent
 from aimon.language import pick
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import suspect_mark
 from aimon.loadtests.report.text import token_figures
 from aimon.loadtests.report.text.summary import load_title, schedule_key, time_title
-from aimon.loadtests.statistics.formatting import (
-    format_duration,
-    format_number,
-    format_percent,
-    format_percentile,
-)
+from aimon.loadtests.statistics.formatting import format_percentile
 
 
 def tiles(report: dict[str, Any]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimon.formatting import format_duration, format_number
 from aimon.language import pick
-from aimon.loadtests.statistics.formatting import format_duration, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aimon.formatting import format_number
 from aimon.language import pick
-from aimon.loadtests.statistics.formatting import format_number
 
 # From here on shown as 1.1 or more.
 _SEVERAL = 1.05

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from aimon.formatting import format_duration
 from aimon.loadtests import report
 from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.comparison import page as comparison_page
@@ -14,7 +15,6 @@ from aimon.loadtests.report.comparison.comparison import compare
 from aimon.loadtests.report.page import page
 from aimon.loadtests.search.capacity import Capacity, CapacityStep
 from aimon.loadtests.search.latency_trend import Trend
-from aimon.loadtests.statistics.formatting import format_duration
 from browser import accessibility_problems, overflow
 from report_cases import ladder, named, noisy, plan, quick
 

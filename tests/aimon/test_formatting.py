@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent
+from aimon.formatting import format_duration, format_number, format_percent
 
 
 @pytest.mark.parametrize(

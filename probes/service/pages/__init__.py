@@ -1,0 +1,1 @@
+"""The status page: templates, and the records of texts that they show."""

@@ -1,0 +1,83 @@
+"""Asks the history and the service for what the pages show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aimon.call.outcome import Outcome
+from aimon.probes.history.queries import overview as overviews
+from aimon.probes.history.queries.period import period
+from aimon.probes.history.queries.results import ResultFilter, last_failures, results
+from aimon.probes.history.queries.series import series
+from aimon.probes.history.queries.uptime import BAR_WINDOWS, bars
+from aimon.probes.service.pages import detail as detail_page
+from aimon.probes.service.pages import overview as overview_page
+from aimon.probes.service.pages.standing import matching, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aimon.probes.service.context import ServiceContext
+    from aimon.probes.service.pages.views import DetailView, OverviewView
+    from aimon.probes.service.pages.words import Words
+
+_FAILURES, _SUCCESSES = 20, 5
+
+
+def overview(context: ServiceContext, root: str, query: Mapping[str, str], words: Words) -> OverviewView:
+    """The page of all endpoints.
+
+    Raises:
+        HistoryError: the history can't be read.
+    """
+    database = context.open_history().database
+    wanted = overview_page.Wanted.of(root, query)
+    intervals = {endpoint.identity: endpoint.interval for endpoint in context.endpoints}
+    found = [standing(each) for each in overviews.overviews(database, words.now, intervals)]
+    return overview_page.view(
+        found,
+        matching(found, wanted.query, wanted.state),
+        lambda identities: bars(database, wanted.period, words.now, identities),
+        wanted,
+        words,
+        warnings=_warnings(context, words),
+    )
+
+
+def detail(context: ServiceContext, name: str, query: Mapping[str, str], words: Words) -> DetailView:
+    """The page of one endpoint.
+
+    Raises:
+        KeyError: no endpoint has this name.
+        HistoryError: the history can't be read.
+    """
+    endpoint = next((each for each in context.endpoints if each.name == name), None)
+    if endpoint is None:
+        raise KeyError(name)
+    database, identity = context.open_history().database, endpoint.identity
+    window = query.get("period", "") if query.get("period", "") in BAR_WINDOWS else "24h"
+    [found] = overviews.overviews(database, words.now, {identity: endpoint.interval})
+    successes, _ = results(database, ResultFilter(name, frozenset({Outcome.OK})), limit=_SUCCESSES)
+    return detail_page.view(
+        standing(found),
+        endpoint,
+        period(database, identity, words.now - BAR_WINDOWS[window], words.now),
+        bars(database, window, words.now, [identity])[identity],
+        series(database, identity, window, words.now),
+        last_failures(database, identity, _FAILURES),
+        successes,
+        window,
+        words,
+        warnings=_warnings(context, words),
+    )
+
+
+def _warnings(context: ServiceContext, words: Words) -> tuple[str, ...]:
+    found = []
+    if context.history_problem is not None:
+        found.append(words.t("Results can't be recorded: {why}", why=context.history_problem))
+    if context.status.reload_error is not None:
+        found.append(words.t("The configuration before stays in use: {why}", why=context.status.reload_error))
+    if context.status.draining:
+        found.append(words.t("The service is ending."))
+    return tuple(found)
