@@ -26,6 +26,8 @@ class Entry:
         endpoint: as it is configured.
         failing: whether its last probe failed, so that `interval_failing` holds.
         due: when it is to be probed next, in seconds of the monotonic clock.
+        planned: the same in unix time.
+        apart: seconds after it within which no other time of its own is wanted.
         not_before: unix time that its next time of its own must be after.
         overdue: when it has hung for too long, on the same clock.
         timer: fires at `due`.
@@ -33,13 +35,27 @@ class Entry:
         probe: the probe that waits for a place or is under way; None if there is none.
     """
 
-    __slots__ = ("due", "endpoint", "failing", "not_before", "overdue", "probe", "timer", "times", "transcripts")
+    __slots__ = (
+        "apart",
+        "due",
+        "endpoint",
+        "failing",
+        "not_before",
+        "overdue",
+        "planned",
+        "probe",
+        "timer",
+        "times",
+        "transcripts",
+    )
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.failing = False
         self.times: Times = times_of(endpoint)
         self.due = math.inf
+        self.planned = math.inf
+        self.apart = 0.0
         self.not_before = 0.0
         self.overdue = math.inf
         self.timer: asyncio.TimerHandle | None = None
@@ -58,11 +74,16 @@ class Entry:
         """
         outcomes = [result.outcome for result in results if result.outcome.fault != "prober"]
         failing = any(outcome.fault is not None for outcome in outcomes) if outcomes else self.failing
-        if failing == self.failing:
-            return False
         self.failing = failing
-        before, self.times = self.times, times_of(self.endpoint, failing=failing)
-        return self.times != before
+        return self.renew_times()
+
+    def renew_times(self) -> bool:
+        """Its times by its configuration and how it is; returns whether they are others now."""
+        before, self.times = self.times, times_of(self.endpoint, failing=self.failing)
+        if self.times == before:
+            return False
+        self.not_before = 0.0
+        return True
 
     def next_transcript(self) -> Transcript:
         """Where the next exchange is noted."""

@@ -125,11 +125,8 @@ class Scheduler:
             if entry is None:
                 new.append(entry := Entry(endpoint))
             else:
-                replacement = Entry(endpoint)
-                same = replacement.times == Entry(entry.endpoint).times
                 entry.endpoint = endpoint
-                if not same or endpoint.interval_failing is None:
-                    entry.failing, entry.times = False, replacement.times
+                if entry.renew_times():
                     self._plan(entry)
             self._entries[endpoint.name] = entry
         for gone in before.values():
@@ -171,11 +168,12 @@ class Scheduler:
             return
         now, wall = self._clock.monotonic(), self._clock.wall()
         if at is None:
-            following = entry.times.after(max(wall, entry.not_before))
-            entry.due, entry.not_before = now + following - wall, following + _CLOSE
+            entry.planned, entry.apart = entry.times.after(max(wall, entry.not_before)), _CLOSE
+            entry.due = now + entry.planned - wall
         else:
             # A time of its own that would come right after is passed over.
-            entry.due, entry.not_before = at, wall + at - now + entry.endpoint.interval / 2
+            entry.planned, entry.apart = wall + at - now, entry.endpoint.interval / 2
+            entry.due = at
         if entry.probe is None:
             entry.expect_by(entry.due)
         if math.isfinite(entry.due):
@@ -184,6 +182,7 @@ class Scheduler:
     def _fire(self, entry: Entry) -> None:
         now, due = self._clock.monotonic(), entry.due
         wall = self._clock.wall()
+        entry.not_before = entry.planned + entry.apart
         # The process was stopped, or did not get to run, for more than one of its times.
         self.missed["stalled"] += entry.times.between(wall - (now - due) + _CLOSE, wall)
         if not self._paused(entry.endpoint, wall):

@@ -22,15 +22,15 @@ class MaintenanceClock:
     def __init__(self, selection: Selection) -> None:
         self.windows: tuple[Maintenance, ...] = () if selection.config is None else maintenance_of(selection.config)
         self._all = frozenset(endpoint.name for endpoint in selection.endpoints)
-        self._second = -1
-        self._names: frozenset[str] = frozenset()
+        self._known: tuple[int, frozenset[str]] = -1, frozenset()
 
     def names(self, at: float) -> frozenset[str]:
         """Names of the endpoints that a window concerns at that unix time."""
         if not self.windows:
-            return self._names
-        if (second := math.floor(at)) != self._second:
-            self._second = second
+            return frozenset()
+        second, names = self._known
+        if (now := math.floor(at)) != second:
             going_on = [window for window in self.windows if window.current(at) is not None]
-            self._names = frozenset(name for name in self._all if any(window.concerns(name) for window in going_on))
-        return self._names
+            names = frozenset(name for name in self._all if any(window.concerns(name) for window in going_on))
+            self._known = now, names  # at once: other threads ask, too
+        return names

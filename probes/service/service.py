@@ -174,7 +174,10 @@ class Service:
         return found
 
     def _history(self, read_only: bool) -> History:
-        return History(self._settings.history, read_only=read_only)
+        history = History(self._settings.history, read_only=read_only)
+        # Of probes on demand: scheduled ones pause then.
+        history.in_maintenance = lambda endpoint, at: endpoint in self._maintenance.names(at)
+        return history
 
     def _open_history(self) -> History:
         if self._reader is None:
