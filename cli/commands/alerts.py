@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aimon.security.secret import Secret
 
 app = typer.Typer(
-    help="Send a test alert, write Alertmanager's configuration, or pass alerts on to a group robot.",
+    help="Send a test, write Alertmanager's configuration, or pass alerts on to a group robot.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -25,16 +25,32 @@ ROBOT_SECRET = "AIMON_ROBOT_SECRET"  # noqa: S105 - the variable's name
 
 @app.command("test")
 def try_out(
-    alertmanager: Annotated[str, typer.Option(metavar="URL", help="Such as http://127.0.0.1:9093.")],
+    alertmanager: Annotated[str | None, typer.Option(metavar="URL", help="Such as http://127.0.0.1:9093.")] = None,
     severity: Annotated[str, typer.Option(help="critical pages; warning and info do not.")] = "warning",
     hold: Annotated[
         str, typer.Option("--for", help="Resolve it after this; longer than group_wait, or nobody is told.")
     ] = "60s",
+    notify: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A channel of the configuration, instead: aimon serve's notify.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file, for --notify.")] = None,
 ) -> None:
-    """Fire an alert that says that it is a test, say who gets it, and resolve it.
+    """Send what says that it is a test: an alert, which is resolved after a while, or a message to a channel.
 
-    Exit codes: 0 it was active and is resolved; 1 it is silenced or inhibited; 2 usage; 3 no Alertmanager answers.
+    Exit codes: 0 it was active and is resolved, or it was delivered; 1 it is silenced or inhibited; 2 usage; 3 nobody
+    answers, or it is refused.
     """
+    if (alertmanager is None) == (notify is None):
+        raise Stop(USAGE, "aimon alerts test: give --alertmanager URL, or --notify NAME for a channel")
+    if notify is not None:
+        from aimon.cli.commands.channel_test import try_channel
+
+        try_channel(notify, config)
+    else:
+        _try_alertmanager(alertmanager or "", severity, hold)
+
+
+def _try_alertmanager(url: str, severity: str, hold: str) -> None:
     import time
 
     from aimon.cli.exits import FAILED
@@ -43,7 +59,7 @@ def try_out(
     from aimon.quantities import seconds
 
     try:
-        server, wait = Alertmanager.parse(alertmanager), seconds(hold)
+        server, wait = Alertmanager.parse(url), seconds(hold)
     except ValueError as error:
         raise Stop(USAGE, f"aimon alerts test: {error}") from error
     alert = TestAlert(severity)
