@@ -26,6 +26,9 @@ RESPONSES = "openai-responses"
 MESSAGES = "anthropic-messages"
 GEMINI = "gemini"
 COMPLETIONS = "openai-completions"
+RERANK = "rerank"
+IMAGES = "openai-images"
+SPEECH = "openai-speech"
 EMBEDDINGS = "openai-embeddings"
 MODELS = "openai-models"
 
@@ -33,7 +36,10 @@ MODELS = "openai-models"
 _AUTH = {MESSAGES: "x-api-key", GEMINI: "x-goog-api-key"}
 
 # What a base URL must not end with: users paste the URL of a call.
-_CALL_PATHS = ("/chat/completions", "/responses", "/messages", "/embeddings", "/models", ":generateContent")
+_CALL_PATHS = (
+    "/chat/completions", "/completions", "/responses", "/messages", "/embeddings", "/models", "/rerank",
+    "/images/generations", "/audio/speech", ":generateContent",
+)  # fmt: skip
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _PLAIN = Quirks()
@@ -82,7 +88,7 @@ _ROWS = (
     Preset(
         "openai",
         "OpenAI",
-        _openai_shaped("https://api.openai.com/v1", RESPONSES, EMBEDDINGS),
+        _openai_shaped("https://api.openai.com/v1", RESPONSES, EMBEDDINGS, COMPLETIONS, IMAGES, SPEECH),
         key_env="OPENAI_API_KEY",
         quirks=Quirks(max_tokens_field="max_completion_tokens"),
         key_url="https://platform.openai.com/api-keys",
@@ -111,7 +117,7 @@ _ROWS = (
     Preset(
         "azure",
         "Azure OpenAI",
-        dict.fromkeys((CHAT, RESPONSES, EMBEDDINGS, MODELS), ""),
+        dict.fromkeys((CHAT, RESPONSES, EMBEDDINGS, MODELS, IMAGES, SPEECH), ""),
         key_env="AZURE_OPENAI_API_KEY",
         auth="api-key",
         quirks=Quirks(max_tokens_field="max_completion_tokens"),
@@ -192,7 +198,9 @@ _ROWS = (
     Preset(
         "siliconflow",
         "SiliconFlow",
-        _openai_shaped("https://api.siliconflow.cn/v1", EMBEDDINGS, messages="https://api.siliconflow.cn/v1"),
+        _openai_shaped(
+            "https://api.siliconflow.cn/v1", EMBEDDINGS, RERANK, SPEECH, messages="https://api.siliconflow.cn/v1"
+        ),
         key_env="SILICONFLOW_API_KEY",
         quirks=Quirks(reasoning_style="enable_thinking"),
         key_url="https://cloud.siliconflow.cn/account/ak",
@@ -246,7 +254,7 @@ _ROWS = (
     Preset(
         "together",
         "Together AI",
-        _openai_shaped("https://api.together.xyz/v1", EMBEDDINGS),
+        _openai_shaped("https://api.together.xyz/v1", EMBEDDINGS, COMPLETIONS, RERANK, IMAGES, SPEECH),
         key_env="TOGETHER_API_KEY",
         quirks=Quirks(reasoning_style="together"),
         key_url="https://api.together.ai/settings/api-keys",
@@ -254,26 +262,43 @@ _ROWS = (
     Preset(
         "fireworks",
         "Fireworks AI",
-        _openai_shaped("https://api.fireworks.ai/inference/v1", RESPONSES, EMBEDDINGS),
+        _openai_shaped("https://api.fireworks.ai/inference/v1", RESPONSES, EMBEDDINGS, COMPLETIONS, RERANK),
         key_env="FIREWORKS_API_KEY",
         key_url="https://app.fireworks.ai/settings/users/api-keys",
     ),
     Preset(
         "vllm",
         "vLLM",
-        _openai_shaped("http://127.0.0.1:8000/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:8000/v1"),
+        _openai_shaped(
+            "http://127.0.0.1:8000/v1", RESPONSES, EMBEDDINGS, COMPLETIONS, RERANK, messages="http://127.0.0.1:8000/v1"
+        ),
         quirks=Quirks(reasoning_style="chat_template", exact_output="min_tokens"),
     ),
     Preset(
         "sglang",
         "SGLang",
-        _openai_shaped("http://127.0.0.1:30000/v1", EMBEDDINGS),
+        _openai_shaped("http://127.0.0.1:30000/v1", EMBEDDINGS, COMPLETIONS, RERANK),
         quirks=Quirks(reasoning_style="chat_template", exact_output="min_tokens"),
     ),
     Preset(
         "ollama",
         "Ollama",
         _openai_shaped("http://127.0.0.1:11434/v1", RESPONSES, EMBEDDINGS, messages="http://127.0.0.1:11434/v1"),
+    ),
+    Preset(
+        "jina",
+        "Jina AI",
+        dict.fromkeys((RERANK, EMBEDDINGS), "https://api.jina.ai/v1"),
+        key_env="JINA_API_KEY",
+        key_url="https://jina.ai/api-dashboard/key-manager",
+    ),
+    Preset(
+        "cohere",
+        "Cohere",
+        {RERANK: "https://api.cohere.com/v2"}
+        | dict.fromkeys((CHAT, EMBEDDINGS), "https://api.cohere.ai/compatibility/v1"),
+        key_env="CO_API_KEY",
+        key_url="https://dashboard.cohere.com/api-keys",
     ),
     Preset(
         "litellm",

@@ -130,6 +130,7 @@ _BY_OUTCOME: Final[Mapping[Outcome, str]] = {
     ),
     Outcome.CONTENT_FILTERED: (
         "content_filter content_policy_violation responsibleaipolicyviolation image_content_policy_violation "
+        "moderation_blocked "
         "bio_policy misalignment_policy_violation "  # OpenAI
         "datainspectionfailed data_inspection_failed "  # DashScope
         "sensitivecontentdetected inputtextsensitivecontentdetected outputtextsensitivecontentdetected "

@@ -67,8 +67,9 @@ class Dialect:
     """One wire language.
 
     `event` and `body` are the structs of which `read` and `read_body` take the answer, and `answer` names what a
-    whole one has. `finish_ends` says that a finish reason followed by a clean end of the stream is a whole answer
-    even without the terminal event.
+    whole one has. `read_media` reads an answer that is sound itself, and no JSON; None for other bytes. `finish_ends`
+    says that a finish reason followed by a clean end of the stream is a whole answer even without the terminal event.
+    Answers of a dialect that does not stream are no text that a model wrote: theirs describes them.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Dialect:
     body: Any
     read_body: Callable[[Any], Delta]
     answer: str
+    read_media: Callable[[bytes], Delta | None] | None = None
     finish_ends: bool = False
     streams: bool = True
 
@@ -91,9 +93,15 @@ _MODULES = {
     "gemini": "gemini",
     "openai-embeddings": "openai_embeddings",
     "openai-models": "openai_models",
+    "openai-completions": "openai_completions",
+    "rerank": "rerank",
+    "openai-images": "openai_images",
+    "openai-speech": "openai_speech",
 }
 
 NAMES = tuple(_MODULES)
+WITHOUT_STREAM = frozenset(("openai-embeddings", "openai-models", "rerank", "openai-images", "openai-speech"))
+"""Those whose answers are not streamed as events, so that nobody must import one to know."""
 
 
 def get(name: str) -> Dialect:

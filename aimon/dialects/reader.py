@@ -73,6 +73,8 @@ class Reader:
             msgspec.DecodeError: neither an answer of the dialect nor an error; quotes what came.
             UnicodeDecodeError, RecursionError: as from `event`.
         """
+        if self._dialect.read_media is not None and (sound := self._dialect.read_media(data)) is not None:
+            return msgspec.structs.replace(sound, done=True)
         try:
             delta: Delta = self._read_body(self._decode_body(data))
         except msgspec.DecodeError as fault:

@@ -105,11 +105,12 @@ class AnswerState:
         self._end = t
         self.complete = True
 
-    def _settle_usage(self, call: Call) -> Usage:
+    def _settle_usage(self, call: Call, *, written: bool) -> Usage:
+        """The counts; `written`: the text was written by a model, and does not describe an answer of another kind."""
         reasoned = self._thoughts.chunks > 0
         return usage.settle(
             self._counts,
-            wrote=reasoned or self._text_chars > 0 or bool(self._refusal),
+            wrote=written and (reasoned or self._text_chars > 0 or bool(self._refusal)),
             characters=self._text_chars,
             reasoned=reasoned or call.reasoning not in (None, "off"),
             max_tokens=call.max_tokens,

@@ -261,7 +261,7 @@ class Exchange(AnswerState):
     def _classified(self, connection: Connection | None, self_lag: float | None) -> Result:
         text = provider_text.paired("".join(self._text))[: provider_text.MAX_TEXT]
         if self._counts:
-            self._usage = self._settle_usage(self.call)
+            self._usage = self._settle_usage(self.call, written=self._dialect.streams)
         outcome, error, code, answer_ok, reason = self._classify(text)
         call, target, started = self.call, self.call.target, self.started
         assert self._end is not None  # noqa: S101 - result() has checked it

@@ -90,6 +90,14 @@ def whole(data: bytes, due: float, rule: Rule | None, kind: Kind = Kind.PART, to
     return edit(script, steps, rule) if edit and rule else script
 
 
+def sound(pieces: Iterable[bytes], clock: Clock, rule: Rule | None) -> Script:
+    """Sound whose pieces are written as they are made; how long it will be is not known at its start."""
+    steps = [Step(clock.due(1), piece, Kind.TEXT) for piece in pieces] or [Step(clock.due(0), b"", Kind.FINISH)]
+    script = Script(steps, end_due=steps[-1].due, head_due=steps[0].due)
+    edit = PLAIN_EDITS.get(rule.fault) if rule else None
+    return edit(script, steps, rule) if edit and rule else script
+
+
 def _timed(frames: Iterable[Frame], clock: Clock, encode: Callable[[Frame], bytes]) -> Iterator[Step]:
     """Events with tokens are due with their tokens, other events with the event before them."""
     due = 0.0

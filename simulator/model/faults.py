@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from aimon.simulator.model.profile import SettingError, known
 
-CHAT = ("openai-chat", "openai-responses", "anthropic-messages", "gemini")
-DIALECTS = (*CHAT, "openai-embeddings", "openai-models")
-_OPENAI = ("openai-chat", "openai-responses", "openai-embeddings", "openai-models")
+CHAT = ("openai-chat", "openai-responses", "anthropic-messages", "gemini", "openai-completions")
+_WHOLE = ("openai-embeddings", "rerank", "openai-images", "openai-speech")
+DIALECTS = (*CHAT, *_WHOLE, "openai-models")
+_OPENAI = ("openai-chat", "openai-responses", "openai-completions", *_WHOLE, "openai-models")
 
 Stage = Literal["connection", "error", "body", "answer", "stream"]
 
@@ -99,12 +100,12 @@ FAULTS: Mapping[str, Fault] = {
     "bad_chunk": Fault("200 whose chunked framing is invalid", "stream_truncated", "body"),
     "redirect": Fault("307 to another path of the same server", "bad_request", "body"),
     # Another answer, well-formed.
-    "wrong": Fault("answers something else", "answer_mismatch", "answer", CHAT),
+    "wrong": Fault("answers something else", "answer_mismatch", "answer", (*CHAT, "rerank")),
     "answer_echo": Fault(
         "answers with the whole key that was sent, as text and in the model's name", "answer_mismatch", "answer", CHAT
     ),
     "header_echo": Fault("answers, with the whole key in its headers, the request id among them", "ok", "answer", CHAT),
-    "empty": Fault("ends well but says nothing", "empty_answer", "answer", (*CHAT, "openai-embeddings")),
+    "empty": Fault("ends well but says nothing", "empty_answer", "answer", (*CHAT, *_WHOLE[:3])),
     "max_tokens": Fault("stops half-way as if the token limit was reached", "max_tokens_hit", "answer", CHAT),
     "reasoning_only": Fault("spends the whole token limit on reasoning", "max_tokens_hit", "answer", CHAT),
     "content_filter": Fault(

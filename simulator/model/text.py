@@ -34,6 +34,16 @@ def reply(prompt: str, tokens: int) -> list[str]:
     return tokenize(echo[1]) if echo else filler(tokens)
 
 
+def continuation(text: str) -> str:
+    """What `reply` is asked for so that it continues a text: the rest of an earlier line that begins like the last one.
+
+    Models without instructions continue patterns; without one the answer is filler.
+    """
+    *lines, last = text.split("\n")
+    rest = next((line[len(last) :] for line in lines if last and line.startswith(last)), "")
+    return f"Reply with exactly: {rest}" if rest.strip() else text
+
+
 def filler(tokens: int) -> list[str]:
     """Text of so many tokens, always the same."""
     return _cycle(_WORDS, tokens)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimon.simulator.wire import anthropic_messages, gemini, openai_chat, openai_responses
+from aimon.simulator.wire import anthropic_messages, gemini, openai_chat, openai_completions, openai_responses
 from aimon.simulator.wire.errors import anthropic, openai
 from aimon.simulator.wire.errors import gemini as gemini_errors
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from aimon.simulator.wire.shape import ErrorAnswer, Problem, Wire
 
 WIRES: Mapping[str, Wire] = {
-    wire.name: wire for wire in (openai_chat.WIRE, openai_responses.WIRE, anthropic_messages.WIRE, gemini.WIRE)
+    wire.name: wire
+    for wire in (openai_chat.WIRE, openai_completions.WIRE, openai_responses.WIRE, anthropic_messages.WIRE, gemini.WIRE)
 }
 
 ERRORS: Mapping[str, Callable[[Problem], ErrorAnswer]] = {
@@ -44,6 +45,10 @@ _MODELS = re.compile(r"/models(?:/(?P<model>[^/:]+))?$")
 # Vendors differ in what comes before these (/v1, /compatible-mode/v1, /api/paas/v4, nothing).
 _POST_SUFFIXES = {
     "/chat/completions": ("openai-chat", "openai"),
+    "/completions": ("openai-completions", "openai"),
+    "/rerank": ("rerank", "openai"),
+    "/images/generations": ("openai-images", "openai"),
+    "/audio/speech": ("openai-speech", "openai"),
     "/responses": ("openai-responses", "openai"),
     "/embeddings": ("openai-embeddings", "openai"),
     "/messages": ("anthropic-messages", "anthropic"),

@@ -46,13 +46,20 @@ def call(simulator: SimulatorProcess, dialect: str, profile: str, *, stream: boo
     target = Target(
         "e", "custom", dialect, simulator.base_url(profile, family), "sim-1", Secret("sk-test-0123456789abcdef")
     )
-    expect = {"contains": NONCE} if dialect not in ("openai-embeddings", "openai-models") else {}
+    question = Message("user", f"Reply with exactly: some words come first and the nonce last {NONCE}")
+    documents = (Message("user", "something else"), question) if dialect == "rerank" else ()
+    expect = {
+        "rerank": {"regex": "^1"},
+        "openai-images": {"contains": "image/"},
+        "openai-speech": {"contains": "audio/"},
+    }
+    written = {} if dialect in ("openai-embeddings", "openai-models") else expect.get(dialect, {"contains": NONCE})
     return Call(
         target,
-        (Message("user", f"Reply with exactly: some words come first and the nonce last {NONCE}"),),
+        (question, *documents),
         max_tokens=64,
         stream=stream,
-        checks=checks(expect) if expect else (),
+        checks=checks(written) if written else (),
         timeouts=LIMITS,
     )
 
@@ -105,7 +112,7 @@ def test_without_a_fault_every_dialect_is_ok(simulator: SimulatorProcess) -> Non
     for (name, stream), result in zip(asked, results, strict=True):
         assert (name, stream, result.outcome, result.error) == (name, stream, Outcome.OK, None)
         record = simulator.record(str(result.request_id), wait=2.0)
-        if name != "openai-models":
+        if name not in ("openai-models", "openai-speech"):
             assert result.usage.input == record.input_tokens
             assert (result.usage.output or 0) == record.output_tokens
         assert (result.ttft is not None) == (stream and dialects.get(name).streams)

@@ -20,6 +20,10 @@ PATHS = {
     "openai-responses": "/v1/responses",
     "anthropic-messages": "/v1/messages",
     "openai-embeddings": "/v1/embeddings",
+    "openai-completions": "/v1/completions",
+    "rerank": "/v1/rerank",
+    "openai-images": "/v1/images/generations",
+    "openai-speech": "/v1/audio/speech",
 }
 
 
@@ -106,6 +110,10 @@ def ask(
         "openai-responses": {"input": prompt, "stream": stream},
         "anthropic-messages": {"messages": messages, "stream": stream, "max_tokens": 1000},
         "openai-embeddings": {"input": prompt},
+        "openai-completions": {"prompt": prompt, "stream": stream},
+        "rerank": {"query": prompt, "documents": [prompt, "something else"]},
+        "openai-images": {"prompt": prompt},
+        "openai-speech": {"input": prompt, "voice": "alloy"},
     }
     body = {"model": model} | bodies[dialect] | extra
     version = {"anthropic-version": "2023-06-01"} if dialect == "anthropic-messages" else {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import asdict
 
-from aimon import pricing, providers
+from aimon import dialects, pricing, providers
 from aimon.call.call import Message, Timeouts
 from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport
 from aimon.config.model import currency, expectations, rules
@@ -35,10 +35,33 @@ _ECHO = Canary(ECHO, (Message("user", "Reply with exactly: {nonce}"),), {"contai
 # Stands for an address that is not known; nothing is ever sent there (RFC 2606).
 _NOWHERE: Final = "http://unknown.invalid"
 
+_QUERY_AND_DOCUMENT: Final = 2
+
 # The dialects that don't answer in words have a question of their own.
 _IMPLICIT: Final = {
     providers.EMBEDDINGS: Canary("embedding", (Message("user", "aimon {nonce}"),)),
     providers.MODELS: Canary("models", ()),
+    # Models without instructions continue a pattern.
+    providers.COMPLETIONS: Canary(
+        "continuation",
+        (Message("user", "The code is {nonce}.\nThe code is {nonce}.\nThe code is"),),
+        {"contains": "{nonce}"},
+        max_tokens=16,
+    ),
+    # The document that answers the query is the second one.
+    providers.RERANK: Canary(
+        "ranking",
+        (
+            Message("user", "Where is parcel {nonce}?"),
+            Message("user", "Cold noodles are eaten with vinegar in summer."),
+            Message("user", "Parcel {nonce} is in the warehouse at the harbour."),
+            Message("user", "The choir meets on Tuesday evenings."),
+        ),
+        {"regex": "^1\\b"},
+    ),
+    # The tokens of a picture count as output.
+    providers.IMAGES: Canary("picture", (Message("user", "A red circle on white, number {nonce}"),), max_tokens=1024),
+    providers.SPEECH: Canary("speech", (Message("user", "Number {nonce}."),), {"regex": "^audio/"}),
 }
 
 
@@ -168,7 +191,7 @@ def _endpoint(
         interval_failing=written.interval_failing,
         cron=cron,
         timeouts=Timeouts(limits.connect or 0.0, limits.ttft or 0.0, limits.total or 0.0),
-        stream=bool(written.stream) and target.dialect not in _IMPLICIT,
+        stream=bool(written.stream) and target.dialect not in dialects.WITHOUT_STREAM,
         temperature=written.temperature,
         reasoning=written.reasoning,
         budget=_budget(config, written),
@@ -239,6 +262,11 @@ class _Canaries:
             return (_IMPLICIT[dialect],)
         names = self._config.defaults.canaries if written.canaries is None else written.canaries
         canaries = tuple(self._canary(name, self._max_tokens(written, name)) for name in names)
+        if dialect == providers.RERANK:
+            for i, canary in enumerate(canaries):
+                if len(canary.messages) < _QUERY_AND_DOCUMENT:
+                    message = f"'{canary.name}' has no documents: give it messages, the query first and then documents"
+                    expander.refuse(message, "canaries", i)
         if dialect == providers.EMBEDDINGS:
             for i, canary in enumerate(canaries):
                 if expectations.wants_text(canary.expect):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aimon import __version__, dialects, providers
-from aimon.call.call import Call, Message, Target
+from aimon.call.call import Call, Message, Target, ToolCall
 from aimon.dialects import reasoning
 from aimon.security.secret import Secret
 
@@ -135,6 +135,52 @@ def test_openai_embeddings() -> None:
         headers(stream=False, Authorization=f"Bearer {KEY}"),
         {"model": "m", "input": ["a", "b"], "encoding_format": "float"},
     )
+
+
+def test_openai_completions() -> None:
+    """Messages become one text, and an inference server is told to write all tokens that it may."""
+    base = target("vllm", "openai-completions")
+    two = (Message("user", "a"), Message("user", "b"))
+    method, url, _, body = sent(base, messages=two, max_tokens=9, temperature=0.5, exact_output=True)
+    assert (method, url) == ("POST", "http://127.0.0.1:8000/v1/completions")
+    assert body == {
+        "model": "m",
+        "prompt": "a\nb",
+        "max_tokens": 9,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "temperature": 0.5,
+        "min_tokens": 9,
+        "ignore_eos": True,
+    }
+
+
+def test_a_query_and_its_documents_are_reranked() -> None:
+    """The first message is the query; without documents nothing can be sent."""
+    messages = (Message("user", "q"), Message("user", "a"), Message("user", "b"))
+    method, url, sent_headers, body = sent(target("jina", "rerank"), messages=messages)
+    assert (method, url, sent_headers["Accept"]) == ("POST", "https://api.jina.ai/v1/rerank", "application/json")
+    assert body == {"model": "m", "query": "q", "documents": ["a", "b"], "top_n": 2}
+    with pytest.raises(ValueError, match="the first message is the query"):
+        sent(target("jina", "rerank"), messages=messages[:1])
+
+
+def test_pictures_and_speech_are_asked_for_with_the_last_message() -> None:
+    """What else a server needs can be laid over the body, such as another voice."""
+    messages = (Message("system", "s"), Message("user", "q"))
+    _, url, _, body = sent(target("openai", "openai-images"), messages=messages)
+    assert (url, body) == ("https://api.openai.com/v1/images/generations", {"model": "m", "prompt": "q", "n": 1})
+    _, url, _, body = sent(target("openai", "openai-speech"), messages=messages, body={"voice": "onyx"})
+    assert url == "https://api.openai.com/v1/audio/speech"
+    assert body == {"model": "m", "input": "q", "voice": "onyx", "response_format": "mp3"}
+
+
+@pytest.mark.parametrize("dialect", [name for name in dialects.NAMES if name not in ("openai-chat", "openai-models")])
+def test_calls_of_tools_are_not_sent_where_they_are_not_translated(dialect: str) -> None:
+    """They would be lost, or refused by the server with an error about something else."""
+    messages = (Message("user", "q"), Message("assistant", "", (ToolCall("c", "f", "{}"),)))
+    with pytest.raises(ValueError, match=f"openai-chat only, and the endpoint speaks {dialect}"):
+        sent(Target("e", "p", dialect, "http://h/v1", "m"), messages=messages)
 
 
 def test_openai_models() -> None:

@@ -45,7 +45,8 @@ def play(dialect: str, recording: dict[str, Any]) -> Result:
     content_type = "text/event-stream; charset=utf-8" if streamed else "application/json"
     exchange.head(200, {"content-type": content_type}, 0.2)
     if not streamed:
-        exchange.feed(recording["body"].encode(), 0.5)
+        data = bytes.fromhex(recording["hex"]) if "hex" in recording else recording["body"].encode()
+        exchange.feed(data, 0.5)
         exchange.close(1.0)
         return exchange.result()
     events = recording["stream"].removesuffix("\n\n").split("\n\n")

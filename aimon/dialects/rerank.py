@@ -1,0 +1,91 @@
+"""Reranking as Jina, Cohere, vLLM, SiliconFlow and others serve it: documents in the order of their relevance.
+
+The first message of a call is the query, the others are the documents. The text of an answer is the places of the
+documents, from 0, the most relevant first (`2 0 1`), so that a check can look for the right one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from aimon.dialects import STRANGE, Delta, Dialect, request
+
+if TYPE_CHECKING:
+    from aimon.call.call import Call, Request
+
+
+class _Ranked(msgspec.Struct, gc=False):
+    index: Any = None
+    relevance_score: float | None = None
+    score: float | None = None  # text-embeddings-inference
+
+
+class _Answer(msgspec.Struct, gc=False):
+    results: list[_Ranked] | None = None
+    data: list[_Ranked] | None = None  # Voyage
+    model: str | None = None
+    id: str | None = None
+    usage: Any = None
+    meta: Any = None
+
+
+def encode(call: Call) -> Request:
+    """The request. All documents are asked for: how many come back is left to no default.
+
+    Raises:
+        ValueError: there is no query, or no document.
+    """
+    query, *documents = [message.content for message in request.plain(call)] or [""]
+    if not documents:
+        raise ValueError("a rerank needs documents: the first message is the query, the others are the documents")
+    body = {"model": call.target.model, "query": query, "documents": documents, "top_n": len(documents)}
+    return request.post(call, "/rerank", body, stream=False)
+
+
+def read_body(answer: _Answer | list[_Ranked]) -> Delta:
+    """A whole answer; it counts as one if every document has a finite score, and none comes twice."""
+    if isinstance(answer, list):
+        answer = _Answer(results=answer)
+    ranked = answer.results if answer.results is not None else answer.data
+    if ranked is None:
+        return STRANGE
+    scores = {each.index: each.relevance_score if each.relevance_score is not None else each.score for each in ranked}
+    known = {
+        index: score for index, score in scores.items() if index.__class__ is int and index >= 0 and score is not None
+    }
+    whole = bool(ranked) and len(known) == len(ranked) and all(map(math.isfinite, known.values()))
+    order = sorted(known, key=lambda index: -known[index]) if whole else []
+    return Delta(
+        " ".join(map(str, order)),
+        usage=_usage(answer),
+        answered=whole,
+        model=answer.model,
+        response_id=answer.id,
+    )
+
+
+def _usage(answer: _Answer) -> Any:
+    """The tokens that were read, and none written: `usage` (Jina, vLLM) or `meta.tokens` (Cohere, SiliconFlow)."""
+    usage = answer.usage
+    if not usage and isinstance(answer.meta, dict):
+        usage = answer.meta.get("tokens") or answer.meta.get("billed_units")
+    if not isinstance(usage, dict):
+        return None
+    read = next((usage[name] for name in ("prompt_tokens", "input_tokens", "total_tokens") if usage.get(name)), None)
+    return None if read is None else {"prompt_tokens": read, "completion_tokens": 0}
+
+
+DIALECT = Dialect(
+    name="rerank",
+    operation="rerank",
+    encode=encode,
+    event=_Answer | list[_Ranked],  # SGLang and text-embeddings-inference send the bare list
+    read=read_body,
+    body=_Answer | list[_Ranked],
+    read_body=read_body,
+    answer="results",
+    streams=False,
+)
