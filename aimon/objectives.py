@@ -10,7 +10,7 @@ from aimon.quantities import UNITS
 # What an editor can check; `parse` knows better.
 PATTERN = r"\s*([a-z_0-9.]+)(?:\{([^{}]+)\})?\s*(<=|>=|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|%|/s|/m)?\s*"
 _FORM = re.compile(PATTERN)
-_QUANTILE = re.compile(r"(?:(latency|schedule|ttft|itl|tpot)_)?p([0-9]{2})(?:\.?([0-9]{1,2}))?")
+_QUANTILE = re.compile(r"(?:(latency|schedule|ttft|first_output|itl|tpot)_)?p([0-9]{2})(?:\.?([0-9]{1,2}))?")
 _SERIES = {None: "latency_from_schedule", "latency": "latency", "schedule": "latency_from_schedule"}
 _SHARES = ("error_rate", "rate_limited", "availability")
 _RATES = ("goodput", "rate")
@@ -81,7 +81,7 @@ def parse(text: str) -> Objective:
         return Objective(text.strip(), name, None, below, inclusive, amount / (60 if unit == "/m" else 1), request)
     from difflib import get_close_matches  # noqa: PLC0415 - start-up: only for what is wrong
 
-    near = get_close_matches(name, (*_SHARES, *_RATES, "p99", "ttft_p95", "tpot_p50", "itl_p99"), 1)
+    near = get_close_matches(name, (*_SHARES, *_RATES, "p99", "ttft_p95", "first_output_p95", "tpot_p50", "itl_p99"), 1)
     hint = f"did you mean {near[0]}?" if near else f"write one such as {_EXAMPLES}"
     raise ValueError(f"{text!r}: {name} is not measured; {hint}")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon.call.result import Source
+from aimon.call.tool_call import ToolCall  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,14 +54,6 @@ class Target:
     query: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)
     quirks: Quirks = Quirks()
     secrets: tuple[Secret, ...] = ()  # besides the key, all that must not be shown where the server repeats it
-
-
-class ToolCall(msgspec.Struct, frozen=True, gc=False):
-    """A model's request to call a tool. `arguments` is JSON, as the model wrote it: it need not be valid."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

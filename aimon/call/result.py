@@ -6,6 +6,9 @@ Raw marks are stored, everything else is derived from them. Durations are second
 Definitions
     TTFT   first_token - started: time to the first *visible* text. Role-only deltas, comments, pings and
            reasoning do not count (OpenTelemetry gen_ai.server.time_to_first_token; NVIDIA GenAI-Perf).
+    Time to first output
+           first_output - started: to the first output of any kind: reasoning, visible text, a refusal, a tool call, or
+           sound. What a server's own time to first token counts for a model that thinks first.
     E2E    end - started.
     TPOT   time per visible token that came after the first arrival of text (`aimon.call.tpot`); where each chunk is one
            token (last_token - first_token) / (output tokens - 1).
@@ -22,6 +25,7 @@ import msgspec
 
 from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
+from aimon.call.tool_call import ToolCall
 
 
 class Source(StrEnum):
@@ -143,6 +147,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tls: float | None = None
     request_sent: float | None = None
     headers: float | None = None
+    first_output: float | None = None
     first_reasoning: float | None = None
     first_token: float | None = None
     last_token: float | None = None
@@ -157,6 +162,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     finish_reason: str | None = None
     request_id: str | None = None
     text: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()  # where the text is kept, and the dialect reads them
     answer_ok: bool | None = None  # None where nothing was checked
     arrivals: Arrivals | None = None
     chunks: int = 0
@@ -173,6 +179,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     connection: Connection | None = None
     self_lag: float | None = None  # the client's own event-loop lag while this call ran
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded."""
+        return self.outcome is Outcome.OK
 
     @property
     def fault(self) -> Fault | None:
@@ -200,6 +211,18 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def ttft(self) -> float | None:
         """Seconds to the first visible text."""
         return self.first_token
+
+    @property
+    def first_output_connected(self) -> float | None:
+        """Seconds from when there was a connection to the first output of any kind."""
+        return None if self.first_output is None else self.first_output - self.set_up
+
+    @property
+    def limit_spent_on_reasoning(self) -> bool:
+        """Whether nothing visible came because the model thought until its limit, or to its end."""
+        if self.outcome not in (Outcome.MAX_TOKENS_HIT, Outcome.EMPTY_ANSWER) or self.chunks:
+            return False
+        return self.first_reasoning is not None or bool(self.usage.reasoning)
 
     @property
     def ttft_connected(self) -> float | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from aimon.call.call import Call, Request
     from aimon.call.outcome import Outcome
+    from aimon.call.tool_call import ToolPiece
 
 
 class ProviderError(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +40,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     `whole` is the text of the whole answer, as some events repeat it: it counts where no text came before.
     `usage` is an object of counts as it came (`dialects.usage`). `done` marks the dialect's terminal event.
     `answered` says that a payload which is not text (vectors, a list of models, a tool call) is the answer.
+    `tools` are pieces of calls of tools, where the dialect reads them.
     `refusal` is text in which the model declines; it is no visible text, and no later finish reason undoes it.
     `strange` says that the dialect does not know this event, or that it is about an error: the reader looks for one.
     """
@@ -52,6 +54,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     error: ProviderError | None = None
     done: bool = False
     answered: bool = False
+    tools: tuple[ToolPiece, ...] = ()
     model: str | None = None
     response_id: str | None = None
     strange: bool = False

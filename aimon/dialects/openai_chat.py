@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimon.call.tool_call import ToolPiece
 from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, exact_output, reasoning, request
 
 if TYPE_CHECKING:
@@ -133,9 +134,29 @@ def _delta(chunk: _Chunk) -> Delta:
         usage=chunk.usage or choice.usage,
         error=_choice_error(choice),
         answered=bool(said.tool_calls or said.function_call),
+        tools=_tools(said.tool_calls) if said.tool_calls else (),
         model=chunk.model or None,
         response_id=chunk.id or None,
     )
+
+
+def _tools(written: Any) -> tuple[ToolPiece, ...]:
+    """The pieces of calls; what has another shape than OpenAI's counts as an answer all the same."""
+    pieces = []
+    for place, each in enumerate(written if isinstance(written, list) else ()):
+        function = each.get("function") if isinstance(each, dict) else None
+        if not isinstance(function, dict):
+            continue
+        index, arguments = each.get("index"), function.get("arguments")
+        pieces.append(
+            ToolPiece(
+                index if index.__class__ is int else place,
+                str(each.get("id") or ""),
+                str(function.get("name") or ""),
+                arguments if isinstance(arguments, str) else "",
+            )
+        )
+    return tuple(pieces)
 
 
 def _content(message: _Message) -> tuple[str, str]:

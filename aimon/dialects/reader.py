@@ -169,6 +169,7 @@ def joined(deltas: Iterable[Delta]) -> Delta:
             error=whole.error or delta.error,
             done=whole.done or delta.done,
             answered=whole.answered or delta.answered,
+            tools=whole.tools + delta.tools,
             model=delta.model or whole.model,
             response_id=delta.response_id or whole.response_id,
         )

@@ -50,7 +50,8 @@ def read_body(answer: _Answer | list[_Ranked]) -> Delta:
     if isinstance(answer, list):
         answer = _Answer(results=answer)
     ranked = answer.results if answer.results is not None else answer.data
-    if ranked is None:
+    # An error in a list has no place either.
+    if ranked is None or any(each.index is None for each in ranked):
         return STRANGE
     scores = {each.index: each.relevance_score if each.relevance_score is not None else each.score for each in ranked}
     known = {

@@ -11,9 +11,12 @@ from aimon.security import provider_text
 
 if TYPE_CHECKING:
     from aimon.call.call import Call
+    from aimon.call.tool_call import ToolPiece
     from aimon.dialects import Delta, ProviderError
 
 _NO_USAGE = Usage()
+# Pieces of calls of tools that are kept: as many as the text's characters, so that no answer fills the memory.
+_MAX_PIECES = provider_text.MAX_TEXT
 
 
 class AnswerState:
@@ -26,15 +29,16 @@ class AnswerState:
     """
 
     __slots__ = (
-        "_answered", "_counts", "_delta_model", "_done", "_end", "_finish", "_first_reasoning", "_first_token",
-        "_heard", "_last_token", "_provider_error", "_refusal", "_response_id", "_text", "_text_chars", "_thoughts",
-        "_usage", "_written_at", "chunks", "complete", "gaps",
+        "_answered", "_counts", "_delta_model", "_done", "_end", "_finish", "_first_output", "_first_reasoning",
+        "_first_token", "_heard", "_last_token", "_provider_error", "_refusal", "_response_id", "_text", "_text_chars",
+        "_thoughts", "_tools", "_usage", "_written_at", "chunks", "complete", "gaps",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.complete = False
         self.gaps: list[float] = []
         self.chunks = 0
+        self._first_output: float | None = None
         self._first_reasoning: float | None = None
         self._first_token: float | None = None
         self._last_token: float | None = None
@@ -50,6 +54,7 @@ class AnswerState:
         self._refusal = ""
         self._done = False
         self._answered = False
+        self._tools: list[ToolPiece] = []
         self._delta_model: str | None = None
         self._response_id: str | None = None
         self._provider_error: ProviderError | None = None
@@ -58,6 +63,8 @@ class AnswerState:
         """Visible text that arrived at once."""
         if self._first_token is None:
             self._first_token = t
+            if self._first_output is None:
+                self._first_output = t
         else:
             self.gaps.append(t - self._last_token)  # type: ignore[operator]  # set with the first token
         self._last_token = t
@@ -71,6 +78,8 @@ class AnswerState:
 
     def _on_delta(self, delta: Delta, t: float) -> None:
         self._heard = True
+        if self._first_output is None and (delta.reasoning or delta.answered or delta.refusal):
+            self._first_output = t
         # The last event of some streams repeats all that came.
         if delta.reasoning and not (self._first_token is not None and (delta.done or delta.whole)):
             after = self._first_token is not None and not delta.text
@@ -93,13 +102,18 @@ class AnswerState:
         if delta.response_id is not None:
             self._response_id = delta.response_id
         if delta.answered:
-            self._answered = True
+            self._on_answered(delta)
         if delta.error is not None:
             self._provider_error = delta.error
             self._finish_at(t)
         elif delta.done:
             self._done = True
             self._finish_at(t)
+
+    def _on_answered(self, delta: Delta) -> None:
+        self._answered = True
+        if delta.tools and len(self._tools) < _MAX_PIECES:
+            self._tools += delta.tools
 
     def _finish_at(self, t: float) -> None:
         self._end = t

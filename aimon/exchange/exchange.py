@@ -23,11 +23,12 @@ from aimon.call.containment import substitute
 from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Result
+from aimon.call.tool_call import ToolCall, joined
 from aimon.dialects import errors
 from aimon.dialects.reader import reader
 from aimon.exchange import verdict
 from aimon.exchange.answer import AnswerState
-from aimon.exchange.body import UNREADABLE, Body, MalformedError
+from aimon.exchange.body import UNREADABLE, Body, Kind, MalformedError
 from aimon.exchange.inflate import GZIP, InflateError, inflater
 from aimon.security import provider_text
 from aimon.security.redact import Redactor
@@ -159,9 +160,11 @@ class Exchange(AnswerState):
                 for delta in body.end():
                     self._on_delta(delta, t)
             elif body.kind is not None or not self._streaming:
+                sound = self._first_output
                 self._on_delta(body.whole(), t)
                 # A body that arrives at once has no first token: its TTFT would be the E2E time under another name.
                 self._first_token = self._last_token = self._first_reasoning = None
+                self._first_output = sound
         except MalformedError as error:
             self._failure = Failure(Outcome.MALFORMED, str(error))
 
@@ -203,6 +206,9 @@ class Exchange(AnswerState):
             return b""
         if beginning := body.add(chunk):
             return beginning
+        if self._first_output is None and self._dialect.read_media is not None and body.kind is Kind.JSON:
+            # Sound comes as it is made; other bodies that are no stream are only known when they are whole.
+            self._first_output = t if self._dialect.read_media(bytes(body.data)) is not None else None
         if len(body.data) > MAX_ANSWER_BYTES:
             self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
         elif body.is_page:
@@ -285,6 +291,7 @@ class Exchange(AnswerState):
             tls=None if self.tls is None else self.tls - started,
             request_sent=None if self.request_sent is None else self.request_sent - started,
             headers=None if self._headers_at is None else self._headers_at - started,
+            first_output=None if self._first_output is None else self._first_output - started,
             first_reasoning=None if self._first_reasoning is None else self._first_reasoning - started,
             first_token=None if self._first_token is None else self._first_token - started,
             last_token=None if self._last_token is None else self._last_token - started,
@@ -297,6 +304,7 @@ class Exchange(AnswerState):
             finish_reason=self._redact(self._finish, finish_reasons.FINISHES),
             request_id=self._request_id() if self._keep_text else None,
             text=provider_text.text(text, self._redactor_in_use()) if text and self._keep_text else None,
+            tool_calls=self._tool_calls() if self._tools and self._keep_text else (),
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
@@ -308,6 +316,17 @@ class Exchange(AnswerState):
             retry_after=retry_after,
             connection=connection,
             self_lag=self_lag,
+        )
+
+    def _tool_calls(self) -> tuple[ToolCall, ...]:
+        redactor = self._redactor_in_use()
+        return tuple(
+            ToolCall(
+                provider_text.name(each.id, redactor),
+                provider_text.name(each.name, redactor),
+                provider_text.text(each.arguments, redactor),
+            )
+            for each in joined(self._tools)
         )
 
     def _classify(self, text: str) -> verdict.Verdict:
@@ -341,6 +360,7 @@ class Exchange(AnswerState):
             refusal=self._refusal,
             answered=self._answered,
             reasoned=self._thoughts.chunks > 0,
+            reasoning_tokens=self._usage.reasoning,
         )
 
     def _truncation(self) -> verdict.Verdict | None:

@@ -40,6 +40,7 @@ def of_answer(
     refusal: str,
     answered: bool,
     reasoned: bool,
+    reasoning_tokens: int | None = None,
 ) -> Verdict:
     """The verdict on an answer that came whole.
 
@@ -50,6 +51,7 @@ def of_answer(
         refusal: the text in which the model declined, if it did.
         answered: something that is no text is the answer: vectors, a tool call.
         reasoned: reasoning came, visible text or not.
+        reasoning_tokens: as the provider counts them; some hide the reasoning itself.
     """
     if refusal:
         return Verdict(Outcome.REFUSAL, f"refused: {refusal}")
@@ -59,6 +61,8 @@ def of_answer(
     cut = meaning is Outcome.MAX_TOKENS_HIT
     if not answer.text.strip() and not answered:
         came = ": only reasoning came" if reasoned else ""
+        if reasoning_tokens:
+            came += f" ({reasoning_tokens:,} tokens)" if reasoned else f": {reasoning_tokens:,} tokens of reasoning"
         ended = f" (finish reason {finish})" if finish else ""
         if cut:
             return Verdict(Outcome.MAX_TOKENS_HIT, f"max_tokens was used up before any visible text{came}{ended}")

@@ -29,6 +29,7 @@ TIMES = {
     "latency_from_schedule_s": "latency_from_schedule",
     "connection_s": "set_up",
     "ttft_s": "ttft",
+    "first_output_s": "first_output",
     "ttft_reasoning_s": "first_reasoning",
     "itl_s": "itl",
     "tpot_s": "tpot",
@@ -86,7 +87,7 @@ def build(run: RunResult, plan: Plan, endpoint: str, *, model: str | None = None
         "capacity": None if run.capacity is None else run.capacity.as_dict(),
         "limits": None if run.limits is None else asdict(run.limits),
         "workers": run.workers,
-        "notes": [*run.notes, *_short_answers(stats)],
+        "notes": [*run.notes, *_short_answers(stats), *_thought_out(stats)],
         "config": config,
         "steady": steady_state.summarize(run, plan),
         "seconds": [{"second": second, **counts} for second, counts in sorted(stats.seconds.items())],
@@ -165,6 +166,23 @@ def _schedule(plan: Plan) -> list[dict[str, float]]:
 
 def _times(stats: CallStats, name: str, lost: int, *, bottleneck: bool) -> dict[str, Any] | None:
     return summary(stats.sample(name, lost=lost), partial(distorted, stats, name) if bottleneck else None)
+
+
+def _thought_out(stats: CallStats) -> list[str]:
+    """A note where calls ended without visible text since the model thought until its limit."""
+    count, tokens = stats.counts["thought_out"], stats.counts["thought_out_tokens"]
+    if not count:
+        return []
+    spent = f" ({tokens / count:,.0f} tokens each)" if tokens else ""
+    chinese = f"（每个 {tokens / count:,.0f} token）" if tokens else ""
+    return [
+        pick(
+            f"{count:,} of {stats.sent:,} calls spent their whole limit on reasoning{spent} and showed no text: raise "
+            "--output-tokens, or set reasoning: off or low at the endpoint",
+            f"{stats.sent:,} 个调用中有 {count:,} 个把全部限额用于推理{chinese}，没有可见文本：提高 --output-tokens，"
+            "或在端点上设置 reasoning: off 或 low",
+        )
+    ]
 
 
 def _short_answers(stats: CallStats) -> list[str]:

@@ -265,6 +265,10 @@ class Report(Struct, forbid_unknown_fields=True):
     scenario: Annotated[str | None, Meta(description="What ran: a file or a name, and the user classes.")] = None
     iterations: Annotated[Iterations | None, Meta(description="Null without a scenario.")] = None
     by_name: Annotated[list[Named], Meta(description="By request name, in order; empty without a scenario.")] = []
+    first_output_s: Annotated[
+        Times | None,
+        Meta(description="From the moment of `ttft_s` to the first output of any kind: reasoning, text or a tool call"),
+    ] = None
     ladder: Annotated[Ladder | None, Meta(description="Null but for a ladder of concurrencies.")] = None
 
 

@@ -154,3 +154,4 @@ class Named(Struct, forbid_unknown_fields=True):
     tokens: Tokens
     cost: Annotated[float | None, Meta(description="In the currency of `cost`.")]
     goodput: float | None
+    first_output_s: Times | None = None

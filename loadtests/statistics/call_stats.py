@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SERIES = (
     "latency",
     "latency_from_schedule",
+    "first_output",
     "first_reasoning",
     "ttft",
     "itl",
@@ -34,7 +35,7 @@ SERIES = (
     "start_lateness",
 )
 # Times that only streamed answers have.
-_STREAMED = frozenset({"first_reasoning", "ttft", "itl", "tpot"})
+_STREAMED = frozenset({"first_output", "first_reasoning", "ttft", "itl", "tpot"})
 _SECOND = ("sent", "ended", "ok", "output_tokens")
 _OWN_FAULTS = tuple(outcome for outcome in Outcome if outcome.fault is Fault.PROBER)
 _SERVED = ("sent", "ok", "good")
@@ -54,7 +55,8 @@ class CallStats:
             arrivals that could not start (`not_started`), successes of unknown cost (`unpriced`), calls cut off by the
             end of the run (`interrupted`, in no outcome), requests sent again because a kept-alive connection had been
             closed (`resent`), and requests that met such a connection being reset (`stale`). With `--exact-output`,
-            answers as long as asked (`exact`) and shorter ones (`shorter`).
+            answers as long as asked (`exact`) and shorter ones (`shorter`). Calls without visible text since reasoning
+            took the limit (`thought_out`), and their reasoning tokens (`thought_out_tokens`).
         cost: of all calls whose cost is known, in `currency`.
         served: `sent`, `ok` and `good` calls within the load window, in parts of calls (see `observe`). Throughput and
             goodput are these divided by the window's length.
@@ -152,6 +154,9 @@ class CallStats:
             self._time(result, gaps, set_up)
         else:
             self.time_failed(result, gaps)
+            if result.limit_spent_on_reasoning:
+                counts["thought_out"] += 1
+                counts["thought_out_tokens"] += result.usage.reasoning or 0
         self.serve(result, began, share)
 
     def count_length(self, result: Result, asked: int) -> None:
@@ -176,6 +181,8 @@ class CallStats:
         series = self.series
         series["latency"].record(result.end)
         series["latency_from_schedule"].record(result.latency_from_schedule)
+        if result.first_output is not None:
+            series["first_output"].record(max(0.0, result.first_output - set_up))
         if result.first_reasoning is not None:
             series["first_reasoning"].record(max(0.0, result.first_reasoning - set_up))
         if result.first_token is not None:

@@ -35,6 +35,10 @@ LATE = frozenset({Outcome.TIMEOUT_CONNECT, Outcome.TIMEOUT_TTFT, Outcome.TIMEOUT
 _CUT = frozenset({Outcome.STREAM_TRUNCATED, Outcome.STREAM_ERROR, Outcome.PROBER_ERROR})
 
 
+# Times that every call was to have, as far as it was streamed.
+_ALWAYS = ("latency", "latency_from_schedule", "first_output", "ttft", "itl", "tpot")
+
+
 @dataclass(slots=True)
 class Censored:
     """The calls without a value of one kind of time: their lower bounds in seconds, and how many have none."""
@@ -86,9 +90,11 @@ def times_of_failed(result: Result) -> FailedTimes:
     """Times of a call that did not succeed, without the gaps between its chunks."""
     late = result.outcome in LATE
     if not late and (result.outcome not in _CUT or result.request_sent is None):
-        return FailedTimes({}, dict.fromkeys(("latency", "latency_from_schedule", "ttft", "itl", "tpot")), late=False)
+        return FailedTimes({}, dict.fromkeys(_ALWAYS), late=False)
     set_up = result.set_up
-    known = {"ttft": result.first_token, "first_reasoning": result.first_reasoning}
+    known = {
+        "ttft": result.first_token, "first_output": result.first_output, "first_reasoning": result.first_reasoning
+    }  # fmt: skip
     values = {name: max(0.0, value - set_up) for name, value in known.items() if value is not None}
     bounds = {
         "latency": result.end,

@@ -164,6 +164,7 @@ _OF_RESULT: dict[str, Callable[[Result], float | None]] = {
     "latency": lambda result: result.latency,
     "latency_from_schedule": lambda result: result.latency_from_schedule,
     "ttft": lambda result: result.ttft_connected,
+    "first_output": lambda result: result.first_output_connected,
     "tpot": lambda result: result.tpot,
     "itl": _mean_gap,
 }

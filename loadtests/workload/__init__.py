@@ -38,6 +38,11 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
         WorkloadError: options contradict each other, or a file is invalid.
     """
     spec.check()
+    if endpoint.target.dialect == "rerank" and spec.dataset is None and (spec.synthetic or spec.trace is not None):
+        raise WorkloadError(
+            "prompts of a given length have no documents to rank: leave the lengths out to send the canary, or give "
+            '--dataset with lines such as {"query": "…", "documents": ["…", "…"]}'
+        )
     if spec.trace is not None:
         trace = read_trace(spec.trace, spec.trace_unit, spec.trace_speed)
         return Replay(endpoint, trace, seed=seed, worker=worker, workers=workers)

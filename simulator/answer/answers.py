@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.simulator.model.text import filler, reply, thoughts, tokenize
-from aimon.simulator.wire.shape import Answer, Call, Finish
+from aimon.simulator.wire.shape import Answer, Call, Finish, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,8 @@ def answer(call: Call, profile: Profile, answer_id: str, created: int) -> Answer
     if cut:
         musings = musings[: call.max_tokens]
         text = text[: (call.max_tokens or 0) - len(musings)]
+    if call.tool is not None:
+        return _tool_call(call, profile, answer_id, created)
     return Answer(
         id=answer_id,
         model=call.model,
@@ -36,6 +38,31 @@ def answer(call: Call, profile: Profile, answer_id: str, created: int) -> Answer
         thoughts_shown=profile.reasoning_visible,
         thoughts_field=profile.reasoning_field,
         finish=Finish.LENGTH if cut else Finish.STOP,
+        input_tokens=call.input_tokens,
+        cached_tokens=int(call.input_tokens * profile.cached_share),
+        include_usage=call.include_usage,
+        chunk_tokens=profile.chunk_tokens,
+        vendor=profile.vendor,
+    )
+
+
+def _tool_call(call: Call, profile: Profile, answer_id: str, created: int) -> Answer:
+    """A call of the tool, with the prompt for each argument that is a text, and 1 for each that is a number."""
+    assert call.tool is not None  # noqa: S101 - as the caller has seen
+    name, schema = call.tool
+    properties = schema.get("properties") or {}
+    values = {key: call.prompt if kind.get("type", "string") == "string" else 1 for key, kind in properties.items()}
+    return Answer(
+        id=answer_id,
+        model=call.model,
+        created=created,
+        text=[],
+        thoughts=thoughts(profile.reasoning) if call.think else [],
+        thoughts_shown=profile.reasoning_visible,
+        thoughts_field=profile.reasoning_field,
+        tool=name,
+        arguments=tokenize(dumps(values)),
+        finish=Finish.TOOL,
         input_tokens=call.input_tokens,
         cached_tokens=int(call.input_tokens * profile.cached_share),
         include_usage=call.include_usage,

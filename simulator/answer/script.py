@@ -75,11 +75,12 @@ def streamed(answer: Answer, wire: Wire, clock: Clock, rule: Rule | None, *, arr
 def plain(answer: Answer, wire: Wire, clock: Clock, rule: Rule | None) -> Script:
     """The answer as one body, written when its last token would have been."""
     due = 0.0 if answer.output_tokens else clock.due(0)
-    for _, tokens in chain(answer.thought_chunks(), answer.text_chunks()):
+    for _, tokens in chain(answer.thought_chunks(), answer.text_chunks(), answer.argument_chunks()):
         due = clock.due(tokens)
-    kind = Kind.TEXT if answer.text else Kind.FINISH
+    kind = Kind.TEXT if answer.text else Kind.TOOL if answer.tool else Kind.FINISH
     thought = Step(due, b"", Kind.THOUGHT, len(answer.thoughts))
-    return whole(dumps(wire.body(answer)).encode(), due, rule, kind, len(answer.text), thought)
+    written = len(answer.text) + len(answer.arguments)
+    return whole(dumps(wire.body(answer)).encode(), due, rule, kind, written, thought)
 
 
 def whole(data: bytes, due: float, rule: Rule | None, kind: Kind = Kind.PART, tokens: int = 0, *before: Step) -> Script:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from aimon.simulator.model.text import REFUSAL, count_tokens, tokenize
 from aimon.simulator.wire import reading
 from aimon.simulator.wire.errors.openai import stream_error
-from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, Wire, dumps, splice
+from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, RequestError, Wire, dumps, splice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _FINISH = {
     Finish.STOP: "stop",
+    Finish.TOOL: "tool_calls",
     Finish.LENGTH: "length",
     Finish.FILTER: "content_filter",
     Finish.REFUSAL: "stop",
@@ -40,11 +41,23 @@ def read(body: Mapping[str, Any], path_model: str) -> Call:
         input_tokens=sum(count_tokens(text) for _, text in conversation),
         stream=reading.flag(body, "stream"),
         max_tokens=reading.limit(body, "max_completion_tokens", "max_tokens"),
+        tool=_tool(body),
         min_tokens=reading.limit(body, "min_tokens") or 0,
         ignore_eos=reading.flag(body, "ignore_eos"),
         include_usage=reading.flag(reading.section(body, "stream_options"), "include_usage"),
         think=not off,
     )
+
+
+def _tool(body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    """The first of the tools, unless none may be called or the last message is a tool's answer."""
+    tools, messages = body.get("tools"), body["messages"]
+    if not tools or body.get("tool_choice") == "none" or messages[-1].get("role") == "tool":
+        return None
+    if not isinstance(tools, list) or not isinstance(tools[0], dict) or not isinstance(tools[0].get("function"), dict):
+        raise RequestError("Invalid value for 'tools': expected a list of functions", "tools")
+    function = tools[0]["function"]
+    return reading.string(function, "name"), reading.section(function, "parameters")
 
 
 def body(answer: Answer) -> dict[str, Any]:
@@ -57,6 +70,9 @@ def body(answer: Answer) -> dict[str, Any]:
     }
     if answer.musings:
         message[answer.thoughts_field] = answer.musings
+    if answer.tool:
+        message["content"] = answer.words or None
+        message["tool_calls"] = [_called(answer, "".join(answer.arguments))]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _FINISH[answer.finish]}
     if answer.finish is Finish.ERROR:
         choice["error"] = {"code": 502, "message": "Upstream error from the model's host"}
@@ -79,6 +95,11 @@ def events(answer: Answer) -> Iterator[Frame]:
     content = splice(lambda text: _chunk(answer, [_choice({"content": text})]))
     for text, tokens in answer.text_chunks():
         yield Frame(Kind.TEXT, content(text), tokens=tokens)
+    if answer.tool:
+        yield Frame(Kind.PART, _delta(answer, {"tool_calls": [{"index": 0} | _called(answer, "")]}))
+        argument = splice(lambda text: _chunk(answer, [_choice({"tool_calls": [_argument(text)]})]))
+        for text, tokens in answer.argument_chunks():
+            yield Frame(Kind.TOOL, argument(text), tokens=tokens)
     if answer.finish is Finish.REFUSAL:
         for text in tokenize(REFUSAL):
             yield Frame(Kind.REFUSAL, _delta(answer, {"refusal": text}))
@@ -121,6 +142,15 @@ def _envelope(answer: Answer, kind: str) -> dict[str, Any]:
 def _chunk(answer: Answer, choices: list[dict[str, Any]]) -> dict[str, Any]:
     chunk = _envelope(answer, "chat.completion.chunk") | {"choices": choices}
     return chunk | {"usage": None} if answer.include_usage else chunk
+
+
+def _called(answer: Answer, arguments: str) -> dict[str, Any]:
+    function = {"name": answer.tool, "arguments": arguments}
+    return {"id": f"call_{answer.id}", "type": "function", "function": function}
+
+
+def _argument(text: str) -> dict[str, Any]:
+    return {"index": 0, "function": {"arguments": text}}
 
 
 def _choice(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:

@@ -76,6 +76,8 @@ def turns(body: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
         if not isinstance(message, Mapping) or not isinstance(message.get("role", "user"), str):
             raise RequestError(f"Invalid type for '{name}[{index}]': expected a message with a role", name)
         content = message.get("content", message.get("parts"))
+        if content is None and message.get("tool_calls"):
+            content = ""  # a call of a tool needs no words
         if content is None:
             raise RequestError(f"Missing required parameter: '{name}[{index}].content'", name)
         found.append((message.get("role", "user"), "".join(texts(content))))

@@ -20,9 +20,8 @@ def read(body: Mapping[str, Any], path_model: str) -> Call:
     model = path_model or reading.string(body, "model")
     query = reading.string(body, "query")
     given = body.get("documents")
-    documents = (
-        [each.get("text") if isinstance(each, dict) else each for each in given] if isinstance(given, list) else []
-    )
+    listed = given if isinstance(given, list) else []
+    documents: list[Any] = [each.get("text") if isinstance(each, dict) else each for each in listed]
     if not documents or not all(isinstance(each, str) for each in documents):
         raise RequestError("'documents' must be a list of at least one string", "documents")
     tokens = sum(count_tokens(text) for text in documents) + count_tokens(query)

@@ -37,6 +37,7 @@ class Call:
     stream: bool = False
     max_tokens: int | None = None
     min_tokens: int = 0  # of inference servers: no end before
+    tool: tuple[str, Mapping[str, Any]] | None = None  # the tool to call: its name, and the schema of its arguments
     ignore_eos: bool = False  # likewise: no end at all before the limit
     include_usage: bool = False
     think: bool = True
@@ -49,6 +50,7 @@ class Finish(Enum):
     """Why an answer ended; each dialect has its own words."""
 
     STOP = "stop"
+    TOOL = "tool_calls"
     LENGTH = "length"
     FILTER = "filter"
     REFUSAL = "refusal"
@@ -65,6 +67,8 @@ class Answer:
     created: int
     text: list[str]
     thoughts: list[str] = field(default_factory=list)
+    tool: str = ""  # the name of the tool that is called
+    arguments: list[str] = field(default_factory=list)
     thoughts_shown: bool = True
     thoughts_field: str = "reasoning_content"
     finish: Finish = Finish.STOP
@@ -83,8 +87,8 @@ class Answer:
 
     @property
     def output_tokens(self) -> int:
-        """All tokens generated: reasoning and text."""
-        return len(self.thoughts) + len(self.text)
+        """All tokens generated: reasoning, text and arguments of a tool."""
+        return len(self.thoughts) + len(self.text) + len(self.arguments)
 
     @property
     def words(self) -> str:
@@ -100,6 +104,10 @@ class Answer:
         """The visible text as events carry it, each with its number of tokens."""
         return _chunks(self.text, self.chunk_tokens)
 
+    def argument_chunks(self) -> Iterator[tuple[str, int]]:
+        """The arguments of a tool as events carry them."""
+        return _chunks(self.arguments, self.chunk_tokens)
+
     def thought_chunks(self) -> Iterator[tuple[str, int]]:
         """The reasoning as events would carry it; not shown it still takes its time."""
         return _chunks(self.thoughts, self.chunk_tokens)
@@ -112,12 +120,13 @@ class Kind(Enum):
     THOUGHT = "thought"
     TEXT = "text"
     REFUSAL = "refusal"
+    TOOL = "tool"
     PART = "part"  # structure around the tokens
     FINISH = "finish"
     DONE = "done"  # the terminal event
 
 
-TIMED = (Kind.THOUGHT, Kind.TEXT, Kind.REFUSAL)
+TIMED = (Kind.THOUGHT, Kind.TEXT, Kind.REFUSAL, Kind.TOOL)
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Long enough for a busy machine, short enough for the faults that only a limit ends.
 LIMITS = Timeouts(connect=5.0, ttft=4.0, total=6.0)
-AT_ONCE = 16
+AT_ONCE = 24
 # "wrong" and friends are about the answer to this question.
 NONCE = "7f3a91c2"
 

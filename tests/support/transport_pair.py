@@ -105,7 +105,8 @@ def ask(url: str, **transported: Any) -> Pair:
 
 # What a clock or a socket decides.
 OWN = {
-    "started_at", "scheduled", "dns", "connect", "tls", "request_sent", "headers", "first_reasoning", "first_token",
+    "started_at", "scheduled", "dns", "connect", "tls", "request_sent", "headers", "first_output", "first_reasoning",
+    "first_token",
     "last_token", "end", "arrivals", "connection", "self_lag",
 }  # fmt: skip
 
@@ -113,7 +114,7 @@ OWN = {
 def seen(result: Result) -> dict[str, Any]:
     """What must be equal, the words of the error included, and which marks there are."""
     fields = {name: getattr(result, name) for name in result.__struct_fields__ if name not in OWN}
-    marks = ("headers", "first_reasoning", "first_token", "last_token")
+    marks = ("headers", "first_output", "first_reasoning", "first_token", "last_token")
     fields |= {f"has {mark}": getattr(result, mark) is not None for mark in marks}
     # A port is drawn anew, a time is measured.
     fields["error"] = re.sub(r"[0-9.]+", "N", result.error or "")

@@ -13,7 +13,7 @@ from aimon.loadtests.report.page import chinese
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
 from aimon.loadtests.report.text import by_name, token_figures
-from aimon.loadtests.report.text.summary import COLUMN_TITLES, TITLES, columns, time_notes, time_title, values
+from aimon.loadtests.report.text.summary import COLUMN_TITLES, columns, shown_times, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
@@ -63,7 +63,7 @@ def times(report: dict[str, Any]) -> str:
     mark, shown = suspect_mark(report), columns(report)
     rows = [
         (f"{escape(name)} {mark}", *(_number(times, column) for column in shown), values(times))
-        for key in TITLES
+        for key in shown_times(report)
         if (times := report[key]) is not None and (name := token_figures.titled(key, time_title(key), report))
     ]
     header = ("", *(COLUMN_TITLES[column] for column in shown), "values")

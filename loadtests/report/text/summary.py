@@ -21,6 +21,7 @@ TITLES = {
     "latency_from_schedule_s": "Latency from schedule",
     "connection_s": "Set-up of new connections",
     "ttft_s": "Time to first token",
+    "first_output_s": "Time to first output",
     "ttft_reasoning_s": "Time to first reasoning",
     "itl_s": "Gap between chunks",
     "tpot_s": "Time per output token",
@@ -30,6 +31,7 @@ _CHINESE_TITLES = {
     "latency_from_schedule_s": "从计划时刻起的延迟",
     "connection_s": "新连接的建立",
     "ttft_s": "首 token 时间",
+    "first_output_s": "首个输出的时间",
     "ttft_reasoning_s": "首个推理内容的时间",
     "itl_s": "数据块间隔",
     "tpot_s": "每输出 token 时间",
@@ -217,7 +219,7 @@ def time_title(key: str) -> str:
 
 def columns(report: dict[str, Any]) -> list[str]:
     """The columns of the table of times: a percentile for which every row has too few values is left out."""
-    rows = [times for key in TITLES if (times := report[key]) is not None]
+    rows = [times for key in shown_times(report) if (times := report[key]) is not None]
     return [name for name in COLUMN_TITLES if not rows or any(name not in times.get("needs", {}) for times in rows)]
 
 
@@ -263,12 +265,19 @@ def objective(row: dict[str, Any]) -> str:
     return f"{said}{pick(', ', '，')}{format_slo_value(row)}{why}"
 
 
+def shown_times(report: dict[str, Any]) -> list[str]:
+    """The kinds of time to show. The first output is one of them where it was not always the first text."""
+    first, text = report.get("first_output_s"), report["ttft_s"]
+    same = first is None or (text is not None and (first["count"], first["mean"]) == (text["count"], text["mean"]))
+    return [key for key in TITLES if not same or key != "first_output_s"]
+
+
 def time_rows(report: dict[str, Any]) -> list[list[str]]:
     """A header, and a row in milliseconds for each kind of time measured."""
     mark = _suspect(report)
     shown = columns(report)
     rows = [["ms", *shown, pick("count", "个数")]]
-    for key in TITLES:
+    for key in shown_times(report):
         if (summary := report[key]) is not None:
             times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in shown)
             rows.append([token_figures.titled(key, time_title(key), report) + mark, *times, values(summary)])
@@ -285,7 +294,7 @@ def values(times: dict[str, Any]) -> str:
 
 def time_notes(report: dict[str, Any]) -> list[str]:
     """Notes on the table of times."""
-    found = [times for key in TITLES if (times := report[key]) is not None]
+    found = [times for key in shown_times(report) if (times := report[key]) is not None]
     notes = []
     if any(times.get("censored") for times in found):
         notes.append(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from aimon.call import checks
-from aimon.call.call import Message, ToolCall
+from aimon.call.call import Message
 from aimon.call.token_estimate import estimated
+from aimon.call.tool_call import ToolCall
 from aimon.loadtests.workload.source import OUTPUT_TOKENS, Turn
 from aimon.loadtests.workload.spec import WorkloadError
 
@@ -71,9 +72,11 @@ class ChatRequest(msgspec.Struct):
 
 
 class DatasetEntry(ChatRequest):
-    """An entry in any format: a `prompt`, `messages`, ShareGPT's `conversations` or the `body` of an OpenAI batch."""
+    """An entry in any format: a `prompt`, `messages`, a `query` with documents, ShareGPT's, or of an OpenAI batch."""
 
     prompt: str | None = None
+    query: str | None = None
+    documents: list[str] | None = None
     conversations: list[ShareGPTMessage] | None = None
     body: ChatRequest | None = None
     expect: str | dict[str, Any] | None = None
@@ -138,6 +141,13 @@ def _plain(line: DatasetEntry) -> tuple[Turn, ...]:
     if not line.prompt:
         raise WorkloadError("prompt is empty: write what to ask")
     return (Turn((Message("user", line.prompt),), line.limit or OUTPUT_TOKENS),)
+
+
+def _ranking(line: DatasetEntry) -> tuple[Turn, ...]:
+    if not line.query or not line.documents:
+        raise WorkloadError('query needs documents: write {"query": "…", "documents": ["…", "…"]}')
+    texts = (line.query, *line.documents)
+    return (Turn(tuple(Message("user", text) for text in texts), line.limit or OUTPUT_TOKENS),)
 
 
 def _recorded(line: DatasetEntry) -> tuple[Turn, ...]:
@@ -229,7 +239,9 @@ def _with_parameters(
 
 
 def _for_dialect(turns: tuple[Turn, ...], dialect: str) -> tuple[Turn, ...]:
-    """Refuses what only a chat of OpenAI's kind can send."""
+    """Refuses what the dialect can't send."""
+    if dialect == "rerank" and any(len(turn.messages) == 1 for turn in turns):
+        raise WorkloadError('has no documents to rank: write {"query": "…", "documents": ["…", "…"]}')
     if dialect == "openai-chat":
         return turns
     for turn in turns:
@@ -274,5 +286,6 @@ FORMATS: Mapping[str, Callable[[DatasetEntry], tuple[Turn, ...]]] = {
     "conversations": _recorded,
     "messages": _chat,
     "prompt": _plain,
+    "query": _ranking,
 }
 """The parser of each format, by the key that identifies the format."""

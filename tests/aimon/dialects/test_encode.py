@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aimon import __version__, dialects, providers
-from aimon.call.call import Call, Message, Target, ToolCall
+from aimon.call.call import Call, Message, Target
+from aimon.call.tool_call import ToolCall
 from aimon.dialects import reasoning
 from aimon.security.secret import Secret
 

@@ -11,8 +11,8 @@ from aimon.security.secret import Secret
 
 NAMES = [
     "openai", "anthropic", "gemini", "azure", "deepseek", "dashscope", "zhipu", "moonshot", "minimax", "volcengine",
-    "siliconflow", "holysheep", "openrouter", "groq", "mistral", "xai", "together", "fireworks", "vllm", "ollama",
-    "litellm",
+    "siliconflow", "holysheep", "openrouter", "groq", "mistral", "xai", "together", "fireworks", "vllm", "sglang",
+    "ollama", "jina", "cohere", "litellm",
 ]  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def test_rows_hold_together(preset: providers.Preset) -> None:
     for dialect, url in preset.bases.items():
         if not url:
             continue
-        local = preset.name in {"vllm", "ollama", "litellm"}
+        local = preset.name in {"vllm", "sglang", "ollama", "litellm"}
         assert url.startswith("http://127.0.0.1:" if local else "https://")
         made = providers.target(preset.name, endpoint="e", model="m", dialect=dialect)
         assert (made.dialect, made.base_url, made.provider) == (dialect, url, preset.name)

@@ -67,7 +67,7 @@ def answered(
 
 def without_times(result: Result) -> dict[str, object]:
     """What a Result says apart from when."""
-    timed = ("first_reasoning", "first_token", "last_token", "end", "arrivals", "pace")
+    timed = ("first_output", "first_reasoning", "first_token", "last_token", "end", "arrivals", "pace")
     return {name: getattr(result, name) for name in result.__struct_fields__ if name not in timed}
 
 

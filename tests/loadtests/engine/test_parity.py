@@ -32,7 +32,8 @@ RECORDINGS: dict[str, tuple[str, dict[str, Any]]] = {
 
 # What a clock or a socket decides, or the words of each driver for what its library told it.
 OWN = {
-    "started_at", "scheduled", "dns", "connect", "tls", "request_sent", "headers", "first_reasoning", "first_token",
+    "started_at", "scheduled", "dns", "connect", "tls", "request_sent", "headers", "first_output", "first_reasoning",
+    "first_token",
     "last_token", "end", "arrivals", "connection", "self_lag", "error",
 }  # fmt: skip
 
@@ -40,7 +41,7 @@ OWN = {
 def seen(result: Result) -> dict[str, Any]:
     """What must be equal, and which marks there are."""
     fields = {name: getattr(result, name) for name in result.__struct_fields__ if name not in OWN}
-    marks = ("headers", "first_reasoning", "first_token", "last_token")
+    marks = ("headers", "first_output", "first_reasoning", "first_token", "last_token")
     fields |= {f"has {mark}": getattr(result, mark) is not None for mark in marks}
     if result.connection is not None:
         fields |= {"cold": result.connection.cold, "address": result.connection.address}

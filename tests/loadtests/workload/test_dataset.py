@@ -175,7 +175,7 @@ IMAGE = {"role": "user", "content": [{"type": "text", "text": "?"}, {"type": "im
         ("[1, 2]", "Expected `object`, got `array`: correct or remove the entry"),
         (
             {"text": "Hi"},
-            'has none of body, conversations, messages, prompt: write {"prompt": "…"} or {"messages": […]}',
+            'has none of body, conversations, messages, prompt, query: write {"prompt": "…"} or {"messages": […]}',
         ),
         ({"prompt": ""}, "prompt is empty: write what to ask"),
         ({"prompt": 3}, "Expected `str | null`, got `int` - at `$.prompt`: correct or remove the entry"),
