@@ -25,6 +25,7 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Result
 from aimon.call.tool_call import ToolCall, joined
 from aimon.dialects import errors
+from aimon.dialects.media import ENOUGH
 from aimon.dialects.reader import reader
 from aimon.exchange import verdict
 from aimon.exchange.answer import AnswerState
@@ -208,7 +209,7 @@ class Exchange(AnswerState):
             return beginning
         if self._first_output is None and self._dialect.read_media is not None and body.kind is Kind.JSON:
             # Sound comes as it is made; other bodies that are no stream are only known when they are whole.
-            self._first_output = t if self._dialect.read_media(bytes(body.data)) is not None else None
+            self._first_output = t if self._dialect.read_media(bytes(body.data[:ENOUGH])) is not None else None
         if len(body.data) > MAX_ANSWER_BYTES:
             self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
         elif body.is_page:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Long enough for a busy machine, short enough for the faults that only a limit ends.
 LIMITS = Timeouts(connect=5.0, ttft=4.0, total=6.0)
-AT_ONCE = 24
+AT_ONCE = 16
 # "wrong" and friends are about the answer to this question.
 NONCE = "7f3a91c2"
 
@@ -84,6 +84,9 @@ def cases() -> list[tuple[str, str, bool, str]]:
     found = []
     for name, fault in FAULTS.items():
         for dialect in fault.dialects:
+            # Tens of megabytes are the same in every dialect, and take long to read.
+            if name in ("huge", "gzip_bomb") and dialect not in ("openai-chat", "openai-models", "openai-speech"):
+                continue
             for stream in (True, False):
                 shown = fault.streamed and dialects.get(dialect).streams if stream else fault.plain
                 if shown:
