@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aimon.call.outcome import Outcome
 from aimon.probes.service.pages.calls import calls
 from aimon.probes.service.pages.charts import Part, percentile_chart
-from aimon.probes.service.pages.overview import PERIODS, bar_of, periods
+from aimon.probes.service.pages.overview import PERIODS, bar_of, periods, state_text
 from aimon.probes.service.pages.views import DetailView, Fact, LimitView, OutcomeRow, Tiles
 from aimon.probes.service.pages.words import Words, share
 
@@ -66,7 +66,7 @@ def view(
     return DetailView(
         name=identity.endpoint,
         kind=standing.kind,
-        state=t(standing.word),
+        state=state_text(standing, words),
         what=" · ".join(part for part in (identity.model, identity.provider, identity.region) if part),
         problem=standing.problem,
         now=words.at(words.now),

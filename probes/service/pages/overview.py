@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aimon.metrics.totals import Identity
     from aimon.probes.history.queries.uptime import Bar
     from aimon.probes.service.pages.standing import Standing
-    from aimon.probes.service.pages.views import IncidentView, Notice
+    from aimon.probes.service.pages.views import ChannelRow, IncidentView, Notice
 
 PERIODS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 PER_PAGE = 50
@@ -81,6 +81,7 @@ def view(
     notices: tuple[Notice, ...] = (),
     open_incidents: tuple[IncidentView, ...] = (),
     past_incidents: tuple[IncidentView, ...] = (),
+    channels: tuple[ChannelRow, ...] = (),
     warnings: tuple[str, ...] = (),
 ) -> OverviewView:
     """The page.
@@ -94,6 +95,7 @@ def view(
         notices: announcements and maintenance.
         open_incidents: those that are not over.
         past_incidents: the latest that are.
+        channels: how notifications do.
         warnings: what the service itself can't do at present.
     """
     t = words.t
@@ -111,6 +113,7 @@ def view(
         notices=notices,
         open_incidents=open_incidents,
         past_incidents=past_incidents,
+        channels=channels,
         period=wanted.period,
         periods=periods(words, wanted.period, lambda name: wanted.link(period=name)),
         choices=_choices(wanted, words),
@@ -140,6 +143,14 @@ def bar_of(standing: Standing, segments: Bar, words: Words, key: str, period: st
         share=share(standing.overview.uptime[period].plain),
     )
     return uptime_bar(drawn, label, key)
+
+
+def state_text(standing: Standing, words: Words) -> str:
+    """The state in words, with how long it has been so where that is known."""
+    word = words.t(standing.word)
+    if standing.since is None:
+        return word
+    return f"{word} {words.t('for {span}', span=words.span(words.now - standing.since))}"
 
 
 def _verdict(found: Sequence[Standing], words: Words) -> tuple[str, str, str]:
@@ -178,7 +189,7 @@ def _row(standing: Standing, segments: Bar, wanted: Wanted, words: Words) -> Row
         href=f"{wanted.root}/endpoint/{key}",
         name=identity.endpoint,
         kind=standing.kind,
-        state=t(standing.word),
+        state=state_text(standing, words),
         what=" · ".join(part for part in (identity.model, identity.provider, identity.region) if part),
         availability=share(uptime.plain),
         availability_note=t("over {period}", period=t(PERIODS[wanted.period])) if uptime.counted else t("not known"),

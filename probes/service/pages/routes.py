@@ -53,7 +53,7 @@ def _overview(context: ServiceContext, request: Request, words: Words) -> tuple[
 
 def _detail(context: ServiceContext, request: Request, words: Words) -> tuple[str, str, object]:
     name = request.path_params["name"]
-    view = sources.detail(context, name, request.query_params, words)
+    view = sources.detail(context, request.scope.get("root_path", ""), name, request.query_params, words)
     return "detail.html", f"{view.name}: {view.state}", view
 
 

@@ -10,18 +10,27 @@ from aimon.probes.history.queries.period import period
 from aimon.probes.history.queries.results import ResultFilter, last_failures, results
 from aimon.probes.history.queries.series import series
 from aimon.probes.history.queries.uptime import BAR_WINDOWS, bars
+from aimon.probes.incidents import reader
 from aimon.probes.service.pages import detail as detail_page
 from aimon.probes.service.pages import overview as overview_page
+from aimon.probes.service.pages.incident_views import incident_views
+from aimon.probes.service.pages.notices import channel_rows, notices, planned
 from aimon.probes.service.pages.standing import matching, standing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.history.database import Database
     from aimon.probes.service.context import ServiceContext
+    from aimon.probes.service.pages.standing import Standing
     from aimon.probes.service.pages.views import DetailView, OverviewView
     from aimon.probes.service.pages.words import Words
 
 _FAILURES, _SUCCESSES = 20, 5
+_INCIDENTS, _OF_ONE = 50, 10
+# Seconds for which incidents that are over are shown.
+_PAST = 14 * 86_400.0
 
 
 def overview(context: ServiceContext, root: str, query: Mapping[str, str], words: Words) -> OverviewView:
@@ -32,19 +41,24 @@ def overview(context: ServiceContext, root: str, query: Mapping[str, str], words
     """
     database = context.open_history().database
     wanted = overview_page.Wanted.of(root, query)
-    intervals = {endpoint.identity: endpoint.interval for endpoint in context.endpoints}
-    found = [standing(each) for each in overviews.overviews(database, words.now, intervals)]
+    found = _standings(context, database, context.endpoints, words.now)
+    opened = reader.incidents(database, only_open=True, limit=_INCIDENTS).incidents
+    recent = reader.incidents(database, since=words.now - _PAST, limit=_INCIDENTS).incidents
     return overview_page.view(
         found,
         matching(found, wanted.query, wanted.state),
         lambda identities: bars(database, wanted.period, words.now, identities),
         wanted,
         words,
+        notices=notices(context, database, words),
+        open_incidents=incident_views(database, opened, root, words),
+        past_incidents=incident_views(database, [each for each in recent if not each.is_open], root, words),
+        channels=channel_rows(context, database, words),
         warnings=_warnings(context, words),
     )
 
 
-def detail(context: ServiceContext, name: str, query: Mapping[str, str], words: Words) -> DetailView:
+def detail(context: ServiceContext, root: str, name: str, query: Mapping[str, str], words: Words) -> DetailView:
     """The page of one endpoint.
 
     Raises:
@@ -56,10 +70,10 @@ def detail(context: ServiceContext, name: str, query: Mapping[str, str], words: 
         raise KeyError(name)
     database, identity = context.open_history().database, endpoint.identity
     window = query.get("period", "") if query.get("period", "") in BAR_WINDOWS else "24h"
-    [found] = overviews.overviews(database, words.now, {identity: endpoint.interval})
+    [found] = _standings(context, database, [endpoint], words.now)
     successes, _ = results(database, ResultFilter(name, frozenset({Outcome.OK})), limit=_SUCCESSES)
     return detail_page.view(
-        standing(found),
+        found,
         endpoint,
         period(database, identity, words.now - BAR_WINDOWS[window], words.now),
         bars(database, window, words.now, [identity])[identity],
@@ -68,8 +82,21 @@ def detail(context: ServiceContext, name: str, query: Mapping[str, str], words: 
         successes,
         window,
         words,
+        notices=notices(context, database, words, name),
+        incidents=incident_views(
+            database, reader.incidents(database, endpoint=name, limit=_OF_ONE).incidents, root, words
+        ),
         warnings=_warnings(context, words),
     )
+
+
+def _standings(
+    context: ServiceContext, database: Database, endpoints: Sequence[Endpoint], now: float
+) -> list[Standing]:
+    found = overviews.overviews(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
+    intervals = {endpoint.name: endpoint.interval for endpoint in endpoints}
+    by_incident = reader.states(database, intervals, now, planned=tuple(planned(context, database, now)))
+    return [standing(each, by_incident[each.identity.endpoint]) for each in found]
 
 
 def _warnings(context: ServiceContext, words: Words) -> tuple[str, ...]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aimon.probes.history.queries.overview import State
+from aimon.probes.incidents.kinds import State as IncidentState
 from aimon.probes.service.pages import states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimon.probes.history.queries.overview import Overview
+    from aimon.probes.incidents.reader import EndpointState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,14 @@ class Standing:
         kind: of its state, one of `states.KINDS`.
         word: its state in English; the key of its translation.
         problem: what its last probe ended with; empty where it succeeded.
+        since: unix time from when on it is so, where an incident says that.
     """
 
     overview: Overview
     kind: str
     word: str
     problem: str = ""
+    since: float | None = None
 
     @property
     def name(self) -> str:
@@ -35,14 +40,40 @@ class Standing:
         return self.overview.identity.endpoint
 
 
-def standing(overview: Overview) -> Standing:
-    """How an endpoint stands."""
-    kind, word = states.OF_STATE[overview.state]
+# Of an endpoint without an open incident, by its last probe.
+_BY_LAST_PROBE = {
+    State.UP: (states.UP, "up"),
+    State.DOWN: (states.DEGRADED, "last probe failed"),
+    State.REFUSED: (states.DEGRADED, "last probe failed"),
+    State.PAUSED: (states.UNKNOWN, "budget of today spent"),
+    State.SILENT: (states.UNKNOWN, "no recent probe"),
+    State.UNKNOWN: (states.UNKNOWN, "not probed yet"),
+}
+_BY_INCIDENT = {
+    IncidentState.DOWN: (states.DOWN, "down"),
+    IncidentState.BLOCKED: (states.ACCOUNT, "key, quota or configuration"),
+    IncidentState.DEGRADED: (states.DEGRADED, "degraded"),
+}
+
+
+def standing(overview: Overview, found: EndpointState) -> Standing:
+    """How an endpoint stands: by its incidents; where none is open, by its last probe.
+
+    Args:
+        overview: what the history says of it.
+        found: what its incidents say.
+    """
+    if found.state is IncidentState.MAINTENANCE:
+        kind, word = states.MAINTENANCE, "maintenance"
+    elif overview.state in (State.SILENT, State.UNKNOWN):
+        kind, word = _BY_LAST_PROBE[overview.state]
+    else:
+        kind, word = _BY_INCIDENT.get(found.state) or _BY_LAST_PROBE[overview.state]
     last = overview.last
     problem = ""
     if kind in states.PROBLEMS and last is not None and last.outcome.status == "error":
         problem = f"{last.outcome.value}: {last.error}" if last.error else last.outcome.value
-    return Standing(overview, kind, word, problem)
+    return Standing(overview, kind, word, problem, found.since)
 
 
 def matching(found: Sequence[Standing], query: str, state: str) -> list[Standing]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Fault
-from aimon.probes.history.queries.overview import State
 
 if TYPE_CHECKING:
     from aimon.probes.history.queries.uptime import Segment
@@ -16,15 +15,6 @@ UP, DEGRADED, DOWN, ACCOUNT, MAINTENANCE, UNKNOWN = "up", "degraded", "down", "a
 KINDS = (DOWN, ACCOUNT, DEGRADED, UNKNOWN, MAINTENANCE, UP)
 PROBLEMS = frozenset({DOWN, ACCOUNT, DEGRADED, UNKNOWN})
 ANY_PROBLEM = "problems"
-
-OF_STATE: dict[State, tuple[str, str]] = {
-    State.UP: (UP, "up"),
-    State.DOWN: (DOWN, "down"),
-    State.REFUSED: (ACCOUNT, "account problem"),
-    State.PAUSED: (UNKNOWN, "budget of today spent"),
-    State.SILENT: (UNKNOWN, "no recent probe"),
-    State.UNKNOWN: (UNKNOWN, "not probed yet"),
-}
 
 # Below this share of successes most readers would call it an outage.
 _MOSTLY = 0.5

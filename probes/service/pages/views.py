@@ -71,6 +71,20 @@ class IncidentView:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """How a channel of notifications does."""
+
+    name: str
+    type: str
+    severity: str
+    kind: str
+    state: str
+    delivered: str
+    waiting: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """The card of an endpoint."""
 
@@ -100,6 +114,7 @@ class OverviewView:
     notices: tuple[Notice, ...]
     open_incidents: tuple[IncidentView, ...]
     past_incidents: tuple[IncidentView, ...]
+    channels: tuple[ChannelRow, ...]
     period: str
     periods: tuple[Choice, ...]
     choices: tuple[Choice, ...]
