@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from aimon.quantities import UNITS
 
@@ -20,8 +21,7 @@ MET, MISSED, NOT_JUDGED = "met", "missed", "not judged"
 """The verdicts on an objective. One that could not be judged was not met."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
+class Objective(msgspec.Struct, frozen=True):
     """One objective: `measure`, at a quantile where it is a time, is below or above a threshold.
 
     Seconds, shares from 0 to 1, and requests per second. `p99` alone is the latency from schedule: what a user

@@ -13,7 +13,6 @@ A server of your own (vLLM, Ollama) has no list price either; its cost is unknow
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -73,8 +72,7 @@ class PriceError(ValueError):
         super().__init__(f"{key}: {problem}")
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(msgspec.Struct, frozen=True):
     """What a call costs, in `currency` per token and per request.
 
     Cached input and reasoning cost what other input and output cost, where they have no price of their own. An

@@ -7,11 +7,13 @@ Providers with servers in and outside China are listed with the Chinese one; `no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from aimon import dialects
 from aimon.call.call import Quirks, Target
@@ -45,8 +47,7 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 _PLAIN = Quirks()
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(msgspec.Struct, frozen=True):
     """One provider.
 
     `bases` maps each dialect that it serves to the base URL, up to and including `/v1` where there is one;
@@ -61,8 +62,8 @@ class Preset:
     key_env: str | None = None
     auth: str | None = None
     quirks: Quirks = _PLAIN
-    headers: Mapping[str, str] = field(default_factory=lambda: _NONE)
-    query: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    headers: Mapping[str, str] = msgspec.field(default_factory=lambda: _NONE)
+    query: Mapping[str, str] = msgspec.field(default_factory=lambda: _NONE)
     needs: tuple[str, ...] = ()
     key_url: str | None = None
     note: str = ""

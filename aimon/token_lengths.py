@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +22,7 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _HINT = "write a number such as 512, N(512,64) with mean and standard deviation, or U(100,900) with least and most"
 
 
-@dataclass(frozen=True, slots=True)
-class LengthDistribution:
+class LengthDistribution(msgspec.Struct, frozen=True):
     """A distribution of lengths.
 
     Attributes:

@@ -8,7 +8,6 @@ a whole unstreamed answer. None of them does I/O, keeps state, or sees bytes: bo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +64,7 @@ STRANGE = Delta(strange=True)
 DONE = Delta(done=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True, eq=False):
     """One wire language.
 
     `event` and `body` are the structs of which `read` and `read_body` take the answer, and `answer` names what a

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from aimon.metrics.exposition import CONTENT_TYPE, Grouping
+from aimon.metrics.push_error import PushError
 from aimon.network import address, service_client
 from aimon.security import credentials
 
@@ -41,14 +42,6 @@ class _Groups(msgspec.Struct):
     """What `/api/v1/metrics` answers."""
 
     data: list[dict[str, Any]]
-
-
-class PushError(Exception):
-    """The gateway could not be reached, or refused. `pushed` are the groups that it had taken by then."""
-
-    def __init__(self, message: str, pushed: tuple[Grouping, ...] = ()) -> None:
-        super().__init__(message)
-        self.pushed = pushed
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.loadtests.metrics import JOB, LASTING
 from aimon.metrics import exposition, pushgateway
-from aimon.metrics.pushgateway import PushError
+from aimon.metrics.push_error import PushError
 from aimon.probes.state.pushgateway_snapshot import read_back
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ def build_info() -> Gauges:
 
 def announce(selection: Selection, recorder: Recorder) -> bool:
     """Pushes new endpoints at 0 before their first probe; returns whether that succeeded."""
-    from aimon.metrics.pushgateway import PushError
+    from aimon.metrics.push_error import PushError
     from aimon.probes.history.database import HistoryError
 
     if recorder.gateway is None or recorder.owner is None:
@@ -102,7 +102,7 @@ def announce(selection: Selection, recorder: Recorder) -> bool:
 
 def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], float]:
     """What each endpoint has spent today, read once before the run."""
-    from aimon.metrics.pushgateway import PushError
+    from aimon.metrics.push_error import PushError
 
     spent: dict[str, float] = {}
     for endpoint in selection.endpoints:

@@ -6,16 +6,16 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, zip_longest
 from typing import Any
+
+import msgspec
 
 from aimon.network import failures
 from aimon.probes.network.errors import ResolveError
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """One address of a host, as the socket functions take it."""
 
     family: int

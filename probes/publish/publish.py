@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from aimon.metrics import exposition, pushgateway
-from aimon.metrics.pushgateway import PushError
+from aimon.metrics import exposition
+from aimon.metrics.push_error import PushError
 from aimon.probes.publish import pushed_groups
 from aimon.probes.state.state import JOB
 
@@ -61,6 +61,8 @@ def push(
         PushError: the gateway could not be reached, or did not take everything.
         HistoryError: the history could not be read, or another process is in a push that does not end.
     """
+    from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
+
     with state.sole_pusher():
         bodies = exposition.push_bodies(*snapshot(state, extra, now=now), job=JOB, region=region)
         try:
@@ -90,6 +92,8 @@ def announce(state: State, gateway: Gateway, *, region: str, owner: str) -> None
         PushError: the gateway could not be reached, or did not take everything.
         HistoryError: the history could not be read, or another process is in a push that does not end.
     """
+    from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
+
     if not state.cumulative:
         return
     known = set() if state.database is None else pushed_groups.remembered(state.database, gateway.url, owner)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from aimon.call.containment import contained, describe, isolated, substitute
-from aimon.metrics.pushgateway import PushError
+from aimon.metrics.push_error import PushError
 from aimon.probes.history.database import HistoryError, UnstorableError
 from aimon.probes.publish import publish
 
@@ -26,8 +27,7 @@ class PublishError(Exception):
     """Something could not be recorded or published; the message says what, why, and what happens to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(msgspec.Struct, frozen=True):
     """Prices, records and publishes the Results of a run.
 
     Attributes:

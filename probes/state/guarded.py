@@ -13,7 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from aimon.call.containment import isolated
-from aimon.metrics.pushgateway import PushError
+from aimon.metrics.push_error import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.probes.history.database import HistoryError, UnstorableError
 from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot, read_back

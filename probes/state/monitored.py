@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from aimon.metrics.definitions import DURATION, TTFT
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class MonitoredEndpoint:
+class MonitoredEndpoint(msgspec.Struct, frozen=True):
     """One configured endpoint.
 
     Attributes:
@@ -39,7 +39,7 @@ class MonitoredEndpoint:
     daily_budget: float | None = None
     latency_slo: tuple[float, ...] = ()
     ttft_slo: tuple[float, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    labels: Mapping[str, str] = msgspec.field(default_factory=lambda: _NONE)
 
     @classmethod
     def of(cls, endpoint: Endpoint, currency: str, *, priced: bool = True) -> Self:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aimon.metrics import definitions, pushgateway
+import msgspec
+
+from aimon.metrics import definitions
 from aimon.metrics.definitions import COST_PREFIX, find
+from aimon.metrics.push_error import PushError
 from aimon.metrics.totals import HistogramSeries, Identity, Totals
 from aimon.probes.history.history import Last
 from aimon.security.redact import bounded
@@ -18,12 +20,11 @@ if TYPE_CHECKING:
     from aimon.metrics.pushgateway import Gateway
 
 
-@dataclass(frozen=True, slots=True)
-class PushgatewaySnapshot:
+class PushgatewaySnapshot(msgspec.Struct, frozen=True):
     """The totals of some endpoints in a Pushgateway, and their gauges that have no further labels."""
 
-    totals: Totals = field(default_factory=Totals)
-    gauges: dict[Identity, dict[str, float]] = field(default_factory=dict)
+    totals: Totals = msgspec.field(default_factory=Totals)
+    gauges: dict[Identity, dict[str, float]] = msgspec.field(default_factory=dict)
 
     def last(self, identity: Identity) -> Last:
         """When the endpoint last ran and succeeded."""
@@ -37,6 +38,8 @@ def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> P
     Raises:
         PushError: the gateway cannot be read, or is none.
     """
+    from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
+
     held = PushgatewaySnapshot()
     try:
         for group in pushgateway.read(gateway):
@@ -47,7 +50,7 @@ def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> P
                 if described is not None and content["type"] == described.kind.upper():
                     _take(held, described, content["metrics"], identities)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise pushgateway.PushError(
+        raise PushError(
             f"{gateway.url} answers in a way that no known Pushgateway does ({bounded(repr(error), 100)}): "
             "check the address"
         ) from error

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aimon.call.containment import isolated
 from aimon.metrics import definitions
-from aimon.metrics.pushgateway import PushError
+from aimon.metrics.push_error import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.probes.history.database import HistoryError
 from aimon.probes.history.history import History, Last

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import overlay
-from aimon.metrics.pushgateway import Gateway, PushError
+from aimon.metrics.push_error import PushError
+from aimon.metrics.pushgateway import Gateway
 from aimon.metrics.pushgateway import push as push_bodies
 from aimon.simulator import Profile, SimulatorProcess
 from services import free_port, wait_for

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from aimon.config.yaml.issues import LocatedIssue, place
 
@@ -40,25 +41,23 @@ def unwritten(value: Any) -> Any:
             return value
 
 
-@dataclass(slots=True)
-class Spot:
+class Spot(msgspec.Struct):
     """Where a value stands (from 1), where its keys stand, and the spots of what it holds."""
 
     line: int
     column: int
-    keys: dict[str, Spot] = field(default_factory=dict)
-    children: dict[str | int, Spot] = field(default_factory=dict)
+    keys: dict[str, Spot] = msgspec.field(default_factory=dict)
+    children: dict[str | int, Spot] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """A file's values (`data`) and their places. `names` renames places: what came from a flag is called so."""
 
     file: str
     data: Any
     root: Spot
     problems: tuple[LocatedIssue, ...] = ()
-    names: Mapping[Path, str] = field(default_factory=dict)
+    names: Mapping[Path, str] = msgspec.field(default_factory=dict)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> LocatedIssue:
         """A problem with the value at `path`, or with its key; where there is none, with what should hold it."""

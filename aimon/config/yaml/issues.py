@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +19,7 @@ _KEYLIKE = re.compile(r"(?i)(?<![a-z0-9])(?:(?:sk|rk|pk|gsk|xai|ghp|hf)[-_][a-z0
 _LONG_RUN = re.compile(r"[A-Za-z0-9]{32,}")
 
 
-@dataclass(frozen=True, slots=True)
-class LocatedIssue:
+class LocatedIssue(msgspec.Struct, frozen=True):
     """One thing that is wrong. `line` and `column` count from 1; `place` is `endpoints[0].model`, or a flag."""
 
     message: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
+from msgspec.structs import replace
 
 from aimon.config.yaml import lookalikes
 from aimon.config.yaml.document import Document, Spot, WrittenFloat, WrittenInt

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aimon.metrics.exposition import push_bodies
-from aimon.metrics.pushgateway import Gateway, PushError, delete, group_path, push, read
+from aimon.metrics.push_error import PushError
+from aimon.metrics.pushgateway import Gateway, delete, group_path, push, read
 from aimon.metrics.totals import Totals
 from aimon.security.secret import Secret
 from results import QWEN, a_result

@@ -13,7 +13,8 @@ import pytest
 
 from aimon.dashboards.alerting import TestAlert
 from aimon.dashboards.grafana_api import Grafana, GrafanaError
-from aimon.metrics.pushgateway import Gateway, PushError, push, read
+from aimon.metrics.push_error import PushError
+from aimon.metrics.pushgateway import Gateway, push, read
 from aimon.network import address, service_client, tls_context
 from aimon.notifications.alertmanager import Alertmanager, AlertmanagerError
 from aimon.notifications.robots import ChatMessage, Robot, RobotError

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 import prometheus_client.exposition  # noqa: F401 - before `ready`, so that kills hit the work and not the import
 
 from aimon.call.outcome import Outcome
-from aimon.metrics.pushgateway import Gateway, PushError
+from aimon.metrics.push_error import PushError
+from aimon.metrics.pushgateway import Gateway
 from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.publish import push
 from aimon.probes.state.monitored import MonitoredEndpoint

@@ -10,7 +10,8 @@ from aimon.call.outcome import Outcome
 from aimon.metrics import definitions
 from aimon.metrics import pushgateway as http
 from aimon.metrics.exposition import push_bodies
-from aimon.metrics.pushgateway import Gateway, PushError
+from aimon.metrics.push_error import PushError
+from aimon.metrics.pushgateway import Gateway
 from aimon.metrics.totals import Gauges, Identity
 from aimon.probes.history.database import HistoryError
 from aimon.probes.publish.publish import announce, push, snapshot, write_textfile
