@@ -58,15 +58,15 @@ def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: Dis
     selection = replace(selection, endpoints=(endpoint,))
     plan = job.with_run(make_plan(endpoint, options, selection.prices), where.config, flags, run)
     if run.dry_run:
-        return forecast.show(plan, selection, where.config)
+        return forecast.show(plan, selection, where.config, runs=run.repeat or 1)
     todo = job.direct(plan, to_data(loaded, selection.endpoints[0].name), options.processes, given, among)
     output_folder.prepare(run.out, overwrite=run.overwrite)
     if run.push is not None and not run.yes:
         from aimon.cli.loadtest import push
 
         push.check(run.push)
-    forecast.confirm(plan, selection, where.config, yes=run.yes, quiet=run.quiet)
-    from aimon.cli.loadtest.process import start
+    forecast.confirm(plan, selection, where.config, yes=run.yes, quiet=run.quiet, runs=run.repeat or 1)
+    from aimon.cli.loadtest.repeat import start
 
     token = listening.token(run.listen_token_file, run.listen)
     return start(todo, selection.endpoints[0], run, token=token)

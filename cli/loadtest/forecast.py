@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 ASK_ABOVE = 20.0
 
 
-def bounds(plan: Plan, selection: Selection, file: Path | None) -> Prediction:
+def bounds(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1) -> Prediction:
     """What a plan takes at most.
 
     Args:
         plan: of a run.
         selection: its one endpoint.
         file: the configuration, where one was named.
+        runs: how often it is run.
 
     Raises:
         Stop: it has a limit of cost, and no price is known by which to keep it.
@@ -38,16 +39,28 @@ def bounds(plan: Plan, selection: Selection, file: Path | None) -> Prediction:
     found = predict(plan, selection.endpoints[0], selection.prices)
     if plan.max_cost is not None and found.cost is None:
         raise Stop(USAGE, f"--max-cost can't be kept: {_unpriced(found, selection, file)}")
-    return found
+    return found if runs == 1 else _repeated(found, runs)
 
 
-def show(plan: Plan, selection: Selection, file: Path | None) -> int:
+def _repeated(found: Prediction, runs: int) -> Prediction:
+    """The bounds of so many runs; rates and concurrency are those of each."""
+    return msgspec.structs.replace(
+        found,
+        requests=found.requests * runs,
+        input_tokens=found.input_tokens * runs,
+        output_tokens=found.output_tokens * runs,
+        cost=None if found.cost is None else found.cost * runs,
+        duration_s=None if found.duration_s is None else found.duration_s * runs,
+    )
+
+
+def show(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1) -> int:
     """Prints what a plan would take, and sends nothing.
 
     Raises:
         Stop: the limit of cost could not be kept.
     """
-    found = bounds(plan, selection, file)
+    found = bounds(plan, selection, file, runs=runs)
     if plan.as_json:
         write_data(f"{msgspec.json.encode(found).decode()}\n")
     else:
@@ -59,13 +72,13 @@ def show(plan: Plan, selection: Selection, file: Path | None) -> int:
     return 0
 
 
-def confirm(plan: Plan, selection: Selection, file: Path | None, *, yes: bool, quiet: bool) -> None:
+def confirm(plan: Plan, selection: Selection, file: Path | None, *, yes: bool, quiet: bool, runs: int = 1) -> None:
     """Prints in a line what a run may cost, and asks where the load is implausible or expensive.
 
     Raises:
         Stop: the answer was no, there is no terminal to ask, or the limit of cost could not be kept.
     """
-    found = bounds(plan, selection, file)
+    found = bounds(plan, selection, file, runs=runs)
     if not quiet:
         note(_outlay(plan, found))
     if yes:

@@ -134,6 +134,15 @@ class RunOptions:
     results: Annotated[bool, typer.Option("--results", help="Write every call to results.jsonl.gz in --out, too.")] = (
         False
     )
+    repeat: Annotated[
+        int | None,
+        typer.Option(
+            metavar="COUNT",
+            help="Run it so often, one run after another, and report the spread between the runs.",
+            min=2,
+            max=100,
+        ),
+    ] = None
     as_json: Annotated[bool, typer.Option("--json", help="report.json on stdout.")] = False
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a live view.")] = False
     language: Language = None

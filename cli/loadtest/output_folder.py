@@ -11,7 +11,7 @@ from aimon.cli.exits import USAGE, Stop
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Files of a run: its report, its log of calls, and the reports of workers that lost their master.
+# Files of a run: its report, its log of calls, the reports of workers that lost their master, and those of --repeat.
 _OURS = (
     "report.json",
     "report.md",
@@ -20,6 +20,8 @@ _OURS = (
     "seconds.csv",
     "*results.jsonl.gz",
     "worker-*/report.json",
+    "run-*/report.json",
+    "repeat.json",
 )
 
 

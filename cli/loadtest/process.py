@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
@@ -24,14 +24,22 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 
 
-def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None) -> int:
-    """Runs a job that has a plan, and shows its progress; returns the exit code.
+class Finished(NamedTuple):
+    """How a run ended: the exit code, and its report as JSON values; None if there is none."""
+
+    code: int
+    report: dict[str, Any] | None
+
+
+def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None, show: bool = True) -> Finished:
+    """Runs a job that has a plan, and shows its progress.
 
     Args:
         job: what to run.
         endpoint: whom it calls.
         options: how it is shown, served and pushed.
         token: what scrapers must send.
+        show: print the result, too.
 
     Raises:
         Stop: it died, or its metrics can't be served or pushed.
@@ -54,13 +62,14 @@ def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | Non
     with live:
         code, out = _follow(job, live)
         # Before the last push, which a gateway that is down holds up.
-        _show(out, live.report, plan.as_json)
+        if show:
+            _show(out, live.report, plan.as_json)
         if live.advice is not None:
             print(f"aimon loadtest: {live.advice}", file=sys.stderr)
-    if live.push_problem is None:
-        return code
-    print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)
-    return code if code == INTERRUPTED else UNABLE
+    if live.push_problem is not None:
+        print(f"aimon loadtest: --push: {live.push_problem}", file=sys.stderr)
+        code = code if code == INTERRUPTED else UNABLE
+    return Finished(code, live.report)
 
 
 def _show(out: bytes, report: dict[str, Any] | None, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +13,7 @@ from aimon.loadtests.report.page import page
 from aimon.loadtests.report.text.markdown import markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -22,12 +23,19 @@ def save(report: dict[str, Any], folder: Path, *, mode: int = files.OWNER_ALONE)
     Returns:
         The paths written, and messages about the others.
     """
+    return write_all({name: partial(make, report) for name, make in MAKERS.items()}, folder, mode=mode)
+
+
+def write_all(
+    texts: Mapping[str, Callable[[], str]], folder: Path, *, mode: int = files.OWNER_ALONE
+) -> tuple[list[Path], list[str]]:
+    """Writes files by name, each atomically, as many as possible; returns what `save` does."""
     written, problems = [], []
-    for name, make in MAKERS.items():
+    for name, make in texts.items():
         path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            files.write(path, make(report).encode(), mode=mode)
+            files.write(path, make().encode(), mode=mode)
         except OSError as error:
             problems.append(files.problem(error, path))
         else:

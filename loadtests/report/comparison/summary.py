@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aimon.formatting import format_duration, format_number, format_percent
@@ -23,10 +24,13 @@ _CHINESE_VERDICTS = {
     Verdict.UNSHOWN: "没有显示出差异",
     Verdict.LITTLE: "数据太少",
 }
+_MEASURE = re.compile(r"(.*?)(?: (P[0-9.]+))?(?: at concurrency ([0-9]+))?")
 _CHINESE_TITLES = {
     "Successes per second": "每秒成功",
     "Error rate": "错误率",
+    "Latency": "延迟",
     "Latency from schedule": "从计划时刻起的延迟",
+    "Goodput": "有效吞吐",
     "Time to first token": "首 token 时间",
     "Time per output token": "每输出 token 时间",
     "Output tokens per second": "每秒输出 token",
@@ -62,10 +66,16 @@ def _named(row: Row) -> str:
 
 def row_title(row: Row) -> str:
     """What the row is of."""
-    name, percentile = row.title, ""
-    if row.kind == TIME:
-        name, _, percentile = row.title.rpartition(" ")
-    return pick(row.title, f"{_CHINESE_TITLES.get(name, name)} {percentile}".strip())
+    return measure_title(row.title)
+
+
+def measure_title(title: str) -> str:
+    """The title of a measure, such as `Latency P95 at concurrency 8`, in the language of `aimon.language`."""
+    found = _MEASURE.fullmatch(title)
+    assert found is not None  # noqa: S101 - it matches every text
+    name, percentile, concurrency = found.groups()
+    at = f"（并发 {concurrency}）" if concurrency else ""
+    return pick(title, f"{_CHINESE_TITLES.get(name, name)} {percentile or ''}".strip() + at)
 
 
 def heads() -> tuple[str, ...]:

@@ -76,6 +76,7 @@ svg .note.halo { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
 .grid { stroke: var(--rule); } .axis, .mark { stroke: var(--grey); }
 .line { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; } .line.d1 { stroke-dasharray: 6 3; }
 .line.d2 { stroke-dasharray: 2 2.5; } .dot, .bar, .band { fill: var(--c); } .band { opacity: .16; }
+.ring { fill: none; stroke: var(--c); stroke-width: 2; } a { color: var(--blue); }
 .hollow { fill: var(--paper); stroke: var(--c); stroke-width: 1.8; }
 .c0 { --c: var(--blue); } .c1 { --c: var(--orange); } .c2 { --c: var(--red); } .c3 { --c: var(--green); }
 .c4 { --c: var(--purple); } .c5 { --c: var(--sky); } .c6 { --c: var(--yellow); } .c7 { --c: var(--grey); }

@@ -1,0 +1,1 @@
+"""Several runs of the same load test: medians, spread and confidence intervals over the runs."""
