@@ -7,21 +7,13 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aimon.loadtests.report import chart_data
+from aimon.loadtests.report.text.summary import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HEADER = ("endpoint", "model", "started_at", "request", "metric", "statistic", "value", "note")
 SECONDS = ("second", "asked_per_s", "sent", "ended", "ok", "output_tokens")
-TIMES = (
-    "latency_s",
-    "latency_from_schedule_s",
-    "connection_s",
-    "ttft_s",
-    "ttft_reasoning_s",
-    "itl_s",
-    "tpot_s",
-)
 _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p999", "max", "count", "censored")
 _STEP_KEYS = ("duration_s", "sent", "ok")
 
@@ -82,7 +74,8 @@ def statistics(report: Mapping[str, Any]) -> Iterator[Statistic]:
     for name in ("lag_p99_s", "start_lateness_p99_s", "cpu"):
         yield Statistic(f"client_{name}", "value", report["client"][name])
     yield from _found(report)
-    for named in report.get("by_name") or ():
+    yield from _iterations(report)
+    for named in report["by_name"]:
         yield from _calls(named, named["name"])
         yield Statistic("rate_per_s", "achieved", named["per_s"], request=named["name"])
         yield from _times(named, named["name"])
@@ -100,8 +93,8 @@ def _calls(of: Mapping[str, Any], request: str) -> Iterator[Statistic]:
 
 
 def _times(of: Mapping[str, Any], request: str) -> Iterator[Statistic]:
-    for key in TIMES:
-        if (times := of[key]) is not None:
+    for key in TITLES:
+        if (times := of.get(key)) is not None:
             for name in _STATISTICS:
                 yield Statistic(key, name, times[name], _why_unknown(times, name), request)
 
@@ -123,6 +116,19 @@ def _amounts(of: Mapping[str, Any], request: str) -> Iterator[Statistic]:
     yield Statistic("goodput_per_s", "value", of["goodput"], request=request)
 
 
+def _iterations(report: Mapping[str, Any]) -> Iterator[Statistic]:
+    """The iterations of a scenario."""
+    if (found := report["iterations"]) is None:
+        return
+    for name in ("ended", "ok", "not_started"):
+        yield Statistic("iterations", name, found[name])
+    yield Statistic("iterations_per_s", "ok", found["per_s"])
+    for key in ("duration_s", "latency_from_schedule_s"):
+        if (times := found[key]) is not None:
+            for name in _STATISTICS:
+                yield Statistic(f"iteration_{key}", name, times[name], _why_unknown(times, name))
+
+
 def _found(report: Mapping[str, Any]) -> Iterator[Statistic]:
     """The part with level concurrency, and what a search or a ladder found."""
     for name in ("in_flight", "ok_per_s", "output_tokens_per_s"):
@@ -133,7 +139,7 @@ def _found(report: Mapping[str, Any]) -> Iterator[Statistic]:
     if (limits := report["limits"]) is not None:
         for name in ("requests_per_s", "tokens_per_min"):
             yield Statistic(f"limit_{name}", "value", limits[name])
-    for step in (report.get("ladder") or {"steps": ()})["steps"]:
+    for step in (report["ladder"] or {"steps": ()})["steps"]:
         for name, value in step.items():
             if name.endswith(("_s", "_per_s")) and name not in _STEP_KEYS:
                 yield Statistic(f"ladder_{name}", f"concurrency={step['concurrency']}", value, step["why"])

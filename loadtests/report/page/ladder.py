@@ -29,13 +29,13 @@ _TIMES = {
 
 def ladder(report: dict[str, Any]) -> str:
     """The section; empty if the run was no ladder."""
-    found = report.get("ladder")
+    found = report["ladder"]
     if not found or not found["steps"]:
         return ""
     steps = sorted(found["steps"], key=lambda step: int(step["concurrency"]))
     mark = suspect_mark(report)
-    rate = "iterations_per_s" if report.get("iterations") else "calls_per_s"
-    name = "iterations" if report.get("iterations") else "succeeded"
+    rate = "iterations_per_s" if report["iterations"] else "calls_per_s"
+    name = "iterations" if report["iterations"] else "succeeded"
     drawn = [
         _chart("Throughput against concurrency", {name: (rate, "c3")}, steps, found["knee"], format_number, mark),
         _chart("Latency against concurrency", _TIMES, steps, found["knee"], format_duration, mark),

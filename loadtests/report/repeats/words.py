@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.formatting import format_duration, format_number, format_percent
 from aimon.language import pick
 from aimon.loadtests.report.comparison.summary import measure_title
 from aimon.loadtests.report.repeats.spread import MONEY, RATE, SHARE, TIME
 from aimon.loadtests.report.text.markdown import cell, table
-from aimon.loadtests.statistics.formatting import format_duration, format_number, format_percent
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.repeats.spread import Measured, Spread

@@ -36,7 +36,7 @@ def explained(report: Mapping[str, Any]) -> str:
 
 def rows(report: Mapping[str, Any]) -> list[list[str]]:
     """A header, and a row for each name; empty if there are no names. Columns without any value are left out."""
-    named = report.get("by_name") or ()
+    named = report["by_name"]
     if not named:
         return []
     columns = {head: [of(each) for each in named] for head, of in _columns(report).items()}

@@ -41,11 +41,11 @@ def explained() -> str:
 
 def rows(report: Mapping[str, Any]) -> list[list[str]]:
     """A header, and a row for each step by concurrency; empty without a ladder. Columns without values are left out."""
-    ladder = report.get("ladder")
+    ladder = report["ladder"]
     if ladder is None or not ladder["steps"]:
         return []
     steps = sorted(ladder["steps"], key=lambda step: int(step["concurrency"]))
-    of = dict(_COLUMNS) if report.get("iterations") else {k: v for k, v in _COLUMNS.items() if k != _ITERATIONS}
+    of = dict(_COLUMNS) if report["iterations"] else {k: v for k, v in _COLUMNS.items() if k != _ITERATIONS}
     columns = {head: [write(step) for step in steps] for head, write in of.items()}
     columns = {head: cells for head, cells in columns.items() if set(cells) != {_UNKNOWN}}
     return [

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from aimon.loadtests import report
-from aimon.loadtests.report.csv_files import HEADER, SECONDS, TIMES, report_csv, seconds_csv
+from aimon.loadtests.report.csv_files import HEADER, SECONDS, report_csv, seconds_csv
 from aimon.loadtests.report.run_result import RunResult
+from aimon.loadtests.report.text.summary import TITLES
 from aimon.loadtests.statistics.call_stats import CallStats
 from report_cases import few, named, noisy, plan
 
@@ -25,7 +26,7 @@ def rows(built: dict[str, Any], **wanted: str) -> list[dict[str, str]]:
 def test_every_statistic_is_a_row_with_the_value_of_the_report() -> None:
     """Times in seconds, counts, outcomes and objectives, with the verdict as a note."""
     built = report.build(noisy(1), plan(duration=40.0), "qwen", model="m")
-    for key in TIMES:
+    for key in TITLES:
         for name in ("mean", "p50", "p99", "max", "count"):
             found = rows(built, metric=key, statistic=name)
             assert [float(row["value"]) for row in found] == (
