@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 FILES = resources.files("aimon.probes.service.pages")
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
+# Seconds between two updates of a page.
+_OFTEN, _SELDOM = 2.0, 15.0
 _THEMES = {"light": "Light", "dark": "Dark"}
 
 
@@ -46,6 +48,7 @@ class Page:
         version: changes with the files that pages refer to, so that browsers keep no old ones.
         release: of aimon.
         settings: links to change language and theme.
+        every: milliseconds after which the page asks for its newest state.
     """
 
     language: str
@@ -54,7 +57,7 @@ class Page:
     version: str
     release: str
     settings: tuple[Link, ...]
-    heading: str = ""
+    every: int
 
 
 def render(template: str, request: Request, words: Words, title: str, view: object) -> str:
@@ -66,6 +69,7 @@ def render(template: str, request: Request, words: Words, title: str, view: obje
         _files_version(),
         __version__,
         _settings(request, words),
+        _every(request),
     )
     return _environment().get_template(template).render(page=page, t=words.t, title=title, view=view)
 
@@ -97,6 +101,12 @@ def _files_version() -> str:
     for name in STATIC:
         digest.update(static(name))
     return digest.hexdigest()[:12]
+
+
+def _every(request: Request) -> int:
+    """Half of the shortest interval, so that no page is older than that of a probe; but no more often than needed."""
+    intervals = [endpoint.interval for endpoint in request.app.state.context.endpoints]
+    return int(1000 * min(max(min(intervals, default=0.0) / 2, _OFTEN), _SELDOM))
 
 
 def _settings(request: Request, words: Words) -> tuple[Link, ...]:

@@ -2,10 +2,8 @@
 // at once, by pointer and by keyboard. Without it everything else works, and a reload brings the newest state.
 "use strict";
 
-const EVERY = 10_000; // milliseconds
 const tip = document.getElementById("tip");
 const spoken = document.getElementById("spoken");
-const texts = document.body.dataset;
 
 function textOf(mark) {
   return mark.dataset.text || mark.querySelector("title")?.textContent || "";
@@ -106,5 +104,5 @@ async function update() {
 
 own(document);
 localise(document);
-setInterval(update, Number(texts.every) || EVERY);
+setInterval(update, Number(document.body.dataset.every));
 document.addEventListener("visibilitychange", update);
