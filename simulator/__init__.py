@@ -23,7 +23,8 @@ In a test or a demo, in this process (a background thread; port 0 takes a free o
 measured, since a thread shares the interpreter with the client. `serve` blocks until SIGINT or SIGTERM.
 
 `Profile` fields (seconds, tokens): ``name, vendor, key, models, ttft, ttft_sigma, itl, itl_sigma, tokens,
-reasoning, reasoning_visible, reasoning_field, chunk_tokens, cached_share, slots, queue, rpm, tpm, burst``.
+reasoning, reasoning_visible, reasoning_field, chunk_tokens, cached_share, slots, queue, rpm, tpm, burst,
+balance``.
 The first profile also answers at the root (``/v1/...``). Faults are listed, with the outcome that each
 should lead to, in `FAULTS` (see `expected_outcome`); ``docs/simulator.md`` holds the table, the endpoints and examples.
 """

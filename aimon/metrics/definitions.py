@@ -72,6 +72,12 @@ LOADTEST_START = "ai_loadtest_start_timestamp_seconds"
 LOADTEST_CAPACITY = "ai_loadtest_capacity_requests_per_second"
 LOADTEST_LIMIT_REQUESTS = "ai_loadtest_limit_requests_per_second"
 LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
+ACCOUNT_BALANCE = "ai_account_balance"
+ACCOUNT_DAYS_LEFT = "ai_account_days_left"
+ACCOUNT_TIMESTAMP = "ai_account_balance_timestamp_seconds"
+INCIDENTS_OPEN = "aimon_incidents_open"
+NOTIFICATIONS_WAITING = "aimon_notifications_waiting"
+CHANNEL_WORKING = "aimon_notify_channel_working"
 ENDPOINT_INFO = "aimon_endpoint_info"
 SCHEDULER_HEARTBEAT = "aimon_scheduler_heartbeat_timestamp_seconds"
 SCHEDULER_LAG = "aimon_scheduler_lag_seconds"
@@ -107,6 +113,8 @@ def cost_family(currency: str) -> Family:
         f"Cost of the calls whose cost is known, in {currency}; missing where no price is known.",
     )
 
+
+_ACCOUNT = ("provider", "account", "currency")
 
 _ALL = (
     Family(
@@ -245,6 +253,28 @@ _ALL = (
     Family(LOADTEST_CAPACITY, "gauge", "The highest rate that the last load test for it found to be served."),
     Family(LOADTEST_LIMIT_REQUESTS, "gauge", "Calls per second that the provider's limit allows, as last found."),
     Family(LOADTEST_LIMIT_TOKENS, "gauge", "Tokens per minute that the provider's limit allows, as last found."),
+    Family(
+        ACCOUNT_BALANCE,
+        "gauge",
+        "What is left in an account, as its provider tells it; missing while that is not known. `account` is the first "
+        "endpoint that uses its key.",
+        _ACCOUNT,
+    ),
+    Family(
+        ACCOUNT_DAYS_LEFT,
+        "gauge",
+        "Days until an account is empty at the rate of the last week; missing without a rate, or if nothing is spent.",
+        _ACCOUNT,
+    ),
+    Family(ACCOUNT_TIMESTAMP, "gauge", "Unix time at which the balance was told.", _ACCOUNT),
+    Family(INCIDENTS_OPEN, "gauge", "Incidents of the endpoint that are open."),
+    Family(NOTIFICATIONS_WAITING, "gauge", "Notifications that a channel was not delivered yet.", ("channel",)),
+    Family(
+        CHANNEL_WORKING,
+        "gauge",
+        "Whether the last notification to a channel arrived (1) or not (0); missing before the first.",
+        ("channel",),
+    ),
     Family(
         ENDPOINT_INFO,
         "gauge",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from aimon.probes.balance.observer import BalanceObserver
 from aimon.probes.incidents.observer import IncidentObserver
 
 if TYPE_CHECKING:
@@ -32,5 +33,5 @@ class Observer(Protocol):
         """Is called when the service ends; it must not take longer than a few seconds."""
 
 
-OBSERVERS: tuple[Callable[[], Observer], ...] = (IncidentObserver,)
+OBSERVERS: tuple[Callable[[], Observer], ...] = (IncidentObserver, BalanceObserver)
 """What makes each of them, when the service starts."""

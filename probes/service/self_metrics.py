@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aimon import __version__
 from aimon.metrics import definitions, scrape_text
 from aimon.metrics.totals import Gauges, Totals
+from aimon.probes.history.database import HistoryError
+from aimon.probes.service.incident_metrics import add_incidents
 
 if TYPE_CHECKING:
     from aimon.metrics.scrape_text import Parts
@@ -45,4 +48,6 @@ def _gauges(context: ServiceContext) -> Gauges:
     gauges.set(definitions.CONFIG_LOADED, status.loaded_at)
     gauges.set(definitions.HISTORY_AVAILABLE, float(context.history_problem is None))
     gauges.set(definitions.RESULTS_WAITING, context.state.waiting)
+    with suppress(HistoryError):  # which aimon_history_available tells
+        add_incidents(gauges, context)
     return gauges

@@ -47,6 +47,7 @@ class Profile:
         rpm: Requests allowed per minute; None is no limit.
         tpm: Input plus output tokens allowed per minute; None is no limit.
         burst: Seconds' worth of either limit that may be spent at once.
+        balance: What is left in its account; None: it tells no balance.
 
     Raises:
         SettingError: A field out of range or of the wrong type.
@@ -71,6 +72,7 @@ class Profile:
     rpm: float | None = None
     tpm: float | None = None
     burst: float = 1.0
+    balance: float | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not all(c.isalnum() or c in "-_." for c in self.name) or self.name == "_sim":
@@ -84,6 +86,7 @@ class Profile:
         for name in ("rpm", "tpm"):
             _number(name, getattr(self, name), low=0, above=True, optional=True)
         _number("burst", self.burst, low=0, above=True)
+        _number("balance", self.balance, low=-math.inf, optional=True)
         _number("queue", self.queue, low=0, whole=True, optional=True)
         _number("chunk_tokens", self.chunk_tokens, low=1, whole=True)
         _number("cached_share", self.cached_share, low=0, high=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Mount, Router
 
+from aimon.simulator.server import balances
 from aimon.simulator.server.connection import ClientGoneError, Connection, Message, Receive, Send
 from aimon.simulator.server.control import control_routes
 from aimon.simulator.server.serving import ProviderError, Request, refuse, serve
@@ -29,6 +30,10 @@ def _providers(world: World) -> ASGIApp:
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
         provider, path = world.find(scope["path"])
+        if scope["method"] == "GET" and path in balances.SHAPES:
+            key = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+            await balances.answer(provider.profile, path, key)(scope, receive, send)
+            return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         target = route(scope["method"], path, scope["query_string"].decode("latin-1"), headers)
         record = Record(world.new_id(), provider.profile.name, received=scope["state"]["received"])
