@@ -73,7 +73,7 @@ LOADTEST_CAPACITY = "ai_loadtest_capacity_requests_per_second"
 LOADTEST_LIMIT_REQUESTS = "ai_loadtest_limit_requests_per_second"
 LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
 ACCOUNT_BALANCE = "ai_account_balance"
-ACCOUNT_DAYS_LEFT = "ai_account_days_left"
+ACCOUNT_REMAINING = "ai_account_balance_remaining_seconds"
 ACCOUNT_TIMESTAMP = "ai_account_balance_timestamp_seconds"
 INCIDENTS_OPEN = "aimon_incidents_open"
 NOTIFICATIONS_WAITING = "aimon_notifications_waiting"
@@ -261,9 +261,9 @@ _ALL = (
         _ACCOUNT,
     ),
     Family(
-        ACCOUNT_DAYS_LEFT,
+        ACCOUNT_REMAINING,
         "gauge",
-        "Days until an account is empty at the rate of the last week; missing without a rate, or if nothing is spent.",
+        "Seconds until an account is empty at the rate of the last week; missing without one, or if nothing is spent.",
         _ACCOUNT,
     ),
     Family(ACCOUNT_TIMESTAMP, "gauge", "Unix time at which the balance was told.", _ACCOUNT),

@@ -46,4 +46,4 @@ def _add_balances(gauges: Gauges, context: ServiceContext, database: Database) -
         gauges.set(definitions.ACCOUNT_BALANCE, balance.amount, **labels)
         gauges.set(definitions.ACCOUNT_TIMESTAMP, balance.at, **labels)
         if balance.days_left is not None:
-            gauges.set(definitions.ACCOUNT_DAYS_LEFT, balance.days_left, **labels)
+            gauges.set(definitions.ACCOUNT_REMAINING, balance.days_left * ledger.DAY, **labels)
