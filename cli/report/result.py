@@ -8,20 +8,9 @@ from aimon.cli import console
 from aimon.cli.report.drawing import COLOURS, fitting, pairs, table
 from aimon.formatting import format_duration
 from aimon.language import pick
-from aimon.loadtests.report.text import by_name, ladder, token_figures
-from aimon.loadtests.report.text.summary import (
-    COLUMN_TITLES,
-    TITLES,
-    columns,
-    doubts,
-    kind,
-    load_title,
-    summary_rows,
-    time_notes,
-    time_title,
-    values,
-    verdict,
-)
+from aimon.loadtests.report.text import by_name, ladder
+from aimon.loadtests.report.text.summary import doubts, kind, load_title, summary_rows, verdict
+from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, values
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
 if TYPE_CHECKING:
@@ -32,7 +21,7 @@ if TYPE_CHECKING:
 _VERDICTS = {"met": "good", "missed": "bad", "not judged": "warn"}
 # The columns of times that a narrow terminal can do without, in this order.
 _DISPENSABLE = ("P90", "mean", "max", "P99.9")
-_IN_THE_TITLE = frozenset({"Endpoint", "Profile", "端点", "负载类型"})
+_IN_THE_TITLE = frozenset({"Endpoint", "Scenario", "Profile", "端点", "场景", "负载类型"})
 
 
 def draw(report: dict[str, Any]) -> None:
@@ -47,7 +36,9 @@ def _parts(report: dict[str, Any], out: Console) -> Iterator[RenderableType]:
 
     yield Text()
     model = f" {report['model']}" if report["model"] else ""
-    title = " · ".join(filter(None, (report["profile"], load_title(report), format_duration(report["duration_s"]))))
+    title = " · ".join(
+        filter(None, (report["scenario"], report["profile"], load_title(report), format_duration(report["duration_s"])))
+    )
     yield Text.assemble((report["endpoint"], "bold"), f"{model}  {title}")
     yield Text(verdict(report), COLOURS[kind(report)])
     for doubt in doubts(report):
@@ -106,10 +97,9 @@ def _objectives(report: dict[str, Any]) -> list[list[Any]]:
 def _times(report: dict[str, Any]) -> list[list[str]]:
     shown = columns(report)
     rows = [["", *(COLUMN_TITLES[column] for column in shown), pick("values", "个数")]]
-    for key in TITLES:
-        if (times := report[key]) is not None:
-            cells = (format_percentile(times, column, format_duration) for column in shown)
-            rows.append([token_figures.titled(key, time_title(key), report), *cells, values(times)])
+    for title, times in measured(report):
+        cells = (format_percentile(times, column, format_duration) for column in shown)
+        rows.append([title, *cells, values(times)])
     return rows
 
 

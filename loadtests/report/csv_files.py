@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aimon.loadtests.report import chart_data
-from aimon.loadtests.report.text.summary import TITLES
+from aimon.loadtests.report.text.times import TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

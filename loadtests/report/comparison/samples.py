@@ -203,11 +203,15 @@ def _mean_bucket(block: Block) -> float:
 
 def _rates(report: Report, blocks: Sequence[Block], drawn: Floats) -> dict[str, Floats]:
     achieved, sent = report.rate.achieved, report.requests.sent
+    if report.rate.of == "iterations":
+        # What is compared are calls.
+        achieved = sent / report.window_s if report.window_s else None
     if not achieved or not sent:
         return {}
     ended = drawn @ np.array([block.sent for block in blocks], np.float64)
     # The number of arrivals of a schedule is fixed by its rate, whatever the seed.
-    rate = _started(report, blocks, drawn, sent / achieved) if report.rate.asked is None else np.array([achieved])
+    scheduled = report.rate.asked is not None and report.rate.of == "calls"
+    rate = np.array([achieved]) if scheduled else _started(report, blocks, drawn, sent / achieved)
     good = (drawn @ np.array([block.ok for block in blocks], np.float64)) / ended
     tokens = (drawn @ np.array([block.output_tokens for block in blocks], np.float64)) / ended
     found = {"ok_per_s": rate * good, "error_rate": 1 - good}

@@ -27,6 +27,7 @@ _CHINESE_VERDICTS = {
 _MEASURE = re.compile(r"(.*?)(?: (P[0-9.]+))?(?: at concurrency ([0-9]+))?")
 _CHINESE_TITLES = {
     "Successes per second": "每秒成功",
+    "Iterations per second": "每秒迭代",
     "Error rate": "错误率",
     "Latency": "延迟",
     "Latency from schedule": "从计划时刻起的延迟",

@@ -133,10 +133,11 @@ def throughput(report: dict[str, Any], mark: str) -> str:
     kinds = {"started": "c0", "succeeded": "c3 d1"}
     values = [{"started": format_number(sent or 0.0), "succeeded": format_number(ok or 0.0)} for _, (sent, ok) in done]
     if asked:
-        lines = {"asked": chart_data.unbroken(asked, 0), **lines}
-        kinds["asked"] = "c7"
+        name = "iterations asked" if report["rate"]["of"] == "iterations" else "asked"
+        lines = {name: chart_data.unbroken(asked, 0), **lines}
+        kinds[name] = "c7"
         values = [
-            {"asked": format_number(rate), **known} if (rate := chart_data.at(asked, point.at)) is not None else known
+            {name: format_number(rate), **known} if (rate := chart_data.at(asked, point.at)) is not None else known
             for point, known in zip(done, values, strict=True)
         ]
     return _rates(report, "Calls per second", (lines, kinds), _columns(report, done, values), mark)

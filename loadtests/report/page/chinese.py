@@ -21,6 +21,9 @@ _CHINESE = {
     "Calls": "调用",
     "Error rate": "错误率",
     "Calls /s": "调用/秒",
+    "Iterations": "迭代",
+    "Iterations /s": "迭代/秒",
+    "iterations asked": "要求的迭代",
     "Output tokens /s": "输出 token/秒",
     "Cost": "费用",
     # heads of tables

@@ -11,7 +11,8 @@ from aimon.loadtests.report.page import charts, chinese, searches, sections
 from aimon.loadtests.report.page.html import banner, document, section, suspect_mark
 from aimon.loadtests.report.page.ladder import ladder
 from aimon.loadtests.report.page.tiles import tiles
-from aimon.loadtests.report.text.summary import doubts, kind, load_title, schedule_key, started, time_title, verdict
+from aimon.loadtests.report.text.summary import doubts, kind, load_title, started, verdict
+from aimon.loadtests.report.text.times import schedule_key, time_title
 
 _SHAPES = ("ttft_s", "itl_s", "tpot_s")
 _NOTES = """
@@ -70,6 +71,7 @@ def _lead(report: dict[str, Any]) -> str:
     workers = report["workers"]
     parts = [
         report["model"] or "",
+        "" if report["scenario"] is None else pick(f"scenario {report['scenario']}", f"场景 {report['scenario']}"),
         pick(f"profile {report['profile']}", f"负载类型 {report['profile']}"),
         load_title(report),
         started(report),

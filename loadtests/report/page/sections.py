@@ -12,8 +12,8 @@ from aimon.loadtests.report import chart_data, steady_state
 from aimon.loadtests.report.page import chinese
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
-from aimon.loadtests.report.text import by_name, token_figures
-from aimon.loadtests.report.text.summary import COLUMN_TITLES, columns, shown_times, time_notes, time_title, values
+from aimon.loadtests.report.text import by_name
+from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
 
@@ -62,9 +62,8 @@ def times(report: dict[str, Any]) -> str:
     """All kinds of time, with percentiles."""
     mark, shown = suspect_mark(report), columns(report)
     rows = [
-        (f"{escape(name)} {mark}", *(_number(times, column) for column in shown), values(times))
-        for key in shown_times(report)
-        if (times := report[key]) is not None and (name := token_figures.titled(key, time_title(key), report))
+        (f"{escape(title)} {mark}", *(_number(found, column) for column in shown), values(found))
+        for title, found in measured(report)
     ]
     header = ("", *(COLUMN_TITLES[column] for column in shown), "values")
     notes = "".join(f"<p>{escape(note.replace('`', ''))}</p>" for note in time_notes(report))

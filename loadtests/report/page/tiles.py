@@ -12,7 +12,8 @@ from aimon.language import pick
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import suspect_mark
 from aimon.loadtests.report.text import token_figures
-from aimon.loadtests.report.text.summary import load_title, schedule_key, time_title
+from aimon.loadtests.report.text.summary import load_title
+from aimon.loadtests.report.text.times import schedule_key, time_title
 from aimon.loadtests.statistics.formatting import format_percentile
 
 
@@ -26,6 +27,7 @@ def tiles(report: dict[str, Any]) -> str:
     sent = requests["sent"] - own
     failed = sent - requests["ok"]
     found = [
+        *_iterations(report),
         (
             "Calls",
             f"{requests['sent']:,}",
@@ -35,7 +37,7 @@ def tiles(report: dict[str, Any]) -> str:
         ),
         ("Error rate", format_percent(failed / sent) if sent else "-", _worst(requests["by_outcome"]), ""),
         (
-            "Calls /s",
+            "Iterations /s" if rate["of"] == "iterations" else "Calls /s",
             "-" if rate["achieved"] is None else format_number(rate["achieved"]),
             _asked(report),
             mark,
@@ -64,6 +66,14 @@ def tiles(report: dict[str, Any]) -> str:
         each += token_figures.priced(money)
         found.append(("Cost", quantities.price_tag(money["amount"], money["currency"]), each, ""))
     return f'<dl class="tiles">{"".join(_tile(*tile) for tile in found)}</dl>'
+
+
+def _iterations(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    if (found := report["iterations"]) is None:
+        return []
+    failed = found["ended"] - found["ok"]
+    said = pick(f"{found['ok']:,} ok, {failed:,} failed", f"成功 {found['ok']:,}，失败 {failed:,}")
+    return [("Iterations", f"{found['ended']:,}", said, "")]
 
 
 def _asked(report: dict[str, Any]) -> str:

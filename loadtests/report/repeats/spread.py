@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimon.loadtests.report.text.summary import COLUMN_TITLES, TITLES, schedule_key, verdict
+from aimon.loadtests.report.text.summary import verdict
+from aimon.loadtests.report.text.times import COLUMN_TITLES, TITLES, schedule_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,6 +158,9 @@ def _whole_run(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str, float
     sent = requests["sent"]
     searched = any(report[key] is not None for key in ("capacity", "limits", "ladder"))
     if not searched:
+        if (iterations := report["iterations"]) is not None:
+            yield "iterations_per_s", "Iterations per second", RATE, iterations["per_s"]
+            achieved = sent / report["window_s"] if report["window_s"] else None
         yield "ok_per_s", "Successes per second", RATE, achieved and sent and achieved * requests["ok"] / sent
         if report["slo"]:
             yield "goodput_per_s", "Goodput", RATE, report["goodput"]

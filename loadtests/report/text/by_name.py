@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.formatting import format_duration, format_number, format_percent
 from aimon.language import pick
-from aimon.loadtests.report.text.summary import schedule_key
+from aimon.loadtests.report.text.times import schedule_key
 from aimon.loadtests.statistics.formatting import format_percentile
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import Any
 
 from aimon.language import pick
 from aimon.loadtests.report.text import by_name, ladder
-from aimon.loadtests.report.text.summary import doubts, objective_rows, summary_rows, time_notes, time_rows, verdict
+from aimon.loadtests.report.text.summary import doubts, objective_rows, summary_rows, verdict
+from aimon.loadtests.report.text.times import time_notes, time_rows
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aimon import quantities
-from aimon.language import CHINESE, current, pick
+from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import steady_state
 from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.report.text import token_figures
-from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
+from aimon.loadtests.report.text.times import suspect_words
+from aimon.loadtests.statistics.formatting import format_slo_value, slo_verdict
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TITLES = {
-    "latency_s": "Latency",
-    "latency_from_schedule_s": "Latency from schedule",
-    "connection_s": "Set-up of new connections",
-    "ttft_s": "Time to first token",
-    "first_output_s": "Time to first output",
-    "ttft_reasoning_s": "Time to first reasoning",
-    "itl_s": "Gap between chunks",
-    "tpot_s": "Time per output token",
-}
-_CHINESE_TITLES = {
-    "latency_s": "延迟",
-    "latency_from_schedule_s": "从计划时刻起的延迟",
-    "connection_s": "新连接的建立",
-    "ttft_s": "首 token 时间",
-    "first_output_s": "首个输出的时间",
-    "ttft_reasoning_s": "首个推理内容的时间",
-    "itl_s": "数据块间隔",
-    "tpot_s": "每输出 token 时间",
-}
 _CHINESE_ROWS = {
     "Endpoint": "端点",
     "Profile": "负载类型",
+    "Scenario": "场景",
+    "Iterations": "迭代",
     "Started": "开始时间",
     "Duration": "时长",
     "Requests": "请求",
@@ -51,17 +31,8 @@ _CHINESE_ROWS = {
     "Client": "测试客户端",
 }
 _CHINESE_ENDS = {"aborted": "已中止", "interrupted": "已中断", "incomplete": "不完整"}
-COLUMN_TITLES = {
-    "mean": "mean",
-    "p50": "P50",
-    "p90": "P90",
-    "p95": "P95",
-    "p99": "P99",
-    "p999": "P99.9",
-    "max": "max",
-}
 # Rows shown for a run without calls.
-_WITHOUT_CALLS = ("Endpoint", "Profile", "Started", "Requests", "Cost")
+_WITHOUT_CALLS = ("Endpoint", "Scenario", "Profile", "Started", "Requests", "Cost")
 
 
 def verdict(report: dict[str, Any]) -> str:
@@ -164,17 +135,19 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     requests, rate = report["requests"], report["rate"]
     failures = {name: count for name, count in requests["by_outcome"].items() if name != "ok"}
     client = report["client"]
-    mark = _suspect(report)
+    mark = suspect_words(report)
     rows = [
         ("Endpoint", report["endpoint"] + (f", {report['model']}" if report["model"] else "")),
+        *([] if report["scenario"] is None else [("Scenario", report["scenario"])]),
         ("Profile", report["profile"] + (f", {report['workers']} workers" if report["workers"] > 1 else "")),
         ("Started", started(report)),
         ("Duration", f"{report['duration_s']:.1f} s"),
+        *_iterations(report),
         ("Requests", _requests(requests)),
         ("Failures", ", ".join(f"{name} {count}" for name, count in failures.items()) or pick("none", "无")),
         (
             "Rate" + mark,
-            f"{number(rate['achieved'])}/s"
+            f"{number(rate['achieved'])}{pick(' iterations', ' 次迭代') if rate['of'] == 'iterations' else ''}/s"
             + ("" if rate["asked"] is None else pick(" of {}/s", "，要求 {}/s").format(number(rate["asked"]))),
         ),
         ("Goodput" + mark, f"{number(report['goodput'])}/s"),
@@ -190,8 +163,21 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if not requests["sent"]:
         rows = [row for row in rows if row[0] in _WITHOUT_CALLS]
-        return [(_row_title(name, mark), said) for name, said in rows]
     return [(_row_title(name, mark), said) for name, said in rows]
+
+
+def _iterations(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """The iterations of a scenario; empty without one."""
+    if (found := report["iterations"]) is None:
+        return []
+    said = pick("{} ended, {} ok, {} not started", "结束 {}，成功 {}，未能开始 {}").format(
+        f"{found['ended']:,}", f"{found['ok']:,}", f"{found['not_started']:,}"
+    )
+    if found["per_s"] is not None:
+        said += pick("; {}/s ok", "；成功 {}/s").format(number(found["per_s"]))
+    failed = [f"{name} {count:,}" for name, count in found["by_outcome"].items() if name != "ok"]
+    errors = [f"{what} ({count:,})" for what, count in found["errors"].items()]
+    return [("Iterations", "; ".join([said, *filter(None, (", ".join(failed), *errors))]))]
 
 
 def objective_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
@@ -207,36 +193,13 @@ def _row_title(name: str, mark: str) -> str:
     return pick(bare, _CHINESE_ROWS.get(bare, bare)) + (mark if bare != name else "")
 
 
-def _suspect(report: dict[str, Any]) -> str:
-    """What stands behind a number of a busy client."""
-    return pick(" (suspect)", "（可疑）") if report["client"]["bottleneck"] else ""
-
-
-def time_title(key: str) -> str:
-    """What a kind of time is called."""
-    return _CHINESE_TITLES[key] if current() == CHINESE else TITLES[key]
-
-
-def columns(report: dict[str, Any]) -> list[str]:
-    """The columns of the table of times: a percentile for which every row has too few values is left out."""
-    rows = [times for key in shown_times(report) if (times := report[key]) is not None]
-    return [name for name in COLUMN_TITLES if not rows or any(name not in times.get("needs", {}) for times in rows)]
-
-
-def schedule_key(report: Mapping[str, Any]) -> str:
-    """The latency that a user has: from schedule, if there is one; a closed loop has none."""
-    scheduled = (
-        report["rate"]["asked"] is not None or report["profile"] in SEARCHES or report["config"]["workload"]["trace"]
-    )
-    return "latency_from_schedule_s" if scheduled else "latency_s"
-
-
 def load_title(report: dict[str, Any]) -> str:
     """The load in words; empty if it is not known."""
     config = report["config"]
     if report["rate"]["asked"] is not None:
         rate, arrivals = number(report["rate"]["asked"]), config["arrivals"]
-        return pick(f"open loop, {rate}/s, {arrivals} arrivals", f"开环，{rate}/s，到达过程 {arrivals}")
+        of, chinese = (" iterations", " 次迭代") if report["rate"]["of"] == "iterations" else ("", "")
+        return pick(f"open loop, {rate}{of}/s, {arrivals} arrivals", f"开环，{rate}{chinese}/s，到达过程 {arrivals}")
     if report["capacity"] is not None or report["limits"] is not None:
         return pick("rates chosen by the search", "速率由搜索决定")
     streams = config["concurrency"]
@@ -263,84 +226,6 @@ def objective(row: dict[str, Any]) -> str:
         {"met": "达到", "missed": "未达到", "not judged": "无法判定"}.get(verdict, verdict),
     )
     return f"{said}{pick(', ', '，')}{format_slo_value(row)}{why}"
-
-
-def shown_times(report: dict[str, Any]) -> list[str]:
-    """The kinds of time to show. The first output is one of them where it was not always the first text."""
-    first, text = report.get("first_output_s"), report["ttft_s"]
-    same = first is None or (text is not None and (first["count"], first["mean"]) == (text["count"], text["mean"]))
-    return [key for key in TITLES if not same or key != "first_output_s"]
-
-
-def time_rows(report: dict[str, Any]) -> list[list[str]]:
-    """A header, and a row in milliseconds for each kind of time measured."""
-    mark = _suspect(report)
-    shown = columns(report)
-    rows = [["ms", *shown, pick("count", "个数")]]
-    for key in shown_times(report):
-        if (summary := report[key]) is not None:
-            times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in shown)
-            rows.append([token_figures.titled(key, time_title(key), report) + mark, *times, values(summary)])
-    return rows
-
-
-def values(times: dict[str, Any]) -> str:
-    """The number of values, and of how many if some are censored."""
-    censored = times.get("censored", 0)
-    if not censored:
-        return f"{times['count']:,}"
-    return f"{times['count']:,}{pick(' of ', '/')}{times['count'] + censored:,}"
-
-
-def time_notes(report: dict[str, Any]) -> list[str]:
-    """Notes on the table of times."""
-    found = [times for key in shown_times(report) if (times := report[key]) is not None]
-    notes = []
-    if any(times.get("censored") for times in found):
-        notes.append(
-            pick(
-                "`>`: calls that timed out or were cut off count with at least the time they had lasted, "
-                "so the percentile may be higher.",
-                "超时或被中断的调用按“比已持续的更长”计：`>` 是它们使之不能确定的分位数。",
-            )
-        )
-    shown = columns(report)
-    if any(set(times.get("needs", ())) & set(shown) for times in found):
-        notes.append(
-            pick(
-                "`needs N`: of fewer than N values this percentile would only be the highest.",
-                "`needs N`：样本数不足 N，此时的分位数只会是最大值。",
-            )
-        )
-    if hidden := {name: found[0]["needs"][name] for name in COLUMN_TITLES if name not in shown}:
-        said = ", ".join(f"{COLUMN_TITLES[name]} ({least:,})" for name, least in hidden.items())
-        notes.append(
-            pick(
-                f"Left out, since there are fewer values than it takes: {said}.",
-                f"样本数不足，因此没有列出：{said}。",
-            )
-        )
-    if any(times.get("not_measured") for times in found):
-        notes.append(
-            pick(
-                "`not measured`: the client was too late for this number to describe the endpoint.",
-                "`not measured`：客户端自身太迟，数字只会反映它自己。",
-            )
-        )
-    notes += token_figures.untimed(report)
-    if (failed := _timeless(report)) and found:
-        notes.append(
-            pick(
-                f"{failed:,} calls failed without a time: they are in none of these.",
-                f"{failed:,} 个调用失败而没有时间：不在以上任何一行里。",
-            )
-        )
-    return notes
-
-
-def _timeless(report: dict[str, Any]) -> int:
-    latency = report["latency_s"]
-    return int(report["requests"]["sent"] - (latency["count"] + latency.get("censored", 0) if latency else 0))
 
 
 def number(value: float | None) -> str:

@@ -11,7 +11,7 @@ import pytest
 from aimon.loadtests import report
 from aimon.loadtests.report.csv_files import HEADER, SECONDS, report_csv, seconds_csv
 from aimon.loadtests.report.run_result import RunResult
-from aimon.loadtests.report.text.summary import TITLES
+from aimon.loadtests.report.text.times import TITLES
 from aimon.loadtests.statistics.call_stats import CallStats
 from report_cases import few, named, noisy, plan
 

@@ -10,7 +10,7 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Result, Usage
 from aimon.language import CHINESE, VARIABLE
 from aimon.loadtests import report
-from aimon.loadtests.report.text.summary import time_rows
+from aimon.loadtests.report.text.times import time_rows
 from aimon.loadtests.statistics import slo
 from report_cases import plan, result, run
 
