@@ -111,7 +111,7 @@ class _Process:
 
 @contextlib.contextmanager
 def _serving(config: Path) -> Iterator[_Process]:
-    port = _free_port()
+    port = free_port()
     command = [
         str(Path(sys.executable).with_name("aimon")),
         "serve",
@@ -177,7 +177,7 @@ def _blackbox(url: str, rate: float, seconds: float) -> None:
     if shutil.which(_BLACKBOX) is None:
         print(f"{_BLACKBOX} is not installed: no comparison")
         return
-    port = _free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "blackbox.yml"
         config.write_text("modules: {http: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n")
@@ -203,7 +203,8 @@ def _sum(text: str, name: str, having: str = "") -> float:
     return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name) and having in line)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that is free now."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 

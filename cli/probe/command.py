@@ -14,9 +14,9 @@ from aimon.cli.endpoints import Flags, select
 from aimon.cli.exits import GOOD, USAGE, Stop
 from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
 from aimon.cli.probe.options import ProbeOptions
+from aimon.cli.pushing import gateway as gateway_of
 
 if TYPE_CHECKING:
-    from aimon.metrics.pushgateway import Gateway
     from aimon.probes.history.history import History
     from aimon.probes.publish.recorder import Recorder
     from aimon.probes.selection import Selection
@@ -113,7 +113,7 @@ def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
             raise Stop(USAGE, f"{path}: that is a folder: name a file in it")
     if options.textfile is not None and options.textfile.suffix != ".prom":
         raise Stop(USAGE, f"--textfile {options.textfile}: node_exporter reads only files that end in .prom")
-    gateway = None if options.push is None else _gateway(options.push)
+    gateway = None if options.push is None else gateway_of(options.push)
     try:
         state = open_state(
             options.state,
@@ -142,15 +142,6 @@ def _renewed(path: Path) -> History:
     from aimon.probes.history.damage import open_or_renew
 
     return open_or_renew(path, lambda said: note(f"aimon: {said}"))
-
-
-def _gateway(url: str) -> Gateway:
-    from aimon.metrics.pushgateway import Gateway
-
-    try:
-        return Gateway.parse(url)
-    except ValueError as error:
-        raise Stop(USAGE, f"--push: {error}") from error
 
 
 def _seconds(text: str) -> float:

@@ -39,6 +39,9 @@ def serve(
         str | None, typer.Option("--shard", metavar="I/N", help="Probe one of N shares of the endpoints, from 0/N.")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Endpoints under way at once.")] = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="URL", help="Also push to this Pushgateway; then do not scrape.")
+    ] = None,
 ) -> int:
     """Probe on schedule until stopped, and serve metrics, an API and a status page.
 
@@ -46,7 +49,7 @@ def serve(
     or configuration; 3 the address can't be had, or results could not be recorded.
     """
     first = load(config, Flags())
-    options = ServeOptions(listen, history, token_file, no_auth, tls_cert, tls_key, concurrency)
+    options = ServeOptions(listen, history, token_file, no_auth, tls_cert, tls_key, concurrency, push)
     try:
         import aimon.probes.service.web_server  # noqa: F401 - says before anything starts whether it could be had
     except ModuleNotFoundError as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aimon.cli import listening
 from aimon.cli.exits import USAGE, Stop
+from aimon.cli.pushing import gateway
 
 if TYPE_CHECKING:
     from aimon.config import Config
@@ -30,6 +31,7 @@ class ServeOptions:
     tls_cert: Path | None
     tls_key: Path | None
     concurrency: int | None
+    push: str | None
 
 
 def settings(options: ServeOptions, config: Config) -> Settings:
@@ -58,6 +60,7 @@ def settings(options: ServeOptions, config: Config) -> Settings:
         token,
         _tls(options, config),
         options.concurrency or written.max_concurrency,
+        None if options.push is None else gateway(options.push),
     )
 
 

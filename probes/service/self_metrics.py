@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def self_metrics(context: ServiceContext) -> Parts:
     """The samples of the scheduler, the configuration and the history."""
-    return scrape_text.parts(_totals(context), _gauges(context))
+    return scrape_text.parts(_totals(context), gauges_of(context))
 
 
 def _totals(context: ServiceContext) -> Totals:
@@ -32,7 +32,8 @@ def _totals(context: ServiceContext) -> Totals:
     return totals
 
 
-def _gauges(context: ServiceContext) -> Gauges:
+def gauges_of(context: ServiceContext) -> Gauges:
+    """The gauges among them."""
     gauges = Gauges()
     gauges.set(definitions.BUILD_INFO, 1, version=__version__)
     under_way = context.scheduler.under_way.copy()

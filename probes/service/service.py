@@ -17,7 +17,9 @@ from aimon.probes.service.context import ServiceContext, ServiceStatus
 from aimon.probes.service.maintenance_clock import MaintenanceClock
 from aimon.probes.service.observers import OBSERVERS
 from aimon.probes.service.on_demand import OnDemand
+from aimon.probes.service.pushing import Pusher
 from aimon.probes.service.recording import RecordingThread
+from aimon.probes.service.self_metrics import gauges_of
 from aimon.probes.service.web_server import WebServer
 from aimon.probes.state.live import LiveState
 
@@ -86,6 +88,7 @@ class Service:
             redactor=lambda: self._prober.redactor,
         )
         observers = [make() for make in OBSERVERS]
+        self._pusher = Pusher(lambda: self._recorder, lambda: gauges_of(self._context), self._say)
         self._recording = RecordingThread(self._recorder, self._state, observers, say=self._say)
         self._app = application(self._context, token=self._settings.token)
         server = WebServer(self._app, self._settings.host, self._settings.port, tls=self._settings.tls)
@@ -93,10 +96,14 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        pusher = asyncio.create_task(self._pusher.run()) if self._settings.gateway is not None else None
         with server:
             self._say(f"status page: {server.url}/, metrics: {server.url}/metrics")
             await self._scheduler.run()
             left = await asyncio.to_thread(self._recording.close)
+            if pusher is not None:
+                self._pusher.close()
+                await pusher
         self._state.close()
         if self._reader is not None:
             self._reader.close()
@@ -148,6 +155,7 @@ class Service:
             selection.region,
             selection.owner,
             selection.whole,
+            self._settings.gateway,
             redactor=selection.redactor(),
         )
 
@@ -162,6 +170,7 @@ class Service:
         for priced in self._recorder.price([result]):
             self._state.spending.add(priced)
             self._recording.put(priced)
+        self._pusher.note()
 
     def _probed_lately(self, selection: Selection, now: float) -> set[str]:
         """Endpoints that a process before this one has probed less than an interval ago."""

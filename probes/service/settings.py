@@ -10,6 +10,7 @@ from aimon.probes.probe_all import CONCURRENCY
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from aimon.metrics.pushgateway import Gateway
     from aimon.probes.service.web_server import Tls
 
 HOST, PORT = "127.0.0.1", 9464
@@ -26,6 +27,7 @@ class Settings:
         token: what clients must know; None lets everybody in.
         tls: to speak TLS.
         concurrency: the most endpoints that are probed at once.
+        gateway: where to push, if anywhere.
     """
 
     history: Path
@@ -34,3 +36,4 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     tls: Tls | None = None
     concurrency: int = CONCURRENCY
+    gateway: Gateway | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import nullcontext
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -215,8 +214,8 @@ class LiveState:
         return self.spending.today(monitored.identity.endpoint)
 
     def sole_pusher(self) -> AbstractContextManager[None]:
-        """No lock: nothing is pushed from here."""
-        return nullcontext()
+        """Holds the history's push lock, while it can be used."""
+        return self._guarded.sole_pusher()
 
     def close(self) -> None:
         """Closes the history."""
