@@ -4,11 +4,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) scripts/bootstrap.py
-SOAK := benchmarks/loadtest_soak.py
-BENCHMARKS := $(filter-out $(SOAK),$(wildcard benchmarks/*.py))
+SOAKS := benchmarks/loadtest_soak.py benchmarks/serve_soak.py
+BENCHMARKS := $(filter-out $(SOAKS),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test stack-test fuzz check docs docs-site bench soak lock clean
+.PHONY: help demo test stack-test fuzz check docs docs-site bench soak soak-serve lock clean
 
 help: ## show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -77,7 +77,12 @@ bench: ## the measured claims of the documentation
 
 soak: ## ten minutes of a load test with faults: memory, open files and counts; `make soak ARGS='--minutes 3'`
 	@$(BOOTSTRAP) test
-	$(BIN)/python $(SOAK) $(ARGS)
+	$(BIN)/python benchmarks/loadtest_soak.py $(ARGS)
+
+soak-serve: ## half an hour of aimon serve with faults, reloads and kills: incidents, counters, memory, open files
+	@$(BOOTSTRAP) test
+	@$(PYTHON) scripts/debian_services.py
+	$(BIN)/python benchmarks/serve_soak.py $(ARGS)
 
 lock: ## renew uv.lock after a change of dependencies; `make lock ARGS=--upgrade` for the newest of all
 	@test -x $(BIN)/uv || $(BOOTSTRAP) check

@@ -94,11 +94,11 @@ class _Service:
             f"group_wait: 1s}}, degraded: {{failures: none}}}}\nendpoints:\n{endpoints}"
             f"notify:\n  - {{name: hook, kind: webhook, url: '{hook}'}}\n"
         )
-        self._config.write_text(self._good)
         self.start()
 
     def start(self) -> None:
-        """Starts it, and waits until it is ready."""
+        """Starts it with the good configuration, and waits until it is ready."""
+        self._config.write_text(self._good)
         aimon = str(Path(sys.executable).with_name("aimon"))
         with (self._folder / "log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -29,7 +29,7 @@ scrape_configs:
     static_configs:
       - targets: ["pushgateway:9091"]
 
-  # A prober that is scraped: aimon probe --every 30s --listen 0.0.0.0:9464 (leave this out if all are pushed).
+  # A prober that is scraped: aimon serve --listen 0.0.0.0:9464 (leave this out if all are pushed).
   - job_name: aimon-probe
     static_configs:
       - targets: ["prober:9464"]

@@ -184,7 +184,7 @@ def test_the_cron_job_is_one_writer_and_ends_in_time() -> None:
     assert load(KUBERNETES / "cronjob" / "aimon.yaml").defaults.interval == 60 * minutes
 
 
-@pytest.mark.parametrize("folder", ["base", "cronjob", "looping", "loadtest"])
+@pytest.mark.parametrize("folder", ["base", "cronjob", "serve", "loadtest"])
 def test_kustomizations_name_files_that_exist(folder: str) -> None:
     """And every manifest of the folder is named."""
     place = KUBERNETES / folder
@@ -197,7 +197,7 @@ def test_kustomizations_name_files_that_exist(folder: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed: kustomize is not tried")
-@pytest.mark.parametrize("folder", ["cronjob", "looping", "loadtest"])
+@pytest.mark.parametrize("folder", ["cronjob", "serve", "loadtest"])
 def test_kustomize_builds_what_is_applied(folder: str) -> None:
     """All in one namespace, valid, and pods name the ConfigMaps that were generated, whose names have a hash."""
     command = ["kubectl", "kustomize", str(KUBERNETES / folder)]

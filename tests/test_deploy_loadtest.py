@@ -125,7 +125,7 @@ def test_the_gateway_hears_from_the_master_alone() -> None:
     assert admitted == [{"podSelector": {"matchLabels": _labels(MASTER)}}]
 
 
-@pytest.mark.parametrize("folder", ["base", "cronjob", "looping"])
+@pytest.mark.parametrize("folder", ["base", "cronjob", "serve"])
 def test_no_load_test_starts_with_the_prober(folder: str) -> None:
     """No kustomization leads to it, and no selector of the prober's services, monitors or policies takes its pods."""
     text = (KUBERNETES / folder / "kustomization.yaml").read_text("utf-8")

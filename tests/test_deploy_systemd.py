@@ -66,7 +66,7 @@ def test_the_command_line_knows_every_option() -> None:
     assert program == PROGRAM
     command: Any = typer.main.get_command(app)
     parameters = command.commands[name].make_context(name, arguments).params
-    assert (parameters["every"], parameters["listen"]) == ("60s", "127.0.0.1:9464")
+    assert (name, parameters["listen"]) == ("serve", "127.0.0.1:9464")
 
 
 def test_what_cannot_help_is_not_tried_again() -> None:

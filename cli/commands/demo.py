@@ -1,4 +1,4 @@
-"""`aimon demo`: three simulated providers, several rounds of probes, and what comes of them."""
+"""`aimon demo`: three simulated providers, several rounds of probes, what comes of them, and the status page."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ SEED = 24
 _CONFIG = """\
 region: demo
 currency: CNY
+defaults: {{interval: 2s}}
 endpoints:
   - name: healthy
     dialect: openai-chat
@@ -59,8 +60,8 @@ def demo(
 ) -> None:
     """Show the main job on three simulated providers: no key, no network, nothing left behind.
 
-    One is healthy, one slow, and one cuts streams and answers 429 part of the time: that one is meant to fail, so
-    the exit code is 0 all the same.
+    On a terminal the status page stays open until Ctrl-C. One of the providers is healthy, one slow, and one cuts
+    streams and answers 429 part of the time: that one is meant to fail, so the exit code is 0 all the same.
     """
     from tempfile import TemporaryDirectory
 
@@ -95,15 +96,36 @@ def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
             print(f"The configuration, {config} (it goes when this ends):\n\n{_indented(config.read_text())}")
             print(f"Three simulated providers, {ROUNDS} rounds of probes: latency, or what went wrong.\n")
             _show(_probe(selection, state), state, listener.url)
-            while for_ever:
-                print(f"\nMore rounds, until Ctrl-C; metrics meanwhile: {listener.url}/metrics\n")
-                _show(_probe(selection, state), state, listener.url)
     except KeyboardInterrupt:
-        # How this demo is meant to end where somebody watches it.
+        for_ever = False
         print()
     finally:
         state.close()
+    if for_ever:
+        _serve(selection, folder / "history.db")
     _what_next()
+
+
+def _serve(selection: Selection, history: Path) -> None:
+    """Keeps probing and shows the status page, until Ctrl-C."""
+    import asyncio
+    from contextlib import suppress
+
+    try:
+        from aimon.probes.service.service import Service
+        from aimon.probes.service.settings import HOST, PORT, Settings
+    except ModuleNotFoundError as error:
+        console.note(f"the status page needs {error.name}: {how_to_add('serve')}")
+        return
+
+    def say(said: str) -> None:
+        if "http://" in said:
+            print(f"\nThe same three go on being probed, until Ctrl-C:\n  {said}\n", flush=True)
+
+    for port in (PORT, 0):  # where it usually is, unless that is taken
+        with suppress(OSError, KeyboardInterrupt):
+            asyncio.run(Service(lambda: selection, Settings(history, HOST, port), say=say).run())
+            return
 
 
 def _probe(selection: Selection, state: SqliteState) -> list[Result]:
@@ -161,7 +183,7 @@ def _what_next() -> None:
         "  aimon init                               write a commented aimon.yaml\n"
         "  aimon config check && aimon probe        probe your own endpoints once\n"
         "  aimon status                             see what the history says of them\n"
-        "  aimon probe --every 30s --listen :9464   run a prober that Prometheus scrapes\n"
+        "  aimon serve                              probe on schedule, with a status page and alerts\n"
         "or a line for cron:\n"
         "  * * * * *  aimon probe -c /etc/aimon/aimon.yaml --push http://127.0.0.1:9091\n"
     )

@@ -98,7 +98,7 @@ def counted(gateway: str) -> float:
 def cluster(compose: Stack, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The network, with the key as a secret, and the gateway of the manifests, which answers."""
     made = Cluster(compose, tmp_path_factory.mktemp("cluster"))
-    documents = made.built("looping")
+    documents = made.built("serve")
     (claim,) = of(documents, "PersistentVolumeClaim", name="pushgateway")
     # What fsGroup does in a cluster: the gateway's own user may write to its volume.
     claim["metadata"]["annotations"] = {"volume.podman.io/uid": "65534", "volume.podman.io/gid": "65534"}
@@ -108,9 +108,9 @@ def cluster(compose: Stack, tmp_path_factory: pytest.TempPathFactory) -> Cluster
     return made
 
 
-def test_the_looping_prober_probes_and_is_scraped(cluster: Cluster) -> None:
+def test_the_service_probes_and_is_scraped(cluster: Cluster) -> None:
     """With its ConfigMap, its Secret and its volume, as itself, kept in, and drained by SIGTERM as PID 1."""
-    documents = cluster.built("looping")
+    documents = cluster.built("serve")
     own = [*of(documents, "ConfigMap"), *of(documents, "PersistentVolumeClaim", "Deployment")]
     cluster.play("prober", [each for each in own if each["metadata"]["name"] != "pushgateway"], alias="aimon-probe")
     (container,) = of(documents, "Deployment", name="aimon-probe")[0]["spec"]["template"]["spec"]["containers"]
@@ -118,7 +118,7 @@ def test_the_looping_prober_probes_and_is_scraped(cluster: Cluster) -> None:
     wait_for(lambda: get(f"{here}{container['livenessProbe']['httpGet']['path']}"), timeout=60, what="alive")
     wait_for(lambda: 'ai_probe_success{endpoint="qwen-prod"' in get(f"{here}/metrics"), timeout=60, what="a probe")
     success = [line for line in get(f"{here}/metrics").splitlines() if line.startswith("ai_probe_success{")]
-    assert [line.rpartition(" ")[2] for line in success] == ["1.0"]
+    assert [line.rpartition(" ")[2] for line in success] == ["1"]
     name = "aimon-probe-pod-0-prober"
     seen = process_status(inspect(name)["State"]["Pid"])
     assert seen["Uid"].split() == seen["Gid"].split() == ["10001"] * 4

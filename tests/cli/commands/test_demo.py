@@ -53,12 +53,12 @@ def test_it_ends_by_itself_and_leaves_nothing(run_aimon: Command, temporary: Pat
     assert re.search(r'ai_probe_availability_ratio\{endpoint="flaky",.*window="1h"\} 0\.875\n', done.stdout)
     assert re.search(r"^slow ok latency \d", done.stdout, re.MULTILINE)
     assert re.search(r"^healthy ok last run \d s ago today 0\.00060 CNY \[\.{20}\]", done.stdout, re.MULTILINE)
-    for what_next in ("aimon init", "aimon config check", "aimon probe --every", "* * * * *"):
+    for what_next in ("aimon init", "aimon config check", "aimon serve", "* * * * *"):
         assert what_next in done.stdout
 
 
 def test_on_a_terminal_it_goes_on_until_ctrl_c(run_aimon: Command, temporary: Path) -> None:
-    """Metrics can be scraped meanwhile; Ctrl-C ends it well, also in the simulator's process."""
+    """The status page and metrics are served meanwhile; Ctrl-C ends it well, also in the simulator's process."""
     ours, theirs = pty.openpty()
     environment = {**run_aimon.env, "TMPDIR": str(temporary), "COLUMNS": "200", "TERM": "dumb"}
     aimon = Path(sys.executable).with_name("aimon")
@@ -73,17 +73,17 @@ def test_on_a_terminal_it_goes_on_until_ctrl_c(run_aimon: Command, temporary: Pa
                 text += os.read(ours, 65536).decode(errors="replace")
             except OSError:  # Linux's way of saying that the last process has closed the terminal
                 break
-            going_on = re.search(
-                r"More rounds, until Ctrl-C; metrics meanwhile: (http://127\.0\.0\.1:\d+/metrics)\r", text
-            )
+            going_on = re.search(r"until Ctrl-C:\r\n  status page: (http://127\.0\.0\.1:\d+)/, metrics: .*\r", text)
             if going_on and not page:
-                with urllib.request.urlopen(going_on[1], timeout=5) as answer:  # noqa: S310 - our own, on loopback
-                    page = answer.read().decode()
+                for path in ("/", "/metrics"):
+                    with urllib.request.urlopen(f"{going_on[1]}{path}", timeout=20) as answer:  # noqa: S310 - our own
+                        page += answer.read().decode()
                 # As a terminal does it: to the whole foreground group, the simulator included.
                 os.killpg(process.pid, signal.SIGINT)
     os.close(ours)
     assert process.returncode == 0, text
     assert 'ai_probe_success{endpoint="healthy"' in page
+    assert "<html" in page
     assert "Traceback" not in text
     assert text.rstrip().endswith("flaky failed on purpose, so the demo's exit code is 0")
     assert "ENDPOINT OVER  UPTIME OF   429  401            P50      P95       P99" in text
