@@ -93,6 +93,10 @@ ACTIONS: Final[dict[str, Action]] = {
         "Raise budget in aimon.yaml if it is to be watched today.",
         "若今天仍需监测，请在 aimon.yaml 中提高 budget。",
     ),
+    "AIBalanceLow": Action(
+        "Top up on the provider's billing page, or find what spends more than usual.",
+        "在服务商的账单页面充值，或查明消费增加的原因。",
+    ),
     "AICostUnknown": Action(
         "In aimon.yaml give the endpoint prices: {input: …, output: …} per million tokens, or say budget: none.",
         "在 aimon.yaml 中为该端点填写 prices: {input: …, output: …}（每百万 token），或写明 budget: none。",

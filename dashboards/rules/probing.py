@@ -8,6 +8,7 @@ from aimon.call.outcome import Fault, Outcome
 from aimon.dashboards.rules.document import Alert, Text
 from aimon.dashboards.rules.promql import IDENTITY, increase, outcomes
 from aimon.metrics.definitions import (
+    ACCOUNT_REMAINING,
     PRICED_CALLS,
     PROBE_BUDGET_SPENT,
     PROBE_CERTIFICATE_EXPIRY,
@@ -39,6 +40,7 @@ def alerts(limits: Thresholds) -> tuple[Alert, ...]:
         _certificate("AICertificateExpiringSoon", limits.certificate_days_critical, "critical"),
         *_budget(limits),
         _unpriced(),
+        _balance(limits.balance_days),
         _prober_error(),
         _stopped(),
         _ahead(),
@@ -113,6 +115,25 @@ def _budget(limits: Thresholds) -> tuple[Alert, Alert]:
                 "{{ $labels.endpoint }} 在 UTC 零点之前不会再被探测。",
             ),
         ),
+    )
+
+
+def _balance(days: float) -> Alert:
+    return Alert(
+        "AIBalanceLow",
+        f"{ACCOUNT_REMAINING} < {days * DAY:.0f}",
+        "warning",
+        Text(
+            "{{ $labels.account }}: the account has money for {{ $value | humanizeDuration }}",
+            "At the rate of the last week, the {{ $labels.provider }} account that {{ $labels.account }} uses is empty in "
+            f"less than {days:g} days. Then calls are refused.",
+        ),
+        Text(
+            "{{ $labels.account }}: 账户余额还可用 {{ $value | humanizeDuration }}",
+            "按最近一周的消费速度，{{ $labels.account }} 所用的 {{ $labels.provider }} 账户"
+            f"将在 {days:g} 天内用尽，之后调用会被拒绝。",
+        ),
+        "15m",
     )
 
 

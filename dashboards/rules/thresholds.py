@@ -23,3 +23,4 @@ class Thresholds:
     certificate_days: float = 14.0
     certificate_days_critical: float = 3.0
     budget_ratio: float = 0.8
+    balance_days: float = 7.0

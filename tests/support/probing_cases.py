@@ -93,6 +93,16 @@ def _budget(alert: str, labels: dict[str, str], **fires: tuple[float, bool]) -> 
     return [Case(alert, story, {spent: constant(value)}, is_, labels) for story, (value, is_) in fires.items()]
 
 
+LEFT = series("ai_account_balance_remaining_seconds", provider="deepseek", account="e", currency="CNY")
+IN_YUAN = {**WARNING, "currency": "CNY"}
+BALANCE = [
+    Case("AIBalanceLow", "five days", {LEFT: constant(5 * DAY)}, True, IN_YUAN),
+    Case("AIBalanceLow", "eleven days", {LEFT: constant(11 * DAY)}, False, IN_YUAN),
+    Case("AIBalanceLow", "nothing", {LEFT: constant(0)}, True, IN_YUAN),
+    Case("AIBalanceLow", "since a moment ago", {LEFT: step(9 * DAY, 6 * DAY, 50)}, False, IN_YUAN, 60),
+    Case("AIBalanceLow", "for a while", {LEFT: step(9 * DAY, 6 * DAY, 50)}, True, IN_YUAN, 68),
+]
+
 PROBER = [
     Case("AIProberStopped", "since minute 30", {RUN: until(30), **INTERVAL}, True, CRITICAL, 36),
     Case("AIProberStopped", "not yet", {RUN: until(30), **INTERVAL}, False, CRITICAL, 34),
@@ -153,6 +163,7 @@ CASES = [
     *_certificate("AICertificateExpiringSoon", CRITICAL, 3),
     *_budget("AIProbeBudgetNearlySpent", INFO, much=(0.9, True), little=(0.5, False), all=(1.2, False)),
     *_budget("AIProbeBudgetSpent", WARNING, all=(1.2, True), much=(0.7, False)),
+    *BALANCE,
     *PROBER,
     *MISSING,
     *PUSHING,
