@@ -125,8 +125,8 @@ def _balance(days: float) -> Alert:
         "warning",
         Text(
             "{{ $labels.account }}: the account has money for {{ $value | humanizeDuration }}",
-            "At the rate of the last week, the {{ $labels.provider }} account that {{ $labels.account }} uses is empty in "
-            f"less than {days:g} days. Then calls are refused.",
+            "At the rate of the last week, the {{ $labels.provider }} account that {{ $labels.account }} uses is empty "
+            f"in less than {days:g} days. Then calls are refused.",
         ),
         Text(
             "{{ $labels.account }}: 账户余额还可用 {{ $value | humanizeDuration }}",

@@ -143,12 +143,13 @@ def configure(database: Database, config: Config, now: float) -> None:
         connection.executemany(_INSERT, [(CONFIGURED, *fields, now) for fields in wanted])
 
 
-def maintenances(database: Database) -> tuple[Maintenance, ...]:
-    """All maintenance windows of the API, the latest first."""
+def maintenances(database: Database, since: float = 0.0) -> tuple[Maintenance, ...]:
+    """The maintenance windows of the API that are not over at a time (default: all), the latest first."""
     if not side_tables.present(database, store.OWNER):
         return ()
     rows = database.query(
-        "SELECT id, title, starts, ends, endpoints, created_at FROM maintenances ORDER BY starts DESC"
+        "SELECT id, title, starts, ends, endpoints, created_at FROM maintenances WHERE ends > ? ORDER BY starts DESC",
+        (since,),
     )
     return tuple(
         Maintenance(number, title, starts, ends, tuple(json.loads(endpoints)), at)

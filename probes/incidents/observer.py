@@ -54,6 +54,7 @@ class IncidentObserver:
         try:
             tracker = self._ready(context, context.database, now)
             tracker.tick(now)
+            context.maintenance.asked = announcements.maintenances(context.database, since=now)
         except HistoryError:
             self._tracker = None  # what it knows may be ahead of what was written
             raise
