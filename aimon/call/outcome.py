@@ -10,9 +10,11 @@ The tree, by fault (who has to act):
     account   unauthorized, forbidden, quota_exhausted, rate_limited
     config    model_not_found, bad_request
     prober    budget_skipped, prober_error
+    none      cancelled
 
 The availability of a provider counts network and provider faults only. Account and config faults alert on
-their own: a wrong key says nothing about the provider. Prober faults count against nobody.
+their own: a wrong key says nothing about the provider. Prober faults count against nobody. `cancelled` is a call that
+an application broke off itself (probes and load tests never do): neither a success nor a failure of anybody.
 """
 
 from enum import StrEnum
@@ -59,24 +61,28 @@ class Outcome(StrEnum):
     MODEL_NOT_FOUND = "model_not_found"
     BAD_REQUEST = "bad_request"
 
+    CANCELLED = "cancelled"
+
     BUDGET_SKIPPED = "budget_skipped"
     PROBER_ERROR = "prober_error"
 
     @property
     def fault(self) -> Fault | None:
-        """Who has to act; None for `ok`."""
+        """Who has to act; None for `ok` and `cancelled`."""
         return FAULTS[self]
 
     @property
     def status(self) -> str:
-        """The `status` label: `success` for `ok` alone, `error` for the rest."""
-        return "success" if self is Outcome.OK else "error"
+        """The `status` label: `success` for `ok` alone, `cancelled` for itself, `error` for the rest."""
+        return _STATUS.get(self, "error")
 
     @property
     def counts_for_availability(self) -> bool:
         """Whether the call says anything about the provider: it answered, or the fault is the network's or its own."""
-        return FAULTS[self] in (None, Fault.NETWORK, Fault.PROVIDER)
+        return self is Outcome.OK or FAULTS[self] in (Fault.NETWORK, Fault.PROVIDER)
 
+
+_STATUS = {Outcome.OK: "success", Outcome.CANCELLED: "cancelled"}
 
 _BY_FAULT: dict[Fault, tuple[Outcome, ...]] = {
     Fault.NETWORK: (Outcome.DNS, Outcome.CONNECT, Outcome.TLS, Outcome.TIMEOUT_CONNECT),
@@ -99,6 +105,6 @@ _BY_FAULT: dict[Fault, tuple[Outcome, ...]] = {
     Fault.PROBER: (Outcome.BUDGET_SKIPPED, Outcome.PROBER_ERROR),
 }
 
-FAULTS: dict[Outcome, Fault | None] = {Outcome.OK: None} | {
+FAULTS: dict[Outcome, Fault | None] = {Outcome.OK: None, Outcome.CANCELLED: None} | {
     outcome: fault for fault, outcomes in _BY_FAULT.items() for outcome in outcomes
 }

@@ -33,6 +33,7 @@ class Source(StrEnum):
 
     PROBE = "probe"
     LOADTEST = "loadtest"
+    APP = "app"
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -187,7 +188,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def fault(self) -> Fault | None:
-        """Who has to act; None for `ok`."""
+        """Who has to act; None for `ok` and `cancelled`."""
         return self.outcome.fault
 
     @property

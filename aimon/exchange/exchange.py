@@ -30,7 +30,8 @@ from aimon.dialects.reader import reader
 from aimon.exchange import verdict
 from aimon.exchange.answer import AnswerState
 from aimon.exchange.body import UNREADABLE, Body, Kind, MalformedError
-from aimon.exchange.inflate import GZIP, InflateError, inflater
+from aimon.exchange.inflate import GZIP, InflateError, UnreadError, inflater
+from aimon.exchange.sse import EventTooLargeError
 from aimon.security import provider_text
 from aimon.security.redact import Redactor
 
@@ -59,7 +60,10 @@ class Exchange(AnswerState):
     Attributes:
         complete: nothing that may still arrive can change the Result; the transport should stop reading.
         gaps: seconds between successive visible arrivals.
+        most: bytes that are read of a stream.
     """
+
+    most = MAX_ANSWER_BYTES
 
     __slots__ = (
         "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_keep_text",
@@ -132,8 +136,8 @@ class Exchange(AnswerState):
                 if (stream := self._body.stream) is None:
                     return
                 self._stream = stream
-            if self._bytes > MAX_ANSWER_BYTES:
-                self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+            if self._bytes > self.most:
+                self._leave_unread(_TOO_LARGE, t)
                 return
             for said in stream.feed(chunk):
                 if isinstance(said, list):
@@ -142,8 +146,12 @@ class Exchange(AnswerState):
                 self._on_delta(said, t)
                 if self.complete:
                     break  # bytes after the terminal event are ignored, whichever read they came in
+        except UnreadError as error:
+            self._leave_unread(str(error), t)
         except InflateError as error:
             self._stop(Outcome.MALFORMED, str(error), t)
+        except EventTooLargeError as error:
+            self._leave_unread(f"an event that can't be read: {error}", t)
         except UNREADABLE as error:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
@@ -211,7 +219,7 @@ class Exchange(AnswerState):
             # Sound comes as it is made; other bodies that are no stream are only known when they are whole.
             self._first_output = t if self._dialect.read_media(bytes(body.data[:ENOUGH])) is not None else None
         if len(body.data) > MAX_ANSWER_BYTES:
-            self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+            self._leave_unread(_TOO_LARGE, t)
         elif body.is_page:
             self._stop(Outcome.MALFORMED, body.page(), t)
         return b""
@@ -227,6 +235,10 @@ class Exchange(AnswerState):
 
     def _succeeded(self) -> bool:
         return self._status is not None and 200 <= self._status < 300
+
+    def _leave_unread(self, error: str, t: float) -> None:
+        """The answer is larger than answers of canaries and load tests are, or encoded in a way that is not read."""
+        self._stop(Outcome.MALFORMED, error, t)
 
     def _stop(self, outcome: Outcome, error: str, t: float) -> None:
         self._failure = Failure(outcome, error)

@@ -29,6 +29,10 @@ class InflateError(ValueError):
     """The body is not what its Content-Encoding says, or too large, or encoded in a way aimon did not ask for."""
 
 
+class UnreadError(InflateError):
+    """The body is too large, or encoded in a way that is not read here; nothing says that it is broken."""
+
+
 def inflater(encoding: str) -> Callable[[bytes], bytes] | None:
     """A function that decodes one body, chunk by chunk; None where there is nothing to undo.
 
@@ -86,7 +90,7 @@ class _Inflate:
         elif chunk[0] & 0x0F == zlib.DEFLATED and int.from_bytes(chunk[:2]) % 31 == 0:
             self._stream = zlib.decompressobj(zlib.MAX_WBITS)
         elif self._unread:
-            raise InflateError(f"Content-Encoding {self._encoding!r}, though aimon asked for identity")
+            raise UnreadError(f"Content-Encoding {self._encoding!r}, though aimon asked for identity")
         elif self._raw:
             self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
         else:
@@ -103,7 +107,7 @@ class _Inflate:
                 raise InflateError(f"a body that is not {self._encoding}: {error}") from error
             self._total += len(parts[-1])
             if self._total > MAX_INFLATED_BYTES:
-                raise InflateError(f"an answer of more than {MAX_INFLATED_BYTES >> 20} MiB")
+                raise UnreadError(f"an answer of more than {MAX_INFLATED_BYTES >> 20} MiB")
             if not self._stream.eof:
                 break
             chunk = self._stream.unused_data.lstrip(b"\x00")  # some pad what they send

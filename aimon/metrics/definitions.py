@@ -41,6 +41,8 @@ INPUT_TOKENS = "ai_token_usage_input_total"
 OUTPUT_TOKENS = "ai_token_usage_output_total"
 CACHED_INPUT_TOKENS = "ai_token_usage_cached_input_total"
 REASONING_TOKENS = "ai_token_usage_reasoning_total"
+ESTIMATED_INPUT_TOKENS = "ai_token_usage_estimated_input_total"
+ESTIMATED_OUTPUT_TOKENS = "ai_token_usage_estimated_output_total"
 PRICED_CALLS = "ai_api_priced_calls_total"
 UNPRICED_CALLS = "ai_api_unpriced_calls_total"
 IN_FLIGHT = "ai_api_requests_in_flight"
@@ -89,6 +91,7 @@ CONFIG_LOADED = "aimon_config_last_reload_success_timestamp_seconds"
 HISTORY_AVAILABLE = "aimon_history_available"
 RESULTS_WAITING = "aimon_results_waiting"
 RESULTS_DROPPED = "aimon_results_dropped_total"
+INTERNAL_ERRORS = "aimon_internal_errors_total"
 BUILD_INFO = "aimon_build_info"
 
 # The currencies whose metric is named by the word people use; any other by its code, in lower case.
@@ -120,7 +123,8 @@ _ALL = (
     Family(
         REQUESTS,
         "counter",
-        "Calls by how they went; each has exactly one outcome, and status is success for ok alone.",
+        "Calls by how they went; each has exactly one outcome. Status is success for ok alone, cancelled for "
+        "those that an application broke off itself, error for the rest.",
         (*IDENTITY, "status", "outcome"),
     ),
     Family(
@@ -143,10 +147,16 @@ _ALL = (
         "Seconds per output token after the first, of successful calls.",
         buckets=TPOT_BUCKETS,
     ),
-    Family(INPUT_TOKENS, "counter", "Tokens sent, including cached ones."),
-    Family(OUTPUT_TOKENS, "counter", "Tokens received, including those spent on reasoning."),
+    Family(INPUT_TOKENS, "counter", "Tokens sent, including cached ones; estimated where the provider reports none."),
+    Family(
+        OUTPUT_TOKENS,
+        "counter",
+        "Tokens received, including those spent on reasoning; estimated where the provider reports none.",
+    ),
     Family(CACHED_INPUT_TOKENS, "counter", "The part of the tokens sent that the provider had cached."),
     Family(REASONING_TOKENS, "counter", "The part of the tokens received that was spent on reasoning."),
+    Family(ESTIMATED_INPUT_TOKENS, "counter", "The part of the tokens sent that is estimated from the text."),
+    Family(ESTIMATED_OUTPUT_TOKENS, "counter", "The part of the tokens received that is estimated from the text."),
     cost_family("CNY"),
     cost_family("USD"),
     Family(PRICED_CALLS, "counter", "Calls whose cost is known, and is in the cost counter."),
@@ -323,6 +333,13 @@ _ALL = (
         "counter",
         "Results that were discarded since the process began, because too many waited; aimon serve.",
         (),
+    ),
+    Family(
+        INTERNAL_ERRORS,
+        "counter",
+        "Faults of the metering of an application's calls, by what failed (request, answer, result, export); "
+        "the calls themselves are not affected.",
+        ("stage",),
     ),
     Family(BUILD_INFO, "gauge", "Always 1; carries the version.", ("version",)),
 )

@@ -12,8 +12,9 @@ from http import HTTPStatus
 from threading import Lock
 from typing import NamedTuple, Self
 
+from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
-from aimon.call.result import Result
+from aimon.call.result import Result, Source, Usage
 from aimon.metrics import definitions
 from aimon.metrics.definitions import cost_family, family
 
@@ -92,12 +93,18 @@ class HistogramSeries:
 # Precomputed: enum attribute access would be most of the cost of counting a call.
 _STATUS_OUTCOME: dict[Outcome, tuple[str, str]] = {o: (o.status, o.value) for o in Outcome}
 _NOT_MADE = frozenset(o for o in Outcome if o.fault is Fault.PROBER)
+# Probes and load tests break off no call.
+_NEVER_PROBED = frozenset((Outcome.CANCELLED,))
 _STATUSES = ("success", "error")
 _TOKENS = (
     (definitions.INPUT_TOKENS, "input"),
     (definitions.OUTPUT_TOKENS, "output"),
     (definitions.CACHED_INPUT_TOKENS, "cached_input"),
     (definitions.REASONING_TOKENS, "reasoning"),
+)
+_ESTIMATED_TOKENS = (
+    (definitions.INPUT_TOKENS, definitions.ESTIMATED_INPUT_TOKENS, "input"),
+    (definitions.OUTPUT_TOKENS, definitions.ESTIMATED_OUTPUT_TOKENS, "output"),
 )
 
 
@@ -120,6 +127,7 @@ class Totals:
         *,
         currency: str | None = None,
         thresholds: Mapping[str, Iterable[float]] | None = None,
+        application: bool = False,
     ) -> None:
         """Creates the endpoint's series at 0, so that its first failure is an increase.
 
@@ -127,17 +135,20 @@ class Totals:
             identity: the endpoint.
             currency: the reporting currency, if the price of its calls is known: an unknown cost is no cost of 0.
             thresholds: seconds that get a bucket boundary of their own, by histogram family.
+            application: its calls are an application's, which may break them off.
         """
         labels = tuple(identity)
-        names = [*(name for name, _ in _TOKENS), definitions.PRICED_CALLS, definitions.UNPRICED_CALLS]
+        names = [*(name for name, _ in _TOKENS), *(name for _, name, _ in _ESTIMATED_TOKENS)]
+        names += [definitions.PRICED_CALLS, definitions.UNPRICED_CALLS]
         if currency is not None:
             names.append(cost_family(currency).name)
         with self._lock:
             for name, values in (thresholds or {}).items():
                 bounds = {*self.bounds(name, identity.endpoint), *(float(value) for value in values)}
                 self.set_bounds(name, identity.endpoint, tuple(sorted(bounds)))
-            for status_outcome in _STATUS_OUTCOME.values():
-                self._count(definitions.REQUESTS, labels + status_outcome, 0)
+            for outcome, status_outcome in _STATUS_OUTCOME.items():
+                if application or outcome not in _NEVER_PROBED:
+                    self._count(definitions.REQUESTS, labels + status_outcome, 0)
             for name in names:
                 self._count(name, labels, 0)
             for status in _STATUSES:
@@ -169,6 +180,11 @@ class Totals:
                     self._observe(definitions.TPOT, labels, tpot)
             for name, amount in amounts:
                 self._count(name, labels, amount)
+
+    def add(self, name: str, labels: Labels, amount: float = 1) -> None:
+        """Adds to a counter that is about no call."""
+        with self._lock:
+            self._count(name, labels, amount)
 
     def bounds(self, name: str, endpoint: str) -> tuple[float, ...]:
         """The bucket boundaries of an endpoint's histogram: the family's and the endpoint's own thresholds."""
@@ -266,6 +282,8 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
         ValueError, OverflowError: a number by which a counter would fall or overflow.
     """
     amounts = [(name, tokens) for name, field in _TOKENS if (tokens := getattr(result.usage, field)) is not None]
+    if result.estimated is not None:
+        amounts += _estimated(result.usage, result.estimated)
     if result.cost is not None and result.currency is not None:
         amounts += [(cost_family(result.currency).name, result.cost), (definitions.PRICED_CALLS, 1)]
     elif _may_be_charged(result):
@@ -276,11 +294,32 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
     return amounts
 
 
+def _estimated(reported: Usage, estimated: Usage) -> Iterator[tuple[str, float]]:
+    """What is estimated counts as tokens, and as their estimated part; counts that can't be right are left out."""
+    for name, part, field in _ESTIMATED_TOKENS:
+        tokens = getattr(estimated, field)
+        if tokens is not None and getattr(reported, field) is None and field not in (reported.implausible or ()):
+            yield name, tokens
+            yield part, tokens
+
+
 def _may_be_charged(result: Result) -> bool:
     """Whether the provider had the request and did not refuse it; a list of models is free."""
-    if result.request_sent is None or result.operation == "models":
+    if result.operation == "models":
+        return False
+    if result.request_sent is None and (result.source is not Source.APP or not _sent_by_application(result)):
         return False
     return result.status_code is None or result.status_code < HTTPStatus.BAD_REQUEST
+
+
+# Before any answer: what says that an application's request had been sent. No transport but ours tells when it was.
+_AFTER_SENDING = frozenset((Outcome.TIMEOUT_TTFT, Outcome.TIMEOUT_TOTAL, Outcome.CANCELLED))
+_BROKEN_OFF = frozenset((FailureReason.CLOSED, FailureReason.BROKEN, FailureReason.RESET, FailureReason.NOT_HTTP))
+
+
+def _sent_by_application(result: Result) -> bool:
+    answered = result.status_code is not None or result.outcome is Outcome.OK
+    return answered or result.outcome in _AFTER_SENDING or result.failure_reason in _BROKEN_OFF
 
 
 class Gauge(NamedTuple):

@@ -122,9 +122,9 @@ def bridge(
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
     from aimon.dashboards.bridge import server
+    from aimon.network.listen import is_loopback, split_address
     from aimon.network.proxy import find as find_proxy
     from aimon.notifications.robots import KINDS, Robot
-    from aimon.probes.publish.listen import is_loopback, split_address
 
     if to not in KINDS:
         raise Stop(USAGE, f"--to {to}: there is no such robot; write one of {', '.join(KINDS)}")

@@ -141,7 +141,7 @@ def _token(path: Path | None, host: str, option: str) -> str | None:
     Raises:
         Stop: the file holds none, or none was given for a port that others can reach.
     """
-    from aimon.probes.publish.listen import is_loopback, read_token
+    from aimon.network.listen import is_loopback, read_token
 
     if path is not None:
         try:

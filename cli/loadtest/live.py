@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.progress import Progress
     from aimon.loadtests.protocol.progress_lines import FinalReport
-    from aimon.probes.publish.listen import Listener, Page
+    from aimon.network.listen import Listener, Page
 
 
 class Live:
@@ -204,7 +204,7 @@ class Live:
         return HTTPStatus.OK, body, kind
 
     def _listener(self, text: str) -> Listener:
-        from aimon.probes.publish.listen import Listener, why_not
+        from aimon.network.listen import Listener, why_not
 
         host, port = listening.address(text, public=self._no_auth or self._token is not None)
         try:

@@ -92,7 +92,7 @@ def _run(load_selection: Callable[[], Selection], chosen: Settings) -> int:
     except SSLError as error:
         raise Stop(USAGE, f"the certificate can't be used: {error.reason or error}") from error
     except OSError as error:
-        from aimon.probes.publish.listen import why_not
+        from aimon.network.listen import why_not
 
         raise Stop(UNABLE, f"--listen {chosen.host}:{chosen.port}: {why_not(error)}") from error
     if lost:

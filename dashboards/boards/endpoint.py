@@ -110,7 +110,7 @@ def _refusal_tiles() -> tuple[Panel, ...]:
                 f"Share of the time range's calls that were unauthorized: {REQUESTS}.",
                 f"所选时段内鉴权失败的调用占比：{REQUESTS}。",
             ),
-            promql.share_of_all(_UNAUTHORIZED, promql.CALLS),
+            promql.share_of_all(_UNAUTHORIZED, promql.JUDGED),
             "percentunit",
             width=4,
             steps=shared.rising(0.0001, 0.01),
@@ -203,7 +203,7 @@ def _rate_401() -> Panel:
         Text("401 rate", "401 比率"),
         Text(f"Share of unauthorized calls: {REQUESTS}.", f"鉴权失败的调用占比：{REQUESTS}。"),
         "percentunit",
-        Query(promql.share(_UNAUTHORIZED, promql.CALLS), promql.LEGEND),
+        Query(promql.share(_UNAUTHORIZED, promql.JUDGED), promql.LEGEND),
         width=8,
     )
 

@@ -65,7 +65,7 @@ def _tiles(currency: str) -> tuple[Panel, ...]:
                 f"Calls over the time range that ended with anything but ok: {REQUESTS}.",
                 f"所选时段内未以 ok 结束的调用占比：{REQUESTS}。",
             ),
-            promql.share_of_all(f"{shared.ERRORS}, {promql.CALLS}", promql.CALLS),
+            promql.share_of_all(f"{shared.ERRORS}, {promql.JUDGED}", promql.JUDGED),
             "percentunit",
             steps=shared.rising(0.01, 0.05),
             decimals=2,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aimon.dashboards.rules.promql import COUNTED, FAILURES, NOT_MADE, cost_increase
+from aimon.dashboards.rules.promql import COUNTED, FAILURES, NOT_JUDGED, NOT_MADE, cost_increase
 from aimon.metrics.definitions import DURATION, PROBE_INTERVAL, PROBE_LAST_RUN, PROBE_SUCCESS, REQUESTS
 
 CURVE: Final = "$__rate_interval"
@@ -23,6 +23,8 @@ _SELECTION = ('job=~"$job"', *_ENDPOINT)
 _UNKNOWN_INTERVAL = 1200
 
 CALLS: Final = f'outcome!~"{NOT_MADE}"'
+# What ratios are of: calls that an application broke off have neither failed nor succeeded.
+JUDGED: Final = f'outcome!~"{NOT_JUDGED}"'
 
 
 def select(metric: str, *matchers: str) -> str:

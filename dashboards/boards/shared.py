@@ -161,8 +161,8 @@ def errors_by_type(width: int = 12) -> Panel:
         ),
         (
             Query(
-                f"{promql.rate(REQUESTS, ERRORS, promql.CALLS, by='outcome')}\n"
-                f"/ on () group_left () (sum(rate({promql.select(REQUESTS, promql.CALLS)}[{promql.CURVE}])) > 0)",
+                f"{promql.rate(REQUESTS, ERRORS, promql.JUDGED, by='outcome')}\n"
+                f"/ on () group_left () (sum(rate({promql.select(REQUESTS, promql.JUDGED)}[{promql.CURVE}])) > 0)",
                 "{{outcome}}",
             ),
         ),

@@ -16,11 +16,13 @@ _FAULTS_OF_THE_PROVIDER = (Fault.NETWORK, Fault.PROVIDER)
 FAILURES = "|".join(outcome.value for outcome in Outcome if outcome.fault in _FAULTS_OF_THE_PROVIDER)
 COUNTED = "|".join(outcome.value for outcome in Outcome if outcome.counts_for_availability)
 NOT_MADE = "|".join(outcome.value for outcome in Outcome if outcome.fault is Fault.PROBER)
+# Neither failures nor successes: they are in no ratio.
+NOT_JUDGED = f"{NOT_MADE}|{Outcome.CANCELLED.value}"
 NOT_THE_PROVIDERS = "|".join(outcome.value for outcome in Outcome if not outcome.counts_for_availability)
 # Matches the names of all alerts but the Watchdog's: ours, and the guide's four.
 ALERTS = "AI.+|HighAPIErrorRate|HighDailyCost|HighAPILatency|TokenSpike"
 # Histograms of applications that follow the guide have no status.
-SUCCEEDED = 'status!="error"'
+SUCCEEDED = 'status!~"error|cancelled"'
 
 
 def increase(metric: str, window: str, *matchers: str, by: str = IDENTITY) -> str:

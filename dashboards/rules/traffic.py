@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.dashboards.rules.document import Alert, Text
-from aimon.dashboards.rules.promql import NOT_MADE, cost_increase, increase, outcomes, per_second, quantile, slower
+from aimon.dashboards.rules.promql import NOT_JUDGED, cost_increase, increase, outcomes, per_second, quantile, slower
 from aimon.metrics.definitions import REQUESTS, TTFT
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _qps(limits: Thresholds) -> Alert:
 
 def _rate_limited(limits: Thresholds) -> Alert:
     refused = 'outcome="rate_limited"'
-    few, made = increase(REQUESTS, "15m", refused), increase(REQUESTS, "15m", f'outcome!~"{NOT_MADE}"')
+    few, made = increase(REQUESTS, "15m", refused), increase(REQUESTS, "15m", f'outcome!~"{NOT_JUDGED}"')
     # Probes are too few to be refused ten times a minute: it is enough that most of them are.
     return Alert(
         "AIRateLimited",

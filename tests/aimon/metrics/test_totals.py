@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimon.call.outcome import Fault, Outcome
-from aimon.call.result import Pace, Usage
+from aimon.call.result import Pace, Source, Usage
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges, HistogramSeries, Totals
 from results import QWEN, a_result
@@ -21,15 +21,22 @@ BOUNDS = (0.5, 1.0, 2.0)
 
 
 def test_declared_series_are_born_at_zero() -> None:
-    """Every outcome, both statuses, tokens and cost exist before the first call."""
+    """Every outcome that probes have, both statuses, tokens and cost exist before the first call."""
     totals = Totals()
     totals.declare(QWEN, currency="CNY")
     requests = totals.counters[definitions.REQUESTS]
-    assert requests == {(*LABELS, outcome.status, outcome.value): 0 for outcome in Outcome}
+    assert requests == {(*LABELS, outcome.status, outcome.value): 0 for outcome in Outcome if outcome != "cancelled"}
     assert set(totals.histograms[definitions.DURATION]) == {(*LABELS, "success"), (*LABELS, "error")}
     assert totals.histograms[definitions.TTFT][LABELS].cumulative(BOUNDS)[-1] == (math.inf, 0)
     assert totals.counters["ai_api_cost_yuan_total"] == {LABELS: 0}
     assert totals.counters[definitions.INPUT_TOKENS] == {LABELS: 0}
+
+
+def test_only_applications_break_calls_off() -> None:
+    """Their series of `cancelled` exists from the start, with a status of its own."""
+    totals = Totals()
+    totals.declare(QWEN, application=True)
+    assert totals.counters[definitions.REQUESTS][*LABELS, "cancelled", "cancelled"] == 0
 
 
 def test_an_unknown_price_is_no_cost_of_zero() -> None:
@@ -53,6 +60,9 @@ def test_an_unknown_price_is_no_cost_of_zero() -> None:
         ({"outcome": Outcome.CONNECT, "status_code": None, "request_sent": None}, None),
         ({"outcome": Outcome.BUDGET_SKIPPED, "status_code": None, "request_sent": None}, None),
         ({"operation": "models"}, None),
+        ({"source": Source.APP, "request_sent": None}, "unpriced"),
+        ({"source": Source.APP, "outcome": Outcome.CANCELLED, "status_code": None, "request_sent": None}, "unpriced"),
+        ({"source": Source.APP, "outcome": Outcome.CONNECT, "status_code": None, "request_sent": None}, None),
     ],
     ids=str,
 )
@@ -96,6 +106,26 @@ def test_a_success_counts_its_call_times_tokens_and_cost() -> None:
     assert totals.histograms[definitions.TTFT][LABELS].counts == {0.5: 1}
     # (1.3 - 0.4) s over the 8 gaps between 9 visible tokens
     assert totals.histograms[definitions.TPOT][LABELS].sum == pytest.approx(0.1125)
+
+
+def test_estimated_tokens_are_tokens_and_marked() -> None:
+    """What the provider did not report is counted by its estimate, and once more as the estimated part."""
+    totals = Totals()
+    totals.observe(a_result(usage=Usage(input=20), estimated=Usage(20, 7, source="estimated")))
+    counted = {name: totals.counters[name][LABELS] for name in totals.counters if "token" in name}
+    assert counted == {
+        definitions.INPUT_TOKENS: 20,
+        definitions.OUTPUT_TOKENS: 7,
+        definitions.ESTIMATED_OUTPUT_TOKENS: 7,
+    }
+
+
+def test_a_count_that_cannot_be_right_is_not_counted_by_its_estimate() -> None:
+    """The provider did report it, and nothing is added up from it."""
+    totals = Totals()
+    wrong = Usage(20, None, source="reported", implausible=("output",))
+    totals.observe(a_result(usage=wrong, estimated=Usage(20, 7, source="estimated")))
+    assert not [name for name in totals.counters if "output" in name]
 
 
 def test_a_failure_adds_nothing_to_the_times_of_successes() -> None:

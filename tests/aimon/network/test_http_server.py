@@ -15,8 +15,8 @@ import pytest
 from aimon.dashboards import bridge
 from aimon.network import http_server
 from aimon.network.http_server import MOST_CONNECTIONS
+from aimon.network.listen import HEALTH, Listener
 from aimon.notifications.robots import Robot
-from aimon.probes.publish.listen import HEALTH, Listener
 from aimon.security.secret import Secret
 
 if TYPE_CHECKING:

@@ -1,0 +1,235 @@
+"""What an application's calls come to: one Result each, counted, priced, and shown when a scraper asks.
+
+Calls end on any thread, in any task or greenlet, and some of them in the garbage collector, which runs at any line. So
+whatever is to be counted is put into a queue first, which takes no lock; whoever gets the lock empties it, and nobody
+waits for it. Only a job of the queue changes the totals.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections import deque
+from threading import Lock
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import WeakSet
+
+from aimon import __version__, dialects
+from aimon.call import rate_limits
+from aimon.call.call import Target
+from aimon.call.containment import describe
+from aimon.metrics import definitions
+from aimon.metrics.totals import Gauges, Identity, Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from aimon.call.result import Limits, Result
+    from aimon.dialects import Dialect
+    from aimon.metering.settings import Settings
+
+# The model of a request becomes a label. An application that passes on what its users ask for must not make a
+# Prometheus of them all: from here on models are `other`.
+MAX_IDENTITIES: Final = 500
+OTHER: Final = "other"
+STAGES: Final = ("request", "answer", "result", "export")
+_MAX_LOGGED: Final = 20
+_LOG = logging.getLogger("aimon")
+_meters: WeakSet[Meter] = WeakSet()
+
+
+class Subject(NamedTuple):
+    """What calls are about: who is called, in which dialect, and under which labels that is counted."""
+
+    target: Target
+    dialect: Dialect
+    identity: Identity
+
+
+class Meter:
+    """Counts the calls of this process.
+
+    Attributes:
+        settings: how.
+        totals: what they came to.
+        epoch: another one after a fork: calls that began before it are the parent's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.epoch = 0
+        self._subjects: dict[tuple[str | None, str, str, str], Subject] = {}
+        self._identities: set[Identity] = set()
+        self._logged = 0
+        self._begin()
+        _meters.add(self)
+
+    def _begin(self) -> None:
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._working = Lock()
+        self._flying = Lock()
+        self._in_flight: dict[Identity, int] = {}
+        self._limits: dict[Identity, Limits] = {}
+        self._headers: dict[Identity, Iterable[tuple[bytes, bytes]]] = {}
+        self.totals = self._new_totals()
+        for stage in STAGES:
+            self.totals.add(definitions.INTERNAL_ERRORS, (stage,), 0)
+
+    def _new_totals(self) -> Totals:
+        return Totals()
+
+    def forked(self) -> None:
+        """Starts anew in a child process."""
+        # What the parent has counted is in the parent's own metrics, and its locks may be held by threads that are not
+        # here.
+        self.epoch += 1
+        self._identities.clear()
+        self._begin()
+
+    def subject(self, endpoint: str | None, provider: str, dialect: str, model: str) -> Subject:
+        """What a call is about; its series exist from here on, at 0.
+
+        Args:
+            endpoint: what it is counted as; the dialect's operation, such as `chat`, where it is None.
+            provider: the preset's name.
+            dialect: of the call.
+            model: that is asked for.
+        """
+        key = (endpoint, provider, dialect, model)
+        known = self._subjects.get(key)
+        if known is None or known.identity not in self._identities:
+            known = self._new_subject(endpoint, provider, dialect, model)
+            self._subjects[key] = known
+        return known
+
+    def _new_subject(self, endpoint: str | None, provider: str, dialect: str, model: str) -> Subject:
+        spoken = dialects.get(dialect)
+        endpoint = endpoint or spoken.operation
+        identity = Identity(endpoint, model, provider, self.settings.region)
+        if identity not in self._identities and len(self._identities) >= MAX_IDENTITIES:
+            identity = identity._replace(model=OTHER)
+            if len(self._subjects) >= 2 * MAX_IDENTITIES:
+                self._subjects.clear()
+        priced = self.settings.prices.knows(provider, identity.model, endpoint)
+        currency = self.settings.prices.currency if priced else None
+        self._identities.add(identity)
+        self.submit(lambda: self.totals.declare(identity, currency=currency, application=True))
+        target = Target(endpoint, provider, dialect, base_url="", model=identity.model)
+        return Subject(target, spoken, identity)
+
+    def started(self, identity: Identity) -> None:
+        """A call begins."""
+        with self._flying:
+            self._in_flight[identity] = self._in_flight.get(identity, 0) + 1
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Has something counted."""
+        self._jobs.append(job)
+        self._work()
+
+    def submit_later(self, job: Callable[[], None]) -> None:
+        """As `submit`, from the garbage collector, which may run while this very thread holds a lock."""
+        self._jobs.append(job)
+
+    def _work(self, *, wait: bool = False) -> None:
+        """Does what is in the queue.
+
+        Args:
+            wait: for another thread that is doing so.
+        """
+        while self._jobs or wait:
+            if not self._working.acquire(blocking=wait):
+                return  # whoever holds it does these, too
+            wait = False
+            try:
+                while self._jobs:
+                    self._do(self._jobs.popleft())
+            finally:
+                self._working.release()
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application must not feel it
+            self.fault("result", error)
+
+    def landed(self, identity: Identity) -> None:
+        """A call is over."""
+        with self._flying:
+            self._in_flight[identity] -= 1
+
+    def record(self, result: Result) -> None:
+        """Prices and counts a Result, and tells those who want to know; for jobs of the queue."""
+        result = self.settings.prices.cost(result)
+        self.totals.observe(result)
+        for listener in self.settings.on_result:
+            try:
+                listener(result)
+            except Exception as error:  # noqa: BLE001 - as above
+                self.fault("export", error)
+
+    def answered(self, identity: Identity, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """The headers of the last answer, which may say what the provider's limits are."""
+        self._headers[identity] = headers
+
+    def failed(self, stage: str, error: Exception) -> None:
+        """Something went wrong in the metering itself: counted, logged a few times, and passed over."""
+        self.submit(lambda: self.fault(stage, error))
+
+    def fault(self, stage: str, error: Exception) -> None:
+        """As `failed`, in a job of the queue."""
+        self.totals.add(definitions.INTERNAL_ERRORS, (stage,))
+        if self._logged < _MAX_LOGGED:
+            self._logged += 1
+            _LOG.error("aimon: this is a bug in aimon: a call was not metered (%s): %s", stage, describe(error))
+
+    def snapshot(self) -> tuple[Totals, Gauges]:
+        """Everything as it is now."""
+        self._work(wait=True)
+        with self._working:
+            return self.totals.copy(), self.gauges()
+
+    def gauges(self) -> Gauges:
+        """Calls in flight, and what the last rate-limit headers said."""
+        gauges = Gauges()
+        gauges.set(definitions.BUILD_INFO, 1, version=__version__)
+        with self._flying:
+            flying = dict(self._in_flight)
+        for identity, count in flying.items():
+            gauges.set(definitions.IN_FLIGHT, count, **identity.labels)
+        for identity, limits in self._last_limits().items():
+            for name, kind, value in (
+                (definitions.RATE_LIMIT, "requests", limits.requests_limit),
+                (definitions.RATE_LIMIT, "tokens", limits.tokens_limit),
+                (definitions.RATE_LIMIT_REMAINING, "requests", limits.requests_remaining),
+                (definitions.RATE_LIMIT_REMAINING, "tokens", limits.tokens_remaining),
+            ):
+                if value is not None:
+                    gauges.set(name, value, **identity.labels, kind=kind)
+        return gauges
+
+    def _last_limits(self) -> dict[Identity, Limits]:
+        while self._headers:
+            identity, headers = self._headers.popitem()
+            limits, _ = rate_limits.read(lower(headers), time.time())
+            if limits is not None:
+                self._limits[identity] = limits
+        return self._limits
+
+
+def lower(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers with lower-case names; what was sent twice is joined by commas."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _after_fork() -> None:
+    for meter in list(_meters):
+        meter.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

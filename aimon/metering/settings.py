@@ -1,0 +1,100 @@
+"""How an application's calls are metered: region, currency, prices, where processes meet, who gets the results."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from aimon.pricing import Price, PriceBook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from aimon.call.result import Result
+
+DIRECTORY: Final = "AIMON_MULTIPROC_DIR"
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `aimon.configure` sets.
+
+    `directory` is where several processes keep their counts; None for one process. `on_result` is called with the
+    Result of each call, whose answer it holds only with `keep_text`.
+    """
+
+    region: str
+    prices: PriceBook
+    directory: Path | None
+    keep_text: bool
+    on_result: tuple[Callable[[Result], object], ...]
+
+
+def read(
+    *,
+    config: str | Path | None = None,
+    region: str | None = None,
+    currency: str | None = None,
+    fx: Mapping[str, float] = _NONE,
+    prices: Mapping[str, Mapping[str, object]] = _NONE,
+    directory: str | Path | None = None,
+    keep_text: bool = False,
+    on_result: tuple[Callable[[Result], object], ...] = (),
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Settings from arguments, over those of a configuration file.
+
+    Args:
+        config: an aimon.yaml, whose region, currency, rates and prices hold for the application, too.
+        region: where the application runs.
+        currency: what costs are reported in.
+        fx: what one unit of another currency is worth in it.
+        prices: by `provider/model` or `model`, which may hold `*`: `{"qwen-*": {"input": 0.8, "output": 2.0}}`.
+        directory: where several processes keep their counts; $AIMON_MULTIPROC_DIR where it is left out.
+        keep_text: whether Results hold the text of answers.
+        on_result: functions that are called with each Result.
+        environ: the environment.
+
+    Raises:
+        ConfigError: the file is wrong, or not there.
+        PriceError: a price, a currency or a rate is none.
+    """
+    from aimon.config.loader import load  # noqa: PLC0415 - YAML, which settings without a file do without
+    from aimon.config.model.config import Config  # noqa: PLC0415 - as above
+    from aimon.config.model.currency import rates  # noqa: PLC0415 - as above
+    from aimon.config.yaml.variables import expand  # noqa: PLC0415 - as above
+
+    written = Config() if config is None else load(Path(config))
+    reported = currency or written.currency
+    known = rates(written if reported == written.currency else Config(currency=reported)) | dict(fx)
+    own = {name: Price.of(spec, currency=reported) for name, spec in prices.items()}
+    where = directory or environ.get(DIRECTORY)
+    return Settings(
+        region=region or expand(written.region, environ),
+        prices=PriceBook(endpoints=_by_endpoint(written), models=own | _by_model(written), currency=reported, fx=known),
+        directory=Path(where) if where else None,
+        keep_text=keep_text,
+        on_result=on_result,
+    )
+
+
+def _by_endpoint(config: Any) -> dict[str, Price]:
+    return {
+        each.name: Price.of(asdict(each.prices), currency=config.currency)
+        for each in config.endpoints or ()
+        if each.prices is not None
+    }
+
+
+def _by_model(config: Any) -> dict[str, Price]:
+    """What the file says a model costs holds for the application's calls of it, whatever it calls them."""
+    found: dict[str, Price] = {}
+    for each in config.endpoints or ():
+        if each.prices is not None and each.model is not None:
+            name = f"{each.provider or each.preset or 'custom'}/{each.model}"
+            found.setdefault(name, Price.of(asdict(each.prices), currency=config.currency))
+    return found

@@ -1,0 +1,156 @@
+"""What metering adds to a call of the openai SDK, beside the same call without it.
+
+Both clients answer from memory, so that what is left is the SDK's own work and what metering adds to it. Calls
+alternate, one without, one with, and the difference of each pair is kept: what else a machine is busy with hits both
+alike. CPU time of this thread; medians.
+
+    taskset -c 1 python benchmarks/metering.py            the table of docs/benchmarks.md
+    taskset -c 1 python benchmarks/metering.py --soak     100,000 calls: memory at the beginning and at the end
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import resource
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import openai
+
+import aimon
+from aimon.metering import default
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHUNKS = 100
+TEXT = "the rain in 日本 fell soft on the café roof all day long "
+HEADERS = {
+    "date": "Sun, 29 Nov 2026 12:00:00 GMT",
+    "x-request-id": "req_0123456789abcdef",
+    "x-ratelimit-limit-requests": "10000",
+    "x-ratelimit-remaining-requests": "9999",
+    "x-ratelimit-reset-requests": "6ms",
+    "x-ratelimit-limit-tokens": "2000000",
+    "x-ratelimit-remaining-tokens": "1999968",
+    "x-ratelimit-reset-tokens": "0s",
+}
+USAGE = {"prompt_tokens": 12, "completion_tokens": CHUNKS, "total_tokens": 12 + CHUNKS}
+
+
+class Canned(httpx2.BaseTransport):
+    """Answers from memory, in the chunks in which a network would bring them."""
+
+    def __init__(self) -> None:
+        head = {"id": "chatcmpl-1", "created": 1_790_000_000, "model": "gpt-4o-2024-08-06"}
+        message = {"role": "assistant", "content": TEXT, "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+        self._whole = [json.dumps({**head, "object": "chat.completion", "choices": [choice], "usage": USAGE}).encode()]
+        head["object"] = "chat.completion.chunk"
+        deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
+        deltas += [({"content": word}, None) for word in (TEXT.split(" ") * CHUNKS)[:CHUNKS]]
+        deltas.append(({}, "stop"))
+        events: list[dict[str, Any]] = [
+            {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
+            for delta, finish in deltas
+        ]
+        events.append({**head, "choices": [], "usage": USAGE})
+        self._events = [b"data: %s\n\n" % json.dumps(event).encode() for event in events] + [b"data: [DONE]\n\n"]
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The whole answer, or the stream that was asked for."""
+        streamed = b'"stream":true' in request.content
+        kind = "text/event-stream" if streamed else "application/json"
+        chunks = self._events if streamed else self._whole
+        return httpx2.Response(200, headers={**HEADERS, "content-type": kind}, stream=_Chunks(chunks))
+
+
+class _Chunks(httpx2.SyncByteStream):
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+
+
+def client(*, metered: bool) -> openai.OpenAI:
+    """The SDK over answers from memory."""
+    http = aimon.http_client(transport=Canned()) if metered else httpx2.Client(transport=Canned())
+    return openai.OpenAI(api_key="sk-0123456789abcdef", base_url="https://api.openai.com/v1", http_client=http)
+
+
+def call(sdk: openai.OpenAI) -> None:
+    """A call whose answer comes whole."""
+    sdk.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": TEXT}])
+
+
+def stream(sdk: openai.OpenAI) -> None:
+    """A call whose answer comes in CHUNKS pieces of text."""
+    messages: Any = [{"role": "user", "content": TEXT}]
+    for _ in sdk.chat.completions.create(
+        model="gpt-4o", messages=messages, stream=True, stream_options={"include_usage": True}
+    ):
+        pass
+
+
+def measure(do: Callable[[openai.OpenAI], None], pairs: int) -> tuple[float, float]:
+    """Seconds of CPU of a call without metering, and what metering adds: medians over the pairs."""
+    bare, metered = client(metered=False), client(metered=True)
+    plain, added = [], []
+    for _ in range(20):
+        do(bare)
+        do(metered)
+    gc.collect()
+    gc.freeze()
+    for i in range(pairs):
+        times = {}
+        # Whoever comes second finds warmer caches.
+        for sdk in (bare, metered) if i % 2 else (metered, bare):
+            began = time.thread_time()
+            do(sdk)
+            times[sdk] = time.thread_time() - began
+        plain.append(times[bare])
+        added.append(times[metered] - times[bare])
+    return statistics.median(plain), statistics.median(added)
+
+
+def soak(calls: int) -> None:
+    """Memory after a tenth of the calls, and after all."""
+    sdk = client(metered=True)
+    sizes = []
+    for i in range(1, calls + 1):
+        (stream if i % 50 == 0 else call)(sdk)
+        if i in (calls // 10, calls):
+            gc.collect()
+            sizes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    totals, _ = default.meter().snapshot()
+    counted = sum(totals.counters["ai_api_requests_total"].values())
+    print(
+        f"{calls} calls, {counted:.0f} counted; most memory after a tenth {sizes[0]:.1f} MiB, at the end {sizes[1]:.1f}"
+    )
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=1500)
+    parser.add_argument("--soak", action="store_true")
+    parser.add_argument("--calls", type=int, default=100_000)
+    options = parser.parse_args()
+    aimon.configure(prices={"gpt-4o": {"input": 17.5, "output": 70.0}})
+    if options.soak:
+        soak(options.calls)
+        return
+    bare, added = measure(call, options.pairs)
+    print(f"call:   {bare * 1e6:7.0f} us bare, {added * 1e6:6.1f} us added by metering")
+    bare, more = measure(stream, options.pairs // 5)
+    chunk = (more - added) / CHUNKS
+    print(f"stream: {bare * 1e6:7.0f} us bare, {more * 1e6:6.1f} us added: {chunk * 1e6:.2f} us a chunk")
+
+
+if __name__ == "__main__":
+    main()
