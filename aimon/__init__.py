@@ -13,20 +13,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aimon.metering.by_hand import observe as observe
     from aimon.metering.clients import async_http_client as async_http_client
     from aimon.metering.clients import http_client as http_client
     from aimon.metering.clients import instrument as instrument
     from aimon.metering.clients import uninstrument as uninstrument
     from aimon.metering.default import configure as configure
+    from aimon.metering.export import Collector as Collector
+    from aimon.metering.export import asgi_app as asgi_app
+    from aimon.metering.export import batch as batch
+    from aimon.metering.export import metrics_text as metrics_text
+    from aimon.metering.export import push as push
+    from aimon.metering.export import shutdown as shutdown
+    from aimon.metering.export import start_http_server as start_http_server
+    from aimon.metering.export import wsgi_app as wsgi_app
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Collector": "export",
+    "asgi_app": "export",
     "async_http_client": "clients",
+    "batch": "export",
     "configure": "default",
     "http_client": "clients",
     "instrument": "clients",
+    "metrics_text": "export",
+    "observe": "by_hand",
+    "push": "export",
+    "shutdown": "export",
+    "start_http_server": "export",
     "uninstrument": "clients",
+    "wsgi_app": "export",
 }
 
 __all__ = list(_HOMES)

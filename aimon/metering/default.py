@@ -21,7 +21,7 @@ def meter() -> Meter:
     if _meter is None:
         with _lock:
             if _meter is None:
-                _meter = Meter(settings.read())
+                _meter = _make(settings.read())
     return _meter
 
 
@@ -34,16 +34,32 @@ def configure(**options: Any) -> None:
     Raises:
         ConfigError: the configuration file is wrong, or not there.
         PriceError: a price, a currency or a rate is none.
-        RuntimeError: calls are metered already, and something else than prices would change.
+        RuntimeError: calls are metered already, and not by several processes, or the other way round.
     """
     use(settings.read(**options))
 
 
 def use(chosen: Settings) -> None:
-    """Meters by these settings from now on."""
+    """Meters by these settings from now on.
+
+    Raises:
+        RuntimeError: as `configure`.
+    """
     global _meter  # noqa: PLW0603 - as above
     with _lock:
         if _meter is None:
-            _meter = Meter(chosen)
+            _meter = _make(chosen)
+        elif _meter.settings.directory != chosen.directory:
+            raise RuntimeError("calls are metered already: call aimon.configure() before anything else of aimon")
         else:
             _meter.settings = chosen
+
+
+def _make(chosen: Settings) -> Meter:
+    # The price list takes a tenth of a second to load, which no call is to wait for.
+    chosen.prices.knows("openai", "gpt-4o")
+    if chosen.directory is None:
+        return Meter(chosen)
+    from aimon.metering.shared_meter import SharedMeter  # noqa: PLC0415 - needs Unix
+
+    return SharedMeter(chosen, chosen.directory)

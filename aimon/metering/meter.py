@@ -73,8 +73,6 @@ class Meter:
         self._limits: dict[Identity, Limits] = {}
         self._headers: dict[Identity, Iterable[tuple[bytes, bytes]]] = {}
         self.totals = self._new_totals()
-        for stage in STAGES:
-            self.totals.add(definitions.INTERNAL_ERRORS, (stage,), 0)
 
     def _new_totals(self) -> Totals:
         return Totals()
@@ -99,24 +97,31 @@ class Meter:
         key = (endpoint, provider, dialect, model)
         known = self._subjects.get(key)
         if known is None or known.identity not in self._identities:
-            known = self._new_subject(endpoint, provider, dialect, model)
+            spoken = dialects.get(dialect)
+            identity = self.identity(endpoint or spoken.operation, provider, model)
+            target = Target(identity.endpoint, provider, dialect, base_url="", model=identity.model)
+            known = Subject(target, spoken, identity)
+            if len(self._subjects) >= 2 * MAX_IDENTITIES:
+                self._subjects.clear()
             self._subjects[key] = known
         return known
 
-    def _new_subject(self, endpoint: str | None, provider: str, dialect: str, model: str) -> Subject:
-        spoken = dialects.get(dialect)
-        endpoint = endpoint or spoken.operation
+    def identity(self, endpoint: str, provider: str, model: str) -> Identity:
+        """The labels of a call; its series exist from here on, at 0."""
         identity = Identity(endpoint, model, provider, self.settings.region)
-        if identity not in self._identities and len(self._identities) >= MAX_IDENTITIES:
-            identity = identity._replace(model=OTHER)
-            if len(self._subjects) >= 2 * MAX_IDENTITIES:
-                self._subjects.clear()
-        priced = self.settings.prices.knows(provider, identity.model, endpoint)
-        currency = self.settings.prices.currency if priced else None
-        self._identities.add(identity)
-        self.submit(lambda: self.totals.declare(identity, currency=currency, application=True))
-        target = Target(endpoint, provider, dialect, base_url="", model=identity.model)
-        return Subject(target, spoken, identity)
+        if identity not in self._identities:
+            if len(self._identities) >= MAX_IDENTITIES:
+                identity = identity._replace(model=OTHER)
+            self._identities.add(identity)
+            self.submit(lambda: self._declare(identity))
+        return identity
+
+    def _declare(self, identity: Identity) -> None:
+        prices = self.settings.prices
+        priced = prices.knows(identity.provider, identity.model, identity.endpoint)
+        self.totals.declare(identity, currency=prices.currency if priced else None, application=True)
+        for stage in STAGES:
+            self.totals.add(definitions.INTERNAL_ERRORS, (stage,), 0)
 
     def started(self, identity: Identity) -> None:
         """A call begins."""
@@ -185,13 +190,16 @@ class Meter:
             _LOG.error("aimon: this is a bug in aimon: a call was not metered (%s): %s", stage, describe(error))
 
     def snapshot(self) -> tuple[Totals, Gauges]:
-        """Everything as it is now."""
+        """Everything as it is now.
+
+        Raises:
+            OSError: counts of other processes can't be read.
+        """
         self._work(wait=True)
         with self._working:
-            return self.totals.copy(), self.gauges()
+            return self._all()
 
-    def gauges(self) -> Gauges:
-        """Calls in flight, and what the last rate-limit headers said."""
+    def _all(self) -> tuple[Totals, Gauges]:
         gauges = Gauges()
         gauges.set(definitions.BUILD_INFO, 1, version=__version__)
         with self._flying:
@@ -199,15 +207,9 @@ class Meter:
         for identity, count in flying.items():
             gauges.set(definitions.IN_FLIGHT, count, **identity.labels)
         for identity, limits in self._last_limits().items():
-            for name, kind, value in (
-                (definitions.RATE_LIMIT, "requests", limits.requests_limit),
-                (definitions.RATE_LIMIT, "tokens", limits.tokens_limit),
-                (definitions.RATE_LIMIT_REMAINING, "requests", limits.requests_remaining),
-                (definitions.RATE_LIMIT_REMAINING, "tokens", limits.tokens_remaining),
-            ):
-                if value is not None:
-                    gauges.set(name, value, **identity.labels, kind=kind)
-        return gauges
+            for name, kind, value in limit_gauges(limits):
+                gauges.set(name, value, **identity.labels, kind=kind)
+        return self.totals.copy(), gauges
 
     def _last_limits(self) -> dict[Identity, Limits]:
         while self._headers:
@@ -216,6 +218,17 @@ class Meter:
             if limits is not None:
                 self._limits[identity] = limits
         return self._limits
+
+
+def limit_gauges(limits: Limits) -> list[tuple[str, str, float]]:
+    """What is known of the limits: metric, kind, value."""
+    said = (
+        (definitions.RATE_LIMIT, "requests", limits.requests_limit),
+        (definitions.RATE_LIMIT, "tokens", limits.tokens_limit),
+        (definitions.RATE_LIMIT_REMAINING, "requests", limits.requests_remaining),
+        (definitions.RATE_LIMIT_REMAINING, "tokens", limits.tokens_remaining),
+    )
+    return [(name, kind, value) for name, kind, value in said if value is not None]
 
 
 def lower(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

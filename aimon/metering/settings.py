@@ -44,6 +44,7 @@ def read(
     directory: str | Path | None = None,
     keep_text: bool = False,
     on_result: tuple[Callable[[Result], object], ...] = (),
+    opentelemetry: Any = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Settings from arguments, over those of a configuration file.
@@ -57,11 +58,13 @@ def read(
         directory: where several processes keep their counts; $AIMON_MULTIPROC_DIR where it is left out.
         keep_text: whether Results hold the text of answers.
         on_result: functions that are called with each Result.
+        opentelemetry: True, or a MeterProvider: exports calls to OpenTelemetry too.
         environ: the environment.
 
     Raises:
         ConfigError: the file is wrong, or not there.
         PriceError: a price, a currency or a rate is none.
+        ImportError: OpenTelemetry is not installed.
     """
     from aimon.config.loader import load  # noqa: PLC0415 - YAML, which settings without a file do without
     from aimon.config.model.config import Config  # noqa: PLC0415 - as above
@@ -73,6 +76,10 @@ def read(
     known = rates(written if reported == written.currency else Config(currency=reported)) | dict(fx)
     own = {name: Price.of(spec, currency=reported) for name, spec in prices.items()}
     where = directory or environ.get(DIRECTORY)
+    if opentelemetry:
+        from aimon.metering.opentelemetry import exporter  # noqa: PLC0415 - an extra
+
+        on_result = (*on_result, exporter(None if opentelemetry is True else opentelemetry))
     return Settings(
         region=region or expand(written.region, environ),
         prices=PriceBook(endpoints=_by_endpoint(written), models=own | _by_model(written), currency=reported, fx=known),

@@ -1,30 +1,22 @@
-"""Reads back what earlier runs pushed to a Pushgateway, for machines without a disk."""
+"""What earlier runs of the prober pushed to a Pushgateway, for machines without a disk."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from aimon.metrics import definitions
-from aimon.metrics.definitions import COST_PREFIX, find
-from aimon.metrics.push_error import PushError
-from aimon.metrics.totals import HistogramSeries, Identity, Totals
+from aimon.metrics import read_back as pushed
 from aimon.probes.history.history import Last
-from aimon.security.redact import bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
-    from aimon.metrics.definitions import Family
     from aimon.metrics.pushgateway import Gateway
+    from aimon.metrics.totals import Identity
 
 
-class PushgatewaySnapshot(msgspec.Struct, frozen=True):
+class PushgatewaySnapshot(pushed.Held, frozen=True):
     """The totals of some endpoints in a Pushgateway, and their gauges that have no further labels."""
-
-    totals: Totals = msgspec.field(default_factory=Totals)
-    gauges: dict[Identity, dict[str, float]] = msgspec.field(default_factory=dict)
 
     def last(self, identity: Identity) -> Last:
         """When the endpoint last ran and succeeded."""
@@ -38,48 +30,5 @@ def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> P
     Raises:
         PushError: the gateway cannot be read, or is none.
     """
-    from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
-
-    held = PushgatewaySnapshot()
-    try:
-        for group in pushgateway.read(gateway):
-            if group["labels"].get("job") != job:
-                continue
-            for name, content in group.items():
-                described = find(name)
-                if described is not None and content["type"] == described.kind.upper():
-                    _take(held, described, content["metrics"], identities)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise PushError(
-            f"{gateway.url} answers in a way that no known Pushgateway does ({bounded(repr(error), 100)}): "
-            "check the address"
-        ) from error
-    return held
-
-
-def _take(
-    held: PushgatewaySnapshot, described: Family, metrics: list[Mapping[str, Any]], identities: Collection[Identity]
-) -> None:
-    for metric in metrics:
-        # The gateway leaves out labels that are empty.
-        labels = tuple(metric["labels"].get(label, "") for label in described.labels)
-        identity = Identity(*labels[:4]) if len(labels) >= len(Identity._fields) else None
-        if identity is None or identity not in identities:
-            continue
-        if described.name.startswith(COST_PREFIX) and not float(metric["value"]):
-            continue  # earlier versions pushed 0 where no price was known
-        if described.kind == "counter":
-            held.totals.counters.setdefault(described.name, {})[labels] = float(metric["value"])
-        elif described.kind == "histogram":
-            held.totals.histograms.setdefault(described.name, {})[labels] = _histogram(metric)
-        elif labels == identity:
-            held.gauges.setdefault(identity, {})[described.name] = float(metric["value"])
-
-
-def _histogram(metric: Mapping[str, Any]) -> HistogramSeries:
-    counts: dict[float, float] = {}
-    below = 0.0
-    for bound, count in sorted((float(bound), float(count)) for bound, count in metric["buckets"].items()):
-        counts[bound] = count - below
-        below = count
-    return HistogramSeries(counts, float(metric["sum"]))
+    held = pushed.read_back(gateway, job, identities)
+    return PushgatewaySnapshot(held.totals, held.gauges)

@@ -43,7 +43,7 @@ def test_the_language_is_chosen_or_the_locales(environ: dict[str, str], language
     assert current(environ) == language
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome.fault is not None])
 def test_every_advice_is_there_in_both(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same names of options, variables and files in both."""
     result = a_result(outcome, error="no", retry_after=2.5, request_id="req-1")

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 WINDOWS = {"5m": 5, "30m": 30, "1h": 60, "2h": 120, "6h": 360, "1d": 1440, "3d": 4320, "7d": 10080, "30d": 43200}
 PROBE = {"job": "aimon-probe", **IDENTITY}
 OBJECTIVE = {"measure": "latency", "quantile": "0.99"}
-_COUNTED = [outcome for outcome in Outcome if outcome.fault in (None, Fault.NETWORK, Fault.PROVIDER)]
+_COUNTED = [
+    outcome
+    for outcome in Outcome
+    if outcome is not Outcome.CANCELLED and outcome.fault in (None, Fault.NETWORK, Fault.PROVIDER)
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ ERROR_RATE = [
     *[
         _not_the_providers(outcome)
         for outcome in Outcome
-        if outcome.fault in (Fault.ACCOUNT, Fault.CONFIG, Fault.PROBER)
+        if outcome.fault in (Fault.ACCOUNT, Fault.CONFIG, Fault.PROBER) or outcome is Outcome.CANCELLED
     ],
     _errors("failures among many calls that were refused", True, ok=1, rate_limited=rising(50), dns=rising(1)),
     _errors("a load test finds the limit", False, job=LOADTEST, overloaded=rising(50)),
