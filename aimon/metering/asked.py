@@ -1,6 +1,6 @@
 """What a request of an SDK asks for: dialect, model, streamed or not, and of which provider.
 
-Told from the address and a few fields of the body. What is not one of these calls (files, images, audio, batches,
+Told from the address and a few fields of the body. What is not one of these calls (files, transcriptions, batches,
 lists of models, other services behind the same HTTP client) is not metered.
 """
 
@@ -16,7 +16,18 @@ import msgspec
 from aimon.dialects import tolerant
 from aimon.dialects.usage import MAX_COUNT
 from aimon.network.listen import is_loopback
-from aimon.providers import CHAT, EMBEDDINGS, GEMINI, MESSAGES, PRESETS, RESPONSES
+from aimon.providers import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    GEMINI,
+    IMAGES,
+    MESSAGES,
+    PRESETS,
+    RERANK,
+    RESPONSES,
+    SPEECH,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +40,13 @@ _MAX_DEPTH: Final = 12
 # The end of a path, what is spoken there, and what the path itself says: a model, and whether the answer is streamed.
 _PATHS: Final = (
     (re.compile(r"(?:/deployments/(?P<model>[^/]+))?/chat/completions"), CHAT),
+    (re.compile(r"/completions"), COMPLETIONS),
     (re.compile(r"/responses"), RESPONSES),
     (re.compile(r"/messages"), MESSAGES),
     (re.compile(r"(?:/deployments/(?P<model>[^/]+))?/embeddings"), EMBEDDINGS),
+    (re.compile(r"/rerank"), RERANK),
+    (re.compile(r"/images/generations"), IMAGES),
+    (re.compile(r"/audio/speech"), SPEECH),
     (re.compile(r"/publishers/anthropic/models/(?P<model>[^/:]+):(?P<streamed>stream)?[rR]awPredict"), MESSAGES),
     (re.compile(r"/(?:m|tunedM)odels/(?P<model>[^/:]+):(?P<streamed>stream)?[gG]enerateContent"), GEMINI),
 )

@@ -67,9 +67,8 @@ def exporter(provider: Any = None) -> Callable[[Result], None]:
         for kind, count in (("input", result.usage.input), ("output", result.usage.output)):
             if count is not None:
                 tokens.record(count, {**labels, "gen_ai.token.type": kind})
-        seen = [mark for mark in (result.first_reasoning, result.first_token) if mark is not None]
-        if seen:
-            first.record(min(seen), labels)
+        if result.first_output is not None:
+            first.record(result.first_output, labels)
         for gap, count in _gaps(result.arrivals):
             for _ in range(count):
                 each.record(gap, labels)
