@@ -148,7 +148,10 @@ class CallByHand:
             outcome, said = Outcome.CANCELLED, "the application broke the call off"
         self._meter.record(
             Result(
-                **self._identity.labels,
+                endpoint=self._identity.endpoint,
+                provider=self._identity.provider,
+                model=self._identity.model,
+                region=self._identity.region,
                 operation="by_hand",
                 source=Source.APP,
                 started_at=self._started_at,
