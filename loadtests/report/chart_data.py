@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import accumulate
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aimon.loadtests.statistics.censoring import values_needed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _BINS, _FEWEST_BINS = 56, 12
 _POINTS = 120
+# Of a chart of percentiles over time.
+_FEWEST_STRETCHES = 12
 
 
 class Bin(NamedTuple):
@@ -78,25 +83,60 @@ def _first(buckets: Mapping[int, int], places: Sequence[int], allowed: float) ->
     return next(place for place, number in zip(places, passed, strict=True) if number > allowed)
 
 
-def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> list[ChartPoint]:
-    """Quantiles of the calls that ended in each block."""
-    shapes = report["distributions"]
+class Stretch(NamedTuple):
+    """The values of a series in neighbouring blocks. Times are in seconds since counting began."""
+
+    start: float
+    end: float
+    buckets: Counter[str]
+    censored: int
+
+    @property
+    def calls(self) -> int:
+        """Number of values and of calls without an end."""
+        return self.buckets.total() + self.censored
+
+
+def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> list[tuple[Stretch, ChartPoint]]:
+    """Quantiles of the calls that ended in each stretch of the run.
+
+    A stretch is as many blocks as it takes for the highest of the quantiles to be known, or for the next one, as long
+    as at least _FEWEST_STRETCHES are left.
+    """
+    blocks, shapes = report["blocks"], report["distributions"]
+    most = max(1, len(blocks) // _FEWEST_STRETCHES)
+    typical = max(1, typical_count(_stretches(blocks, series, 1)))
+    wanted = (math.ceil(values_needed(share) / typical) for share in sorted(shares, reverse=True))
+    together = next((count for count in wanted if count <= most), 1)
     scale = {"unit": shapes["unit_s"], "gamma": shapes["gamma"]}
-    points = []
-    for block in report["blocks"]:
-        found = block["series"].get(series, {"buckets": {}})
-        buckets, censored = found["buckets"], found.get("censored", 0)
-        middle = block["start_s"] + block["seconds"] / 2
-        points.append(
-            ChartPoint(middle, tuple(quantile(buckets, share, censored=censored, **scale) for share in shares))
+    return [
+        (
+            each,
+            ChartPoint(
+                (each.start + each.end) / 2,
+                tuple(quantile(each.buckets, share, censored=each.censored, **scale) for share in shares),
+            ),
         )
-    return points
+        for each in _stretches(blocks, series, together)
+    ]
 
 
-def typical_count(report: dict[str, Any], series: str) -> int:
-    """Median number of calls of a series over the blocks that have any."""
-    found = [block["series"][series] for block in report["blocks"] if series in block["series"]]
-    return int(median([sum(each["buckets"].values()) + each.get("censored", 0) for each in found] or [0]))
+def _stretches(blocks: Sequence[Mapping[str, Any]], series: str, together: int) -> list[Stretch]:
+    found = []
+    for first in range(0, len(blocks), together):
+        part = blocks[first : first + together]
+        held = [block["series"][series] for block in part if series in block["series"]]
+        buckets: Counter[str] = Counter()
+        for each in held:
+            buckets.update(each["buckets"])
+        end = part[-1]["start_s"] + part[-1]["seconds"]
+        found.append(Stretch(part[0]["start_s"], end, buckets, sum(each.get("censored", 0) for each in held)))
+    return found
+
+
+def typical_count(stretches: Sequence[Stretch]) -> int:
+    """Median number of calls over the stretches that have any."""
+    return int(median([each.calls for each in stretches if each.calls] or [0]))
 
 
 def per_second(report: dict[str, Any], names: Sequence[str]) -> list[ChartPoint]:

@@ -97,22 +97,23 @@ def _span(low: str, high: str) -> str:
 
 def percentiles(report: dict[str, Any], series: str, title: str, mark: str) -> str:
     """Percentiles over time; lines have gaps where censored calls leave them open."""
-    points = chart_data.over_time(report, series, tuple(_SHARES.values()))
-    typical = chart_data.typical_count(report, series)
+    found = chart_data.over_time(report, series, tuple(_SHARES.values()))
+    typical = chart_data.typical_count([stretch for stretch, _ in found])
     few = {name for name, share in _SHARES.items() if typical < values_needed(share)}
-    # No line for a percentile for which the blocks have too few calls.
+    # No line for a percentile for which the stretches have too few calls.
+    points = [point for _, point in found]
     lines = {name: chart_data.unbroken(points, k) if name not in few else [] for k, name in enumerate(_SHARES)}
     frame = Frame(HALF, _LOW, _time(report), linear(0.0, _highest(lines), format_duration))
     parts = [frame.grid("", "")]
     parts += [frame.line(stretches, f"c{k} d{k}") for k, stretches in enumerate(lines.values())]
     columns = []
-    for block, point in zip(report["blocks"], points, strict=True):
+    for stretch, point in found:
         known = {
             name: format_duration(value)
             for name, value in zip(_SHARES, point.values, strict=True)
             if value is not None and name not in few
         }
-        head = _span(format_duration(block["start_s"]), format_duration(block["start_s"] + block["seconds"]))
+        head = _span(format_duration(stretch.start), format_duration(stretch.end))
         columns.append((point.at, values_at(head, known)))
     parts.append(frame.hits(columns))
     words = ", ".join(f"{name} {_from_to(stretches)}" for name, stretches in lines.items() if name not in few)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.loadtests import report
+from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page import page
 from aimon.loadtests.report.page.script import SCRIPT
 from aimon.loadtests.report.run_result import ABORTED, RunResult
@@ -194,6 +196,19 @@ def test_every_line_of_a_chart_has_words(tmp_path: Path) -> None:
     assert len(drawings) == 10
     assert all('role="img" aria-label="' in drawing.split(">")[0] for drawing in drawings)
     assert "Failed calls per second, by outcome. overloaded " in text
+
+
+def test_percentiles_over_time_take_stretches_that_know_them() -> None:
+    """At 20 calls a second 40 blocks are drawn as 20 stretches of about 40 calls, which have a P95; none is lost."""
+    built = report.build(noisy(1), plan(duration=40.0), "e")
+    found = chart_data.over_time(built, "ttft", (0.5, 0.95, 0.99))
+    assert sum(stretch.calls for stretch, _ in found) == built["ttft_s"]["count"]
+    assert chart_data.typical_count([stretch for stretch, _ in found]) >= 20
+    assert len(found) >= 12
+    assert all(before.end == after.start for (before, _), (after, _) in pairwise(found))
+    # Five times the calls make each second's P99 known, too.
+    dense = report.build(noisy(1, rate=110, seconds=15), plan(duration=15.0), "e")
+    assert chart_data.typical_count([stretch for stretch, _ in chart_data.over_time(dense, "ttft", (0.99,))]) >= 100
 
 
 def test_a_capacity_has_its_curves() -> None:
