@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aimon.config.model import currency as currencies
 from aimon.probes.balance import ledger
 from aimon.probes.balance.accounts import Account, UnknownBalanceError, accounts, ask
+from aimon.probes.history.database import HistoryError
 from aimon.probes.incidents import announcing, store
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.notify import outbox
@@ -63,11 +64,14 @@ class BalanceObserver:
             return
         with self._lock:
             told, self._told = self._told, []
-        if told:
-            _keep(context.database, told, now)
-        if told or self._unchecked:
-            self._judge(context, context.database, context.selection.config, now)
-            self._unchecked = False
+        try:
+            if told:
+                _keep(context.database, told, now)
+            if told or self._unchecked:
+                self._judge(context, context.database, context.selection.config, now)
+                self._unchecked = False
+        except HistoryError:  # which the page and aimon_history_available tell
+            self._unchecked = True
         interval = context.selection.config.balance.interval
         due = self._asked_at is None or time.monotonic() - self._asked_at >= interval
         if self._accounts and due and (self._asking is None or not self._asking.is_alive()):

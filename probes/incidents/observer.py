@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aimon.probes.history.database import Database
     from aimon.probes.service.context import ServiceContext
 
+_LOG = logging.getLogger(__name__)
 _NO_PROVIDER = "custom"
 
 
@@ -33,6 +35,7 @@ class IncidentObserver:
         self._tracker: IncidentTracker | None = None
         self._database: Database | None = None
         self._dispatcher: Dispatcher | None = None
+        self._problem = ""
 
     def configure(self, context: ServiceContext) -> None:
         """Endpoints, thresholds and channels of the configuration hold from now on."""
@@ -55,9 +58,11 @@ class IncidentObserver:
             tracker = self._ready(context, context.database, now)
             tracker.tick(now)
             context.maintenance.asked = announcements.maintenances(context.database, since=now)
-        except HistoryError:
+        except HistoryError as error:
             self._tracker = None  # what it knows may be ahead of what was written
-            raise
+            self._report(str(error))
+            return
+        self._problem = ""
         if self._dispatcher is not None:
             self._dispatcher.wake()
 
@@ -67,9 +72,17 @@ class IncidentObserver:
             if self._tracker is not None and self._context is not None and self._context.database is not None:
                 self._tracker.tick(self._now())
                 self._tracker.settle()
+        except HistoryError as error:
+            self._report(str(error))
         finally:
             if self._dispatcher is not None:
                 self._dispatcher.close()
+
+    def _report(self, problem: str) -> None:
+        """Says once that incidents wait for the history."""
+        if problem != self._problem:
+            self._problem = problem
+            _LOG.warning("aimon: incidents wait until the history can be written: %s", problem)
 
     def _now(self) -> float:
         return time.time() if self._context is None else self._context.clock()

@@ -179,5 +179,5 @@ def active(database: Database, channel: str) -> list[Notice]:
 
 
 def prune(connection: sqlite3.Connection, now: float) -> None:
-    """Within a transaction: forgets notices that were done with long ago."""
-    connection.execute("DELETE FROM notices WHERE state != 'waiting' AND done_at < ?", (now - KEPT_FOR,))
+    """Within a transaction: forgets notices that were done with long ago, and those of channels that are gone."""
+    connection.execute("DELETE FROM notices WHERE ifnull(done_at, created_at) < ?", (now - KEPT_FOR,))
