@@ -19,7 +19,7 @@ from aimon import dialects, providers
 from aimon.call import classify, finish_reasons
 from aimon.call.outcome import FAULTS as WHOSE
 from aimon.call.outcome import Outcome
-from aimon.config.model import alerting, config, sections
+from aimon.config.model import alerting, config, sections, service
 from aimon.config.model.loadtest import LoadTestOptions
 from aimon.dialects import reasoning
 from aimon.metrics import definitions
@@ -169,6 +169,9 @@ SECTIONS = (
     config.PricesSection,
     config.QuirksSection,
     config.CanarySection,
+    service.ServeSection,
+    service.TlsSection,
+    service.MaintenanceSection,
     LoadTestOptions,
     *alerting.SECTIONS,
 )
@@ -193,6 +196,7 @@ def faults_markdown() -> str:
 
 COMMANDS = (
     "probe",
+    "serve",
     "status",
     "init",
     "config check",

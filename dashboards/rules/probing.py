@@ -16,6 +16,7 @@ from aimon.metrics.definitions import (
     PROBE_INTERVAL,
     PROBE_LAST_RUN,
     PROBE_LAST_SUCCESS,
+    PROBE_MAINTENANCE,
     PROBE_OUTCOME_INFO,
     PROBE_SUCCESS,
     UNPRICED_CALLS,
@@ -177,7 +178,8 @@ def _prober_error() -> Alert:
 def _stopped() -> Alert:
     return Alert(
         "AIProberStopped",
-        f"time() - {PROBE_LAST_RUN} > 3 * {PROBE_INTERVAL}",
+        # In maintenance nothing is probed, and that is known.
+        f"time() - {PROBE_LAST_RUN} > 3 * {PROBE_INTERVAL} unless {PROBE_MAINTENANCE} == 1",
         "critical",
         Text(
             "{{ $labels.endpoint }}: no probe for {{ $value | humanizeDuration }}",

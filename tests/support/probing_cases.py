@@ -18,6 +18,7 @@ RUN = series("ai_probe_last_run_timestamp_seconds")
 WELL = series("ai_probe_success")
 SUCCESS = series("ai_probe_last_success_timestamp_seconds")
 INTERVAL = {series("ai_probe_interval_seconds"): constant(60)}
+MAINTENANCE = series("ai_probe_maintenance")
 
 
 def until(stop: float) -> Callable[[float], float]:
@@ -107,6 +108,8 @@ PROBER = [
     Case("AIProberStopped", "since minute 30", {RUN: until(30), **INTERVAL}, True, CRITICAL, 36),
     Case("AIProberStopped", "not yet", {RUN: until(30), **INTERVAL}, False, CRITICAL, 34),
     Case("AIProberStopped", "two intervals", {RUN: until(57.2), **INTERVAL}, False, CRITICAL),
+    Case("AIProberStopped", "in maintenance", {RUN: until(30), **INTERVAL, MAINTENANCE: constant(1)}, False, CRITICAL),
+    Case("AIProberStopped", "no more", {RUN: until(30), **INTERVAL, MAINTENANCE: constant(0)}, True, CRITICAL, 36),
     Case("AIProberStopped", "runs", {RUN: until(60), **INTERVAL}, False, CRITICAL),
 ]
 
