@@ -11,12 +11,11 @@ from aimon.config.model import currency as currencies
 from aimon.probes.balance import ledger
 from aimon.probes.balance.accounts import Account, UnknownBalanceError, accounts, ask
 from aimon.probes.history.database import HistoryError
-from aimon.probes.incidents import announcing, store
+from aimon.probes.incidents import conditions
 from aimon.probes.incidents.kinds import Kind
-from aimon.probes.notify import outbox
+from aimon.probes.incidents.store import Opening
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from aimon.call.result import Result
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 # An incident is over once there is a quarter more than what opened it, so that it does not come and go.
 _ENOUGH = 1.25
-_GROUP_WAIT = 0.0
 
 
 class BalanceObserver:
@@ -96,35 +94,19 @@ class BalanceObserver:
                 self._told.append((account, amounts))
 
     def _judge(self, context: ServiceContext, database: Database, config: Config, now: float) -> None:
-        store.prepare(database)
-        outbox.prepare(database)
         mine = {account.id: account for account in self._accounts}
         known = [each for each in ledger.balances(database, now) if each.account in mine]
         low = {each.account: each for each in known if is_low(each, config)}
-        fine = {each.account for each in known if not is_low(each, config, _ENOUGH)} - low.keys()
-        opened = {
-            endpoint
-            for (endpoint,) in database.query(
-                "SELECT endpoint FROM incidents WHERE kind = ? AND resolved_at IS NULL", (Kind.BALANCE,)
-            )
-        }
-        with database.transaction() as connection:
-            for account, balance in low.items():
-                if mine[account].name not in opened:
-                    _open(connection, mine[account], balance, now)
-            for account in fine:
-                if mine[account].name in opened:
-                    self._end(connection, context, mine[account].name, now)
-            for name in opened:
-                if not config.balance.enabled or name not in {each.name for each in config.endpoints}:
-                    self._end(connection, context, name, now, "removed")
-
-    def _end(
-        self, connection: sqlite3.Connection, context: ServiceContext, name: str, now: float, by: str | None = None
-    ) -> None:
-        ended = store.end_incident(connection, name, Kind.BALANCE, now, by)
-        if ended is not None and ended[1]:
-            announcing.announce_end(connection, ended[0], context.selection.channels, now, by)
+        enough = {each.account for each in known if not is_low(each, config, _ENOUGH)} - low.keys()
+        conditions.update(
+            database,
+            Kind.BALANCE,
+            {mine[account].name: _opening(mine[account], balance, now) for account, balance in low.items()},
+            [mine[account].name for account in enough],
+            [each.name for each in config.endpoints] if config.balance.enabled else [],
+            context.selection.channels,
+            now,
+        )
 
 
 def is_low(balance: Balance, config: Config, factor: float = 1.0) -> bool:
@@ -156,10 +138,8 @@ def _keep(database: Database, told: Sequence[tuple[Account, Amounts]], now: floa
             ledger.note(connection, account.id, account.name, account.provider, amounts.items(), now)
 
 
-def _open(connection: sqlite3.Connection, account: Account, balance: Balance, now: float) -> None:
-    opening = store.Opening(
+def _opening(account: Account, balance: Balance, now: float) -> Opening:
+    return Opening(
         account.name, account.provider, account.model, account.region, Kind.BALANCE,
         "critical" if balance.amount <= 0 else "warning", False, now, now, None, words(balance),
     )  # fmt: skip
-    # An account is alone: accounts of one provider don't run out together.
-    store.open_incident(connection, opening, f"{account.provider} ({account.name})", now + _GROUP_WAIT)
