@@ -1,4 +1,4 @@
-"""Incidents of what is known at once and not by a row of results: an account that runs out, a program that is silent."""
+"""Incidents of what is known at once, and not by a row of results: an account that runs out of money."""
 
 from __future__ import annotations
 

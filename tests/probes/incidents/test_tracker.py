@@ -138,6 +138,19 @@ def test_a_provider_that_fails_is_told_of_once(path: Path) -> None:
     assert world.notices()[2:] == [("resolve", ["a", "b", "c", "d"])]
 
 
+def test_an_alertmanager_is_told_of_each_end(path: Path) -> None:
+    """It has an alert for each incident; others are told when the last of them is over."""
+    world = World(path, "a", "b")
+    world.watch = Watch(world.watch.endpoints, {"a", "b"}, (PAGER, Channel("am", "alertmanager")))
+    world.restart()
+    world.probe(("a", DOWN), ("a", DOWN), ("b", DOWN), ("b", DOWN))
+    world.wait(10)
+    deliver(world)
+    world.probe(("a", OK), ("a", OK))
+    assert [action for action, _ in world.notices("am")] == ["trigger", "update"]
+    assert [action for action, _ in world.notices()] == ["trigger"]
+
+
 def test_an_account_fault_is_an_incident_of_its_own(path: Path) -> None:
     """A refused key is no outage; a rate limit is a warning, which the chat is not told of."""
     world = World(path, "a", "b")

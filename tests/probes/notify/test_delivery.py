@@ -347,3 +347,29 @@ def test_a_damaged_row_does_not_block_the_queue(queue: Queue, posts: Posts) -> N
     with queue.delivering(hook):
         wait_for(lambda: not queue.waits(), what="the second")
     assert [post["id"] for post in posts.at("/hook")] == ["u2"]
+
+
+def test_an_alertmanager_is_told_again_of_what_goes_on(
+    queue: Queue, posts: Posts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would forget; not of what is over. The labels of an alert stay the same, since they are its identity."""
+    monkeypatch.setattr(dispatcher, "RESEND", 0.01)
+    target = Channel("am", "alertmanager", Secret(posts.url))
+    queue.put(target, a_notice(), a_notice("u2"))
+
+    def told() -> list[Any]:
+        return posts.at("/api/v2/alerts")
+
+    with queue.delivering(target):
+        wait_for(lambda: len(told()) >= 5, what="both, again and again")
+        again = told()[-1]
+        assert [alert["labels"]["endpoint"] for alert in again] == ["qwen-prod"] * 2
+        queue.put(target, a_notice(action=Action.RESOLVE))
+        wait_for(lambda: len(told()[-1]) == 1 and not queue.waits(), what="the end of one")
+    first = told()[0][0]
+    [ended] = [post[0] for post in told() if post[0]["endsAt"] == "2023-11-14T22:14:50.000Z"]
+    assert first["labels"] == ended["labels"] == {
+        "alertname": "AIIncident", "kind": "outage", "severity": "critical", "incident": "1",
+        "endpoint": "qwen-prod", "model": "qwen-plus", "provider": "dashscope", "region": "cn",
+    }  # fmt: skip
+    assert first["annotations"]["summary_zh"] == "[故障] qwen-prod：不可用"
