@@ -49,7 +49,6 @@ def _parts(report: dict[str, Any], out: Console) -> Iterator[RenderableType]:
             yield table(rows, words=(3,))
     if steps := ladder.rows(report):
         yield Text()
-        yield Text(ladder.verdict(report["ladder"]), "bold")
         yield table(steps, words=(len(steps[0]) - 1,))
     if len(times := _times(report)) > 1:
         yield Text()

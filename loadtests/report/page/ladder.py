@@ -9,7 +9,7 @@ from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.page.charts import HALF, figure, values_at
 from aimon.loadtests.report.page.chinese import local
-from aimon.loadtests.report.page.html import banner, section, suspect, suspect_mark, table
+from aimon.loadtests.report.page.html import section, suspect, suspect_mark, table
 from aimon.loadtests.report.text import ladder as words
 from aimon.svg import TOP, Frame, Scale, linear
 
@@ -47,7 +47,6 @@ def ladder(report: dict[str, Any]) -> str:
     ]
     return section(
         words.title(),
-        banner(words.verdict(found), "plain"),
         f'<div class="charts">{"".join(drawn)}</div>',
         table(header, cells, range(len(header) - 1), name=words.title()),
         text=words.explained(),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.formatting import format_duration, format_percent
 from aimon.language import pick
-from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import chart_data, steady_state
 from aimon.loadtests.report.page import chinese
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
 from aimon.loadtests.report.text import by_name
+from aimon.loadtests.report.text.summary import of_all_steps
 from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
@@ -20,7 +20,7 @@ from aimon.loadtests.statistics.formatting import format_percentile, format_slo_
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_ALL_STEPS = "Over all steps, also those that were beyond what was looked for; each was judged by itself."
+_ALL_STEPS = "Over all steps, also those beyond what was looked for; each is judged by itself."
 _ABOUT_FILES = frozenset({"out", "out_mode", "results", "as_json", "metered"})
 _WITH_UNIT: dict[str, Callable[[Any], str]] = {
     "duration": format_duration,
@@ -49,7 +49,7 @@ def objectives(report: dict[str, Any]) -> str:
         for row in report["slo"]
     ]
     whys = [escape(row.get("why") or "") for row in report["slo"]]
-    text = pick(_ALL_STEPS, chinese.ALL_STEPS) if report["profile"] in SEARCHES else ""
+    text = pick(_ALL_STEPS, chinese.ALL_STEPS) if of_all_steps(report) else ""
     return section("Objectives", table(("objective", "verdict", "measured"), rows, (2,), below=whys), text=text)
 
 
@@ -66,9 +66,15 @@ def times(report: dict[str, Any]) -> str:
         for title, found in measured(report)
     ]
     header = ("", *(COLUMN_TITLES[column] for column in shown), "values")
+    over = pick(_ALL_STEPS, chinese.ALL_STEPS) if of_all_steps(report) else ""
     notes = "".join(f"<p>{escape(note.replace('`', ''))}</p>" for note in time_notes(report))
     return (
-        section("Times", table(header, rows, range(1, len(header)), name="Times"), f'<div class="text">{notes}</div>')
+        section(
+            "Times",
+            table(header, rows, range(1, len(header)), name="Times"),
+            f'<div class="text">{notes}</div>',
+            text=over,
+        )
         if rows
         else ""
     )

@@ -10,7 +10,7 @@ from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report import steady_state
 from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
-from aimon.loadtests.report.text import token_figures
+from aimon.loadtests.report.text import ladder, token_figures
 from aimon.loadtests.report.text.times import suspect_words
 from aimon.loadtests.statistics.formatting import format_slo_value, slo_verdict
 
@@ -59,6 +59,13 @@ def verdict(report: dict[str, Any]) -> str:
         return held + upper + note
     if (limits := report["limits"]) is not None:
         return _limits_verdict(limits)
+    kept = _objectives_verdict(report)
+    if (steps := report["ladder"]) is None:
+        return kept
+    return f"{ladder.verdict(steps)}; {kept}" if report["slo"] else ladder.verdict(steps)
+
+
+def _objectives_verdict(report: dict[str, Any]) -> str:
     rows = [(slo_verdict(row), row["expr"]) for row in report["slo"]]
     missed = [expr for verdict, expr in rows if verdict == "missed"]
     unknown = [expr for verdict, expr in rows if verdict == "not judged"]
@@ -166,6 +173,11 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     return [(_row_title(name, mark), said) for name, said in rows]
 
 
+def of_all_steps(report: dict[str, Any]) -> bool:
+    """Whether the figures of the whole run are of steps under different loads."""
+    return report["profile"] in SEARCHES or report["ladder"] is not None
+
+
 def _iterations(report: dict[str, Any]) -> list[tuple[str, str]]:
     """The iterations of a scenario; empty without one."""
     if (found := report["iterations"]) is None:
@@ -184,7 +196,7 @@ def objective_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """(objective, verdict with value and reason) of each objective."""
     if not report["requests"]["sent"]:
         return []
-    over = pick(" (all steps)", "（所有步骤）") if report["profile"] in SEARCHES else ""
+    over = pick(" (all steps)", "（所有步骤）") if of_all_steps(report) else ""
     return [(row["expr"] + over, objective(row)) for row in report["slo"]]
 
 
@@ -202,6 +214,10 @@ def load_title(report: dict[str, Any]) -> str:
         return pick(f"open loop, {rate}{of}/s, {arrivals} arrivals", f"开环，{rate}{chinese}/s，到达过程 {arrivals}")
     if report["capacity"] is not None or report["limits"] is not None:
         return pick("rates chosen by the search", "速率由搜索决定")
+    if report["ladder"] is not None:
+        steps = sorted(step["concurrency"] for step in report["ladder"]["steps"])
+        span = f"{steps[0]}-{steps[-1]}" if steps else "0"
+        return pick(f"closed loop, {span} streams", f"闭环，{span} 路并发")
     streams = config["concurrency"]
     return pick(f"closed loop, {streams} streams", f"闭环，{streams} 路并发") if streams else ""
 

@@ -73,7 +73,9 @@ def test_names_steps_and_ladders_have_tables(drawn: Callable[[Any, int], list[st
     assert any(line.split()[:3] == ["8", "5.4", "no"] and line.endswith("79 of 80 calls were served") for line in lines)
     (knee,) = (line.split() for line in lines if line.endswith(" knee"))
     assert knee[:2] == ["8", "16"]
-    assert "Knee at a concurrency of 8: 16/s at a mean latency of 500 ms" in lines
+    assert verdict(ladder(report.build(few(), plan(), "e"))) == (
+        "Knee at a concurrency of 8: 16/s at a mean latency of 500 ms; Missed: error_rate<1%; not judged: p99<2s"
+    )
     assert any(line.split()[:2] == ["ask", "10"] for line in lines)
     # Nothing was measured a thousand times.
     assert "P99.9" not in " ".join(line for line in lines if "P50" in line)
