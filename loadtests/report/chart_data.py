@@ -105,9 +105,14 @@ def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> l
     """
     blocks, shapes = report["blocks"], report["distributions"]
     most = max(1, len(blocks) // _FEWEST_STRETCHES)
-    typical = max(1, typical_count(_stretches(blocks, series, 1)))
-    wanted = (math.ceil(values_needed(share) / typical) for share in sorted(shares, reverse=True))
-    together = next((count for count in wanted if count <= most), 1)
+    candidates = [_stretches(blocks, series, together) for together in range(1, most + 1)]
+    enough = (
+        stretches
+        for share in sorted(shares, reverse=True)
+        for stretches in candidates
+        if typical_count(stretches) >= values_needed(share)
+    )
+    chosen = next(enough, candidates[0])
     scale = {"unit": shapes["unit_s"], "gamma": shapes["gamma"]}
     return [
         (
@@ -117,7 +122,7 @@ def over_time(report: dict[str, Any], series: str, shares: Sequence[float]) -> l
                 tuple(quantile(each.buckets, share, censored=each.censored, **scale) for share in shares),
             ),
         )
-        for each in _stretches(blocks, series, together)
+        for each in chosen
     ]
 
 

@@ -49,8 +49,15 @@ def objectives(report: dict[str, Any]) -> str:
         for row in report["slo"]
     ]
     whys = [escape(row.get("why") or "") for row in report["slo"]]
-    text = pick(_ALL_STEPS, chinese.ALL_STEPS) if of_all_steps(report) else ""
+    text = _over(report)
     return section("Objectives", table(("objective", "verdict", "measured"), rows, (2,), below=whys), text=text)
+
+
+def _over(report: dict[str, Any]) -> str:
+    """What the figures of the whole run are over; empty if that is plain."""
+    if report["ladder"] is not None:
+        return pick("Over all concurrencies together.", "所有并发合计。")
+    return pick(_ALL_STEPS, chinese.ALL_STEPS) if of_all_steps(report) else ""
 
 
 def _said(verdict: str) -> str:
@@ -66,7 +73,7 @@ def times(report: dict[str, Any]) -> str:
         for title, found in measured(report)
     ]
     header = ("", *(COLUMN_TITLES[column] for column in shown), "values")
-    over = pick(_ALL_STEPS, chinese.ALL_STEPS) if of_all_steps(report) else ""
+    over = _over(report)
     notes = "".join(f"<p>{escape(note.replace('`', ''))}</p>" for note in time_notes(report))
     return (
         section(
