@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -118,6 +119,21 @@ def overviews(database: Database, now: float, intervals: Mapping[Identity, float
     ]
 
 
+def states(database: Database, now: float, intervals: Mapping[Identity, float]) -> dict[Identity, State]:
+    """How these endpoints are, and nothing else: for many of them, of which a page shows some.
+
+    Args:
+        database: the history's.
+        now: unix time.
+        intervals: the endpoints, with the seconds between their probes.
+
+    Raises:
+        HistoryError: the history cannot be read.
+    """
+    latest = _latest(database, tuple(intervals), in_full=False)
+    return {each: _state(latest.get(each, _NEVER), now, interval) for each, interval in intervals.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Latest:
     run_at: float | None = None
@@ -130,15 +146,15 @@ class _Latest:
 _NEVER = _Latest()
 
 
-def _latest(database: Database, identities: Sequence[Identity]) -> dict[Identity, _Latest]:
+def _latest(database: Database, identities: Sequence[Identity], *, in_full: bool = True) -> dict[Identity, _Latest]:
     newest = "SELECT {} FROM results WHERE endpoint_id = endpoints.id {} ORDER BY record_id DESC LIMIT 1"
     made = "AND outcome NOT IN (?1, ?2)"
+    record = f"(SELECT record FROM records WHERE id = ({newest.format('record_id', made)}))"  # noqa: S608 - constants
     rows = database.query(
         "SELECT endpoint, model, provider, region, last_run_at, last_success_at, "  # noqa: S608 - constants
-        f"({newest.format('outcome', '')}), ({newest.format('outcome', made)}), "
-        f"(SELECT record FROM records WHERE id = ({newest.format('record_id', made)})) "
-        "FROM endpoints WHERE ?3 IS NULL OR endpoint = ?3",
-        (*_NOT_MADE, identities[0].endpoint if len(identities) == 1 else None),
+        f"({newest.format('outcome', '')}), ({newest.format('outcome', made)}), {record if in_full else 'NULL'} "
+        "FROM endpoints WHERE endpoint IN (SELECT value FROM json_each(?3))",
+        (*_NOT_MADE, json.dumps([identity.endpoint for identity in identities])),
     )
     wanted = set(identities)
     return {

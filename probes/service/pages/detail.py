@@ -8,6 +8,7 @@ from aimon.call.outcome import Outcome
 from aimon.probes.service.pages.calls import calls
 from aimon.probes.service.pages.charts import Part, percentile_chart
 from aimon.probes.service.pages.overview import PERIODS, bar_of, periods, state_text
+from aimon.probes.service.pages.standing import problem
 from aimon.probes.service.pages.views import DetailView, Fact, LimitView, OutcomeRow, Tiles
 from aimon.probes.service.pages.words import Words, share
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
+    from aimon.probes.history.queries.overview import Overview
     from aimon.probes.history.queries.period import Period
     from aimon.probes.history.queries.results import StoredResult
     from aimon.probes.history.queries.series import Point
@@ -31,6 +33,7 @@ _QUANTILES = tuple(_NEEDED)
 
 def view(
     standing: Standing,
+    overview: Overview,
     endpoint: Endpoint,
     figures: Period,
     segments: Bar,
@@ -49,6 +52,7 @@ def view(
 
     Args:
         standing: how the endpoint stands.
+        overview: what the history says of it.
         endpoint: as configured.
         figures: what it did in the period.
         segments: its uptime bar.
@@ -62,23 +66,23 @@ def view(
         incidents: its latest, the newest first.
         warnings: what the service itself can't do at present.
     """
-    t, identity = words.t, standing.overview.identity
+    t, identity = words.t, overview.identity
     return DetailView(
         name=identity.endpoint,
         kind=standing.kind,
         state=state_text(standing, words),
         what=" · ".join(part for part in (identity.model, identity.provider, identity.region) if part),
-        problem=standing.problem,
+        problem=problem(standing, overview.last),
         now=words.at(words.now),
         warnings=warnings,
         notices=notices,
         periods=periods(words, period, lambda name: f"?period={name}"),
-        bar=bar_of(standing, segments, words, "endpoint", period),
+        bar=bar_of(overview, segments, words, "endpoint", period),
         from_text=t("{span} ago", span=t(PERIODS[period])),
-        tiles=tuple(group for group in _tiles(standing, endpoint, figures, period, balance, words) if group.tiles),
+        tiles=tuple(group for group in _tiles(overview, endpoint, figures, period, balance, words) if group.tiles),
         charts=_charts(points, words),
         outcomes=_outcomes(figures, words),
-        limits=_limits(standing.overview.last, words),
+        limits=_limits(overview.last, words),
         incidents=incidents,
         calls=(
             calls("Last failures", failures, "No failure is kept in the history.", words),
@@ -88,9 +92,9 @@ def view(
 
 
 def _tiles(
-    standing: Standing, endpoint: Endpoint, figures: Period, period: str, balance: tuple[Fact, ...], words: Words
+    overview: Overview, endpoint: Endpoint, figures: Period, period: str, balance: tuple[Fact, ...], words: Words
 ) -> list[Tiles]:
-    t, overview = words.t, standing.overview
+    t = words.t
     uptime = [
         Fact(
             t(text),
@@ -109,8 +113,8 @@ def _tiles(
             f"{t('Time to first token (TTFT)')} {over}",
             _percentiles(figures.ttft.quantiles(_QUANTILES), figures.ttft.count, words),
         ),
-        Tiles(t("Tokens and cost"), (*_cost(standing, endpoint, words), *balance)),
-        Tiles(t("Certificate"), tuple(_certificate(standing, words))),
+        Tiles(t("Tokens and cost"), (*_cost(overview, endpoint, words), *balance)),
+        Tiles(t("Certificate"), tuple(_certificate(overview, words))),
     ]
 
 
@@ -126,8 +130,8 @@ def _percentiles(values: Mapping[float, float], count: int, words: Words) -> tup
     )
 
 
-def _cost(standing: Standing, endpoint: Endpoint, words: Words) -> list[Fact]:
-    t, overview = words.t, standing.overview
+def _cost(overview: Overview, endpoint: Endpoint, words: Words) -> list[Fact]:
+    t = words.t
     facts = []
     for spent in overview.spent:
         budget = endpoint.budget
@@ -145,8 +149,8 @@ def _cost(standing: Standing, endpoint: Endpoint, words: Words) -> list[Fact]:
     return facts
 
 
-def _certificate(standing: Standing, words: Words) -> list[Fact]:
-    expiry = standing.overview.certificate_expiry
+def _certificate(overview: Overview, words: Words) -> list[Fact]:
+    expiry = overview.certificate_expiry
     if expiry is None:
         return []
     left = expiry - words.now

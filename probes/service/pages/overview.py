@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from aimon.probes.service.pages import states
 from aimon.probes.service.pages.bars import uptime_bar
+from aimon.probes.service.pages.standing import problem
 from aimon.probes.service.pages.views import Choice, Fact, OverviewView, Row
 from aimon.probes.service.pages.words import Words, share
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from aimon.metrics.totals import Identity
+    from aimon.probes.history.queries.overview import Overview
     from aimon.probes.history.queries.uptime import Bar
     from aimon.probes.service.pages.standing import Standing
     from aimon.probes.service.pages.views import ChannelRow, IncidentView, Notice
@@ -74,7 +76,7 @@ class Wanted:
 def view(
     found: Sequence[Standing],
     chosen: Sequence[Standing],
-    bars: Callable[[Sequence[Identity]], Mapping[Identity, Bar]],
+    figures: Callable[[Sequence[Identity]], Mapping[Identity, tuple[Overview, Bar]]],
     wanted: Wanted,
     words: Words,
     *,
@@ -89,7 +91,7 @@ def view(
     Args:
         found: all endpoints.
         chosen: those that the reader wants to see, in order.
-        bars: gives the uptime bars of these endpoints; asked for those on this page only.
+        figures: gives what the history says of these endpoints, and their bars; asked for those on this page only.
         wanted: what the reader asked for.
         words: speaks the reader's language.
         notices: announcements and maintenance.
@@ -102,7 +104,7 @@ def view(
     pages = max(1, math.ceil(len(chosen) / PER_PAGE))
     page = min(wanted.page, pages)
     shown = chosen[(page - 1) * PER_PAGE : page * PER_PAGE]
-    segments = bars([each.overview.identity for each in shown])
+    details = figures([each.identity for each in shown])
     kind, verdict, detail = _verdict(found, words)
     return OverviewView(
         kind=kind,
@@ -118,7 +120,7 @@ def view(
         periods=periods(words, wanted.period, lambda name: wanted.link(period=name)),
         choices=_choices(wanted, words),
         query=wanted.query,
-        rows=tuple(_row(each, segments[each.overview.identity], wanted, words) for each in shown),
+        rows=tuple(_row(each, *details[each.identity], wanted, words) for each in shown),
         from_text=t("{span} ago", span=t(PERIODS[wanted.period])),
         pages=pages,
         page_text=t("page {n} of {m}", n=page, m=pages),
@@ -133,14 +135,14 @@ def periods(words: Words, current: str, link: Callable[[str], str]) -> tuple[Cho
     return tuple(Choice(name, words.t(text), name == current, link(name)) for name, text in PERIODS.items())
 
 
-def bar_of(standing: Standing, segments: Bar, words: Words, key: str, period: str) -> Markup:
+def bar_of(overview: Overview, segments: Bar, words: Words, key: str, period: str) -> Markup:
     """The uptime bar of an endpoint."""
     drawn = [(states.kind_of(segment) or "", states.text_of(segment, words)) for segment in segments]
     label = words.t(
         "Uptime of {name} over {period}: {share}",
-        name=standing.name,
+        name=overview.identity.endpoint,
         period=words.t(PERIODS[period]),
-        share=share(standing.overview.uptime[period].plain),
+        share=share(overview.uptime[period].plain),
     )
     return uptime_bar(drawn, label, key)
 
@@ -180,8 +182,8 @@ def _choices(wanted: Wanted, words: Words) -> tuple[Choice, ...]:
     return tuple(Choice(name, words.t(text), name == wanted.state) for name, text in names.items())
 
 
-def _row(standing: Standing, segments: Bar, wanted: Wanted, words: Words) -> Row:
-    overview, t = standing.overview, words.t
+def _row(standing: Standing, overview: Overview, segments: Bar, wanted: Wanted, words: Words) -> Row:
+    t = words.t
     identity, uptime = overview.identity, overview.uptime[wanted.period]
     key = quote(identity.endpoint, safe="")
     return Row(
@@ -193,15 +195,15 @@ def _row(standing: Standing, segments: Bar, wanted: Wanted, words: Words) -> Row
         what=" · ".join(part for part in (identity.model, identity.provider, identity.region) if part),
         availability=share(uptime.plain),
         availability_note=t("over {period}", period=t(PERIODS[wanted.period])) if uptime.counted else t("not known"),
-        problem=standing.problem,
-        bar=bar_of(standing, segments, words, key, wanted.period),
-        facts=tuple(_facts(standing, words)),
+        problem=problem(standing, overview.last),
+        bar=bar_of(overview, segments, words, key, wanted.period),
+        facts=tuple(_facts(overview, words)),
         last=None if overview.last_run_at is None else words.ago(overview.last_run_at),
     )
 
 
-def _facts(standing: Standing, words: Words) -> list[Fact]:
-    overview, t = standing.overview, words.t
+def _facts(overview: Overview, words: Words) -> list[Fact]:
+    t = words.t
     facts = []
     for name, values in ((t("latency"), overview.quantiles.latency), ("TTFT", overview.quantiles.ttft)):
         for quantile in (0.95, 0.5):

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aimon.config.endpoint import Endpoint
+    from aimon.metrics.totals import Identity
     from aimon.probes.history.database import Database
+    from aimon.probes.history.queries.overview import Overview
+    from aimon.probes.history.queries.uptime import Bar
     from aimon.probes.service.context import ServiceContext
     from aimon.probes.service.pages.standing import Standing
     from aimon.probes.service.pages.views import DetailView, OverviewView
@@ -47,7 +50,7 @@ def overview(context: ServiceContext, root: str, query: Mapping[str, str], words
     return overview_page.view(
         found,
         matching(found, wanted.query, wanted.state),
-        lambda identities: bars(database, wanted.period, words.now, identities),
+        lambda identities: _figures(context, database, identities, wanted.period, words.now),
         wanted,
         words,
         notices=notices(context, database, words),
@@ -71,12 +74,14 @@ def detail(context: ServiceContext, root: str, name: str, query: Mapping[str, st
     database, identity = context.open_history().database, endpoint.identity
     window = query.get("period", "") if query.get("period", "") in BAR_WINDOWS else "24h"
     [found] = _standings(context, database, [endpoint], words.now)
+    known, segments = _figures(context, database, [identity], window, words.now)[identity]
     successes, _ = results(database, ResultFilter(name, frozenset({Outcome.OK})), limit=_SUCCESSES)
     return detail_page.view(
         found,
+        known,
         endpoint,
         period(database, identity, words.now - BAR_WINDOWS[window], words.now),
-        bars(database, window, words.now, [identity])[identity],
+        segments,
         series(database, identity, window, words.now),
         last_failures(database, identity, _FAILURES),
         successes,
@@ -93,10 +98,19 @@ def detail(context: ServiceContext, root: str, name: str, query: Mapping[str, st
 def _standings(
     context: ServiceContext, database: Database, endpoints: Sequence[Endpoint], now: float
 ) -> list[Standing]:
-    found = overviews.overviews(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
+    last = overviews.states(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
     intervals = {endpoint.name: endpoint.interval for endpoint in endpoints}
     by_incident = reader.states(database, intervals, now, planned=tuple(planned(context, database, now)))
-    return [standing(each, by_incident[each.identity.endpoint]) for each in found]
+    return [standing(identity, state, by_incident[identity.endpoint]) for identity, state in last.items()]
+
+
+def _figures(
+    context: ServiceContext, database: Database, identities: Sequence[Identity], window: str, now: float
+) -> dict[Identity, tuple[Overview, Bar]]:
+    intervals = {endpoint.identity: endpoint.interval for endpoint in context.endpoints}
+    found = overviews.overviews(database, now, {identity: intervals[identity] for identity in identities})
+    segments = bars(database, window, now, identities)
+    return {each.identity: (each, segments[each.identity]) for each in found}
 
 
 def _warnings(context: ServiceContext, words: Words) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from aimon.probes.service.pages import states
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from aimon.probes.history.queries.overview import Overview
+    from aimon.call.result import Result
+    from aimon.metrics.totals import Identity
     from aimon.probes.incidents.reader import EndpointState
 
 
@@ -21,23 +22,16 @@ class Standing:
     """One endpoint.
 
     Attributes:
-        overview: what the history says of it.
+        identity: its labels.
         kind: of its state, one of `states.KINDS`.
         word: its state in English; the key of its translation.
-        problem: what its last probe ended with; empty where it succeeded.
         since: unix time from when on it is so, where an incident says that.
     """
 
-    overview: Overview
+    identity: Identity
     kind: str
     word: str
-    problem: str = ""
     since: float | None = None
-
-    @property
-    def name(self) -> str:
-        """The endpoint's configured name."""
-        return self.overview.identity.endpoint
 
 
 # Of an endpoint without an open incident, by its last probe.
@@ -56,24 +50,28 @@ _BY_INCIDENT = {
 }
 
 
-def standing(overview: Overview, found: EndpointState) -> Standing:
+def standing(identity: Identity, last: State, found: EndpointState) -> Standing:
     """How an endpoint stands: by its incidents; where none is open, by its last probe.
 
     Args:
-        overview: what the history says of it.
+        identity: its labels.
+        last: what its last probe says.
         found: what its incidents say.
     """
     if found.state is IncidentState.MAINTENANCE:
         kind, word = states.MAINTENANCE, "maintenance"
-    elif overview.state in (State.SILENT, State.UNKNOWN):
-        kind, word = _BY_LAST_PROBE[overview.state]
+    elif last in (State.SILENT, State.UNKNOWN):
+        kind, word = _BY_LAST_PROBE[last]
     else:
-        kind, word = _BY_INCIDENT.get(found.state) or _BY_LAST_PROBE[overview.state]
-    last = overview.last
-    problem = ""
-    if kind in states.PROBLEMS and last is not None and last.outcome.status == "error":
-        problem = f"{last.outcome.value}: {last.error}" if last.error else last.outcome.value
-    return Standing(overview, kind, word, problem, found.since)
+        kind, word = _BY_INCIDENT.get(found.state) or _BY_LAST_PROBE[last]
+    return Standing(identity, kind, word, found.since)
+
+
+def problem(standing: Standing, last: Result | None) -> str:
+    """What the last probe of an endpoint that has a problem ended with; empty without."""
+    if standing.kind not in states.PROBLEMS or last is None or last.outcome.status != "error":
+        return ""
+    return f"{last.outcome.value}: {last.error}" if last.error else last.outcome.value
 
 
 def matching(found: Sequence[Standing], query: str, state: str) -> list[Standing]:
@@ -88,7 +86,7 @@ def matching(found: Sequence[Standing], query: str, state: str) -> list[Standing
     chosen = [
         each
         for each in found
-        if all(word in " ".join(each.overview.identity).casefold() for word in words)
+        if all(word in " ".join(each.identity).casefold() for word in words)
         and (not state or state == each.kind or (state == states.ANY_PROBLEM and each.kind in states.PROBLEMS))
     ]
     return sorted(chosen, key=lambda each: states.KINDS.index(each.kind))

@@ -38,6 +38,7 @@ class Words:
     def __init__(self, language: str, now: float) -> None:
         self.language, self.now = language, now
         self.t: Callable[..., str] = translator(language)
+        self._stretches: dict[tuple[float, float], str] = {}
 
     def span(self, seconds: float) -> str:
         """A duration in its largest two units at the most: `3 d 4 h`, `12 min`, `40 s`."""
@@ -77,15 +78,18 @@ class Words:
         return tuple(found)
 
     def stretch(self, since: float, until: float) -> str:
-        """From when to when."""
+        """From when to when; the endpoints of a page share their segments, so each text is made once."""
+        if (known := self._stretches.get((since, until))) is not None:
+            return known
         start, end = _local(since), _local(min(until, self.now))
         if until - since >= 86_400:
-            return f"{start:%Y-%m-%d}"
-        return (
-            f"{start:%m-%d %H:%M} – {end:%H:%M}"
-            if start.date() == end.date()
-            else f"{start:%m-%d %H:%M} – {end:%m-%d %H:%M}"
-        )
+            text = f"{start:%Y-%m-%d}"
+        elif start.date() == end.date():
+            text = f"{start:%m-%d %H:%M} – {end:%H:%M}"
+        else:
+            text = f"{start:%m-%d %H:%M} – {end:%m-%d %H:%M}"
+        self._stretches[since, until] = text
+        return text
 
     def duration(self, seconds: float) -> str:
         """A short duration with three significant digits: `412 ms`, `1.24 s`."""
