@@ -44,7 +44,6 @@ _GROUPS = {
 _EVENTS = {
     "opened": "opened",
     "flapping": "opens and ends again and again",
-    "announced": "notifications sent",
     "resolved": "resolved",
     "outage": "became an outage",
     "removed": "ended: removed from the configuration",
@@ -81,6 +80,7 @@ def _view(database: Database, members: list[reader.Incident], root: str, words: 
         id=str(first.id),
         kind=_KINDS[first.kind],
         title=words.t(title, name=names[0], n=len(names), provider=first.provider),
+        open=open_,
         state=words.t("open" if open_ else "resolved"),
         when=_when(members, words),
         endpoints=tuple(EndpointLink(name, f"{root}/endpoint/{quote(name, safe='')}") for name in names[:_NAMED]),
@@ -99,6 +99,4 @@ def _when(members: Sequence[reader.Incident], words: Words) -> str:
 
 
 def _event_text(event: reader.Event, words: Words) -> str:
-    text = words.t(_EVENTS.get(event.event, event.event), detail=event.detail or "")
-    plain = event.detail and "{detail}" not in _EVENTS.get(event.event, "")
-    return f"{text}: {event.detail}" if plain else text
+    return words.t(_EVENTS[event.event], detail=event.detail or "")

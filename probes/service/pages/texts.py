@@ -156,7 +156,6 @@ ZH = {
     "{n} endpoints of {provider}: the account's balance runs out": "{provider} 的 {n} 个接口：账户余额即将用完",
     "opened": "事件打开",
     "opens and ends again and again": "反复打开和恢复",
-    "notifications sent": "已发送通知",
     "became an outage": "升级为故障",
     "ended: removed from the configuration": "结束：已从配置中移除",
     "notified: {detail}": "已通知：{detail}",

@@ -63,6 +63,7 @@ class IncidentView:
     id: str
     kind: str
     title: str
+    open: bool
     state: str
     when: str
     endpoints: tuple[EndpointLink, ...]
