@@ -65,12 +65,6 @@ STATE_OF: Final[dict[Kind, State]] = {
     Kind.SLOW: State.DEGRADED,
 }
 
-IMPACT: Final[dict[Kind, float]] = {Kind.OUTAGE: 1.0, Kind.UNRELIABLE: 0.5, Kind.SLOW: 0.3}
-"""The share of a second of uptime that a second of an incident takes away in uptime weighted by impact.
-
-Kinds that are not here take nothing away: the provider is not to blame for them.
-"""
-
 _FAULT_KIND: Final = {
     Fault.NETWORK: Kind.OUTAGE,
     Fault.PROVIDER: Kind.OUTAGE,

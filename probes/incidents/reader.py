@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimon.probes.history import side_tables
 from aimon.probes.incidents import store
-from aimon.probes.incidents.kinds import IMPACT, KNOWN, STATE_OF, Kind, State
+from aimon.probes.incidents.kinds import STATE_OF, Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,11 +65,6 @@ class Incident:
     def is_open(self) -> bool:
         """Whether it is not over."""
         return self.resolved_at is None
-
-    @property
-    def impact(self) -> float:
-        """The share of each second that it takes from uptime weighted by impact."""
-        return IMPACT.get(self.kind, 0.0)
 
     def duration(self, now: float) -> float:
         """Seconds from its opening to its end, or to now."""
@@ -178,25 +173,6 @@ def timeline(database: Database, number: int) -> tuple[Event, ...]:
         (number, number),
     )
     return tuple(Event(at, event, detail) for at, event, detail in rows)
-
-
-def periods(database: Database, endpoint: str, since: float, until: float) -> tuple[tuple[float, float, Kind], ...]:
-    """When an endpoint's incidents began and ended within a window, and of which kind they were: for uptime.
-
-    An incident counts from the start of the first failure that led to it.
-    """
-    if not side_tables.present(database, store.OWNER):
-        return ()
-    rows = database.query(
-        "SELECT began_at, resolved_at, kind FROM incidents "
-        "WHERE endpoint = ? AND began_at < ? AND (resolved_at IS NULL OR resolved_at > ?) ORDER BY began_at",
-        (endpoint, until, since),
-    )
-    return tuple(
-        (max(began, since), min(until if ended is None else ended, until), Kind(kind))
-        for began, ended, kind in rows
-        if kind in KNOWN
-    )
 
 
 def states(

@@ -41,6 +41,7 @@ _GROUPS = {
     Kind.SLOW: "{n} endpoints of {provider} are slow",
     Kind.BALANCE: "{n} endpoints of {provider}: the account's balance runs out",
 }
+# Of others, such as `announced`, nothing is said: deliveries tell who was told.
 _EVENTS = {
     "opened": "opened",
     "flapping": "opens and ends again and again",
@@ -72,7 +73,12 @@ def _view(database: Database, members: list[reader.Incident], root: str, words: 
     names = sorted({each.endpoint for each in members})
     title = _TITLES[first.kind] if len(names) == 1 else _GROUPS[first.kind]
     open_ = any(each.is_open for each in members)
-    events = {(event.at, _event_text(event, words)) for each in members for event in reader.timeline(database, each.id)}
+    events = {
+        (event.at, _event_text(event, words))
+        for each in members
+        for event in reader.timeline(database, each.id)
+        if event.event in _EVENTS
+    }
     opening = words.t("began: {what}", what=": ".join(part for part in (first.outcome, first.error) if part))
     if first.outcome is not None:
         events.add((first.began_at, opening))

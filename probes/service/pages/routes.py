@@ -38,9 +38,9 @@ def _page(make: Callable[[ServiceContext, Request, Words], tuple[str, str, objec
         except HistoryError as error:
             template, title = "broken.html", words.t("The history can't be read")
             return HTMLResponse(render(template, request, words, title, str(error)), 503)
-        except KeyError as error:
+        except sources.UnknownEndpointError as error:
             title = words.t("There is no such endpoint")
-            return HTMLResponse(render("broken.html", request, words, title, str(error.args[0])), 404)
+            return HTMLResponse(render("broken.html", request, words, title, str(error)), 404)
         return HTMLResponse(render(template, request, words, title, view), headers={"Cache-Control": "no-cache"})
 
     return route

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
+from aimon.probes.balance.accounts import accounts
+from aimon.probes.balance.ledger import balances
 from aimon.probes.history.queries import overview as overviews
 from aimon.probes.history.queries.period import period
 from aimon.probes.history.queries.results import ResultFilter, last_failures, results
@@ -16,6 +18,7 @@ from aimon.probes.service.pages import overview as overview_page
 from aimon.probes.service.pages.incident_views import incident_views
 from aimon.probes.service.pages.notices import channel_rows, notices, planned
 from aimon.probes.service.pages.standing import matching, standing
+from aimon.probes.service.pages.views import Fact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
     from aimon.probes.service.pages.standing import Standing
     from aimon.probes.service.pages.views import DetailView, OverviewView
     from aimon.probes.service.pages.words import Words
+
+
+class UnknownEndpointError(Exception):
+    """No endpoint of the configuration has this name."""
+
 
 _FAILURES, _SUCCESSES = 20, 5
 _INCIDENTS, _OF_ONE = 50, 10
@@ -65,12 +73,12 @@ def detail(context: ServiceContext, root: str, name: str, query: Mapping[str, st
     """The page of one endpoint.
 
     Raises:
-        KeyError: no endpoint has this name.
+        UnknownEndpointError: no endpoint has this name.
         HistoryError: the history can't be read.
     """
     endpoint = next((each for each in context.endpoints if each.name == name), None)
     if endpoint is None:
-        raise KeyError(name)
+        raise UnknownEndpointError(name)
     database, identity = context.open_history().database, endpoint.identity
     window = query.get("period", "") if query.get("period", "") in BAR_WINDOWS else "24h"
     [found] = _standings(context, database, [endpoint], words.now)
@@ -87,12 +95,25 @@ def detail(context: ServiceContext, root: str, name: str, query: Mapping[str, st
         successes,
         window,
         words,
+        balance=_balance(database, endpoint, words),
         notices=notices(context, database, words, name),
         incidents=incident_views(
             database, reader.incidents(database, endpoint=name, limit=_OF_ONE).incidents, root, words
         ),
         warnings=_warnings(context, words),
     )
+
+
+def _balance(database: Database, endpoint: Endpoint, words: Words) -> tuple[Fact, ...]:
+    """What is left in the account of an endpoint, and for how long at the present rate of spending."""
+    own = {account.id for account in accounts([endpoint])}
+    facts = []
+    for each in balances(database, words.now):
+        if each.account in own:
+            left = each.days_left
+            lasts = "" if left is None else words.t("about {span} left", span=words.span(left * 86_400))
+            facts.append(Fact(words.t("account balance"), words.money(each.amount, each.currency), lasts))
+    return tuple(facts)
 
 
 def _standings(

@@ -45,7 +45,7 @@ _BY_LAST_PROBE = {
 }
 _BY_INCIDENT = {
     IncidentState.DOWN: (states.DOWN, "down"),
-    IncidentState.BLOCKED: (states.ACCOUNT, "key, quota or configuration"),
+    IncidentState.BLOCKED: (states.ACCOUNT, "blocked: key, quota or configuration"),
     IncidentState.DEGRADED: (states.DEGRADED, "degraded"),
 }
 

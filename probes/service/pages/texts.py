@@ -52,6 +52,7 @@ ZH = {
     "not probed yet": "尚未探测",
     "unknown": "未知",
     "degraded, or some probes failed": "性能下降，或部分探测失败",
+    "blocked: key, quota or configuration": "调用被拒：密钥、额度或配置",
     "key, quota or configuration": "密钥、额度或配置",
     "not measured": "未测量",
     # Overview

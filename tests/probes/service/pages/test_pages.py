@@ -87,7 +87,7 @@ def test_a_refused_key_does_not_count_against_the_provider(world: ServiceWorld) 
     for _ in range(6):
         world.probe("qwen", Outcome.UNAUTHORIZED, error="HTTP 401")
     page = text_of(world.get("/?q=qwen"))
-    assert "qwen key, quota or configuration" in page
+    assert "qwen blocked: key, quota or configuration" in page
     assert "– not known" in page
     assert "unauthorized account 6 100 %" in text_of(world.get("/endpoint/qwen"))
 
