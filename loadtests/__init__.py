@@ -6,22 +6,26 @@ only when AIUser or keep_report is used, and aimon's own commands run load tests
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aimon.loadtests.locust_plugin.report import keep_report as keep_report
     from aimon.loadtests.locust_plugin.user import AIUser as AIUser
+    from aimon.loadtests.users.settings import endpoints as endpoints
+    from aimon.loadtests.users.settings import setting as setting
 
-__all__ = ["AIUser", "keep_report"]
+__all__ = ["AIUser", "endpoints", "keep_report", "setting"]
+
+_HOME = {
+    "AIUser": "locust_plugin.user",
+    "keep_report": "locust_plugin.report",
+    "endpoints": "users.settings",
+    "setting": "users.settings",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "AIUser":
-        from aimon.loadtests.locust_plugin.user import AIUser  # noqa: PLC0415 - imports Locust, see above
-
-        return AIUser
-    if name == "keep_report":
-        from aimon.loadtests.locust_plugin.report import keep_report  # noqa: PLC0415 - likewise
-
-        return keep_report
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"aimon.loadtests.{_HOME[name]}"), name)

@@ -16,15 +16,15 @@ from aimon.loadtests.protocol.progress_lines import FinalReport
 from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 
 if TYPE_CHECKING:
-    from aimon.config.endpoint import Endpoint
     from aimon.loadtests.controller.progress_pipe import ProgressPipe
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
+    from aimon.loadtests.worker.load import Load
 
 
-def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> int:
+def deliver(run: RunResult, plan: Plan, load: Load, pipe: ProgressPipe | None) -> int:
     """Writes all outputs and returns the exit code; reports on stderr what can't be written."""
-    built = report.build(run, plan, endpoint.name, model=endpoint.target.model)
+    built = report.build(run, plan, load.name, model=load.model)
     code = exit_code(built)
     # Files first: the process that started this one may have ended, and closed stdout.
     if plan.out is not None:
@@ -40,8 +40,10 @@ def deliver(run: RunResult, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe |
         pipe.finish(FinalReport(report=built, totals=run.totals))
     with suppress(OSError):
         text = msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built)
-        sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
-        sys.stdout.flush()
+        # Not sys.stdout, which is stderr for the code of a scenario.
+        assert sys.__stdout__ is not None  # noqa: S101 - a pipe, or a terminal
+        sys.__stdout__.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+        sys.__stdout__.flush()
     if built["client"]["bottleneck"]:
         say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
     if code == exit_codes.FAILED or built["ended"]["how"] == INCOMPLETE:
@@ -60,6 +62,10 @@ def exit_code(built: dict[str, Any]) -> int:
     if (capacity := built["capacity"]) is not None and ended == COMPLETE:
         # The search exceeds the objectives on purpose.
         return exit_codes.FAILED if capacity["rate"] is None else exit_codes.GOOD
+    if (ladder := built["ladder"]) is not None and ended == COMPLETE:
+        # It goes beyond what meets the objectives, too.
+        met = any(step["met"] and step["ok"] for step in ladder["steps"])
+        return exit_codes.GOOD if met else exit_codes.FAILED
     if (limits := built["limits"]) is not None and ended == COMPLETE:
         # Not finding a limit is a result; calls that failed for other reasons are a failure.
         failed = "failed_at_per_s" in limits["evidence"] or not built["requests"]["ok"]

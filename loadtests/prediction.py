@@ -30,7 +30,8 @@ class Prediction(msgspec.Struct, kw_only=True):
     """Upper bounds, if every answer has its maximum length. Durations are in seconds, rates per second.
 
     Attributes:
-        requests: calls, with the warm-up and the first call, which cost money, too.
+        scenario: the title of a scenario: what its iterations call, and cost, only its code knows.
+        requests: calls, or iterations of a scenario, with the warm-up and the first call, which cost money, too.
         input_tokens: of all prompts; estimated where the workload has texts instead of lengths.
         output_tokens: of all answers.
         cost: in `currency`; None if no price is known, for the reason in `unpriced`.
@@ -43,8 +44,8 @@ class Prediction(msgspec.Struct, kw_only=True):
     """
 
     requests: int
-    input_tokens: int
-    output_tokens: int
+    input_tokens: int | None
+    output_tokens: int | None
     cost: float | None
     currency: str
     unpriced: str | None = None
@@ -54,6 +55,7 @@ class Prediction(msgspec.Struct, kw_only=True):
     concurrency: int | None = None
     assumption: str | None = None
     doubt: str | None = None
+    scenario: str | None = None
 
 
 class _Load(msgspec.Struct, kw_only=True):
@@ -76,6 +78,8 @@ def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
         OSError: a file of the workload can't be read.
         ValueError: what is in it is wrong.
     """
+    if plan.scenario is not None:
+        return _of_scenario(plan, endpoint.timeouts.total, prices)
     source = workload.open_source(endpoint, plan.workload, seed=plan.seed)
     load = _load(plan, endpoint, source)
     # One call precedes the load, and each call may be repeated after Retry-After.
@@ -102,6 +106,25 @@ def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
     )
 
 
+def _of_scenario(plan: Plan, timeout: float, prices: PriceBook) -> Prediction:
+    assert plan.scenario is not None  # noqa: S101 - as it is called
+    load = _of_loop(plan, timeout)
+    return Prediction(
+        requests=1 + load.calls,
+        input_tokens=None,
+        output_tokens=None,
+        cost=None,
+        currency=prices.currency,
+        unpriced="only the scenario's code knows what it asks",
+        duration_s=load.seconds,
+        rate_mean=load.mean,
+        rate_peak=load.peak,
+        concurrency=load.concurrency,
+        assumption=load.assumption,
+        scenario=plan.scenario.title,
+    )
+
+
 def _load(plan: Plan, endpoint: Endpoint, source: workload.Source) -> _Load:
     timeout = endpoint.timeouts.total
     if (arrivals := source.offsets()) is not None:
@@ -114,6 +137,10 @@ def _load(plan: Plan, endpoint: Endpoint, source: workload.Source) -> _Load:
             peak=float(most_within(offsets, 1.0)),
             concurrency=most_within(offsets, timeout),
         )
+    return _of_loop(plan, timeout)
+
+
+def _of_loop(plan: Plan, timeout: float) -> _Load:
     if plan.profile in SEARCHES:
         return _of_search(plan, timeout)
     if (schedule := plan.schedule) is not None:
@@ -123,7 +150,7 @@ def _load(plan: Plan, endpoint: Endpoint, source: workload.Source) -> _Load:
             seconds=schedule.duration,
             mean=schedule.total / schedule.duration,
             peak=peak,
-            concurrency=min(schedule.total, math.ceil(peak * timeout)),
+            concurrency=min(schedule.total, plan.max_in_flight or math.ceil(peak * timeout)),
         )
     return _of_closed_loop(plan)
 
@@ -142,6 +169,8 @@ def _of_search(plan: Plan, timeout: float) -> _Load:
 
 
 def _of_closed_loop(plan: Plan) -> _Load:
+    if plan.ladder:
+        return _of_ladder(plan)
     streams = plan.concurrency or 1
     by_time = plan.warmup if plan.requests is not None else plan.warmup + plan.duration
     # One more a stream: the call under way when the time is up.
@@ -151,4 +180,15 @@ def _of_closed_loop(plan: Plan) -> _Load:
         seconds=None if plan.requests is not None else by_time,
         concurrency=streams,
         assumption=f"no more than {CALLS_PER_STREAM:g} calls a second and stream" if timed else None,
+    )
+
+
+def _of_ladder(plan: Plan) -> _Load:
+    steps = [_of_closed_loop(msgspec.structs.replace(plan, ladder=[], concurrency=users)) for users in plan.ladder]
+    seconds = [step.seconds for step in steps if step.seconds is not None]
+    return _Load(
+        calls=sum(step.calls for step in steps),
+        seconds=sum(seconds) if seconds else None,
+        concurrency=plan.ladder[-1],
+        assumption=steps[0].assumption,
     )

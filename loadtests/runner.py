@@ -2,7 +2,7 @@
 
 `aimon loadtest` starts it, since gevent takes over the process that it runs in. Keys come from the environment and from
 files that the configuration names, and never through arguments or the job. A master's process enters through
-`distributed_runner.py`.
+`locust_runner.py`.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ from aimon.loadtests.controller.worker_pool import LocalWorker
 from aimon.loadtests.protocol.job import MASTER, Job
 from aimon.loadtests.report.run_result import INTERRUPTED
 from aimon.loadtests.worker.call_log import NAME, CallLog
-from aimon.loadtests.worker.worker import Worker
+from aimon.loadtests.worker.load import open_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aimon.config.endpoint import Endpoint
+    from locust.env import Environment
+
+    from aimon.loadtests.distributed.master import MasterPool
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
-    from aimon.pricing import PriceBook
+    from aimon.loadtests.worker.load import Load
 
 _CHECK_INTERVAL = 0.5
 _REPORT_BYTES = 8 << 20
@@ -51,68 +53,107 @@ def run_job(job: Job) -> int:
     """Runs the load and delivers the report; returns the exit code."""
     plan = job.plan
     assert plan is not None  # noqa: S101 - only workers have none
-    try:
-        loaded = config.from_data(job.configuration or {})
-        endpoint = plan.request.applied(config.resolve(loaded)[0])
-        prices = config.price_book(loaded, [endpoint])
-    except (config.ConfigError, ValueError) as error:
-        say(str(error))
-        return exit_codes.USAGE
     with ExitStack() as stack:
+        pool = None
+        try:
+            if job.role == MASTER:
+                pool = _listen(job, plan, stack)
+            loaded = None if job.configuration is None else config.from_data(job.configuration)
+            load = open_load(plan, loaded, None if pool is None else pool.environment)
+        except config.ConfigError as error:
+            say(str(error))
+            return exit_codes.USAGE
+        except ValueError as error:
+            say(f"aimon loadtest: {error}")
+            return exit_codes.USAGE
+        except OSError as error:
+            say(f"aimon loadtest: {files.problem(error)}")
+            return exit_codes.UNABLE
         pipe = None if job.progress is None else stack.enter_context(ProgressPipe(job.progress))
         try:
             # The call log may fill the disk: reserve space for the report.
             with nullcontext() if plan.out is None else files.reserve(Path(plan.out), _REPORT_BYTES):
-                if job.role == MASTER:
-                    result = _run_distributed(job, plan, endpoint, pipe)
+                if pool is not None:
+                    result = _run_distributed(job, plan, load, pool, pipe)
                 else:
-                    result = _run_alone(plan, endpoint, prices, pipe)
+                    result = _run_alone(job, plan, load, pipe)
         except OSError as error:
             say(f"aimon loadtest: {files.problem(error)}")
             return exit_codes.UNABLE
         except (ValueError, RuntimeError) as error:
             say(f"aimon loadtest: {error}")
             return exit_codes.UNABLE
-        return output.deliver(result, plan, endpoint, pipe)
+        return output.deliver(result, plan, load, pipe)
 
 
-def _run_alone(plan: Plan, endpoint: Endpoint, prices: PriceBook, pipe: ProgressPipe | None) -> RunResult:
+def _run_alone(job: Job, plan: Plan, load: Load, pipe: ProgressPipe | None) -> RunResult:
     """Sends the load from this process."""
     log = CallLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
     controller = None
     try:
-        worker = LocalWorker(Worker(plan, endpoint, prices, log=log))
+        worker = LocalWorker(load.worker(plan, log=log))
         controller = RunController(plan, worker, None if pipe is None else pipe.send)
-        with _stopping(controller):
+        controller.run.notes += load.notes
+        with _stopping(controller), _web_page(job, load, controller, None):
+            load.begin(partial(controller.stop, INTERRUPTED))
             try:
                 return controller.execute()
             finally:
                 worker.close()
+                load.end()
     finally:
         problem = None if log is None else log.close()
         if problem is not None and controller is not None:
             controller.run.unwritten.append(problem)
 
 
-def _run_distributed(job: Job, plan: Plan, endpoint: Endpoint, pipe: ProgressPipe | None) -> RunResult:
-    """Has workers send the load: processes of this machine, or of others."""
+def _listen(job: Job, plan: Plan, stack: ExitStack) -> MasterPool:
+    """The master of a run, which workers can reach until the stack is closed."""
     from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - needs Locust
-    from aimon.loadtests.distributed.processes import Processes  # noqa: PLC0415
 
     # Workers that the master starts get a token on stdin, since other programs on this machine can reach the port.
     token = secrets.token_hex() if job.processes else job.token
-    pool = MasterPool(plan, job.host, job.port, job.expect, model=endpoint.target.model, token=token)
+    pool = MasterPool(plan, job.host, job.port, job.expect, token=token)
+    stack.callback(pool.close)
     if not job.processes:
         say(f"waiting for {job.expect} workers on {job.host}:{pool.port}")
+    return pool
+
+
+def _run_distributed(job: Job, plan: Plan, load: Load, pool: MasterPool, pipe: ProgressPipe | None) -> RunResult:
+    """Has workers send the load: processes of this machine, or of others."""
+    from aimon.loadtests.distributed.processes import Processes  # noqa: PLC0415 - needs Locust
+
+    pool.model = load.model
     controller = RunController(plan, pool, None if pipe is None else pipe.send)
-    with _stopping(controller), Processes(job, pool.port, token) as processes:
+    controller.run.notes += load.notes
+    page = _web_page(job, load, controller, pool.environment)
+    with _stopping(controller), Processes(job, pool.port, pool.token) as processes, page:
         try:
             pool.gather(job.patience, processes.gone)
+            load.begin(partial(controller.stop, INTERRUPTED))
             result = controller.execute()
         finally:
             pool.close()
+            load.end()
     result.unwritten += processes.problems
     return result
+
+
+@contextmanager
+def _web_page(job: Job, load: Load, controller: RunController, environment: Environment | None) -> Iterator[None]:
+    """Serves Locust's web page during a run, if there is to be one; `environment` is a master's."""
+    if job.web is None:
+        yield
+        return
+    from aimon.loadtests.users.environment import web_environment  # noqa: PLC0415 - imports Locust
+    from aimon.loadtests.users.web import WebPage  # noqa: PLC0415
+
+    stop = partial(controller.stop, INTERRUPTED)
+    with WebPage(web_environment(load, environment), job.web, load.name, stop) as page:
+        controller.on_delta = page.add
+        yield
+        page.finish()
 
 
 @contextmanager

@@ -130,7 +130,26 @@ def _json_object(text: str | list[str]) -> Any:
     return value
 
 
-_WRITTEN: Final[Mapping[str, Callable[[str | list[str]], Any]]] = {"headers": _headers, "extra_body": _json_object}
+def _settings(texts: str | list[str]) -> dict[str, str]:
+    """Settings of a scenario, written as `name=value`.
+
+    Raises:
+        ValueError: one is not.
+    """
+    read = {}
+    for text in [texts] if isinstance(texts, str) else texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ValueError(f"{text!r}: write name=value, such as turns=3")
+        read[name.strip()] = value
+    return read
+
+
+_WRITTEN: Final[Mapping[str, Callable[[str | list[str]], Any]]] = {
+    "headers": _headers,
+    "extra_body": _json_object,
+    "settings": _settings,
+}
 """How options whose value is a mapping in the file are written on the command line."""
 
 

@@ -113,9 +113,12 @@ def validate(written: Document) -> Config:
     return replace(config, document=written)
 
 
-def to_data(config: Config, endpoint: str) -> dict[str, Any]:
-    """What concerns one endpoint, as JSON values for another process on this machine: variables stay unexpanded."""
-    chosen = tuple(each for each in config.endpoints if each.name == endpoint)
+def to_data(config: Config, endpoint: str | None) -> dict[str, Any]:
+    """What concerns one endpoint, or all of them, as JSON values for another process on this machine.
+
+    Variables stay unexpanded.
+    """
+    chosen = tuple(each for each in config.endpoints if endpoint in (None, each.name))
     others: dict[str, Any] = {"loadtests": {}, "maintenance": (), "notify": (), "announcements": ()}
     data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, **others))
     return data

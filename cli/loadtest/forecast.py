@@ -37,7 +37,7 @@ def bounds(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1
         Stop: it has a limit of cost, and no price is known by which to keep it.
     """
     found = predict(plan, selection.endpoints[0], selection.prices)
-    if plan.max_cost is not None and found.cost is None:
+    if plan.max_cost is not None and found.cost is None and plan.scenario is None:
         raise Stop(USAGE, f"--max-cost can't be kept: {_unpriced(found, selection, file)}")
     return found if runs == 1 else _repeated(found, runs)
 
@@ -100,6 +100,8 @@ def _ask(what: str, otherwise: str) -> None:
 
 def _outlay(plan: Plan, found: Prediction) -> str:
     calls = f"up to {found.requests:,} calls"
+    if found.scenario is not None:
+        calls = f"up to {found.requests:,} iterations of {found.scenario}"
     limit = "no --max-cost"
     if plan.max_cost is not None:
         limit = f"ends at {quantities.price_tag(plan.max_cost, found.currency)} (--max-cost)"
@@ -110,7 +112,11 @@ def _outlay(plan: Plan, found: Prediction) -> str:
 
 
 def _rows(plan: Plan, found: Prediction) -> Iterator[tuple[str, str]]:
-    yield "requests", f"at most {found.requests:,}, the first call included"
+    if found.scenario is None:
+        yield "requests", f"at most {found.requests:,}, the first call included"
+    else:
+        yield "scenario", found.scenario
+        yield "iterations", f"at most {found.requests:,}, the first included; each makes as many calls as its code says"
     if found.duration_s is not None:
         yield "duration", _duration(found.duration_s)
     if found.rate_peak is not None:
@@ -120,8 +126,9 @@ def _rows(plan: Plan, found: Prediction) -> Iterator[tuple[str, str]]:
         yield "concurrency", f"{found.concurrency:,} streams"
     elif found.concurrency is not None:
         yield "concurrency", f"at most {found.concurrency:,}, if every call took its whole timeout"
-    yield "input tokens", f"at most {found.input_tokens:,}"
-    yield "output tokens", f"at most {found.output_tokens:,}"
+    if found.input_tokens is not None and found.output_tokens is not None:
+        yield "input tokens", f"at most {found.input_tokens:,}"
+        yield "output tokens", f"at most {found.output_tokens:,}"
     if found.cost is None:
         yield "cost", f"not known: {found.unpriced}"
     else:

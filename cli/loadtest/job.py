@@ -8,6 +8,7 @@ import msgspec
 
 from aimon import quantities
 from aimon.cli.exits import USAGE, Stop
+from aimon.cli.loadtest import scenarios
 from aimon.cli.out_mode import out_mode
 from aimon.config.model.loadtest import flag
 from aimon.loadtests.protocol.job import ALONE, MASTER, PORT, WORKER, Job
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 
     from aimon.cli.endpoints import Flags
     from aimon.cli.loadtest.options import DistributionOptions, EndpointOptions, LoadOptions, RunOptions
+    from aimon.loadtests.protocol.job import Web
     from aimon.loadtests.protocol.plan import Plan
 
 _PATIENCE = 60.0
 _MASTERS = ("bind_host", "bind_port", "expect_workers", "wait")
 _WORKERS = ("master_host", "master_port")
-_OF_THE_RUN = ("cold", "push", "listen", "results", "as_json", "dry_run")
-_ITS_OWN = ("dataset", "trace", "headers")
+_OF_THE_RUN = ("cold", "push", "listen", "web", "results", "as_json", "dry_run")
+_ITS_OWN = ("dataset", "trace", "headers", "scenario")
 _FILELESS = ("preset", "dialect", "base_url", "model", "api_key_env")
 
 
@@ -47,21 +49,30 @@ def with_run(plan: Plan, config: Path | None, flags: Flags, run: RunOptions) -> 
 
 
 def direct(
-    plan: Plan, configuration: dict[str, Any], processes: int | None, given: LoadOptions, among: DistributionOptions
+    plan: Plan,
+    configuration: dict[str, Any] | None,
+    processes: int | None,
+    given: LoadOptions,
+    among: DistributionOptions,
+    web: Web | None = None,
 ) -> Job:
     """The job of the process that directs the run.
 
     Args:
         plan: of the run.
-        configuration: of its endpoint, as data.
+        configuration: of its endpoint, as data; None for a scenario without one.
         processes: workers on this machine, as the file or the command line says.
         given: what the command line says of the load.
         among: what this process is among others.
+        web: where Locust's web page is served.
 
     Raises:
         Stop: the options do not fit together.
     """
     _refuse(among, _WORKERS, "--worker")
+    count = (among.expect_workers or 1) if among.master else (processes or 1)
+    if plan.max_in_flight is not None and plan.max_in_flight < count:
+        raise Stop(USAGE, f"--max-in-flight {plan.max_in_flight}: each of {count} workers needs one: give more")
     if among.master:
         if given.processes is not None:
             raise Stop(USAGE, "--processes starts workers on this machine and --master waits for others: keep one")
@@ -75,12 +86,34 @@ def direct(
             token=_token(among.token_file, host, "--bind-host"),
             expect=among.expect_workers or 1,
             patience=_wait(among.wait),
+            web=web,
         )
     _refuse(among, (*_MASTERS, "token_file"), "--master")
-    count = processes or 1
     if count == 1:
-        return Job(role=ALONE, plan=plan, configuration=configuration)
-    return Job(role=MASTER, plan=plan, configuration=configuration, processes=count, expect=count)
+        return Job(role=ALONE, plan=plan, configuration=configuration, web=web)
+    return Job(role=MASTER, plan=plan, configuration=configuration, processes=count, expect=count, web=web)
+
+
+def web_address(text: str, *, public: bool) -> Web:
+    """Where `--web` serves Locust's page.
+
+    Raises:
+        Stop: it is no address, or others can reach it and should not.
+    """
+    from aimon.loadtests.protocol.job import Web
+    from aimon.probes.publish.listen import is_loopback, split_address
+
+    try:
+        host, port = split_address(text)
+    except ValueError as error:
+        raise Stop(USAGE, f"--web: {error}") from error
+    if not is_loopback(host) and not public:
+        raise Stop(
+            USAGE,
+            f"--web {text}: others can reach that address, and whoever sees the page can stop the run: serve it on "
+            "127.0.0.1, or add --no-auth if that is meant",
+        )
+    return Web(host=host, port=port, public=public)
 
 
 def run_worker(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: DistributionOptions) -> int:
@@ -105,14 +138,19 @@ def run_worker(where: EndpointOptions, given: LoadOptions, run: RunOptions, amon
     except ValueError as error:
         raise Stop(USAGE, str(error)) from error
     flags = {name: text for name in _FILELESS if (text := getattr(where, name)) is not None}
-    if flags and where.name is not None:
+    written, endpoints = scenarios.split(where.names or [], given.scenario)
+    if len(endpoints) > 1:
+        raise Stop(USAGE, f"a worker has one endpoint, or those of its scenario: leave out {endpoints[1]}")
+    own = endpoints[0] if endpoints else None
+    if flags and own is not None:
         raise Stop(USAGE, "a name chooses an endpoint of a file: leave it out, or leave out --preset etc.")
     host = among.master_host or "127.0.0.1"
     return attend(
         Job(
             role=WORKER,
             config=_text(where.config),
-            endpoint=where.name,
+            endpoint=own,
+            scenario=None if written is None else scenarios.parse(written),
             flags=flags,
             dataset=given.dataset,
             trace=given.trace,

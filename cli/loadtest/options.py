@@ -35,9 +35,18 @@ class LoadOptions:
         _Text,
         typer.Option(metavar="NUMBER", help="Gamma arrivals: coefficient of variation; above 1 is bursts."),
     ] = None
-    concurrency: Annotated[_Text, typer.Option(metavar="COUNT", help="Closed loop: streams at a time.")] = None
+    concurrency: Annotated[
+        _Text,
+        typer.Option(metavar="COUNT", help="Closed loop: users at a time; a ladder of them as 1,2,4,8 or 1..64."),
+    ] = None
+    max_in_flight: Annotated[
+        _Text,
+        typer.Option(metavar="COUNT", help="Open loop: iterations at a time; an arrival beyond them waits."),
+    ] = None
     duration: Annotated[_Text, typer.Option(help="How long, such as 2m.")] = None
-    requests: Annotated[_Text, typer.Option(metavar="COUNT", help="How many calls, instead of how long.")] = None
+    requests: Annotated[
+        _Text, typer.Option(metavar="COUNT", help="How many calls, or iterations of a scenario, instead of how long.")
+    ] = None
     warmup: Annotated[_Text, typer.Option(help="Before counting starts, such as 10s.")] = None
     retry_after: Annotated[
         _Text,
@@ -48,6 +57,25 @@ class LoadOptions:
         ),
     ] = None
     max_cost: Annotated[_Text, typer.Option(help="Stop before it costs more, such as 5.00.")] = None
+    scenario: Annotated[
+        _Text,
+        typer.Option(metavar="NAME|FILE", help="Locust users: a scenario of --list, or FILE.py[:Class,Class]."),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Scenario: a value that it asks for; repeatable."),
+    ] = None
+    tags: Annotated[
+        list[str] | None,
+        typer.Option("--tags", "-T", metavar="TAG", help="Scenario: only tasks with this tag; repeatable."),
+    ] = None
+    exclude_tags: Annotated[
+        list[str] | None,
+        typer.Option("--exclude-tags", "-E", metavar="TAG", help="Scenario: no task with this tag; repeatable."),
+    ] = None
+    host: Annotated[
+        _Text, typer.Option(metavar="URL", help="Scenario: the address that its HTTP users call, as Locust's.")
+    ] = None
     prompt_tokens: Annotated[_Text, typer.Option(help="Length of synthetic prompts: 512, N(512,64) or U(100,900).")] = (
         None
     )
@@ -104,6 +132,11 @@ class RunOptions:
     """How it is run, and what comes out of it."""
 
     cold: Annotated[bool, typer.Option("--cold", help="A fresh connection for each call.")] = False
+    list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios that ship with aimon.")] = False
+    web: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve Locust's web page while it runs, such as 127.0.0.1:8089."),
+    ] = None
     seed: Annotated[int, typer.Option(help="Of random arrivals and lengths.")] = 0
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate requests, tokens and cost; send nothing.")] = (
         False
@@ -122,9 +155,9 @@ class RunOptions:
             "--listen-token-file", metavar="FILE", help="With --listen: the bearer token to ask scrapers for."
         ),
     ] = None
-    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")] = (
-        False
-    )
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Allow --listen and --web on an address that others can reach.")
+    ] = False
     out: Annotated[Path | None, typer.Option(help="Write report.html, .json, .md and .csv to this folder.")] = None
     out_mode: Annotated[
         str | None,
@@ -175,7 +208,10 @@ class DistributionOptions:
 class EndpointOptions:
     """Whom to call: by name from the file, or described without a file."""
 
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An endpoint, or one of `loadtests:`.")] = None
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|FILE.py]...", help="An endpoint, one of `loadtests:`, or a scenario's file."),
+    ] = None
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None
     preset: Annotated[str | None, typer.Option(help="Provider, such as openai.")] = None
     dialect: Annotated[str | None, typer.Option(help="Dialect, such as openai-chat.")] = None

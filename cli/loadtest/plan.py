@@ -19,6 +19,7 @@ from aimon.quantities import MAX_DAYS, UNITS
 if TYPE_CHECKING:
     from aimon.config import LoadTestOptions
     from aimon.config.endpoint import Endpoint
+    from aimon.loadtests.protocol.plan import Scenario
     from aimon.loadtests.workload import Source
     from aimon.pricing import PriceBook
     from aimon.quantities import Amount
@@ -27,26 +28,33 @@ _SMOKE_CONCURRENCY = 1
 _LONGEST = MAX_DAYS * UNITS["d"]
 
 
-def make_plan(endpoint: Endpoint, options: LoadTestOptions, prices: PriceBook) -> Plan:
+def make_plan(
+    endpoint: Endpoint, options: LoadTestOptions, prices: PriceBook, scenario: Scenario | None = None
+) -> Plan:
     """The plan of a load test. Opens its dataset or trace, but sends nothing.
 
     Args:
         endpoint: whom to call.
         options: of the file and the command line, which do not contradict each other.
         prices: the reporting currency, and what others are worth in it.
+        scenario: Locust users that make the calls.
 
     Raises:
         Stop: there can be no such run; says what to write instead.
     """
     if (needed := missing(options)) is not None:
         raise Stop(USAGE, needed)
-    _check_protocol(endpoint)
-    workload = _workload(options)
-    source = _open(endpoint, workload)
-    skipped = _skipped(source, workload)
-    concurrency, requests, duration = options.concurrency, options.requests, options.duration
-    if (offsets := source.offsets()) is not None:
-        requests, duration = source.size(), max(offsets)
+    steps = options.concurrency or ()
+    concurrency = steps[0] if len(steps) == 1 else None
+    requests, duration = options.requests, options.duration
+    workload, skipped = Workload(), list[str]()
+    if scenario is None:
+        _check_protocol(endpoint)
+        workload = _workload(options)
+        source = _open(endpoint, workload)
+        skipped = _skipped(source, workload)
+        if (offsets := source.offsets()) is not None:
+            requests, duration = source.size(), max(offsets)
     if options.profile == "smoke" and options.rate is None and duration is None:
         requests = requests or profiles.SMOKE_REQUESTS
         concurrency = concurrency or _SMOKE_CONCURRENCY
@@ -62,7 +70,10 @@ def make_plan(endpoint: Endpoint, options: LoadTestOptions, prices: PriceBook) -
         arrivals=options.arrivals or POISSON,
         variation=1.0 if options.variation is None else options.variation,
         concurrency=concurrency,
-        duration=duration or profiles.DURATIONS[options.profile],
+        ladder=list(steps) if len(steps) > 1 else [],
+        max_in_flight=options.max_in_flight,
+        scenario=scenario,
+        duration=duration or (profiles.LADDER_STEP if len(steps) > 1 else profiles.DURATIONS[options.profile]),
         requests=requests,
         warmup=options.warmup or 0.0,
         workload=workload,

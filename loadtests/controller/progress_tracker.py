@@ -119,7 +119,8 @@ class ProgressTracker:
             currency=run.stats.currency or run.currency,
             client=client,
             workers=len(workers),
-            slo=slo.judge(run.objectives, run.stats, self._window(run, now), bottleneck=whole),
+            slo=slo.judge(run.objectives, run.stats, self._window(run, now), by_name=run.by_name, bottleneck=whole),
+            iterations=None if run.iterations is None else run.iterations.ended,
             notes=told,
             totals=run.totals,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from aimon.loadtests.protocol.stage import Assignment, Stage, StatsDelta
 
 if TYPE_CHECKING:
-    from aimon.call.result import Result
+    from aimon.loadtests.protocol.first_iteration import FirstIteration
     from aimon.loadtests.worker.worker import Worker
 
 
@@ -26,8 +26,8 @@ class WorkerPool(Protocol):
     def workers(self) -> frozenset[str]:
         """The names of the workers that are ready."""
 
-    def run_first_call(self) -> tuple[Result, str | None]:
-        """Makes the first call; returns its Result, and why the run must not begin (None if it may)."""
+    def run_first(self) -> FirstIteration:
+        """Runs the first iteration, outside the counts."""
 
     def start(self, stage: Stage) -> None:
         """Starts a stage. The stage before must be done."""
@@ -58,13 +58,15 @@ class LocalWorker:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
 
-    def run_first_call(self) -> tuple[Result, str | None]:
+    def run_first(self) -> FirstIteration:
         """See WorkerPool."""
-        return self._worker.run_first_call()
+        return self._worker.run_first()
 
     def start(self, stage: Stage) -> None:
         """See WorkerPool."""
-        self._worker.start(stage, Assignment(users=stage.users, extra_requests=stage.requests))
+        self._worker.start(
+            stage, Assignment(users=stage.users, max_in_flight=stage.max_in_flight, extra_requests=stage.requests)
+        )
 
     def wait(self, seconds: float) -> bool:
         """See WorkerPool."""

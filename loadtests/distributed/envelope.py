@@ -116,14 +116,14 @@ def _is_heartbeat(data: Any) -> bool:
     )
 
 
-_ORDERS = (messages.Configure, messages.RunFirstCall, messages.StartStage, messages.Rebalance, messages.StopCalls)
+_ORDERS = (messages.Configure, messages.RunFirst, messages.StartStage, messages.Rebalance, messages.StopCalls)
 # Locust's own messages that aimon's runs depend on, and ours; the rest of Locust's is about its users and statistics.
 _OF_WORKERS: Mapping[str, Callable[[Any], bool]] = {
     "client_ready": _is_text,
     "heartbeat": _is_heartbeat,
     "quit": _is_nothing,
     messages.STATS: _is_bytes,
-    **{messages.kind(each): _is_bytes for each in (messages.Register, messages.Ready, messages.FirstCallDone)},
+    **{messages.kind(each): _is_bytes for each in (messages.Register, messages.Ready, messages.FirstDone)},
 }
 _OF_MASTERS: Mapping[str, Callable[[Any], bool]] = {
     "ack": _is_index,

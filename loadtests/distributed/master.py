@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import locust
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import RPCError
@@ -21,6 +22,7 @@ from aimon import __version__
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import SecureSockets
+from aimon.loadtests.locust_plugin.statistics import without_statistics
 from aimon.loadtests.protocol.stage import Assignment, Stage, StatsDelta, even, unpack
 from aimon.security.redact import bounded
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from aimon.call.result import Result
+    from aimon.loadtests.protocol.first_iteration import FirstIteration
     from aimon.loadtests.protocol.plan import Plan
 
 LEAD_TIME = 0.5
@@ -84,11 +86,13 @@ class MasterPool:
         host: interface to listen on.
         port: to listen on; 0 takes a free one.
         expected: how many workers the run begins with.
-        model: that the run is about; workers whose own endpoint has another one are refused.
         token: that workers must know; None takes everybody who can reach the port.
 
     Attributes:
         port: that is listened on.
+        environment: Locust's.
+        token: see above.
+        model: that the run is about; workers whose own endpoint has another one are refused.
 
     Raises:
         OSError: the address can't be listened on.
@@ -96,16 +100,16 @@ class MasterPool:
 
     lead_time = LEAD_TIME
 
-    def __init__(
-        self, plan: Plan, host: str, port: int, expected: int, *, model: str, token: str | None = None
-    ) -> None:
+    def __init__(self, plan: Plan, host: str, port: int, expected: int, *, token: str | None = None) -> None:
         # Workers that join or are lost are reported in the notes, in aimon's words.
         logging.getLogger("locust").setLevel(logging.ERROR)
-        self._plan, self._expected, self._model = plan, expected, model
+        self._plan, self._expected = plan, expected
+        self.model, self.token = "", token
         self._sockets = SecureSockets(token)
         self._unread, self._say_dropped, self._say_refused = 0, 1, 1
         try:
-            self._runner = Environment().create_master_runner(host, port)
+            environment = self.environment = Environment(events=locust.events)
+            self._runner = without_statistics(environment, lambda: environment.create_master_runner(host, port))
         except (RPCError, SystemExit) as error:
             # Locust raises either.
             raise OSError(f"--master can't listen on {host}:{port}: {error}: choose another --bind-port") from None
@@ -116,18 +120,18 @@ class MasterPool:
         self._deltas: list[tuple[str, StatsDelta]] = []
         self._notes: list[str] = []
         self._changed = Event()
-        self._first: messages.FirstCallDone | None = None
+        self._first: FirstIteration | None = None
         self._problem: str | None = None
         self._gone: Callable[[], set[int]] = set
         self._lost_spending = 0.0
         self.lost_calls = 0
         self._stage = Stage(number=0)
-        self._going_on = self._stopped = False
+        self._going_on = self._stopped = self._closed = False
         self._epoch = 0.0
         for message, handle in (
             (messages.Register, self._on_register),
             (messages.Ready, self._on_ready),
-            (messages.FirstCallDone, self._on_first_call_done),
+            (messages.FirstDone, self._on_first_done),
         ):
             self._handle(messages.kind(message), partial(messages.decode, message=message), handle)
         self._handle(messages.STATS, unpack, self._on_delta)
@@ -163,8 +167,8 @@ class MasterPool:
         """See WorkerPool: those that are ready."""
         return frozenset(member.name for member in self._members.values() if member.ready)
 
-    def run_first_call(self) -> tuple[Result, str | None]:
-        """See WorkerPool: one of the workers makes the call.
+    def run_first(self) -> FirstIteration:
+        """See WorkerPool: one of the workers runs it.
 
         Raises:
             WorkerPoolError: all were lost before it had ended.
@@ -174,11 +178,11 @@ class MasterPool:
             if asked is None or asked.id not in self._members:
                 asked = next((member for member in self._members.values() if member.ready), None)
                 if asked is None:
-                    raise WorkerPoolError("the last worker was lost before the first call had ended")
-                self._send(asked, messages.RunFirstCall())
+                    raise WorkerPoolError("the last worker was lost before the first iteration had ended")
+                self._send(asked, messages.RunFirst())
             self._pause(_LOOK)
             self._look()
-        return self._first.result, self._first.why
+        return self._first
 
     def start(self, stage: Stage) -> None:
         """See WorkerPool."""
@@ -219,7 +223,9 @@ class MasterPool:
 
     def close(self) -> None:
         """See WorkerPool."""
-        self._runner.quit()
+        if not self._closed:
+            self._closed = True
+            self._runner.quit()
 
     # Workers that join and are lost
 
@@ -245,6 +251,7 @@ class MasterPool:
         """Gives everybody a assignment of the stage, from `since` on, and of `more` calls of a closed loop."""
         members = [member for member in self._members.values() if member.ready]
         users = even(self._stage.users, len(members))
+        most = None if self._stage.max_in_flight is None else even(self._stage.max_in_flight, len(members))
         quotas = [None] * len(members) if extra_requests is None else even(extra_requests, len(members))
         budgets = self._budgets(members)
         for k, member in enumerate(members):
@@ -258,6 +265,8 @@ class MasterPool:
                 delay=self._epoch - monotonic(),
                 since=since,
                 users=users[k],
+                # A worker without a share would never start its arrivals.
+                max_in_flight=None if most is None else max(1, most[k]),
                 extra_requests=quotas[k],
                 budget=budgets[k],
             )
@@ -331,21 +340,24 @@ class MasterPool:
 
     def _on_ready(self, member: _Member, ready: messages.Ready) -> None:
         problem = ready.problem
-        if problem is None and ready.model != self._model:
-            problem = f"it would call the model {ready.model or 'of no name'}, and this report is about {self._model}"
+        if problem is None and ready.model != self.model:
+            problem = f"it would call the model {ready.model or 'of no name'}, and this report is about {self.model}"
         if problem is None:
             member.ready = True
         else:
             self._problem = f"{member.name}: {bounded(problem)}"
 
-    def _on_first_call_done(self, _: _Member, first: messages.FirstCallDone) -> None:
-        self._first = first
+    def _on_first_done(self, _: _Member, done: messages.FirstDone) -> None:
+        self._first = done.first
 
     def _on_delta(self, member: _Member, delta: StatsDelta) -> None:
         if delta.problem is not None:
             delta.problem = bounded(delta.problem)
         self._deltas.append((member.name, delta))
         member.spent, member.in_flight = delta.spent, delta.in_flight
+        if (client := self._runner.clients.get(member.id)) is not None:
+            # For Locust's web page.
+            client.user_classes_count = delta.users
         if delta.number == self._stage.number:
             member.started = delta.started
             if delta.serial == member.serial:

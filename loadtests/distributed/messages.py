@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from aimon.call.result import Result  # noqa: TC001 - msgspec reads the annotations
+from aimon.loadtests.protocol.first_iteration import FirstIteration  # noqa: TC001 - msgspec reads the annotations
 from aimon.loadtests.protocol.plan import Plan  # noqa: TC001 - msgspec reads the annotations
 from aimon.loadtests.protocol.stage import Assignment, Stage  # noqa: TC001 - msgspec reads the annotations
 
@@ -39,15 +39,14 @@ class Ready(msgspec.Struct, kw_only=True, tag="aimon_ready"):
     model: str | None = None
 
 
-class RunFirstCall(msgspec.Struct, kw_only=True, tag="aimon_run_first_call"):
-    """Make the first call."""
+class RunFirst(msgspec.Struct, kw_only=True, tag="aimon_run_first"):
+    """Run the first iteration."""
 
 
-class FirstCallDone(msgspec.Struct, kw_only=True, tag="aimon_first_call_done"):
-    """The Result of the first call, and why the run must not begin (None if it may)."""
+class FirstDone(msgspec.Struct, kw_only=True, tag="aimon_first_done"):
+    """What became of the first iteration."""
 
-    result: Result
-    why: str | None
+    first: FirstIteration
 
 
 class StartStage(msgspec.Struct, kw_only=True, tag="aimon_start_stage"):

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import locust
 from gevent.event import Event
 from locust.env import Environment
 
@@ -24,12 +25,13 @@ from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import SecureSockets
 from aimon.loadtests.distributed.worker_settings import worker_settings
+from aimon.loadtests.locust_plugin.statistics import without_statistics
 from aimon.loadtests.protocol.stage import pack
 from aimon.loadtests.report.run_result import ABORTED, RunResult
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.worker.call_log import NAME, CallLog
-from aimon.loadtests.worker.worker import Worker
+from aimon.loadtests.worker.load import open_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
     from aimon.loadtests.protocol.job import Job
     from aimon.loadtests.protocol.plan import Plan
+    from aimon.loadtests.worker.load import Load
+    from aimon.loadtests.worker.worker import Worker
 
 _REPORT_EVERY = 0.5
 # Seconds; a master sends a heartbeat every second.
@@ -67,17 +71,17 @@ class WorkerProcess:
         self._log: CallLog | None = None
         self._plan: Plan | None = None
         self._folder: Path | None = None
-        self._endpoint = self._model = ""
+        self._load: Load | None = None
         self._index = 0
         self._own = RunResult(CallStats())
         self._busy = Event()
         self._leaving = False
-        environment = self._environment = Environment()
+        environment = self._environment = Environment(events=locust.events)
         environment.events.heartbeat_received.add_listener(self._on_heartbeat)  # type: ignore[no-untyped-call]  # Locust's
-        self._runner = environment.create_worker_runner(job.host, job.port)
+        self._runner = without_statistics(environment, lambda: environment.create_worker_runner(job.host, job.port))
         for message, handle in (
             (messages.Configure, self._on_configure),
-            (messages.RunFirstCall, self._on_run_first_call),
+            (messages.RunFirst, self._on_run_first),
             (messages.StartStage, self._on_start_stage),
             (messages.Rebalance, self._on_rebalance),
             (messages.StopCalls, self._on_stop),
@@ -110,32 +114,32 @@ class WorkerProcess:
             else:
                 handle(body)
 
-        # The first call waits for its answer, and heartbeats must not wait for it.
-        self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.RunFirstCall)
+        # The first iteration waits for answers, and heartbeats must not wait for it.
+        self._runner.register_message(messages.kind(message), listen, concurrent=message is messages.RunFirst)
 
     def _on_configure(self, configure: messages.Configure) -> None:
         self._index = configure.index
         try:
-            plan, endpoint, prices, folder = worker_settings(self._job, configure.plan)
+            plan, loaded, folder = worker_settings(self._job, configure.plan)
             self._plan, self._folder = plan, folder
+            self._load = load = open_load(plan, loaded, self._environment)
             if plan.results and folder is not None:
                 self._log = CallLog(folder / f"worker-{configure.index + 1}-{NAME}", mode=plan.out_mode)
             index, workers = configure.index, configure.workers
-            self._worker = Worker(plan, endpoint, prices, index=index, workers=workers, log=self._log)
+            self._worker = load.worker(plan, index=index, workers=workers, log=self._log)
         except OSError as error:
             self._send(messages.Ready(problem=files.problem(error)))
             return
         except (ConfigError, ValueError) as error:
             self._send(messages.Ready(problem=str(error)))
             return
-        self._endpoint, self._model = endpoint.name, endpoint.target.model
         self._own.objectives = [slo.parse(text) for text in plan.slo]
-        self._send(messages.Ready(model=endpoint.target.model))
+        load.begin(self._worker.end)
+        self._send(messages.Ready(model=load.model))
 
-    def _on_run_first_call(self, _: messages.RunFirstCall) -> None:
+    def _on_run_first(self, _: messages.RunFirst) -> None:
         if self._worker is not None:
-            result, why = self._worker.run_first_call()
-            self._send(messages.FirstCallDone(result=result, why=why))
+            self._send(messages.FirstDone(first=self._worker.run_first()))
 
     def _on_start_stage(self, start: messages.StartStage) -> None:
         if self._worker is not None:
@@ -200,7 +204,8 @@ class WorkerProcess:
         own_run.window = own_run.elapsed
         own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
         if self._folder is not None:
-            built = report.build(own_run, plan, self._endpoint, model=self._model)
+            assert self._load is not None  # noqa: S101 - it has made the worker
+            built = report.build(own_run, plan, self._load.name, model=self._load.model)
             folder = self._folder / f"worker-{self._index + 1}"
             written, problems = report.save(built, folder, mode=plan.out_mode)
             for line in [f"written: {path}" for path in written] + [f"aimon loadtest: {each}" for each in problems]:
@@ -211,6 +216,8 @@ class WorkerProcess:
     def _finish(self) -> int:
         if self._worker is not None:
             self._worker.close()
+        if self._load is not None:
+            self._load.end()
         problem = None if self._log is None else self._log.close()
         if problem is not None:
             say(f"aimon loadtest: {problem}")

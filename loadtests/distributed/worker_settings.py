@@ -14,18 +14,16 @@ import msgspec
 from aimon import config
 
 if TYPE_CHECKING:
-    from aimon.config.endpoint import Endpoint
+    from aimon.config import Config
     from aimon.loadtests.protocol.job import Job
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.pricing import PriceBook
 
 
 class WorkerSettings(NamedTuple):
-    """The plan as this worker runs it, its endpoint, prices, and the folder of its files."""
+    """The plan as this worker runs it, its configuration, and the folder of its files."""
 
     plan: Plan
-    endpoint: Endpoint
-    prices: PriceBook
+    loaded: Config | None
     folder: Path | None
 
 
@@ -39,17 +37,18 @@ def worker_settings(job: Job, plan: Plan) -> WorkerSettings:
     if job.parent is None:
         plan = _on_a_machine_of_its_own(job, plan)
     if job.configuration is not None:
-        loaded = config.from_data(job.configuration)
+        loaded: Config | None = config.from_data(job.configuration)
     elif plan.flags:
         loaded = config.from_flags(**plan.flags)
+    elif plan.scenario is not None and (job.parent is not None or config.find(job.config and Path(job.config)) is None):
+        # A scenario of users that speak HTTP themselves needs no configuration.
+        loaded = None
     else:
         loaded = config.load(None if job.config is None else Path(job.config))
-    endpoints = config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])
-    if len(endpoints) > 1:
-        names = ", ".join(endpoint.name for endpoint in endpoints)
+    if loaded is not None and plan.scenario is None and plan.endpoint is None and len(loaded.endpoints) > 1:
+        names = ", ".join(endpoint.name for endpoint in loaded.endpoints)
         raise ValueError(f"start it with the name of one of its endpoints ({names}): aimon loadtest NAME --worker")
-    folder = None if plan.out is None else Path(plan.out)
-    return WorkerSettings(plan, plan.request.applied(endpoints[0]), config.price_book(loaded, endpoints), folder)
+    return WorkerSettings(plan, loaded, None if plan.out is None else Path(plan.out))
 
 
 def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
@@ -74,8 +73,17 @@ def _on_a_machine_of_its_own(job: Job, plan: Plan) -> Plan:
         dataset=job.dataset if plan.workload.dataset is not None else None,
         trace=job.trace if plan.workload.trace is not None else None,
     )
+    scenario = plan.scenario
+    if scenario is not None and scenario.file is not None:
+        if job.scenario is None or job.scenario.file is None:
+            raise ValueError(
+                f"the master runs {scenario.title}, and this worker takes no code from it: name your own copy of that "
+                "file, as in aimon loadtest FILE.py --worker"
+            )
+        scenario = msgspec.structs.replace(scenario, file=job.scenario.file)
     return msgspec.structs.replace(
         plan,
+        scenario=scenario,
         config=job.config,
         flags=job.flags,
         endpoint=job.endpoint or (None if job.flags else plan.endpoint),

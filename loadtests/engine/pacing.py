@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from itertools import chain, dropwhile, takewhile
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -22,12 +23,14 @@ class OpenLoop:
     """Starts one greenlet for each arrival of a schedule, at its time.
 
     An arrival that is overdue is started at once: it is late, as `Result.scheduled` shows, but never skipped. Only an
-    arrival that finds `max_in_flight` calls under way is skipped, and counted in `not_started`.
+    arrival that finds `max_in_flight` calls under way is skipped, and counted in `not_started`; or, with `begin_late`,
+    waits in line until one of them ends.
 
     Args:
         offsets: seconds from `epoch` to each arrival, in order.
         begin: makes one call; its argument is when the call was due, by `time.monotonic()`.
         max_in_flight: most calls at once.
+        begin_late: as `begin`, for an arrival that waited in line; its second argument is for how many seconds.
 
     Attributes:
         epoch: when the schedule starts, by `time.monotonic()`.
@@ -43,11 +46,14 @@ class OpenLoop:
         begin: Callable[[float], object],
         *,
         max_in_flight: float = float("inf"),
+        begin_late: Callable[[float, float], object] | None = None,
     ) -> None:
         self.epoch = 0.0
         self.started = self.not_started = self.in_flight = self.failed = 0
         self._offsets: Iterator[float] = iter(offsets)
         self._begin = begin
+        self._begin_late = begin_late
+        self._line: deque[float] = deque()
         self._max_in_flight = max_in_flight
         self._next: float | None = None
         self._timer = precise_timer(self._on_timer)
@@ -65,13 +71,15 @@ class OpenLoop:
         self._idle.set()
         self._advance()
 
-    def rebalance(self, offsets: Iterable[float], *, since: float) -> None:
+    def rebalance(self, offsets: Iterable[float], *, since: float, max_in_flight: float | None = None) -> None:
         """Continues with other offsets, for instance with a larger share of the schedule after a worker was lost.
 
         Args:
             offsets: of the same schedule; those before `since` are ignored.
             since: seconds from `epoch`; arrivals before that still come from the previous offsets.
+            max_in_flight: most calls at once from now on; as before by default.
         """
+        self._max_in_flight = self._max_in_flight if max_in_flight is None else max_in_flight
         self._offsets = _switch(self._take_pending(), self._offsets, offsets, since)
         self._dispatched.clear()
         self._advance()
@@ -80,6 +88,7 @@ class OpenLoop:
         """Starts no more calls; calls under way continue."""
         self._offsets = iter(())
         self._next = None
+        self._line.clear()
         self._timer.close()
         self._dispatched.set()
 
@@ -113,7 +122,10 @@ class OpenLoop:
             offset = next(self._offsets, None)
             self._next = None if offset is None else self.epoch + offset
             if self.in_flight >= self._max_in_flight:
-                self.not_started += 1
+                if self._begin_late is None:
+                    self.not_started += 1
+                else:
+                    self._line.append(due)
                 continue
             self.started += 1
             self.in_flight += 1
@@ -130,9 +142,21 @@ class OpenLoop:
             self.failed += 1
             self._hub.handle_error(self._begin, *sys.exc_info())
         finally:
+            self._run_line()
             self.in_flight -= 1
             if not self.in_flight:
                 self._idle.set()
+
+    def _run_line(self) -> None:
+        """Runs arrivals that wait, one after the other, in the place of the call that has just ended."""
+        while self._line and self._begin_late is not None and self.in_flight <= self._max_in_flight:
+            due = self._line.popleft()
+            self.started += 1
+            try:
+                self._begin_late(due, monotonic() - due)
+            except Exception:  # noqa: BLE001 - as above
+                self.failed += 1
+                self._hub.handle_error(self._begin_late, *sys.exc_info())
 
 
 class ClosedLoop:

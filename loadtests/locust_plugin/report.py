@@ -28,6 +28,7 @@ from aimon.loadtests.report.run_result import INTERRUPTED, RunResult
 from aimon.loadtests.statistics import slo as objectives
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
+from aimon.loadtests.users import settings
 from aimon.metrics.totals import amounts_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
         ValueError: an objective is invalid; says what to write instead.
     """
     collector = _Collector(Path(folder), slo)
+    if settings.in_aimon():
+        say("aimon loadtest: keep_report is for Locust's own command: here --out and --slo say what is reported")
+        return
     events = locust.events
     for hook, listener in (
         (events.init, collector.on_init),

@@ -14,19 +14,16 @@ class Customer(AIUser):
 
 from __future__ import annotations
 
-import os
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from locust import User
 
-from aimon import config
 from aimon.call.call import Call, Message
 from aimon.call.containment import contained
 from aimon.call.outcome import Outcome
 from aimon.call.result import Source
-from aimon.loadtests.engine.client import Client
-from aimon.pricing import PriceBook
+from aimon.loadtests.locust_plugin import clients
+from aimon.loadtests.locust_plugin.driven import driver_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,12 +32,7 @@ if TYPE_CHECKING:
 
     from aimon.call.checks import Check
     from aimon.call.result import Result
-    from aimon.config.endpoint import Endpoint, Transport
-
-_clients: dict[tuple[Transport, bool, int], Client] = {}
-
-# `locust --processes` forks: the child must not read from the parent's connections.
-os.register_at_fork(after_in_child=_clients.clear)
+    from aimon.config.endpoint import Endpoint
 
 
 class CallError(Exception):
@@ -63,22 +55,21 @@ class AIUser(User):
     """Base class of users that call an AI endpoint; aimon measures every `chat`.
 
     Attributes:
-        endpoint: a name in aimon.yaml (found as by `aimon probe`), or an Endpoint. Locust's own `host` is
-            ignored.
+        endpoint: a name in aimon.yaml (found as by `aimon probe`), or an Endpoint. Under `aimon loadtest` it may be
+            left out: then it is the one of the command line. Locust's own `host` is ignored.
         cold: a new connection for each call instead of kept-alive ones.
         honour_retry_after: how often a call answered with Retry-After is repeated; every attempt counts.
     """
 
     abstract = True
-    endpoint: ClassVar[str | Endpoint]
+    endpoint: ClassVar[str | Endpoint | None] = None
     cold: ClassVar[bool] = False
     honour_retry_after: ClassVar[int] = 0
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        named = self.endpoint
-        self._endpoint, self._prices = _configured(named) if isinstance(named, str) else (named, _prices(named))
-        self._client = _shared(self._endpoint.transport, self.cold, self.honour_retry_after)
+        self._endpoint, self._prices = clients.endpoint_of(type(self).__name__, self.endpoint)
+        self._client = clients.shared(self._endpoint.transport, self.cold, self.honour_retry_after)
 
     def chat(
         self,
@@ -121,38 +112,28 @@ class AIUser(User):
             source=Source.LOADTEST,
             region=endpoint.region,
         )
-        for attempt in self._client.attempts(call, scheduled=scheduled):
+        driver = driver_of(self)
+        if driver is not None and scheduled is None:
+            scheduled = driver.take_due()
+        first = scheduled is not None
+        for k, attempt in enumerate(self._client.attempts(call, scheduled=scheduled)):
             result = contained("priced", attempt, self._prices.cost)
-            self._report(result, name or endpoint.name)
+            gaps = self._client.gaps
+            if driver is not None:
+                driver.count(result, name or endpoint.name, gaps, first=first, again=k > 0)
+            self._report(result, name or endpoint.name, gaps)
+        if driver is not None:
+            driver.conclude(result)
         return result
 
-    def _report(self, result: Result, name: str) -> None:
+    def _report(self, result: Result, name: str, gaps: list[float]) -> None:
         self.environment.events.request.fire(
             request_type=result.operation,
             name=name,
             response_time=result.latency_from_schedule * 1e3,
             response_length=len(result.text or ""),
             response=None,
-            context={**self.context(), "result": result, "gaps": self._client.gaps},
+            context={**self.context(), "result": result, "gaps": gaps},
             exception=None if result.outcome is Outcome.OK else CallError(result),
             start_time=result.started_at,
         )
-
-
-@cache
-def _configured(name: str) -> tuple[Endpoint, PriceBook]:
-    loaded = config.load()
-    endpoint = config.resolve(loaded, [name])[0]
-    return endpoint, config.price_book(loaded, [endpoint])
-
-
-def _prices(endpoint: Endpoint) -> PriceBook:
-    """The prices of the endpoint, or else of the price list."""
-    return PriceBook(endpoints={} if endpoint.prices is None else {endpoint.name: endpoint.prices})
-
-
-def _shared(transport: Transport, cold: bool, honour_retry_after: int) -> Client:
-    key = (transport, cold, honour_retry_after)
-    if (client := _clients.get(key)) is None:
-        client = _clients[key] = Client(transport, cold=cold, honour_retry_after=honour_retry_after)
-    return client

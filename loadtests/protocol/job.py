@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from aimon.files import OWNER_ALONE
-from aimon.loadtests.protocol.plan import Plan  # noqa: TC001 - msgspec reads the annotations
+from aimon.loadtests.protocol.plan import Plan, Scenario  # noqa: TC001 - msgspec reads the annotations
 
 ALONE, MASTER, WORKER = "alone", "master", "worker"
 PORT = 5557
@@ -22,9 +22,18 @@ def spawn(job: Job, **options: Any) -> subprocess.Popen[bytes]:
     `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
     was isolated (`-I`) stays so.
     """
-    module = "aimon.loadtests.runner" if job.role == ALONE else "aimon.loadtests.distributed_runner"
+    alone = job.role == ALONE and job.web is None and (job.plan is None or job.plan.scenario is None)
+    module = "aimon.loadtests.runner" if alone else "aimon.loadtests.locust_runner"
     arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", module]
     return subprocess.Popen(arguments, stdin=subprocess.PIPE, **options)  # noqa: S603 - this program itself
+
+
+class Web(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where Locust's web page is served; `public`: names of this machine other than those of loopback may be used."""
+
+    host: str
+    port: int
+    public: bool = False
 
 
 class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -33,11 +42,12 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         role: ALONE sends the load itself; a MASTER directs workers; a WORKER runs its master's stages.
         plan: of the run; a worker receives it from its master.
-        configuration: of the endpoint, as `config.to_data` makes it, so that the file is read once, by the command;
+        configuration: of the endpoint, or of all that a scenario may use, as `config.to_data` makes it, so that the
+            file is read once, by the command;
             a worker on a machine of its own has none.
         config: the configuration file of a worker on a machine of its own.
         endpoint: of that file, whatever the master calls it; `flags` describe one without a file.
-        dataset: the worker's own file; a `trace` likewise.
+        dataset: the worker's own file; a `trace` and the file of a `scenario` likewise.
         headers: the worker's own headers, whose variables are its machine's.
         token: that master and workers must both know; a secret.
         host: where the master listens, or is.
@@ -48,6 +58,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         parent: the process with which the worker ends, which started it. A worker that has none is on a machine of its
             own: it takes endpoint, address, key, files and folders from here, and only the load from its master.
         progress: the file descriptor that takes Progress lines.
+        web: where the measuring process, or the master, serves Locust's web page.
     """
 
     role: str = ALONE
@@ -59,6 +70,7 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     dataset: str | None = None
     trace: str | None = None
     headers: dict[str, str] = {}
+    scenario: Scenario | None = None
     token: str | None = None
     host: str = "127.0.0.1"
     port: int = 0
@@ -69,3 +81,4 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     out_mode: int = OWNER_ALONE
     parent: int | None = None
     progress: int | None = None
+    web: Web | None = None

@@ -8,6 +8,8 @@ from aimon.loadtests.engine.schedule import Phase
 # Seconds, where neither --duration nor --requests says.
 DURATIONS = dict(zip(PROFILES, (10.0, 60.0, 120.0, 60.0, 3600.0, 120.0, 120.0), strict=True))
 SMOKE_REQUESTS = 5
+LADDER_STEP = 20.0
+"""Seconds of one concurrency of a ladder, where neither says."""
 
 # A search without a bound of its own goes no further than this, per second, or than so many times its first rate.
 SAFE_RATE = 100.0

@@ -41,6 +41,7 @@ class Progress(msgspec.Struct, kw_only=True):
         workers: processes that are under load.
         slo: the objectives so far, as in report.json.
         notes: what has happened since the last line, such as the loss of a worker.
+        iterations: of a scenario that have ended and were counted; None without one.
         totals: the cumulative metrics of all calls, if they were asked for; see `protocol.totals_codec`.
     """
 
@@ -65,4 +66,5 @@ class Progress(msgspec.Struct, kw_only=True):
     tokens_estimated: bool = False
     slo: list[dict[str, Any]] = []
     notes: list[str] = []
+    iterations: int | None = None
     totals: dict[str, Any] | None = None

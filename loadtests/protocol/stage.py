@@ -16,6 +16,7 @@ import msgspec
 from aimon.loadtests.engine.schedule import Schedule  # noqa: TC001 - msgspec reads the annotations
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.statistics.call_stats import CallStats
+from aimon.loadtests.statistics.iteration_stats import IterationStats
 from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint  # noqa: TC001 - msgspec reads the annotations
 
 NOTHING, POINTS, CALLS = "", "points", "calls"
@@ -36,7 +37,9 @@ class Stage(msgspec.Struct, kw_only=True, frozen=True):
         run_offset: seconds from the beginning of what counts to the start of this stage.
         schedule: the arrivals of an open loop.
         replay: the arrivals are those of the workload's trace.
-        users: streams of a closed loop, `requests` how many calls they make, or `duration` how long they go on.
+        users: streams of a closed loop, `requests` how many calls or iterations they make, or `duration` how long they
+            go on.
+        max_in_flight: calls or iterations of an open loop at a time; further arrivals wait. None: without limit.
         record: what a StatsDelta holds beside its stats: CALLS (all of them), POINTS (successes as points, other calls
             as calls) or NOTHING.
     """
@@ -47,6 +50,7 @@ class Stage(msgspec.Struct, kw_only=True, frozen=True):
     schedule: Schedule | None = None
     replay: bool = False
     users: int = 0
+    max_in_flight: int | None = None
     requests: int | None = None
     duration: float | None = None
     record: str = NOTHING
@@ -71,6 +75,7 @@ class Assignment(msgspec.Struct, kw_only=True, frozen=True):
         delay: seconds until the stage starts; negative, if it started that long ago.
         since: arrivals due earlier, in seconds from the start, are those of an earlier division.
         users: streams of a closed loop.
+        max_in_flight: calls of an open loop at a time.
         extra_requests: calls of a closed loop in addition to those assigned before; None: until the time is up.
         budget: what this worker may spend in the whole run.
     """
@@ -81,6 +86,7 @@ class Assignment(msgspec.Struct, kw_only=True, frozen=True):
     delay: float = 0.0
     since: float = 0.0
     users: int = 0
+    max_in_flight: int | None = None
     extra_requests: int | None = None
     budget: float | None = None
 
@@ -93,8 +99,10 @@ class StatsDelta:
         number: of the stage, and `serial` of the part.
         done: all its calls have started and ended.
         stats: of the calls that count.
-        started: calls since the stage began.
-        in_flight: calls under way.
+        by_name: the same calls by the name of their request, in a scenario; `iterations` those of the scenario.
+        started: calls since the stage began, or iterations of a scenario.
+        in_flight: calls, or iterations, under way.
+        users: of a scenario, by their class.
         uncounted: calls that do not count.
         spent: in the whole run, in the reporting currency, counted or not.
         cpu: processor seconds that passed while `wall` seconds did.
@@ -108,8 +116,11 @@ class StatsDelta:
     serial: int
     done: bool
     stats: CallStats
+    by_name: dict[str, CallStats] = field(default_factory=dict)
+    iterations: IterationStats | None = None
     started: int = 0
     in_flight: int = 0
+    users: dict[str, int] = field(default_factory=dict)
     uncounted: int = 0
     spent: float = 0.0
     cpu: float = 0.0
@@ -124,7 +135,9 @@ class StatsDelta:
 def pack(delta: StatsDelta) -> bytes:
     """A StatsDelta as bytes, without loss."""
     fields = {name: getattr(delta, name) for name in StatsDelta.__slots__}
-    return msgspec.json.encode(fields | {"stats": delta.stats.dump()})
+    iterations = None if delta.iterations is None else delta.iterations.dump()
+    named = {name: stats.dump() for name, stats in delta.by_name.items()}
+    return msgspec.json.encode(fields | {"stats": delta.stats.dump(), "by_name": named, "iterations": iterations})
 
 
 def unpack(data: bytes) -> StatsDelta:
@@ -135,7 +148,10 @@ def unpack(data: bytes) -> StatsDelta:
     """
     try:
         delta = msgspec.json.decode(data, type=StatsDelta, dec_hook=_load)
-        CallStats().merge(delta.stats)
+        for stats in (delta.stats, *delta.by_name.values()):
+            CallStats().merge(stats)
+        if delta.iterations is not None:
+            IterationStats().merge(delta.iterations)
         if delta.totals is not None:
             totals_codec.load(delta.totals)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -144,7 +160,7 @@ def unpack(data: bytes) -> StatsDelta:
 
 
 def _load(kind: type, dumped: Any) -> Any:
-    """What msgspec does not read by itself: it asks for Tallies alone."""
+    """What msgspec does not read by itself: it asks for statistics alone."""
     return kind.load(dumped)  # type: ignore[attr-defined]
 
 

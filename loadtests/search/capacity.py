@@ -83,12 +83,18 @@ class CapacityStep:
 
 @dataclass(slots=True)
 class Capacity:
-    """Result of a search: the capacity lies between `low` (held) and `high` (not held); None is unknown."""
+    """Result of a search: the capacity lies between `low` (held) and `high` (not held); None is unknown.
+
+    Attributes:
+        single_call: an iteration is one call. Of several calls the later ones wait, too, and latency grows by another
+            law than the one that `interval` rests on.
+    """
 
     low: float | None = None
     high: float | None = None
     why: str = ""
     steps: list[CapacityStep] = field(default_factory=list)
+    single_call: bool = True
 
     @property
     def rate(self) -> float | None:
@@ -103,7 +109,7 @@ class Capacity:
         of them would understate the error.
         """
         known = [(step.error, step.estimate) for step in self.steps if step.error is not None and step.error < math.inf]
-        if not known:
+        if not known or not self.single_call:
             return None
         error, estimate = min(known, key=lambda pair: pair[0] or 0.0)
         assert error is not None  # noqa: S101 - those with an error have an estimate

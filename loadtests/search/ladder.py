@@ -13,6 +13,7 @@ from typing import Any
 # Powers that are apart by less than their own error: the higher concurrency of these is taken.
 _TIE = 0.03
 _FEWEST_STEPS = 3
+_LIMITED = "throughput still rose where the client could keep up, and it could not"
 _ONE_WAY = "throughput still rose at the highest concurrency: the knee may lie above it"
 
 
@@ -67,24 +68,28 @@ class Ladder:
 
     @property
     def knee(self) -> int | None:
-        """The concurrency with the greatest power; None if fewer than three steps are known, or at the last step."""
-        ranked = self._ranked()
-        return None if ranked is None or ranked == max(step.concurrency for step in self.steps) else ranked
+        """The concurrency with the greatest power; None if fewer than three steps are known, or if it is the last."""
+        known = self._known()
+        if len(known) < _FEWEST_STEPS:
+            return None
+        most = max(power for _, power in known)
+        found = max(concurrency for concurrency, power in known if power >= most * (1 - _TIE))
+        return None if found == max(concurrency for concurrency, _ in known) else found
 
     @property
     def why(self) -> str:
         """Why there is no knee; empty if there is one."""
-        if self._ranked() is None:
+        if self.knee is not None:
+            return ""
+        if len(self._known()) < _FEWEST_STEPS:
             return f"a knee needs {_FEWEST_STEPS} steps whose throughput and latency are known"
-        return "" if self.knee is not None else _ONE_WAY
+        limited = [step.concurrency for step in self.steps if step.limited]
+        return f"{_LIMITED} at {limited[0]}" if limited else _ONE_WAY
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
         return {"steps": [asdict(step) for step in self.steps], "knee": self.knee, "why": self.why}
 
-    def _ranked(self) -> int | None:
-        known = [(step.concurrency, power) for step in self.steps if not step.limited and (power := step.power)]
-        if len(known) < _FEWEST_STEPS:
-            return None
-        most = max(power for _, power in known)
-        return max(concurrency for concurrency, power in known if power >= most * (1 - _TIE))
+    def _known(self) -> list[tuple[int, float]]:
+        """Concurrency and power of the steps that say something of the server."""
+        return [(step.concurrency, power) for step in self.steps if not step.limited and (power := step.power)]

@@ -110,6 +110,7 @@ class CallStats:
         gaps: Iterable[float] | None = None,
         share: float = 1.0,
         again: bool = False,
+        waited: float = 0.0,
     ) -> None:
         """Counts one call.
 
@@ -121,6 +122,7 @@ class CallStats:
             gaps: seconds between its chunks (`Client.gaps`); by default they come from `result.arrivals`, whose buckets
                 give quantiles of gaps within 2.2 %.
             again: it was repeated after Retry-After: late on purpose, and no start lateness.
+            waited: seconds of its lateness in which `--max-in-flight` let no call start: late on purpose, too.
         """
         self.outcomes[result.outcome.value] += 1
         if result.connection is not None:
@@ -130,7 +132,7 @@ class CallStats:
             return
         series, counts = self.series, self.counts
         if not again:
-            series["start_lateness"].record(max(0.0, -result.scheduled))
+            series["start_lateness"].record(max(0.0, -result.scheduled - waited))
         if result.self_lag is not None:
             series["lag"].record(max(0.0, result.self_lag))
         tokens = output_tokens(result)

@@ -28,6 +28,7 @@ class IterationStats:
         series: seconds of iterations that are `ok`, for each of SERIES: from the start of its first task, or from when
             it was due, to the end.
         served: iterations within the load window, in parts of iterations (see `CallStats.served`).
+        warmup: iterations that do not count.
         not_started: arrivals that found too many iterations under way.
         errors: exceptions of the scenario's own code, by what they say and where; at most 20 different ones.
     """
@@ -36,7 +37,7 @@ class IterationStats:
         self.outcomes: Counter[str] = Counter()
         self.series = {name: Histogram() for name in SERIES}
         self.served = {"sent": 0.0, "ok": 0.0}
-        self.not_started = 0
+        self.warmup = self.not_started = 0
         self.errors: Counter[str] = Counter()
 
     @property
@@ -81,6 +82,7 @@ class IterationStats:
             self.series[name].merge(histogram)
         for name, amount in other.served.items():
             self.served[name] += amount
+        self.warmup += other.warmup
         self.not_started += other.not_started
         for what, count in other.errors.items():
             self.note_error(what, count)
@@ -91,6 +93,7 @@ class IterationStats:
             "outcomes": dict(self.outcomes),
             "series": {name: histogram.dump() for name, histogram in self.series.items()},
             "served": self.served,
+            "warmup": self.warmup,
             "not_started": self.not_started,
             "errors": dict(self.errors),
         }
@@ -102,6 +105,6 @@ class IterationStats:
         stats.outcomes.update(dumped["outcomes"])
         stats.series = {name: Histogram.load(dumped["series"][name]) for name in SERIES}
         stats.served = {name: dumped["served"][name] for name in stats.served}
-        stats.not_started = dumped["not_started"]
+        stats.warmup, stats.not_started = dumped["warmup"], dumped["not_started"]
         stats.errors.update(dumped["errors"])
         return stats

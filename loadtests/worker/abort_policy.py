@@ -54,19 +54,26 @@ class AbortPolicy:
     def check_first_call(self, result: Result) -> str | None:
         """Why the run must not begin, by its first call; None if it may."""
         self.observe(result, in_flight=0)
+        return self.objection(result)
+
+    def objection(self, result: Result) -> str | None:
+        """Why the run must not begin, by a call that was observed before it; None if it may."""
         if result.outcome in FATAL or result.fault is Fault.NETWORK:
             return describe(result)
         if self.budget is not None and result.outcome is Outcome.OK and result.cost is None:
             return f"a limit of cost was given, but the cost of a call is not known: {_why_unpriced(result)}"
         return None
 
-    def observe(self, result: Result, *, in_flight: int) -> str | None:
-        """Why to stop after this call; None to go on. Calls in flight are expected to cost the mean so far."""
+    def observe(self, result: Result, *, in_flight: int, fatal: bool = True) -> str | None:
+        """Why to stop after this call; None to go on. Calls in flight are expected to cost the mean so far.
+
+        Without `fatal`, a call is none to an AI endpoint: what its errors say of the next ones is not known.
+        """
         outcome = result.outcome
         self._note(result)
         if result.connection is not None and result.connection.stale:
             return None
-        self._fatal = self._fatal + 1 if outcome in FATAL else 0
+        self._fatal = self._fatal + 1 if outcome in FATAL and fatal else 0
         if self._fatal >= _FATAL_IN_A_ROW:
             self.culprit = result.outcome.value, result.status_code, result.failure_reason
             return f"{self._fatal} calls in a row ended so: {describe(result)}"

@@ -18,7 +18,7 @@ from aimon.config.endpoint import Canary, Endpoint
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.protocol.stage import Assignment, Stage, pack
 from aimon.loadtests.statistics.call_stats import CallStats
-from aimon.loadtests.worker.worker import Worker
+from aimon.loadtests.worker.load import PromptLoad
 from aimon.loadtests.workload.canary import CanarySource
 from aimon.pricing import PriceBook
 
@@ -61,8 +61,8 @@ def main(base_url: str, stage: str) -> None:
     target = Target("e", "custom", "openai-chat", base_url, "m")
     endpoint = Endpoint(target, (Canary("c", (Message("user", "hi"),)),), timeouts=Timeouts(5, 5, 5))
     plan = Plan(endpoint="e", duration=5, metered=stage != "a count of 400 digits")
-    worker = Worker(plan, endpoint, PriceBook(currency="USD"))
-    worker.run_first_call()
+    worker = PromptLoad(endpoint, PriceBook(currency="USD")).worker(plan)
+    worker.run_first()
     worker.start(Stage(number=1, users=2, requests=CALLS), Assignment(users=2, extra_requests=CALLS))
     worker.done.wait()
     delta = worker.take_delta()

@@ -14,6 +14,7 @@ from aimon.config.model import secret_values
 from aimon.config.model.sections import Section, key, many, rule, section, table
 from aimon.config.model.types import (
     BODY_FIELDS,
+    CONCURRENCY,
     DURATION,
     FLAG,
     HEADER_NAME,
@@ -22,13 +23,15 @@ from aimon.config.model.types import (
     NAME,
     OBJECTIVE,
     RATE,
+    SETTING_NAME,
     TEMPLATE,
+    TEXT,
     count,
     real,
     words,
 )
 from aimon.config.yaml.issues import Issue
-from aimon.load_terms import ARRIVALS, GAMMA, MOST_TRACE_SPEED, MOST_TURNS, PROFILES, SEARCHES, TRACE_UNITS
+from aimon.load_terms import ARRIVALS, GAMMA, MOST_TRACE_SPEED, MOST_TURNS, MOST_USERS, PROFILES, SEARCHES, TRACE_UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,10 +50,28 @@ class LoadTestOptions(Section):
     variation: float | None = key(
         real(0.01, 100), "Coefficient of variation of gamma arrivals: above 1 is bursts.", example=2
     )
-    concurrency: int | None = key(count(1, 100_000), "Closed loop: streams at a time.", example=64)
+    concurrency: tuple[int, ...] | None = key(
+        CONCURRENCY, "Closed loop: users at a time, or a ladder of such loops: `1,2,4,8` or `1..64`.", example=64
+    )
+    max_in_flight: int | None = key(
+        count(1, MOST_USERS), "Open loop: iterations at a time; an arrival beyond them waits.", example=100
+    )
     duration: float | None = key(DURATION, "How long.", example="5m")
     requests: int | None = key(count(1, 1_000_000_000), "How many.", example=1000)
     warmup: float | None = key(DURATION, "How long before counting starts.", example="10s")
+    scenario: str | None = key(
+        TEMPLATE,
+        "Locust users that make the calls: a scenario that ships with aimon, or FILE.py[:Class].",
+        example="conversation",
+    )
+    settings: Mapping[str, str] = key(
+        table(SETTING_NAME, TEXT), "Values that the scenario asks for.", make=dict, example={"turns": 3}
+    )
+    tags: tuple[str, ...] = key(many(TEXT), "Only tasks of the scenario with one of these tags.", default=())
+    exclude_tags: tuple[str, ...] = key(many(TEXT), "No task of the scenario with one of these tags.", default=())
+    host: str | None = key(
+        TEMPLATE, "The address that the scenario's HTTP users call.", example="https://shop.example.com"
+    )
     prompt_tokens: str | None = key(LENGTH, "Length of synthetic prompts, or its distribution.", example="N(512,64)")
     output_tokens: str | None = key(LENGTH, "Limit of the answers' length, or its distribution.", example=128)
     shared_prefix_tokens: int | None = key(
@@ -97,6 +118,7 @@ class LoadTestOptions(Section):
 def contradictions(options: LoadTestOptions) -> Iterator[Issue]:
     """What of the options excludes each other."""
     yield from _of_trace(options) if options.trace is not None else _of_loop(options)
+    yield from _of_scenario(options)
     if (options.variation is None) == (options.arrivals == GAMMA):
         yield Issue(
             ("variation" if options.arrivals != GAMMA else "arrivals",),
@@ -135,6 +157,23 @@ def _of_trace(options: LoadTestOptions) -> Iterator[Issue]:
             yield Issue((name,), f"--trace: its timestamps are the load: leave out {flag(name)}")
 
 
+_OF_WORKLOADS: Final = (
+    "prompt_tokens", "output_tokens", "shared_prefix_tokens", "turns", "turn_delay", "dataset", "trace",
+)  # fmt: skip
+_OF_SCENARIOS: Final = ("settings", "tags", "exclude_tags", "host")
+
+
+def _of_scenario(options: LoadTestOptions) -> Iterator[Issue]:
+    if options.scenario is not None:
+        for name in _OF_WORKLOADS:
+            if getattr(options, name) is not None:
+                yield Issue((name,), f"{flag(name)}: the scenario's own code says what is asked: leave it out")
+        return
+    for name in _OF_SCENARIOS:
+        if getattr(options, name):
+            yield Issue((name,), f"{flag(name)} is for a scenario: add --scenario NAME or FILE.py, or leave it out")
+
+
 def _of_loop(options: LoadTestOptions) -> Iterator[Issue]:
     profile, searches = options.profile, options.profile in SEARCHES
     if options.rate is not None and options.concurrency is not None:
@@ -144,10 +183,14 @@ def _of_loop(options: LoadTestOptions) -> Iterator[Issue]:
             ("concurrency",),
             f"--concurrency: --profile {profile} is an open loop: give --rate, or neither for a search",
         )
+    if options.max_in_flight is not None and (options.rate is None or searches):
+        yield Issue(("max_in_flight",), "--max-in-flight bounds an open loop: it goes with --rate, and with no search")
     if options.max_rate is not None and not searches:
         yield Issue(("max_rate",), "--max-rate bounds a search: it goes with --profile capacity or limits")
     elif options.max_rate is not None and options.rate is not None and options.max_rate < options.rate:
         yield Issue(("max_rate",), "--max-rate is below --rate, at which the search begins: make it higher")
+    if options.concurrency is not None and len(options.concurrency) > 1 and profile != "steady":
+        yield Issue(("concurrency",), f"--concurrency: a ladder has steady steps: leave out --profile {profile}")
     if options.requests is None:
         return
     if options.duration is not None:
@@ -158,7 +201,7 @@ def _of_loop(options: LoadTestOptions) -> Iterator[Issue]:
         yield Issue(("requests",), f"--requests: --profile {profile} is over time: give --duration in its place")
 
 
-_FLAGS: Final = {"retry_after": "--honour-retry-after", "headers": "--header"}
+_FLAGS: Final = {"retry_after": "--honour-retry-after", "headers": "--header", "settings": "--set"}
 _KEYS: Final = {flag: name for name, flag in _FLAGS.items()}
 _FLAG: Final = re.compile(r"--[a-z]+(?:-[a-z]+)*")
 

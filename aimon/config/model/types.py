@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from aimon import objectives, quantities, token_lengths
+from aimon import load_terms, objectives, quantities, token_lengths
 from aimon.config.model.sections import ValueType
 from aimon.config.yaml import variables
 from aimon.config.yaml.document import WrittenFloat, WrittenInt, unwritten
@@ -153,6 +153,15 @@ def token_length(value: object) -> str:
     return written
 
 
+def concurrency(value: object) -> tuple[int, ...]:
+    """A concurrency, or the steps of a ladder of them.
+
+    Raises:
+        ValueError: it is none; says what to write.
+    """
+    return load_terms.concurrencies(str(value) if isinstance(value, int) else text(value))
+
+
 def body_fields(value: object) -> dict[str, Any]:
     """Fields of a JSON body, as plain values."""
     if not isinstance(value, dict):
@@ -233,8 +242,19 @@ NAME = matching(
 )
 CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as CNY or USD")
 HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
+SETTING_NAME = matching("[A-Za-z_][A-Za-z0-9_]{0,99}", "the name of a setting: letters, digits and underscores")
 AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
 OBJECTIVE = ValueType(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
+CONCURRENCY = ValueType(
+    concurrency,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": load_terms.MOST_USERS},
+            {"type": "string", "pattern": f"^({load_terms.CONCURRENCY_PATTERN})$"},
+        ]
+    },
+    lambda steps: steps[0] if len(steps) == 1 else ",".join(map(str, steps)),
+)
 LENGTH = ValueType(token_length, {"type": ["string", "number"], "pattern": f"^({token_lengths.PATTERN})$"})
 TOKENS = count(1, 1_000_000)
 TEMPERATURE = real(0, 2)

@@ -115,6 +115,7 @@ def test_what_has_no_answer_costs_none() -> None:
     price = Price.of({"input": 2.0, "currency": "CNY"})
     found = bounds({"rate": 1.0, "duration": 10.0}, selection(price, dialect="openai-embeddings"))
     assert found.output_tokens == 0
+    assert found.input_tokens is not None
     assert found.cost == pytest.approx(found.input_tokens * 2e-6)
 
 

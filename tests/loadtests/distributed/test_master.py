@@ -331,6 +331,6 @@ def test_the_interpreter_of_workers_shows_no_arguments(run_aimon: Command) -> No
             lines = [" ".join(process.cmdline()) for process in descendants(run)]
             run.communicate(timeout=SOON)
     assert len(lines) == 3
-    assert all(line.endswith("-m aimon.loadtests.distributed_runner") for line in lines), lines
+    assert all(line.endswith("-m aimon.loadtests.locust_runner") for line in lines), lines
     assert key not in "".join(lines)
     assert os.environ.get("MY_KEY") is None

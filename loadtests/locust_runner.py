@@ -1,4 +1,6 @@
-"""The process of a master or a worker: `python -m aimon.loadtests.distributed_runner`, with a Job as JSON on stdin.
+"""A process of a load test that needs Locust: `python -m aimon.loadtests.locust_runner`, with a Job as JSON on stdin.
+
+It is a master, a worker, or the only process of a scenario.
 
 A program of its own, since Locust patches the standard library and has to be imported before anything that uses it.
 """
