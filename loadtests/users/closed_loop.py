@@ -120,7 +120,6 @@ class ClosedLoopUsers:
         driver.start(host.group)
         assert driver.greenlet is not None  # noqa: S101 - just started
         driver.greenlet.join()
-        driver.finish()
 
 
 class _LoopDriver(Driver):

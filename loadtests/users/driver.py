@@ -82,6 +82,7 @@ class Driver:
         """Starts the user's greenlet, in the loop's next turn."""
         self.greenlet = self.user.start(group)
         setattr(self.greenlet, GREENLET_ATTRIBUTE, self)
+        self.greenlet.rawlink(self.on_end)
 
     @property
     def alive(self) -> bool:
@@ -186,6 +187,16 @@ class Driver:
         now = monotonic()
         self._counter.count_iteration(self.failed or Outcome.OK.value, self._since, now - self._began, now - self._due)
 
+    def on_end(self, greenlet: gevent.Greenlet[..., object]) -> None:
+        """The user has ended: by its own doing, or by an exception in `on_start`. Called in the loop's greenlet."""
+        error = greenlet.exception
+        if isinstance(error, StopTest):
+            self.stop_test(error)
+        elif isinstance(error, Exception):
+            self._counter.count_error(error, self._since if self.active else 0.0)
+            self.failed = TASK_ERROR
+        self.finish()
+
     def _begin(self, due: float, since: float, waited: float) -> None:
         self.active = self._first = True
         self.failed = None
@@ -207,8 +218,6 @@ class ArrivalDriver(Driver):
         self._arrival = getcurrent()
         if self.greenlet is None:
             self.start(group)
-            assert self.greenlet is not None  # noqa: S101 - just made
-            self.greenlet.rawlink(self._on_end)
             get_hub().switch()
         else:
             self.greenlet.switch()
@@ -233,9 +242,9 @@ class ArrivalDriver(Driver):
         # Switched to directly, not in the loop's next turn: an arrival and its user are one line of execution.
         (arrival or get_hub()).switch()
 
-    def _on_end(self, _: object) -> None:
-        """The user has ended, by its own doing or by an exception."""
-        self.finish()
+    def on_end(self, greenlet: gevent.Greenlet[..., object]) -> None:
+        """As of every user; its arrival is over, too."""
+        super().on_end(greenlet)
         if (arrival := self._arrival) is not None:
             self._arrival = None
             arrival.switch()

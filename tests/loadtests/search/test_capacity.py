@@ -147,3 +147,39 @@ def test_without_growth_there_is_no_interval() -> None:
     """Steps far below the capacity give no confidence interval."""
     seen = trend(queue(5, 4, 0.2, 0.1, seconds=20.0))
     assert Capacity(steps=[CapacityStep(5, 5.0, met=True, trend=seen)]).interval is None
+
+
+def two_steps(rate: float, slots: int, service: float, seconds: float = 8.0) -> list[tuple[float, float]]:
+    """(scheduled, latency) of iterations of two calls each, at even distances, to the same kind of queue.
+
+    The second call joins the end of the line when the first has ended.
+    """
+    free = [0.0] * slots
+    # (arrival of a call, number, when its iteration was due, whether it is the second one)
+    line = [(k / rate, k, k / rate, False) for k in range(int(rate * seconds))]
+    heapq.heapify(line)
+    points = []
+    while line:
+        at, number, due, second = heapq.heappop(line)
+        end = max(at, heapq.heappop(free)) + service
+        heapq.heappush(free, end)
+        if second:
+            points.append((due, end - due))
+        else:
+            heapq.heappush(line, (end, number, due, True))
+    return points
+
+
+@pytest.mark.parametrize("start", [1.0, 10.0, 200.0])
+@pytest.mark.parametrize(("slots", "service"), [(4, 0.2), (8, 0.2), (10, 0.5), (64, 0.3)])
+def test_the_capacity_of_a_two_step_iteration_is_found(start: float, slots: int, service: float) -> None:
+    """It is what the slots serve of pairs of calls, within 5 %; the growth of such latencies gives no interval."""
+    found = Capacity(single_call=False)
+    steps = search(start, found=found)
+    rate: float | None = next(steps)
+    capacity = slots / (2 * service)
+    while rate is not None:
+        seen = trend(two_steps(rate, slots, service, max(5.0, 80 / rate)))
+        rate = advance(steps, CapacityStep(rate, min(rate, capacity), met=True, trend=seen))
+    assert found.rate == pytest.approx(capacity, rel=0.05)
+    assert found.interval is None
