@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
+from aimon.cli.loadtest import scenarios
 from aimon.config import missing
 from aimon.config.request_options import RequestOptions
 from aimon.language import pick
@@ -37,13 +38,15 @@ def make_plan(
         endpoint: whom to call.
         options: of the file and the command line, which do not contradict each other.
         prices: the reporting currency, and what others are worth in it.
-        scenario: Locust users that make the calls.
+        scenario: Locust users that make the calls; by default that of the options, with this endpoint.
 
     Raises:
         Stop: there can be no such run; says what to write instead.
     """
     if (needed := missing(options)) is not None:
         raise Stop(USAGE, needed)
+    if scenario is None and options.scenario is not None:
+        scenario = scenarios.scenario_of(options.scenario, options, [endpoint.name])
     steps = options.concurrency or ()
     concurrency = steps[0] if len(steps) == 1 else None
     requests, duration = options.requests, options.duration

@@ -9,7 +9,6 @@ from __future__ import annotations
 import locust  # noqa: F401 - first, for its patches
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from locust.exception import StopTest, StopUser
 
 from aimon.load_terms import CONSTANT
 from aimon.loadtests.engine.schedule import Phase, Schedule
+from aimon.loadtests.locust_plugin.statistics import without_statistics
 from aimon.loadtests.protocol.plan import Plan, Scenario
 from aimon.loadtests.protocol.stage import CALLS, POINTS, Assignment, Stage
-from aimon.loadtests.users import environment
+from aimon.loadtests.users import environment, requests
 from aimon.loadtests.users.distribution import users_of
 from aimon.loadtests.users.iterations import LocustIterations
 from aimon.loadtests.users.loader import LoadedScenario
@@ -45,6 +45,12 @@ class Recorded(User):
         )  # fmt: skip
 
 
+def called(user: User, name: str) -> None:
+    """A call of a task set's user."""
+    assert isinstance(user, Recorded)
+    user.call(name)
+
+
 def run(classes: list[type[User]], stage: Stage, *, users: int = 0, most: int | None = None, **more: Any) -> Any:
     """What one worker counts in one stage; the first iteration goes before it."""
     log.clear()
@@ -53,7 +59,7 @@ def run(classes: list[type[User]], stage: Stage, *, users: int = 0, most: int | 
         endpoint=None, duration=1, rate=None if users else 10.0, concurrency=users or None, scenario=scenario, **more
     )
     made = environment.new_environment()
-    runner = environment.without_statistics(made, lambda: environment.ScenarioRunner(made))
+    runner = without_statistics(made, lambda: environment.ScenarioRunner(made))
     made.runner = runner
     environment.fill(made, scenario, LoadedScenario(Path(__file__), classes, []))
     environment.begin(made)
@@ -65,7 +71,7 @@ def run(classes: list[type[User]], stage: Stage, *, users: int = 0, most: int | 
     delta = worker.take_delta()
     worker.close()
     environment.end(made)
-    made.events.request.remove_listener(environment.requests.on_request)
+    made.events.request.remove_listener(requests.on_request)  # type: ignore[no-untyped-call]
     iterations = delta.iterations
     assert iterations is not None
     return {
@@ -118,18 +124,18 @@ class Steps(SequentialTaskSet):
     @task
     def one(self) -> None:
         """The first."""
-        self.user.call("one")
+        called(self.user, "one")
 
     @task
     def two(self) -> None:
         """The second, which pauses in the middle of what it does."""
-        self.wait()
-        self.user.call("two")
+        self.wait()  # type: ignore[no-untyped-call]
+        called(self.user, "two")
 
     @task
     def leave(self) -> None:
         """Goes on with the task set above at once: part of the same iteration."""
-        self.interrupt()
+        self.interrupt()  # type: ignore[no-untyped-call]
 
 
 class Sequential(Recorded):
@@ -150,12 +156,12 @@ class Nested(Recorded):
         @task
         def stay(self) -> None:
             """A call."""
-            self.user.call("stay")
+            called(self.user, "stay")
 
         @task
         def go(self) -> None:
             """No call, but the next task of the user."""
-            self.interrupt()
+            self.interrupt()  # type: ignore[no-untyped-call]
 
 
 class Slow(Recorded):
@@ -334,4 +340,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -81,8 +81,12 @@ TEXTS = st.one_of(
 COMMAND = get_command(app)
 # What is a text in the file and on the command line alike; flags, headers and bodies are written differently.
 WORDED = sorted(
-    {each.name for each in fields(LoadOptions)} - {"exact_output", "strict_dataset", "headers", "extra_body"}
+    {each.name for each in fields(LoadOptions)}
+    - {"exact_output", "strict_dataset", "headers", "extra_body", "settings"}
 )
+
+
+LISTS = ("slo", "tags", "exclude_tags")
 
 
 def answer(*arguments: str) -> str | None:
@@ -146,12 +150,18 @@ def test_the_command_line_has_every_option_of_the_file() -> None:
 @example("prompt_tokens", "9" * 400, "open")
 @example("output_tokens", "N(5," + "9" * 400 + ")", "open")
 @example("dataset", "absent.jsonl", "open")
+@example("scenario", "absent.py", "open")
+@example("concurrency", "1..64", "nothing")
+@example("concurrency", "8,4", "nothing")
+@example("concurrency", "1,2,4", "smoke")
+@example("max_in_flight", "8", "open")
+@example("max_in_flight", "8", "closed")
 @example("dataset", "${AIMON_TEST_UNSET}", "open")
 def test_file_and_flag_are_accepted_or_refused_alike(tmp_path: Path, name: str, text: str, base: str) -> None:
     """Whatever the text: by `config check`, by a dry run of the file, and by a dry run of the same text as a flag."""
     if not text:
         return  # on the command line an empty text is an option that was not given
-    options: dict[str, Any] = BASES[base] | {name: [text] if name == "slo" else text}
+    options: dict[str, Any] = BASES[base] | {name: [text] if name in LISTS else text}
     checked, dry = from_file(tmp_path, options)
     flagged = from_flags(tmp_path, options)
     assert (checked is None) == (dry is None) == (flagged is None), (options, checked, dry, flagged)
@@ -169,6 +179,11 @@ def test_file_and_flag_are_accepted_or_refused_alike(tmp_path: Path, name: str, 
         ('rate: 1/s, prompt_tokens: "Q(5)"', "loadtests.t.prompt_tokens: Q(5): write a number such as 512"),
         ("rate: 1/s, requests: 5, duration: 5s", "requests and duration both say when to end: keep one of the two"),
         ("rate: 1/s, dataset: absent.jsonl", "loadtests.t: absent.jsonl: No such file or directory"),
+        ("rate: 1/s, scenario: absent.py", "loadtests.t: absent.py: there is no such file"),
+        ("rate: 1/s, scenario: a.py, turns: 3", "loadtests.t.turns: turns: the scenario's own code says what is asked"),
+        ("rate: 1/s, tags: [a]", "loadtests.t.tags: tags is for a scenario: add scenario NAME or FILE.py"),
+        ("concurrency: '4,2'", "'4,2': the steps of a ladder rise: write 1,2,4,8 or 1..64"),
+        ("concurrency: 2, max_in_flight: 3", "max_in_flight: max_in_flight bounds an open loop: it goes with rate"),
         ("rate: 1/s, dataset: a, trace: b", "trace: its timestamps are the load: leave out rate"),
     ],
 )

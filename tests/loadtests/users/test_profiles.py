@@ -133,4 +133,3 @@ def test_a_master_and_two_workers_with_their_own_files(run_aimon: Command, sim: 
     assert report["workers"] == 2
     # Of four users Locust makes one a clerk.
     assert sent["summary"] < sum(sent.values()) / 2
-
