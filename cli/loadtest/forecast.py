@@ -47,11 +47,15 @@ def _repeated(found: Prediction, runs: int) -> Prediction:
     return msgspec.structs.replace(
         found,
         requests=found.requests * runs,
-        input_tokens=found.input_tokens * runs,
-        output_tokens=found.output_tokens * runs,
+        input_tokens=_times(found.input_tokens, runs),
+        output_tokens=_times(found.output_tokens, runs),
         cost=None if found.cost is None else found.cost * runs,
         duration_s=None if found.duration_s is None else found.duration_s * runs,
     )
+
+
+def _times(tokens: int | None, runs: int) -> int | None:
+    return None if tokens is None else tokens * runs
 
 
 def show(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1) -> int:
