@@ -101,7 +101,7 @@ def web_address(text: str, *, public: bool) -> Web:
         Stop: it is no address, or others can reach it and should not.
     """
     from aimon.loadtests.protocol.job import Web
-    from aimon.probes.publish.listen import is_loopback, split_address
+    from aimon.network.listen import is_loopback, split_address
 
     try:
         host, port = split_address(text)
