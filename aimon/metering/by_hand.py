@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from aimon.call import token_estimate
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from aimon.metering.meter import Meter
+
+
+# Calls whose block has begun and not ended: of this task, thread or greenlet, the innermost last.
+_open: ContextVar[tuple[CallByHand, ...]] = ContextVar("aimon_calls", default=())
 
 
 def observe(*, model: str, endpoint: str = "chat", provider: str = UNKNOWN_PROVIDER) -> Observe:
@@ -45,15 +50,16 @@ class Observe:
 
     def __init__(self, model: str, endpoint: str, provider: str) -> None:
         self._labels = (str(model)[:MAX_MODEL_CHARS], str(endpoint), str(provider))
-        self._calls: list[CallByHand] = []
 
     def __enter__(self) -> CallByHand:
         call = self._begin()
-        self._calls.append(call)
+        _open.set((*_open.get(), call))
         return call
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        self._calls.pop().end(error)
+        *outer, call = _open.get()
+        _open.set(tuple(outer))
+        call.end(error)
 
     async def __aenter__(self) -> CallByHand:
         return self.__enter__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
 
 KINDS = tuple((library, way) for library in ("httpx", "httpx2") for way in ("sync", "async"))
 CHAT = "https://api.openai.com/v1/chat/completions"
+
+ASKED = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something, please."}]}
+STREAM = {**ASKED, "stream": True}
+EVENT = {"id": "c", "model": "gpt-4o", "choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]}
+TEXT = b"data: %s\n\n" % json.dumps(EVENT).encode()
+STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}}\n\n'
+DONE = b"data: [DONE]\n\n"
+WHOLE = json.dumps(
+    {
+        "choices": [{"index": 0, "message": {"content": "three words here"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}},
+    }
+).encode()
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import random
 import zlib
 from functools import cache, partial
@@ -16,25 +15,11 @@ import aimon
 from aimon.call.outcome import Outcome
 from aimon.metering.exchange import ApplicationExchange
 from aimon.metrics import definitions
-from canned_http import CHAT, KINDS, Canned, Client, Got
+from canned_http import ASKED, CHAT, DONE, KINDS, STOP, STREAM, TEXT, USAGE, WHOLE, Canned, Client, Got
 from hostile import cut, hostile
 
 if TYPE_CHECKING:
     from metered import Metered
-
-ASKED = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say something, please."}]}
-STREAM = {**ASKED, "stream": True}
-EVENT = {"id": "c", "model": "gpt-4o", "choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]}
-TEXT = b"data: %s\n\n" % json.dumps(EVENT).encode()
-STOP = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}}\n\n'
-DONE = b"data: [DONE]\n\n"
-WHOLE = json.dumps(
-    {
-        "choices": [{"index": 0, "message": {"content": "three words here"}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}},
-    }
-).encode()
 
 pytestmark = pytest.mark.parametrize(("library", "way"), KINDS)
 
