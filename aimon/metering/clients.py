@@ -101,7 +101,7 @@ def uninstrument(client: Client) -> Client:
 
 
 def _unwrap(http: Any) -> None:
-    http._transport = _bare(http._transport)  # noqa: SLF001 - see docs/decisions/0013-metering-at-the-transport.md
+    http._transport = _bare(http._transport)  # noqa: SLF001 - see docs/decisions/0014-metering-at-the-transport.md
     http._mounts = {pattern: _bare(mount) for pattern, mount in http._mounts.items()}  # noqa: SLF001 - as above
     if hasattr(http, _LOOP_CLIENTS):
         vars(http).pop(_INNER_CLASS, None)
@@ -118,7 +118,7 @@ def _wrap(http: Any, meter: Meter, endpoint: str | None, provider: str | None) -
             return transport
         return kind(transport, meter, endpoint=endpoint, provider=provider)
 
-    http._transport = watched(http._transport)  # noqa: SLF001 - see docs/decisions/0013-metering-at-the-transport.md
+    http._transport = watched(http._transport)  # noqa: SLF001 - see docs/decisions/0014-metering-at-the-transport.md
     http._mounts = {pattern: watched(mount) for pattern, mount in http._mounts.items()}  # noqa: SLF001 - as above
     if hasattr(http, _LOOP_CLIENTS) and _INNER_CLASS not in vars(http):
         make = getattr(http, _INNER_CLASS)

@@ -7,7 +7,7 @@ long as it lives; the counts of those that have ended are put together in one fi
     8 bytes   magic
     repeated  length of the name (u32, 0 ends the list), name (JSON, padded to 8 bytes), value (f64)
 
-docs/decisions/0014-processes-count-in-files.md says why not prometheus_client's multiprocess mode.
+docs/decisions/0015-processes-count-in-files.md says why not prometheus_client's multiprocess mode.
 """
 
 from __future__ import annotations
