@@ -25,6 +25,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "status_code": result.status_code,
         "latency_s": _seconds(result.latency),
         "ttft_s": _seconds(result.ttft),
+        "first_output_s": _seconds(result.first_output),
         "tpot_s": _seconds(result.tpot),
         "tpot_unknown": None if result.pace is None else result.pace.unknown,
         "phases": {name: _seconds(value) for name, value in result.phases.items()},

@@ -3,7 +3,8 @@
 Percentiles of successful calls alone flatter an endpoint that lets slow calls time out. So each call contributes to
 each kind of time one of these:
 
-    a value    the call succeeded; or text came before it failed, so that its time to first token is known
+    a value    the call succeeded; or text came before it failed, so that its time to first token is known; or it spent
+               its limit on reasoning, so that its time to first output is
     late       the call timed out: at least as long as it lasted, and counted as longer than any objective
     cut        its stream broke off, or the client cut it: at least as long as it lasted
     unknown    it was refused, failed, or gave a wrong answer: nothing is known of the time that an answer takes
@@ -90,6 +91,10 @@ def times_of_failed(result: Result) -> FailedTimes:
     """Times of a call that did not succeed, without the gaps between its chunks."""
     late = result.outcome in LATE
     if not late and (result.outcome not in _CUT or result.request_sent is None):
+        if result.limit_spent_on_reasoning and result.first_output is not None:
+            # It showed no text, but its first output came as that of any other call.
+            bounds: dict[str, float | None] = {name: None for name in _ALWAYS if name != "first_output"}
+            return FailedTimes({"first_output": max(0.0, result.first_output - result.set_up)}, bounds, late=False)
         return FailedTimes({}, dict.fromkeys(_ALWAYS), late=False)
     set_up = result.set_up
     known = {

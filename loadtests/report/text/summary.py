@@ -244,6 +244,88 @@ def objective(row: dict[str, Any]) -> str:
     return f"{said}{pick(', ', '，')}{format_slo_value(row)}{why}"
 
 
+<<<<<<< HEAD
+=======
+def shown_times(report: dict[str, Any]) -> list[str]:
+    """The kinds of time to show. The first output is one of them where it was not always the first text."""
+    first, text = report.get("first_output_s"), report["ttft_s"]
+    same = first is None or (text is not None and (first["count"], first["mean"]) == (text["count"], text["mean"]))
+    return [key for key in TITLES if not same or key != "first_output_s"]
+
+
+def time_rows(report: dict[str, Any]) -> list[list[str]]:
+    """A header, and a row in milliseconds for each kind of time measured."""
+    mark = _suspect(report)
+    shown = columns(report)
+    rows = [["ms", *shown, pick("count", "个数")]]
+    for key in shown_times(report):
+        if (summary := report[key]) is not None:
+            times = (format_percentile(summary, column, lambda value: f"{value * 1e3:.1f}") for column in shown)
+            rows.append([token_figures.titled(key, time_title(key), report) + mark, *times, values(summary)])
+    return rows
+
+
+def values(times: dict[str, Any]) -> str:
+    """The number of values, and of how many if some are censored."""
+    censored = times.get("censored", 0)
+    if not censored:
+        return f"{times['count']:,}"
+    return f"{times['count']:,}{pick(' of ', '/')}{times['count'] + censored:,}"
+
+
+def time_notes(report: dict[str, Any]) -> list[str]:
+    """Notes on the table of times."""
+    found = [times for key in shown_times(report) if (times := report[key]) is not None]
+    notes = []
+    if any(times.get("censored") for times in found):
+        notes.append(
+            pick(
+                "`>`: calls that timed out or were cut off count with at least the time they had lasted, "
+                "so the percentile may be higher.",
+                "超时或被中断的调用按“比已持续的更长”计：`>` 是它们使之不能确定的分位数。",
+            )
+        )
+    shown = columns(report)
+    if any(set(times.get("needs", ())) & set(shown) for times in found):
+        notes.append(
+            pick(
+                "`needs N`: of fewer than N values this percentile would only be the highest.",
+                "`needs N`：样本数不足 N，此时的分位数只会是最大值。",
+            )
+        )
+    if hidden := {name: found[0]["needs"][name] for name in COLUMN_TITLES if name not in shown}:
+        said = ", ".join(f"{COLUMN_TITLES[name]} ({least:,})" for name, least in hidden.items())
+        notes.append(
+            pick(
+                f"Left out, since there are fewer values than it takes: {said}.",
+                f"样本数不足，因此没有列出：{said}。",
+            )
+        )
+    if any(times.get("not_measured") for times in found):
+        notes.append(
+            pick(
+                "`not measured`: the client was too late for this number to describe the endpoint.",
+                "`not measured`：客户端自身太迟，数字只会反映它自己。",
+            )
+        )
+    notes += token_figures.untimed(report)
+    if (failed := _timeless(report)) and found:
+        notes.append(
+            pick(
+                f"{failed:,} calls failed without a time: they are in none of these.",
+                f"{failed:,} 个调用失败而没有时间：不在以上任何一行里。",
+            )
+        )
+    return notes
+
+
+def _timeless(report: dict[str, Any]) -> int:
+    """Calls that failed without any time: a limit spent on reasoning leaves that of the first output."""
+    kinds = [times for key in ("latency_s", "first_output_s") if (times := report.get(key)) is not None]
+    return int(report["requests"]["sent"] - max((kind["count"] + kind.get("censored", 0) for kind in kinds), default=0))
+
+
+>>>>>>> 48d635f (Calls that spend their limit on reasoning have a time to first output)
 def number(value: float | None) -> str:
     """Four significant digits; a dash for None."""
     if value is None:

@@ -64,6 +64,9 @@ def test_limits_that_reasoning_took_are_explained(monkeypatch: pytest.MonkeyPatc
     shown = {"first_output": 0.05, "first_reasoning": 0.05, "usage": usage}
     spent = [result(0.1 * k, 1.0, Outcome.MAX_TOKENS_HIT, **shown) for k in range(3)]
     hidden = result(0.5, 1.0, Outcome.EMPTY_ANSWER, usage=usage)
+    alone = report.build(run([*thinking(20), *spent], 4.0, objectives=OBJECTIVES), plan(), "e")
+    assert (alone["first_output_s"]["count"], alone["ttft_s"]["count"]) == (23, 20)
+    assert [row["verdict"] for row in alone["slo"]] == ["met", "missed"]
     made = run([*thinking(4), *spent, hidden, result(0.6, 1.0, Outcome.EMPTY_ANSWER)], 4.0)
     assert report.build(made, plan(), "e")["notes"] == [
         (
