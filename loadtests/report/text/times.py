@@ -155,5 +155,6 @@ def time_notes(report: dict[str, Any]) -> list[str]:
 
 
 def _timeless(report: dict[str, Any]) -> int:
-    latency = report["latency_s"]
-    return int(report["requests"]["sent"] - (latency["count"] + latency.get("censored", 0) if latency else 0))
+    """Calls that failed without any time: a limit spent on reasoning leaves that of the first output."""
+    kinds = [times for key in ("latency_s", "first_output_s") if (times := report.get(key)) is not None]
+    return int(report["requests"]["sent"] - max((kind["count"] + kind.get("censored", 0) for kind in kinds), default=0))
