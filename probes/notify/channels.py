@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from aimon.config import ConfigError, channels
+from aimon.config import channels
 from aimon.probes.notify.alertmanager import alertmanager
 from aimon.probes.notify.chat import apprise, robot
 from aimon.probes.notify.pagerduty import pagerduty
@@ -48,13 +48,4 @@ def usable(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[Cha
     Raises:
         ConfigError: one can't be used; all problems at once.
     """
-    found = channels(config, environ)
-    problems = []
-    for i, channel in enumerate(found):
-        try:
-            sender(channel)
-        except ValueError as error:
-            problems.append(config.document.problem(("notify", i), str(error)))
-    if problems:
-        raise ConfigError(problems)
-    return found
+    return channels(config, environ, sender)

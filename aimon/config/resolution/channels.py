@@ -13,7 +13,7 @@ from aimon.security import credentials
 from aimon.security.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aimon.config.model.alerting import ChannelSection
     from aimon.config.model.config import Config
@@ -23,15 +23,23 @@ _PER_HOUR: Final = 30
 _FOR_PEOPLE: Final = ("wecom", "dingtalk", "feishu", "apprise")
 
 
-def channels(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[Channel, ...]:
+def channels(
+    config: Config, environ: Mapping[str, str] = os.environ, check: Callable[[Channel], object] | None = None
+) -> tuple[Channel, ...]:
     """The channels of the configuration.
 
+    Args:
+        config: what the file says.
+        environ: where variables are looked up.
+        check: asked of each channel that is complete; raises ValueError for one that can't be used.
+
     Raises:
-        ConfigError: a variable is not set, or a file can't be read: all of it at once.
+        ConfigError: a variable is not set, a file can't be read, or a channel can't be used: all of it at once.
     """
     problems: list[LocatedIssue] = []
     made = []
     for i, written in enumerate(config.notify):
+        before = len(problems)
         found = {key: _secret(config, i, written, key, environ, problems) for key in _SECRETS}
         made.append(
             Channel(
@@ -44,6 +52,11 @@ def channels(config: Config, environ: Mapping[str, str] = os.environ) -> tuple[C
                 **found,
             )
         )
+        if check is not None and len(problems) == before:
+            try:
+                check(made[-1])
+            except ValueError as error:
+                problems.append(config.document.problem(("notify", i), str(error)))
     if problems:
         raise ConfigError(problems)
     return tuple(made)

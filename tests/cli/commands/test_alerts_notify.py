@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimon.config import ConfigError, loader
+from aimon.probes.notify.channels import usable
 from sinks import http_sink
 
 if TYPE_CHECKING:
@@ -35,16 +37,20 @@ def test_a_test_message_arrives(run_aimon: Command) -> None:
     assert refused.stderr == "team: the wecom robot refuses the message: code 93000: refused\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([], "give --alertmanager URL, or --notify NAME"),
-        (["--notify", "taem"], "--notify taem: no such channel; did you mean 'team'?"),
-    ],
-)
-def test_mistakes(run_aimon: Command, arguments: list[str], said: str) -> None:
-    """Exit code 2, and what to write instead."""
+def test_a_channel_that_is_not_there(run_aimon: Command) -> None:
+    """Exit code 2, and what was probably meant."""
     (run_aimon.cwd / "aimon.yaml").write_text(CONFIG.format(), encoding="utf-8")
-    done = run_aimon("alerts", "test", *arguments, env={"ROBOT": "https://example.com/x?key=0"})
+    done = run_aimon("alerts", "test", "--notify", "taem", env={"ROBOT": "https://example.com/x?key=0"})
     assert done.returncode == 2
-    assert said in done.stderr
+    assert "--notify taem: no such channel; did you mean 'team'?" in done.stderr
+
+
+def test_every_channel_that_can_not_be_used_is_told_at_once() -> None:
+    """As `aimon config check` and `aimon serve` tell it: what is not set, and what is no address."""
+    text = CONFIG.format() + '  - {name: bad, kind: webhook, url: "htp://127.0.0.1/"}\n'
+    with pytest.raises(ConfigError) as caught:
+        usable(loader.parse(text), {})
+    assert [str(problem).split(": ", 1)[1] for problem in caught.value.problems] == [
+        "notify[0].url: the variable ROBOT is not set: export ROBOT=…",
+        "notify[2]: not an http:// or https:// address: write it as http://host/path",
+    ]
