@@ -36,7 +36,7 @@ def test_its_tour_is_the_tested_one() -> None:
 
 def test_its_configuration_is_the_tested_one() -> None:
     """The file of the tour, but for its comment; and the CronJob, which has none."""
-    shown, job = blocks(CHINESE, "yaml")
+    shown, job, *_ = blocks(CHINESE, "yaml")
     assert [job] == blocks(ENGLISH, "yaml")
     [written] = re.findall(r"<<'YAML'\n(.*?)^YAML$", ENGLISH, re.MULTILINE | re.DOTALL)
     assert yaml.safe_load(shown) == yaml.safe_load(written)

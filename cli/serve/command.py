@@ -51,7 +51,7 @@ def serve(
     first = load(config, Flags())
     options = ServeOptions(listen, history, token_file, no_auth, tls_cert, tls_key, concurrency, push)
     try:
-        import aimon.probes.service.web_server  # noqa: F401 - says before anything starts whether it could be had
+        import aimon.probes.service.service  # noqa: F401 - says before anything starts whether it could be had
     except ModuleNotFoundError as error:
         raise Stop(UNABLE, f"aimon serve needs {error.name}: pip install '{NAME}[serve]'") from error
     return _run(_loader(config, first, shard(share)), settings(options, first))

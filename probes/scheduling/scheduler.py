@@ -184,7 +184,7 @@ class Scheduler:
         wall = self._clock.wall()
         entry.not_before = entry.planned + entry.apart
         # The process was stopped, or did not get to run, for more than one of its times.
-        self.missed["stalled"] += entry.times.between(wall - (now - due) + _CLOSE, wall)
+        self.missed["stalled"] += entry.times.between(wall - (now - due) + entry.apart, wall)
         if not self._paused(entry.endpoint, wall):
             if entry.probe is None:
                 self._start(entry, due)

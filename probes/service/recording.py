@@ -112,9 +112,11 @@ class RecordingThread:
                 tasks, self._tasks = self._tasks, []
                 closing = self._closing
             if results:
-                self._record(results)
+                with isolated(results[0].endpoint, "recorded"):
+                    self._record(results)
             for task in tasks:
-                task()
+                with isolated("the configuration", "taken over"):
+                    task()
             if time.monotonic() >= due:
                 due = time.monotonic() + TICK
                 self._each("told of the time", lambda observer: observer.tick(self._clock()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.probes.selection import Selection
     from aimon.probes.service.settings import Settings
+
+# Seconds for which a thread keeps the interpreter while another waits for it; Python's own 5 ms would come on top of
+# every system call of a probe while results are written or a page is made.
+SWITCH_INTERVAL = 0.0005
 
 
 class LoadError(Exception):
@@ -59,6 +64,8 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         self._loop = loop
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)  # until there is something to reload
         selection = self._load()
         now = time.time()
         self._maintenance = MaintenanceClock(selection)
