@@ -10,22 +10,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aimon.call.call import Message as Message
     from aimon.loadtests.locust_plugin.report import keep_report as keep_report
     from aimon.loadtests.locust_plugin.user import AIUser as AIUser
     from aimon.loadtests.users.settings import endpoints as endpoints
     from aimon.loadtests.users.settings import setting as setting
+    from aimon.loadtests.workload.questions import document as document
+    from aimon.loadtests.workload.questions import question as question
 
-__all__ = ["AIUser", "endpoints", "keep_report", "setting"]
+__all__ = ["AIUser", "Message", "document", "endpoints", "keep_report", "question", "setting"]
 
 _HOME = {
-    "AIUser": "locust_plugin.user",
-    "keep_report": "locust_plugin.report",
-    "endpoints": "users.settings",
-    "setting": "users.settings",
+    "AIUser": "aimon.loadtests.locust_plugin.user",
+    "Message": "aimon.call.call",
+    "document": "aimon.loadtests.workload.questions",
+    "endpoints": "aimon.loadtests.users.settings",
+    "keep_report": "aimon.loadtests.locust_plugin.report",
+    "question": "aimon.loadtests.workload.questions",
+    "setting": "aimon.loadtests.users.settings",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"aimon.loadtests.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name]), name)

@@ -61,11 +61,11 @@ def endpoint_of(user: str, named: str | Endpoint | None) -> tuple[Endpoint, Pric
         ValueError: the class names none, and there is no default.
     """
     if named is None:
-        named = _setup.default
+        named = _setup.default or os.environ.get("AIMON_ENDPOINT")
     if named is None:
         raise ValueError(
-            f'{user} names no endpoint: write `endpoint = "NAME"` in the class, or name one on the command line of '
-            "aimon loadtest"
+            f'{user} names no endpoint: write `endpoint = "NAME"` in the class, name one on the command line of aimon '
+            "loadtest, or in the variable AIMON_ENDPOINT"
         )
     if not isinstance(named, str):
         # The prices of the endpoint, or else of the price list.

@@ -26,13 +26,14 @@ from aimon.loadtests.locust_plugin import clients
 from aimon.loadtests.locust_plugin.driven import driver_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from locust.env import Environment
 
     from aimon.call.checks import Check
     from aimon.call.result import Result
     from aimon.config.endpoint import Endpoint
+    from aimon.pricing import PriceBook
 
 
 class CallError(Exception):
@@ -69,7 +70,6 @@ class AIUser(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._endpoint, self._prices = clients.endpoint_of(type(self).__name__, self.endpoint)
-        self._client = clients.shared(self._endpoint.transport, self.cold, self.honour_retry_after)
 
     def chat(
         self,
@@ -80,6 +80,7 @@ class AIUser(User):
         temperature: float | None = None,
         reasoning: str | None = None,
         stream: bool | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
         checks: tuple[Check, ...] = (),
         scheduled: float | None = None,
     ) -> Result:
@@ -96,10 +97,17 @@ class AIUser(User):
             temperature: the endpoint's by default.
             reasoning: off, minimal, low, medium or high; the endpoint's by default.
             stream: the endpoint's by default.
+            tools: that the model may call, as OpenAI's chat completions have them; `result.tool_calls` are its calls of
+                them. A Message("assistant", "", calls) and a Message("tool", answer, tool_call_id=call.id) go on from
+                there. For the dialect openai-chat.
             checks: checks of the answer.
             scheduled: when the call was due, by `time.monotonic()`.
         """
         endpoint = self._endpoint
+        if tools and endpoint.target.dialect != "openai-chat":
+            raise ValueError(
+                f"tools are called in openai-chat only, and {endpoint.name} speaks {endpoint.target.dialect}"
+            )
         call = Call(
             target=endpoint.target,
             messages=(Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt),
@@ -107,18 +115,55 @@ class AIUser(User):
             stream=endpoint.stream if stream is None else stream,
             temperature=endpoint.temperature if temperature is None else temperature,
             reasoning=reasoning or endpoint.reasoning,
+            exact_output=endpoint.exact_output,
+            body={"tools": list(tools)} if tools else None,
             checks=checks,
             timeouts=endpoint.timeouts,
             source=Source.LOADTEST,
             region=endpoint.region,
         )
+        return self._perform(call, endpoint, self._prices, name, scheduled)
+
+    def embed(
+        self, texts: str | Iterable[str], *, endpoint: str | Endpoint | None = None, name: str | None = None
+    ) -> Result:
+        """Asks for the vectors of texts, and reports the call as `chat` does.
+
+        Args:
+            texts: one, or several in one call.
+            endpoint: of the dialect openai-embeddings; the user's own by default.
+            name: the request name in Locust; the endpoint's name by default.
+
+        Raises:
+            ValueError: the endpoint speaks another dialect.
+        """
+        place, prices = clients.endpoint_of(type(self).__name__, endpoint or self.endpoint)
+        if place.target.dialect != "openai-embeddings":
+            raise ValueError(
+                f"{place.name} speaks {place.target.dialect}: for vectors name an endpoint of openai-embeddings"
+            )
+        call = Call(
+            target=place.target,
+            messages=tuple(Message("user", text) for text in ([texts] if isinstance(texts, str) else texts)),
+            stream=False,
+            timeouts=place.timeouts,
+            source=Source.LOADTEST,
+            region=place.region,
+        )
+        return self._perform(call, place, prices, name, None)
+
+    def _perform(
+        self, call: Call, endpoint: Endpoint, prices: PriceBook, name: str | None, scheduled: float | None
+    ) -> Result:
+        """Makes a call, counts it, and reports it to Locust."""
+        client = clients.shared(endpoint.transport, self.cold, self.honour_retry_after)
         driver = driver_of(self)
         if driver is not None and scheduled is None:
             scheduled = driver.take_due()
         first = scheduled is not None
-        for k, attempt in enumerate(self._client.attempts(call, scheduled=scheduled)):
-            result = contained("priced", attempt, self._prices.cost)
-            gaps = self._client.gaps
+        for k, attempt in enumerate(client.attempts(call, scheduled=scheduled)):
+            result = contained("priced", attempt, prices.cost)
+            gaps = client.gaps
             if driver is not None:
                 driver.count(result, name or endpoint.name, gaps, first=first, again=k > 0)
             self._report(result, name or endpoint.name, gaps)
