@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
 from aimon.loadtests.protocol.plan import Scenario
 
@@ -87,4 +88,5 @@ def show() -> int:
     width = max((len(name) for name, _ in found), default=0)
     for name, said in found:
         print(f"{name:{width}}  {said}")
+    note(f"Their files, to read and to copy: {_FOLDER.resolve()}")
     return 0

@@ -8,7 +8,9 @@ from locust import between, task
 
 from aimon.loadtests import AIUser, document, endpoints, question, setting
 
-MODEL, EMBEDDINGS = (*endpoints(), setting("model", ""), setting("embeddings", ""))[:2]
+MODEL, EMBEDDINGS = endpoints() if len(endpoints()) > 1 else (setting("model", ""), setting("embeddings", ""))
+if not EMBEDDINGS:
+    raise ValueError("name two endpoints: the model, and one of the dialect openai-embeddings")
 PASSAGES = setting("passages", 4)
 PASSAGE_TOKENS = setting("passage_tokens", 300)
 ANSWER_TOKENS = setting("answer_tokens", 200)
@@ -17,7 +19,7 @@ ANSWER_TOKENS = setting("answer_tokens", 200)
 class Searcher(AIUser):
     """Asks questions about documents that are looked up first."""
 
-    endpoint = MODEL or None
+    endpoint = MODEL
     wait_time = between(2, 8)
 
     @task

@@ -47,7 +47,7 @@ def keep(environment, **_):
 @pytest.fixture(name="sim", scope="module")
 def sim_fixture() -> Iterator[SimulatorProcess]:
     """A model, a larger one, and one for vectors."""
-    fast = {"ttft": 0.01, "itl": 0.001, "tokens": 4}
+    fast: dict[str, Any] = {"ttft": 0.01, "itl": 0.001, "tokens": 4}
     with SimulatorProcess(*(Profile(name, **fast) for name in ("model", "large", "vectors"))) as running:
         yield running
 
