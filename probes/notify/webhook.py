@@ -24,8 +24,8 @@ def webhook(channel: Channel) -> Sender:
     def send(delivery: Delivery) -> None:
         said = text.message(delivery.notice, channel.language)
         body = _as_object(delivery, said.title, said.text)
-        # Whoever gets it twice knows by this: the same for each attempt.
-        key = f"{delivery.notice.uid}:{delivery.notice.action}"
+        # Whoever gets it twice knows by this: the same for each attempt, and another for each update.
+        key = f"{delivery.notice.uid}:{delivery.notice.action}:{len(delivery.notice.subjects)}"
         post(
             where, body, redactor, "the webhook", token=channel.token, secret=channel.secret,
             headers={"Idempotency-Key": key},

@@ -147,7 +147,7 @@ def test_a_webhook_is_signed(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> N
     send(Delivery(a_notice(), maybe_repeated=True))
     for body, headers in seen:
         assert headers["X-Aimon-Signature"] == "sha256=" + hmac.new(b"hook-secret-0", body, hashlib.sha256).hexdigest()
-        assert (headers["Authorization"], headers["Idempotency-Key"]) == ("Bearer t0ken", "u1:trigger")
+        assert (headers["Authorization"], headers["Idempotency-Key"]) == ("Bearer t0ken", "u1:trigger:1")
     first, second = posts.at("/hook")
     assert second == first | {"maybe_repeated": True}
     assert (first["id"], first["action"], first["incidents"][0]["error"]) == ("u1", "trigger", "it broke")
