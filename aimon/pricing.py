@@ -1,12 +1,12 @@
-"""What a call cost, in the reporting currency; None where that is not known, never 0 instead.
+"""The cost of a call in the reporting currency; None if it is unknown, never 0 instead.
 
 A price comes from the configuration (of the endpoint, or of a model's name) or else from genai-prices, the
-public price list that ships as a package (USD; imported on first use, since that takes 0.1 s). A price in another
+public price list in a Python package (USD; imported on first use, since that takes 0.1 s). A price in another
 currency needs a rate: `fx: {USD: 7.10}` says that 1 USD is 7.10 of the reporting currency.
 
 Prices in yuan are not shipped. Vendors publish them in tiers and change them often, and they are not the dollar
-price times a rate, so a number in the code would be wrong before long: put the one of your contract into `prices`.
-A server of your own (vLLM, Ollama) has no list price either; its cost is unknown unless configured, and
+price times a rate, so prices in the code would soon be wrong: put the prices of your contract into `prices`.
+A self-hosted server (vLLM, Ollama) has no list price either; its cost is unknown unless configured, and
 `prices: {input: 0, output: 0}` says that it is free.
 """
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 PER = {"1M": 1_000_000, "1K": 1_000}
 
-# Our preset's name → the provider's id in genai-prices. The presets left out have no list price there, or are
-# proxies, whose operator names the models and sets the price.
+# Our preset's name → the provider's id in genai-prices. Other presets have no list price there, or are proxies, whose
+# operator names the models and sets the price.
 LISTED_PROVIDERS = MappingProxyType(
     {
         "openai": "openai",
@@ -52,11 +52,10 @@ LISTED_PROVIDERS = MappingProxyType(
     }
 )
 
-# What calls of text are charged by; whatever else a listed model has a price for (audio, images, searches) is
-# nothing that they use.
+# The prices that apply to text calls; other prices of a listed model (audio, images, searches) do not apply.
 _LISTED_RATES = ("input_mtok", "output_mtok", "cache_read_mtok", "output_reasoning_mtok", "requests_kcount")
 
-# Prices change at full minutes (time-of-day tariffs), so one look-up a minute is exact.
+# Prices change at full minutes (time-of-day tariffs), so one lookup per minute is exact.
 _MINUTE = 60.0
 _MAX_CACHED = 1024
 
@@ -64,7 +63,7 @@ _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 class PriceError(ValueError):
-    """A price that cannot be used: `key` names it, `problem` says what to write instead."""
+    """An invalid price: `key` names it, `problem` says what to write instead."""
 
     def __init__(self, key: str, problem: str) -> None:
         self.key = key
@@ -75,9 +74,9 @@ class PriceError(ValueError):
 class Price(msgspec.Struct, frozen=True):
     """What a call costs, in `currency` per token and per request.
 
-    Cached input and reasoning cost what other input and output cost, where they have no price of their own. An
-    `input` or `output` of None is not known: calls that have such tokens have no cost (embeddings have none).
-    The rates hold up to `linear_up_to` input tokens; calls with longer prompts are left to `calculate` (tiers).
+    Cached input and reasoning without a price of their own cost the same as other input and output. An `input` or
+    `output` of None is unknown: the cost of calls that have such tokens is unknown (embeddings have no output).
+    The rates apply up to `linear_up_to` input tokens; `calculate` costs calls with longer prompts (tiers).
     """
 
     input: float | None = None
@@ -92,7 +91,7 @@ class Price(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, spec: Mapping[str, object], *, currency: str = "USD", source: str = "config") -> Price:
-        """Reads `{input: 2.0, output: 8.0, cached_input: 0.5, currency: CNY, per: 1M}`. None counts as left out.
+        """Reads `{input: 2.0, output: 8.0, cached_input: 0.5, currency: CNY, per: 1M}`. None counts as omitted.
 
         Args:
             spec: amounts per million tokens, or per thousand with `per: 1K`; `per_request` is per request.
@@ -100,7 +99,7 @@ class Price(msgspec.Struct, frozen=True):
             source: where the price comes from, for people: it becomes the Result's `price_source`.
 
         Raises:
-            PriceError: an unknown key, or a value that is no amount.
+            PriceError: an unknown key, or a value that is not an amount.
         """
         spec = {key: value for key, value in spec.items() if value is not None}
         for key in spec:
@@ -144,11 +143,11 @@ def _currency(key: str, value: object) -> str:
 
 
 def cost(usage: Usage, price: Price) -> float | None:
-    """What a call with that usage costs, in the currency of the price.
+    """The cost of a call with that usage, in the currency of the price.
 
-    None where the usage is not known, has tokens without a price, contradicts itself (more cached input than
-    input), or lacks an implausible count that the price would ask for. An answer without output tokens (embeddings)
-    need not report them.
+    None if the usage is unknown, has tokens without a price, contradicts itself (more cached input than input), or
+    lacks a count that was implausible and that the price needs. Answers without output tokens (embeddings) need not
+    report them.
     """
     priced, tokens = price.output is not None, usage.output
     if usage.input is None or (priced and tokens is None) or (tokens and not priced):
@@ -169,7 +168,7 @@ def _asks_for(price: Price, counts: Iterable[str]) -> bool:
 
 
 def _part(tokens: int, rate: float | None, special: int | None, special_rate: float | None) -> float | None:
-    """The cost of tokens of which some, `special`, may have a rate of their own."""
+    """The cost of tokens, of which the `special` ones may have a rate of their own."""
     if not tokens and not special:
         return 0.0
     if rate is None:
@@ -183,14 +182,14 @@ class PriceBook:
     """Finds prices and costs calls.
 
     Args:
-        endpoints: prices by the endpoint's name; these win.
-        models: prices by `provider/model` or `model`, which may hold `*` and `?`. A full name wins over a
-            pattern, and of the patterns the first that matches.
-        currency: what costs are reported in.
+        endpoints: prices by the endpoint's name; these take precedence.
+        models: prices by `provider/model` or `model`, which may contain `*` and `?`. An exact name takes
+            precedence over patterns, and the first matching pattern over later ones.
+        currency: the reporting currency.
         fx: how much of the reporting currency 1 of another currency is.
 
     Raises:
-        PriceError: a currency or a rate that is none.
+        PriceError: an invalid currency or rate.
     """
 
     def __init__(
@@ -212,7 +211,7 @@ class PriceBook:
         self._listed: dict[tuple[str, str, str | None], tuple[float, Price | None]] = {}
 
     def converted(self, amount: float, currency: str | None) -> float | None:
-        """An amount in the reporting currency, in which it is if `currency` is None; None if no rate is known."""
+        """Converts an amount in `currency` (None: the reporting one) to the reporting currency; None without a rate."""
         rate = self._fx.get(currency or self.currency)
         return None if rate is None else amount * rate
 
@@ -224,15 +223,15 @@ class PriceBook:
         at: float | None = None,
         response_model: str | None = None,
     ) -> Price | None:
-        """The price of a model, or None if nobody says.
+        """The price of a model, or None if it is unknown.
 
         Args:
             provider: the preset's name.
-            model: as asked for.
+            model: the requested model.
             endpoint: the configured name.
-            at: unix time of the call; now where it is left out.
-            response_model: the model that answered, where it is known. On the list it goes before the one
-                asked for: that may be an alias, or on Azure the name of a deployment.
+            at: Unix time of the call; by default now.
+            response_model: the model that answered, if known. The price list is searched for it before the requested
+                model, which may be an alias, or on Azure the name of a deployment.
         """
         if endpoint is not None and (price := self._endpoints.get(endpoint)) is not None:
             return price
@@ -241,18 +240,18 @@ class PriceBook:
         return self._list_price(provider, model, response_model, at)
 
     def knows(self, provider: str, model: str, endpoint: str | None = None) -> bool:
-        """Whether calls can be costed at all: a price is known, and a rate for its currency.
+        """Whether the cost of calls can be known: there is a price, and a rate for its currency.
 
-        A model that only the answer names (an alias, a deployment on Azure) may turn out to have a price after all.
+        If False, calls may still have a cost: the answer may name a model with a price (aliases, Azure deployments).
         """
         price = self.price(provider, model, endpoint)
         return price is not None and price.currency in self._fx
 
     def cost(self, result: Result) -> Result:
-        """The Result with `cost`, `currency` and `price_source`; the same one where the cost is not known.
+        """The Result with `cost`, `currency` and `price_source`; unchanged if the cost is unknown.
 
-        Where the provider did not report the tokens, an estimate of them is priced, and `price_source` says so.
-        Where all that lacks is a rate, the cost stays None and `price_source` says which.
+        If the provider did not report the tokens, the cost is of an estimate, and `price_source` says so. If only a
+        rate is missing, the cost stays None and `price_source` says which rate.
         """
         usage = result.usage if result.estimated is None else result.estimated
         if usage.input is None:
@@ -312,7 +311,7 @@ class PriceBook:
             if name and price is None:
                 price = _listed_price(listed, name, when)
         if len(self._listed) >= _MAX_CACHED:
-            self._listed.clear()  # the names of response models come from outside: there is no end to them
+            self._listed.clear()  # names of response models come from outside, so their number has no limit
         self._listed[key] = (minute, price)
         return price
 
@@ -332,7 +331,7 @@ def _listed_price(provider: str, model: str, when: datetime) -> Price | None:
         return None
     rates = {name: rate for name in _LISTED_RATES if (rate := getattr(listed, name)) is not None}
     if not rates:
-        # The list leaves out the prices of free models, but also those that it does not know.
+        # The list omits the prices of free models, and also prices that it does not know.
         free = model.endswith(":free")
         return Price(input=0.0, output=0.0, source=source) if free else None
     starts = [tier.start for rate in rates.values() for tier in getattr(rate, "tiers", ())]
@@ -354,7 +353,7 @@ def _per_token(per_million: float | None) -> float | None:
 
 
 def _tiered(genai_prices: Any, listed: Any) -> Callable[[Usage], float | None]:
-    """Tiers are the price list's own business: it is asked with the tokens of each call."""
+    """The cost function of a price with tiers: genai-prices calculates the cost of each call."""
 
     def calculate(usage: Usage) -> float | None:
         try:

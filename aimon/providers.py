@@ -1,8 +1,8 @@
-"""Presets: what aimon knows of each provider, so that an endpoint needs a name, a model and a key.
+"""Presets: the known settings of each provider, so that an endpoint needs only a name, a model and a key.
 
-A preset is a row of a table. It knows the base URL of every dialect that the provider serves, how the key is
-sent, and where the provider departs from the dialect; `target` lays whatever the user overrides over a row.
-Providers with servers in and outside China are listed with the Chinese one; `note` names the other.
+A preset is a row of a table. It has the base URL of every dialect that the provider serves, how the key is sent, and
+how the provider deviates from the dialect; `target` applies the user's overrides to a row. Providers with servers in
+and outside China are listed with the Chinese one; `note` names the other.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ SPEECH = "openai-speech"
 EMBEDDINGS = "openai-embeddings"
 MODELS = "openai-models"
 
-# The header each dialect's vendor wants the key in; "bearer" for the rest.
+# The header for the key that each dialect's vendor uses; "bearer" for other dialects.
 _AUTH = {MESSAGES: "x-api-key", GEMINI: "x-goog-api-key"}
 
-# What a base URL must not end with: users paste the URL of a call.
+# A base URL must not end with these paths: users paste the URL of a call.
 _CALL_PATHS = (
     "/chat/completions", "/completions", "/responses", "/messages", "/embeddings", "/models", "/rerank",
     "/images/generations", "/audio/speech", ":generateContent",
@@ -51,9 +51,9 @@ class Preset(msgspec.Struct, frozen=True):
     """One provider.
 
     `bases` maps each dialect that it serves to the base URL, up to and including `/v1` where there is one;
-    the first is the default, and an empty URL is one that the user must give (`needs` names what they must).
-    `auth` is set where the key travels the same way in every dialect; None leaves it to the dialect.
-    `key_env` is the vendor's own name for the key's environment variable; None for servers without keys.
+    the first is the default, and an empty URL must be given by the user (`needs` names what to give).
+    `auth` is set if the key is sent the same way in every dialect; None means the dialect's own way.
+    `key_env` is the vendor's name for the key's environment variable; None for servers without keys.
     """
 
     name: str
@@ -70,17 +70,17 @@ class Preset(msgspec.Struct, frozen=True):
 
     @property
     def dialect(self) -> str:
-        """The dialect used unless another is asked for."""
+        """The default dialect."""
         return next(iter(self.bases))
 
     @property
     def base_url(self) -> str | None:
-        """The default dialect's base URL; None where the user must give it."""
+        """The default dialect's base URL; None if the user must give it."""
         return self.bases[self.dialect] or None
 
 
 def _openai_shaped(url: str, *more: str, **elsewhere: str) -> dict[str, str]:
-    """Chat and the model list at one base URL, `more` dialects there too, and others at URLs of their own."""
+    """Base URLs of a provider with chat, the model list and `more` dialects at one URL, `others` at their own."""
     names = {"messages": MESSAGES}
     return dict.fromkeys((CHAT, MODELS, *more), url) | {names[k]: v for k, v in elsewhere.items()}
 
@@ -181,7 +181,7 @@ _ROWS = (
         quirks=Quirks(
             max_tokens_field="max_completion_tokens",
             reasoning_style="thinking_adaptive",
-            # Without it, thoughts are part of the content, in <think>.
+            # Without it, reasoning is part of the content, in <think>.
             extra_body={"reasoning_split": True},
         ),
         key_url="https://platform.minimaxi.com/user-center/basic-information/interface-key",
@@ -317,7 +317,7 @@ def get(name: str) -> Preset:
     """The preset of that name.
 
     Raises:
-        KeyError: there is none; the message names the nearest, or all of them.
+        KeyError: no such preset; the message names the nearest, or all of them.
     """
     preset = PRESETS.get(name)
     if preset is None:
@@ -341,13 +341,13 @@ def target(
     quirks: Mapping[str, Any] = MappingProxyType({}),
     provider: str | None = None,
 ) -> Target:
-    """A Target from a preset (or from `dialect` and `base_url` alone), with everything overridable.
+    """A Target from a preset (or from `dialect` and `base_url` alone), with overrides.
 
-    `headers`, `query` and `quirks` (fields of Quirks) are laid over the preset's, the rest replaces it.
+    `headers`, `query` and `quirks` (fields of Quirks) are merged over the preset's; other arguments replace its values.
 
     Raises:
-        KeyError: there is no such preset or dialect.
-        ValueError: the base URL is missing, unusable, or not known for that dialect; says what to write.
+        KeyError: no such preset or dialect.
+        ValueError: the base URL is missing, invalid, or unknown for that dialect; says what to write.
     """
     row = get(preset) if isinstance(preset, str) else preset
     if row is None:
@@ -387,7 +387,7 @@ def _base(row: Preset, dialect: str) -> str:
 
 
 def _quirks(row: Preset, dialect: str) -> Quirks:
-    """A preset's quirks are those of its chat dialect; what its error codes mean holds for all."""
+    """A preset's quirks apply to its chat dialect; its error codes apply to all dialects."""
     if dialect == CHAT:
         return row.quirks
     own = row.quirks if dialect == COMPLETIONS else _PLAIN
@@ -402,7 +402,7 @@ def _checked(url: str) -> str:
     """The base URL without a trailing slash.
 
     Raises:
-        ValueError: it cannot be one.
+        ValueError: it is not a valid base URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -419,7 +419,7 @@ def _checked(url: str) -> str:
 
 
 def _check_deployment(dialect: str, query: Mapping[str, str]) -> None:
-    """Azure's older URLs name one deployment, serve its calls only, and want a date as version."""
+    """Checks Azure's older URLs, which name one deployment, serve only its calls, and need a date as `api-version`."""
     if dialect in {RESPONSES, MODELS}:
         raise ValueError(f"{dialect} needs the base_url https://RESOURCE.openai.azure.com/openai/v1")
     if "api-version" not in query:

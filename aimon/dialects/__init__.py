@@ -1,9 +1,9 @@
-"""The wire languages of AI APIs, as a table of pure functions.
+"""The request and response formats of AI APIs, as a table of pure functions.
 
 A dialect is one file: `encode(call)` writes the request, `read(event)` reads one event of a stream, `read_body(body)`
-a whole unstreamed answer. None of them does I/O, keeps state, or sees bytes: both are read from structs (`event`,
-`body`) that the `Reader` has decoded, and everything that dialects have in common is its business: the terminal mark
-`[DONE]`, errors in whatever shape, fields that do not fit, counts of tokens in odd places.
+a complete answer that is not streamed. None of them does I/O, keeps state, or sees bytes: they take structs (`event`,
+`body`) that the `Reader` has decoded. The `Reader` also handles what dialects have in common: the terminal mark
+`[DONE]`, errors in any shape, fields of unexpected types, token counts in vendor-specific places.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class ProviderError(msgspec.Struct, frozen=True, gc=False):
-    """What a provider says went wrong, from an error body or an error event in a stream.
+    """The error that a provider reports, in an error body or an error event in a stream.
 
-    `outcome` is set where the code or type decides it; None leaves it to the HTTP status.
+    `outcome` is set if the error's code or type determines it; if None, the HTTP status does.
     """
 
     message: str
@@ -36,12 +36,12 @@ class ProviderError(msgspec.Struct, frozen=True, gc=False):
 class Delta(msgspec.Struct, frozen=True, gc=False):
     """What one event (or one whole body) adds to the answer.
 
-    `whole` is the text of the whole answer, as some events repeat it: it counts where no text came before.
-    `usage` is an object of counts as it came (`dialects.usage`). `done` marks the dialect's terminal event.
-    `answered` says that a payload which is not text (vectors, a list of models, a tool call) is the answer.
-    `tools` are pieces of calls of tools, where the dialect reads them.
-    `refusal` is text in which the model declines; it is no visible text, and no later finish reason undoes it.
-    `strange` says that the dialect does not know this event, or that it is about an error: the reader looks for one.
+    `whole` is the complete text of the answer, which some events repeat: it is used only if no text came before.
+    `usage` is the object of token counts as received (`dialects.usage`). `done` marks the dialect's terminal event.
+    `answered` means that a payload other than text (vectors, a list of models, a tool call) is the answer.
+    `tools` are fragments of tool calls, in dialects that read them.
+    `refusal` is text in which the model declines; it is not visible text, and no later finish reason overrides it.
+    `strange` means that the event is unknown or about an error: the reader then looks for an error in it.
     """
 
     text: str = ""
@@ -65,12 +65,12 @@ DONE = Delta(done=True)
 
 
 class Dialect(msgspec.Struct, frozen=True, eq=False):
-    """One wire language.
+    """One dialect.
 
-    `event` and `body` are the structs of which `read` and `read_body` take the answer, and `answer` names what a
-    whole one has. `read_media` reads an answer that is sound itself, and no JSON; None for other bytes. `finish_ends`
-    says that a finish reason followed by a clean end of the stream is a whole answer even without the terminal event.
-    Answers of a dialect that does not stream are no text that a model wrote: theirs describes them.
+    `event` and `body` are the structs that `read` and `read_body` take; `answer` names a field of every complete
+    answer. `read_media` reads an answer that is audio instead of JSON; it returns None for other bytes. `finish_ends`
+    means that a finish reason followed by a clean end of the stream completes an answer without the terminal event.
+    In a dialect that does not stream, the text of an answer describes it; the model did not write it.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Dialect(msgspec.Struct, frozen=True, eq=False):
     streams: bool = True
 
 
-# Imported on demand: a probe of one endpoint needs one of them.
+# Imported on demand: a probe of one endpoint needs one dialect.
 _MODULES = {
     "openai-chat": "openai_chat",
     "openai-responses": "openai_responses",
@@ -102,14 +102,14 @@ _MODULES = {
 
 NAMES = tuple(_MODULES)
 WITHOUT_STREAM = frozenset(("openai-embeddings", "openai-models", "rerank", "openai-images", "openai-speech"))
-"""Those whose answers are not streamed as events, so that nobody must import one to know."""
+"""The dialects that do not stream events, listed here so that this can be checked without importing them."""
 
 
 def get(name: str) -> Dialect:
     """The dialect of that name.
 
     Raises:
-        KeyError: there is none; the message lists those there are.
+        KeyError: no such dialect; the message lists the known ones.
     """
     try:
         module = import_module(f"aimon.dialects.{_MODULES[name]}")

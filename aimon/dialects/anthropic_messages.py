@@ -1,6 +1,6 @@
-"""Anthropic messages: blocks of content in typed events, usage split between the first and the last.
+"""Anthropic messages: content blocks in typed events, usage split between the first and the last event.
 
-`Usage.input` is everything the model read: Anthropic counts what came from a cache, or went into one, beside
+`Usage.input` is everything the model read: Anthropic does not include tokens read from or written to a cache in
 `input_tokens`.
 """
 
@@ -19,7 +19,7 @@ VERSION = "2023-06-01"
 
 
 class _Block(msgspec.Struct, gc=False):
-    """A block of content, or what is added to one."""
+    """A content block, or a delta of one."""
 
     type: str = ""
     text: str | None = None
@@ -48,14 +48,14 @@ _ANSWERED = Delta(answered=True)
 
 
 def encode(call: Call) -> Request:
-    """The request; system messages go beside the conversation, and max_tokens makes room for the thinking budget."""
+    """The request; system messages go into `system`, and the thinking budget is added to max_tokens."""
     messages = request.plain(call)
     system = "\n\n".join(message.content for message in messages if message.role == "system")
     extra = reasoning.fields(call)
     thinking = extra.get("thinking", {})
     body: dict[str, Any] = {
         "model": call.target.model,
-        # max_tokens counts thinking too and must exceed its budget, so what was asked for is what is visible.
+        # max_tokens includes thinking and must exceed its budget; the call's max_tokens is for visible text.
         "max_tokens": call.max_tokens + thinking.get("budget_tokens", 0),
         "messages": [
             {"role": message.role, "content": message.content} for message in messages if message.role != "system"
@@ -64,14 +64,14 @@ def encode(call: Call) -> Request:
     }
     if system:
         body["system"] = system
-    # A thinking model answers 400 to any temperature but its own.
+    # A thinking model answers 400 to any temperature but its default.
     if call.temperature is not None and thinking.get("type", "disabled") == "disabled":
         body["temperature"] = call.temperature
     return request.post(call, "/messages", body | extra, headers={"anthropic-version": VERSION})
 
 
 def read(event: _Event) -> Delta:
-    """One event of a stream; types it does not know are nothing."""
+    """One event of a stream; unknown types add nothing."""
     kind = event.type
     if kind == "content_block_delta" and event.delta is not None:
         return _added(event.delta)

@@ -1,7 +1,7 @@
-"""What a failed call says, whatever shape it says it in.
+"""Reads the error of a failed call from any known shape of body.
 
-One reader serves all dialects: gateways answer in shapes that are not their dialect's, and most shapes are an
-`error` object with a message and a code under one of a few names. The shapes it knows are the rows of
+One reader serves all dialects: gateways answer in shapes of other dialects, and most shapes are an `error` object
+with a message and a code under one of a few names. The known shapes are the rows of
 tests/aimon/dialects/errors.toml and tests/dialects/test_error_shapes.py.
 """
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from aimon.call.call import Quirks
 
-# Long enough that what is cut here lies beyond what anybody is shown: keys are redacted after this, and the half of a
-# key would no longer be recognised as one.
+# Longer than any excerpt that is shown: keys are redacted after this cut, and a key cut in half would not be
+# recognised.
 MAX_MESSAGE = 2_000
 MAX_CODE = classify.MAX_NAME
-# Errors inside errors, and lists of them: as deep as gateways behind gateways go.
+# Limits the nesting of errors inside errors and lists, which chains of gateways cause.
 _MAX_DEPTH = 6
 
 _BOM = b"\xef\xbb\xbf"
@@ -39,17 +39,17 @@ _MESSAGES = (
 )  # fmt: skip
 _CODES = ("code", "status", "type", "__type", "error_code", "errorCode", "err_code", "errcode", "error_type",
           "statusCode")  # fmt: skip
-# An object with one of these that is a text is an error by itself.
+# An object with a string in one of these fields is an error by itself.
 _FLAT = ("message", "Message", "msg", "error_msg", "errorMessage", "error_message", "errmsg", "errMsg", "err_msg",
          "detail", "title", "__type")  # fmt: skip
-# Codes with which a server says that all is well, or that it only shows a sign of life.
+# Codes that mean success or a keep-alive.
 _FINE = frozenset(("0", "00000", "200", "201", "ok", "success", "succeeded", "ping", "heartbeat", "keepalive", "info"))
 
 
 def read_error(status: int, body: bytes, quirks: Quirks) -> ProviderError:
-    """What the body of a failed call says; never raises, whatever the body.
+    """The error in the body of a failed call; never raises.
 
-    `outcome` is None where neither the code nor the type is known and the HTTP status has to decide.
+    `outcome` is None if neither the code nor the type is known; the HTTP status then determines it.
     """
     error = None
     for text in _documents(body):
@@ -61,13 +61,13 @@ def read_error(status: int, body: bytes, quirks: Quirks) -> ProviderError:
             break
     if error is None:
         error = _xml(body) or ProviderError(excerpt(body) or f"HTTP {status} without a message")
-    if status == 402:  # is about money, whatever the code: Gemini says RESOURCE_EXHAUSTED there too
+    if status == 402:  # is about money, whatever the code: Gemini sends RESOURCE_EXHAUSTED for this too
         return msgspec.structs.replace(error, outcome=Outcome.QUOTA_EXHAUSTED)
     return error
 
 
 def _documents(body: bytes) -> Iterator[bytes]:
-    """The body, and what in it may be JSON where it is an event stream or has words around it."""
+    """The body, and the parts of an event stream or of a text around JSON that may be JSON."""
     yield body.removeprefix(_BOM)
     if b"data:" in body:
         yield from (line.partition(b":")[2] for line in body.splitlines() if line.startswith((b"data:", b"error:")))
@@ -79,7 +79,7 @@ def _documents(body: bytes) -> Iterator[bytes]:
 def in_answer(document: Any) -> ProviderError | None:
     """The error in a decoded event, or in a whole answer, that came with status 200; None if there is none.
 
-    A code that only says that something broke leaves the outcome open: `stream_error` says when it broke as well.
+    A code for a generic server error leaves the outcome to `stream_error`, which also considers when it happened.
     """
     error = find(document, quota_is_rate=False)
     if error is not None and error.outcome is Outcome.SERVER_ERROR:
@@ -88,7 +88,7 @@ def in_answer(document: Any) -> ProviderError | None:
 
 
 def told(text: bytes) -> ProviderError:
-    """The error of an event that is named one, whether it holds JSON or a sentence."""
+    """The error of an event of type `error`, whose data is JSON or plain text."""
     try:
         document = tolerant.decode(text)
     except (ValueError, RecursionError):
@@ -111,7 +111,7 @@ def find(document: Any, *, quota_is_rate: bool) -> ProviderError | None:
         return None
     message = _message(inner) or _message(document)
     deeper = _quoted(message)
-    # A code of three digits repeats the HTTP status, and so says less than anything else.
+    # A code of three digits only repeats the HTTP status, so other names come first.
     names = (*_names(inner), *_names(document), *(_names(deeper) if deeper else ()))
     names = tuple(sorted(dict.fromkeys(name[:MAX_CODE] for name in names), key=classify.repeats_status))
     if deeper:
@@ -144,7 +144,7 @@ def _inner(document: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
         if isinstance(error, dict) and error:
             return _inner(error, depth + 1) or error
         if isinstance(error, str) and error:
-            # Ollama and TGI have the message there, xAI with the code beside it, Spring with the words of the status.
+            # Ollama and TGI put the message there; xAI too, with `code` beside it; Spring puts the status text there.
             said = _message(document) if key == "error" else ""
             return {"message": said or error, "code": error if said else None, "type": document.get("error_type")}
         if error and _message(document):  # a flag, or a number
@@ -163,13 +163,13 @@ def _inner(document: dict[str, Any], depth: int = 0) -> dict[str, Any] | None:
 
 
 def is_fine(document: dict[str, Any]) -> bool:
-    """Whether an object that has a message says that all is well."""
+    """Whether an object with a message reports success."""
     said = [str(document[key]).casefold() for key in _CODES if isinstance(document.get(key), (str, int))]
     return bool(said) and all(word in _FINE for word in said)
 
 
 def _numbered(document: dict[str, Any]) -> ProviderError | None:
-    """Errors by number: MiniMax's, in a field that successes carry too, and Baidu's."""
+    """Numeric error codes: MiniMax's, in a field that successful answers have too, and Baidu's."""
     base = document.get("base_resp")
     if isinstance(base, dict):
         number, message = base.get("status_code"), base.get("status_msg")
@@ -195,7 +195,7 @@ def _quoted(message: str) -> dict[str, Any] | None:
 
 
 def _names(error: dict[str, Any]) -> Iterator[str]:
-    """What names the error, the most telling first."""
+    """The codes and types of the error, the most specific first."""
     details = error.get("details")
     if isinstance(details, dict):  # Anthropic
         yield from _strings(details, "error_code")
@@ -244,7 +244,7 @@ def _retry_after(error: dict[str, Any]) -> float | None:
 
 
 def _xml(body: bytes) -> ProviderError | None:
-    """The errors of object stores and older clouds, in front of some gateways."""
+    """An error in XML, from object stores and older clouds in front of some gateways."""
     code, message = _XML_CODE.search(body), _XML_MESSAGE.search(body)
     if code is None:
         return None
@@ -260,5 +260,5 @@ def excerpt(body: bytes) -> str:
 
 
 def bounded(message: str) -> str:
-    """A provider's message on one line, as much of it as anybody may be shown."""
+    """A provider's message on one line, cut to the length that may be shown."""
     return " ".join(message[:MAX_MESSAGE].split())

@@ -1,7 +1,7 @@
-"""How a server is told to write exactly as many tokens as it may: no end of the text before the limit.
+"""Request fields that make a server write exactly max_tokens tokens by ignoring the end of the text.
 
-Inference servers take such fields for benchmarks, vendors do not: an unknown field is a 400 at many of them. So a
-style is a quirk of the server (`Quirks.exact_output`), and nothing is sent where none is known.
+Inference servers accept such fields for benchmarks; many vendors answer 400 to unknown fields. So the style is a
+quirk of the server (`Quirks.exact_output`), and a call is refused if no style is known.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DIALECTS: Final = ("openai-chat", "openai-completions")
 
 STYLES: Final[Mapping[str, Callable[[int], dict[str, Any]]]] = {
-    # vLLM, SGLang, TensorRT-LLM: `ignore_eos` passes over the end token, `min_tokens` over stop strings as well.
+    # vLLM, SGLang, TensorRT-LLM: `ignore_eos` ignores the end token, `min_tokens` also stop strings.
     "min_tokens": lambda tokens: {"min_tokens": tokens, "ignore_eos": True},
     # llama.cpp, LMDeploy, SambaStack
     "ignore_eos": lambda _: {"ignore_eos": True},
@@ -25,10 +25,10 @@ STYLES: Final[Mapping[str, Callable[[int], dict[str, Any]]]] = {
 
 
 def check(target: Target) -> None:
-    """Checks that the server of a target knows how.
+    """Checks that the server of a target supports it.
 
     Raises:
-        ValueError: it is not known to; says what to write.
+        ValueError: no style is known for the server; says what to write.
     """
     if target.dialect not in DIALECTS:
         raise ValueError(f"{target.dialect} has no field for it: use it with {' or '.join(DIALECTS)}")
@@ -41,7 +41,7 @@ def check(target: Target) -> None:
 
 
 def fields(call: Call) -> dict[str, Any]:
-    """What the body of a call with `exact_output` needs.
+    """The body fields of a call with `exact_output`.
 
     Raises:
         ValueError: see `check`.

@@ -1,6 +1,6 @@
-"""Gemini generateContent: the model in the path, usage in every chunk, and no terminal event but a finishReason.
+"""Gemini generateContent: the model in the path, usage in every chunk, a finishReason as the end.
 
-`Usage.output` is candidates plus thoughts: Gemini counts them side by side and bills them alike.
+`Usage.output` is candidates plus thoughts: Gemini counts them separately and bills both as output.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Chunk(msgspec.Struct, gc=False, rename="camel"):
 
 
 def encode(call: Call) -> Request:
-    """The request; system messages become the instruction, and the token limit makes room for a thinking budget."""
+    """The request; system messages become the system instruction; a thinking budget is added to the token limit."""
     messages = request.plain(call)
     extra = reasoning.fields(call)
     budget = extra.get("thinkingConfig", {}).get("thinkingBudget", 0)
@@ -75,7 +75,7 @@ def encode(call: Call) -> Request:
 
 
 def read(chunk: _Chunk) -> Delta:
-    """One chunk of a stream, or a whole answer: they are alike."""
+    """One chunk of a stream, or a complete answer, which has the same shape."""
     error = _blocked(chunk)
     if chunk.error or not chunk.candidates:
         strange = error is None and (bool(chunk.error) or not chunk.usage_metadata)
@@ -101,7 +101,7 @@ def read(chunk: _Chunk) -> Delta:
 
 
 def _blocked(chunk: _Chunk) -> ProviderError | None:
-    """A prompt that was not let through to the model: every reason there is for it is a filter's."""
+    """A prompt that a filter blocked before the model; all of Gemini's block reasons are filters."""
     feedback = chunk.prompt_feedback
     if feedback is None or not feedback.block_reason:
         return None

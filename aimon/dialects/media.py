@@ -1,4 +1,4 @@
-"""Pictures and sound by their first bytes: what claims to be one is not believed without them."""
+"""Recognises images and audio by their first bytes; a declared content type is not trusted."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _SOUNDS: Final = (
     (re.compile(rb"OggS"), "audio/ogg"),
     (re.compile(rb"fLaC"), "audio/flac"),
 )
-# Bytes within which the above are.
+# Bytes of the beginning that the rules above look at.
 ENOUGH: Final = 12
 
 
 def image_type(data: bytes) -> str | None:
-    """The media type of a picture; None if it is none that is known."""
+    """The media type of an image; None if it is unknown."""
     return next((kind for pattern, kind in _IMAGES if pattern.match(data)), None)
 
 
 def sound_type(data: bytes) -> str | None:
-    """The media type of a sound; None if it is none that is known (raw PCM has nothing to know it by)."""
+    """The media type of audio; None if it is unknown (raw PCM has no header to recognise)."""
     return next((kind for pattern, kind in _SOUNDS if pattern.match(data)), None)

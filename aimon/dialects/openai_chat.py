@@ -1,11 +1,11 @@
-"""OpenAI chat completions, as OpenAI, Azure and the many compatible servers speak it.
+"""OpenAI chat completions, as OpenAI, Azure and many compatible servers implement them.
 
-What counts as text is what a user would see: role-only deltas and empty strings are nothing, white space is text
-(it was generated and is shown). Reasoning is what comes in a field of its own; a server that puts `<think>` into
-the content shows it to its users, and so it is text here too.
+Text is what a user would see: role-only deltas and empty strings are ignored; white space is text, since it was
+generated and is shown. Reasoning is text in a separate field; a server that puts `<think>` into the content shows it
+to its users, so it counts as text.
 
-A tool call is an answer (`answered`) without being text. Azure's `content_filter_error` says that the answer was
-not looked at by the filter, which is no failure of the call.
+A tool call is an answer (`answered`) but not text. Azure's `content_filter_error` means that the filter did not check
+the answer; the call did not fail.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class _Choice(msgspec.Struct, gc=False):
     delta: _Message | None = None
     message: _Message | None = None
     finish_reason: str | None = None
-    error: Any = None  # OpenRouter: what happened to the provider behind it
+    error: Any = None  # OpenRouter: an error of the upstream provider
     usage: Any = None  # Moonshot
 
 
 class _Chunk(msgspec.Struct, gc=False):
-    """A chunk of a stream or a whole completion: they differ in `delta` and `message` alone."""
+    """A chunk of a stream or a complete answer; they differ only in `delta` and `message`."""
 
     choices: list[_Choice] | None = None
     usage: Any = None
@@ -62,7 +62,7 @@ _EMPTY = _Message()
 
 
 def encode(call: Call) -> Request:
-    """The request, with usage asked for in streams where the server knows how."""
+    """The request; asks for usage in streams if the server supports it."""
     quirks = call.target.quirks
     body: dict[str, Any] = {
         "model": call.target.model,
@@ -100,7 +100,7 @@ def _with_tools(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
 
 def read(chunk: _Chunk) -> Delta:
     """One event of a stream."""
-    # Nearly every chunk of every stream, so it comes first and does no more than it must.
+    # Nearly every chunk of a stream is plain text, so this fast path comes first.
     if chunk.choices and chunk.usage is None and chunk.error is None:
         choice = chunk.choices[0]
         if choice.finish_reason is None and choice.error is None and choice.delta is not None:
@@ -111,7 +111,7 @@ def read(chunk: _Chunk) -> Delta:
 
 
 def _delta(chunk: _Chunk) -> Delta:
-    """Anything but plain text: beginnings, reasoning, tool calls, refusals, ends, usage and errors."""
+    """Every event but plain text: role, reasoning, tool calls, refusals, finish reasons, usage and errors."""
     if chunk.error or not chunk.choices:
         strange = bool(chunk.error) or chunk.choices is None  # as in DashScope's, MiniMax's and vLLM's errors
         if chunk.usage is None:
@@ -121,7 +121,7 @@ def _delta(chunk: _Chunk) -> Delta:
     said, whole, repeated = choice.delta or choice.message or _EMPTY, "", ""
     text, thought = _content(said)
     if choice.message is not None:
-        # In a stream it repeats what the deltas said, or is all that comes.
+        # In a stream it repeats the deltas, or is the only content.
         said = choice.message
         whole, repeated = _content(said)
         text = text if choice.delta is not None else ""
@@ -141,7 +141,7 @@ def _delta(chunk: _Chunk) -> Delta:
 
 
 def _tools(written: Any) -> tuple[ToolPiece, ...]:
-    """The pieces of calls; what has another shape than OpenAI's counts as an answer all the same."""
+    """The fragments of tool calls; calls in another shape than OpenAI's still count as an answer."""
     pieces = []
     for place, each in enumerate(written if isinstance(written, list) else ()):
         function = each.get("function") if isinstance(each, dict) else None

@@ -1,6 +1,6 @@
 """OpenAI's older completions (`/v1/completions`): a text that the model continues, as base models are served.
 
-There are no roles: the messages of a call are joined by line breaks to the text that is continued.
+There are no roles: the prompt is the call's messages, joined by line breaks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Completion(msgspec.Struct, gc=False):
-    """A chunk of a stream, or all of it: they are alike."""
+    """A chunk of a stream, or a complete answer, which has the same shape."""
 
     choices: list[_Choice] | None = None
     usage: Any = None
@@ -34,7 +34,7 @@ class _Completion(msgspec.Struct, gc=False):
 
 
 def encode(call: Call) -> Request:
-    """The request, with usage asked for in streams where the server knows how."""
+    """The request; asks for usage in streams if the server supports it."""
     quirks = call.target.quirks
     body: dict[str, Any] = {
         "model": call.target.model,

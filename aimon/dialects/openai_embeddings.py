@@ -1,4 +1,4 @@
-"""OpenAI embeddings: the answer is vectors, and they are only an answer if they are whole."""
+"""OpenAI embeddings: the answer is a list of complete vectors."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def encode(call: Call) -> Request:
 
 
 def read_body(answer: _Body) -> Delta:
-    """A whole answer; it counts as answered if every vector has numbers in it and all of them are finite."""
+    """A complete answer; it is valid if every vector is non-empty and has only finite numbers."""
     if answer.data is None:
         return STRANGE
     usage = answer.usage
     return Delta(
-        # Some report no output, which is none.
+        # Some servers omit output tokens, of which embeddings have none.
         usage={"completion_tokens": 0, **usage} if isinstance(usage, dict) else usage,
         answered=bool(answer.data) and all(_whole(vector.embedding) for vector in answer.data),
         model=answer.model,

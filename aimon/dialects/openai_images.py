@@ -1,6 +1,6 @@
-"""OpenAI images: the answer is a picture, as base64 or as an address to fetch it from.
+"""OpenAI images: the answer is an image, as base64 or as a URL.
 
-The text of an answer describes the picture (`image/png, 1,234 bytes`), so that a check can look at its type.
+The text of an answer describes the image (`image/png, 1,234 bytes`), so that a check can look at its type.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class _Answer(msgspec.Struct, gc=False):
 
 
 def encode(call: Call) -> Request:
-    """The request for one picture of the last message; size and quality are the server's, or the extra body's."""
+    """The request for one image from the last message; `extra_body` may set size and quality."""
     prompt = request.plain(call)[-1].content if call.messages else ""
     body = {"model": call.target.model, "prompt": prompt, "n": 1}
     return request.post(call, "/images/generations", body, stream=False)
 
 
 def read_body(answer: _Answer) -> Delta:
-    """A whole answer; it counts as one if each picture is one by its first bytes, or has an address."""
+    """A complete answer; it is valid if each image has the first bytes of a known format, or a URL."""
     if answer.data is None:
         return STRANGE
     seen = [_described(image) for image in answer.data]

@@ -1,4 +1,4 @@
-"""The list of models: a call that costs nothing and shows that the server lives and the key is good."""
+"""The list of models: a free call that shows that the server is up and the key is valid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Page(msgspec.Struct, gc=False):
 
 
 def encode(call: Call) -> Request:
-    """The request; neither the model nor the messages are part of it."""
+    """The request; it contains neither model nor messages."""
     return request.get(call, "/models")
 
 
@@ -37,7 +37,7 @@ DIALECT = Dialect(
     name="openai-models",
     operation="models",
     encode=encode,
-    event=_Page | list[_Model],  # Together sends the bare list
+    event=_Page | list[_Model],  # Together sends the list without an object around it
     read=read_body,
     body=_Page | list[_Model],
     read_body=read_body,

@@ -1,4 +1,4 @@
-"""OpenAI responses: typed events around a response that is created, added to, and then completed, or not."""
+"""OpenAI responses: typed events that create a response, add to it, and complete or fail it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, erro
 if TYPE_CHECKING:
     from aimon.call.call import Call, Request
 
-# The least that OpenAI accepts as max_output_tokens.
+# The smallest max_output_tokens that OpenAI accepts.
 MIN_OUTPUT_TOKENS = 16
 
 
@@ -54,7 +54,7 @@ _ANSWERED = Delta(answered=True)
 
 
 def encode(call: Call) -> Request:
-    """The request. Nothing is stored on the server: a canary's answer is of no use there."""
+    """The request. `store` is false: nothing is kept on the server."""
     body: dict[str, Any] = {
         "model": call.target.model,
         "input": [{"role": message.role, "content": message.content} for message in request.plain(call)],
@@ -68,7 +68,7 @@ def encode(call: Call) -> Request:
 
 
 def read(event: _Event) -> Delta:
-    """One event of a stream; types it does not know are nothing."""
+    """One event of a stream; unknown types add nothing."""
     kind = event.type
     if kind == "response.output_text.delta":
         return Delta(event.delta) if isinstance(event.delta, str) and event.delta else NOTHING
@@ -87,7 +87,7 @@ def read(event: _Event) -> Delta:
     return NOTHING
 
 
-# What carries a piece of the answer, other than visible text.
+# Events that carry a part of the answer other than visible text.
 _PIECES = {
     "response.reasoning_text.delta": lambda piece: Delta(reasoning=piece),
     "response.reasoning_summary_text.delta": lambda piece: Delta(reasoning=piece),
@@ -104,7 +104,7 @@ def read_body(response: _Response) -> Delta:
 
 
 def _ended(response: _Response, kind: str = "") -> Delta:
-    """What the last event says: how it ended, what it took, and all of the answer again."""
+    """The last event: finish reason, usage, and the complete answer again."""
     finish = response.status or kind.rpartition(".")[2] or None
     if finish == "incomplete" and response.incomplete_details is not None:
         finish = response.incomplete_details.reason or finish

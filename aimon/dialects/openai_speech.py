@@ -1,6 +1,6 @@
-"""OpenAI speech: the answer is sound, byte by byte as it is made.
+"""OpenAI speech: the answer is audio, sent as it is generated.
 
-The text of an answer describes the sound (`audio/mpeg, 4,170 bytes`), so that a check can look at its type.
+The text of an answer describes the audio (`audio/mpeg, 4,170 bytes`), so that a check can look at its type.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 
 class _Instead(msgspec.Struct, gc=False):
-    """What comes in place of sound: an error, if it is JSON at all."""
+    """A JSON body instead of audio: an error."""
 
     error: Any = None
 
 
 def encode(call: Call) -> Request:
-    """The request to say the last message; voice and format are `alloy` and mp3, or the extra body's."""
+    """The request to speak the last message; voice and format are `alloy` and mp3, or set by `extra_body`."""
     said = request.plain(call)[-1].content if call.messages else ""
     body = {"model": call.target.model, "input": said, "voice": "alloy", "response_format": "mp3"}
     return request.post(call, "/audio/speech", body, stream=False)
 
 
 def read_body(_: _Instead) -> Delta:
-    """JSON is no sound, whatever it says; the reader looks for an error in it."""
+    """JSON is never audio; the reader looks for an error in it."""
     return STRANGE
 
 
 def read_media(data: bytes) -> Delta | None:
-    """The sound; None if it is none."""
+    """The audio; None if the bytes are not audio."""
     kind = media.sound_type(data)
     return None if kind is None else Delta(f"{kind}, {len(data):,} bytes", answered=True)
 

@@ -1,8 +1,8 @@
-"""From bytes to what a dialect makes of them, and everything that all dialects have in common there.
+"""Decodes bytes for a dialect's functions, and handles what all dialects have in common.
 
-Servers and gateways end every dialect with OpenAI's `[DONE]`, put errors where their dialect has none, wrap events in
-lists, and fill fields with what does not belong there. What a client library would not stumble over is no fault of
-the answer; what it would stumble over is told with the provider's own words.
+Servers and gateways end any dialect with OpenAI's `[DONE]`, send errors in the middle of a dialect that has none, wrap
+events in lists, and put values of unexpected types into fields. What client libraries accept is not a fault of the
+answer; what they refuse is reported, quoting the provider.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from aimon.dialects import DONE, NOTHING, STRANGE, Delta, Dialect, ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-# Bytes of what can't be read that are shown.
+# Bytes that are quoted of data that can't be decoded.
 _SHOWN = 100
 _DONE = (b"[DONE]", b'"[DONE]"')
-# Raw text instead of JSON that reports a failure, however it begins.
+# Matches plain text instead of JSON that reports a failure.
 _FAILURE = re.compile(
     rb"\b(?:error|exception|fail(?:ed|ure)?|fatal|tim(?:ed|e)[ -]?out|unavailable|overloaded|refused|denied)\b",
     re.IGNORECASE,
@@ -29,11 +29,11 @@ _FAILURE = re.compile(
 
 
 class UnseparatedError(msgspec.DecodeError):
-    """Several events with nothing between them, which by the standard are one."""
+    """Several events without an empty line between them, which the standard makes one event."""
 
 
 class Reader:
-    """Reads the events and the whole answers of one dialect.
+    """Reads the events and the complete answers of one dialect.
 
     Attributes:
         event: reads one event of a stream. It raises msgspec.DecodeError for what is neither an event of the dialect
@@ -51,7 +51,7 @@ class Reader:
         self.event = self._event_reader()
 
     def _event_reader(self) -> Callable[[bytes], Delta]:
-        """The function that reads every event of every stream: its names are local to it, for it to be quick."""
+        """Makes the function that reads every event of a stream; it is a closure because local names are faster."""
         decode, read, odd = msgspec.json.Decoder(self._dialect.event).decode, self._dialect.read, self._odd
         has_counts = usage.may_be_in
 
@@ -86,7 +86,7 @@ class Reader:
         return msgspec.structs.replace(delta, text=delta.text or delta.whole, whole="", done=True)
 
     def _odd(self, data: bytes, fault: msgspec.DecodeError) -> Delta:
-        """An event that is no object of the dialect."""
+        """Reads an event that does not decode as the dialect's event."""
         if data.strip().upper() in _DONE:
             return DONE
         try:
@@ -109,7 +109,7 @@ class Reader:
         return _known(_completed(delta, data, document))
 
     def _odd_body(self, data: bytes, fault: msgspec.DecodeError) -> Delta:
-        """A whole answer that is no object of the dialect: a list of chunks, an error, or one with fields amiss."""
+        """Reads an answer that does not decode as the dialect's: chunks in a list, an error, or invalid fields."""
         try:
             document = tolerant.decode(data)
         except ValueError:
@@ -125,10 +125,10 @@ class Reader:
         return _completed(delta, data, document)
 
     def _unreadable(self, data: bytes, fault: msgspec.DecodeError) -> Delta:
-        """Data that is not JSON: an error may be in one of its lines, behind half an event, or in plain words."""
+        """Reads data that is not JSON: an error may be in one of its lines, after half an event, or in plain text."""
         lines = [line.strip() for line in data.split(b"\n") if line.strip()]
         for text in (*lines, data[max(0, data.rfind(b'{"error"')) :]):
-            # A proxy that appends its error to a line of the stream brings the name of the field along.
+            # A proxy that appends its error to a line of the stream repeats the field name (`data:`).
             if (error := error_in(text.removeprefix(b"data:").strip())) is not None:
                 return Delta(error=error)
         if len(lines) > 1 and all(map(_readable, lines)):
@@ -155,7 +155,7 @@ def error_in(text: bytes) -> ProviderError | None:
 
 
 def joined(deltas: Iterable[Delta]) -> Delta:
-    """What several events add, as one."""
+    """The deltas of several events as one."""
     whole, counts = NOTHING, {}
     for delta in deltas:
         if isinstance(delta.usage, dict):
@@ -177,13 +177,13 @@ def joined(deltas: Iterable[Delta]) -> Delta:
 
 
 def shown(data: bytes) -> str:
-    """The beginning of what came, quoted."""
+    """The beginning of the received bytes, quoted."""
     text = data[: 4 * _SHOWN].decode(errors="replace")
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def _completed(delta: Delta, data: bytes, document: Any = None) -> Delta:
-    """With what no dialect looks for: an error in an event it does not know, and counts in a vendor's own place."""
+    """Adds what dialects do not look for: an error in an unknown event, and token counts in vendor-specific places."""
     if delta.strange and delta.error is None:
         document = tolerant.decode(data) if document is None else document
         if (error := errors.in_answer(document)) is not None:

@@ -1,9 +1,9 @@
-"""How much a reasoning model should think, in each vendor's words.
+"""How much a reasoning model should think, in each vendor's request fields.
 
 `Call.reasoning` is one of LEVELS. A style turns it into fields of the request body; each belongs to one dialect,
-and `Quirks.reasoning_style` picks another than the dialect's own (`DEFAULTS`). Where a vendor can only be told yes
-or no, every level but `off` says yes. Models differ within a vendor as well: not every model can be told to be off,
-and those that can't answer 400, which is the truth about that configuration.
+and `Quirks.reasoning_style` overrides the dialect's default (`DEFAULTS`). If a vendor has only an on/off switch, every
+level but `off` turns it on. Models of one vendor differ too: some can't turn reasoning off and answer 400, which is
+reported as the result of that configuration.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 LEVELS: Final = ("off", "minimal", "low", "medium", "high")
 
-# Tokens for thinking, where a vendor counts them: Google's own reading of the levels; 1,024 is Anthropic's least.
+# Thinking tokens, for vendors that take a budget: Google's mapping of the levels; 1,024 is Anthropic's minimum.
 BUDGETS: Final = {"off": 0, "minimal": 1_024, "low": 1_024, "medium": 8_192, "high": 24_576}
 
 
 class Style(NamedTuple):
-    """The dialect that a style belongs to, and what it writes into the body (Gemini: into generationConfig)."""
+    """The dialect of a style, and the body fields that it adds (Gemini: in generationConfig)."""
 
     dialect: str
     fields: Callable[[str], dict[str, Any]]
@@ -37,7 +37,7 @@ def _toggle(level: str) -> dict[str, str]:
 
 
 def _thinking_effort(level: str) -> dict[str, Any]:
-    # Volcengine refuses an effort beside "disabled".
+    # Volcengine refuses an effort together with "disabled".
     return {"thinking": _toggle(level)} | ({} if level == "off" else {"reasoning_effort": level})
 
 
@@ -92,10 +92,10 @@ DEFAULTS: Final = {
 
 
 def check(dialect: str, style: str | None, level: str) -> None:
-    """Checks a combination before it is used: configuration can name its place in the file.
+    """Checks a combination when the configuration is read, so that the error can name the line of the file.
 
     Raises:
-        ValueError: there is no such style or level, or the style is not this dialect's; says which there are.
+        ValueError: no such style or level, or the style belongs to another dialect; lists the valid ones.
     """
     if level not in LEVELS:
         raise ValueError(f"no reasoning level {level!r}; there are {', '.join(LEVELS)}")
@@ -107,7 +107,7 @@ def check(dialect: str, style: str | None, level: str) -> None:
 
 
 def fields(call: Call) -> dict[str, Any]:
-    """What the call's reasoning level adds to the body; nothing where the model decides.
+    """The body fields of the call's reasoning level; empty if the model decides.
 
     Raises:
         ValueError: see `check`.

@@ -1,4 +1,4 @@
-"""From the parts that a dialect knows to a whole HTTP request: URL, key, headers, JSON."""
+"""Builds a complete HTTP request from a dialect's parts: URL, key, headers, JSON."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"aimon/{__version__}"
 
-# RFC 9110 §5.5, less obs-text: what a header field may hold.
+# RFC 9110 §5.5 without obs-text: the characters of a header field.
 _FIELD_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?")
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Start(NamedTuple):
-    """What all requests to one path of a target have in common."""
+    """The part that all requests to one path of a target share."""
 
-    target: Target  # kept, so that its id is nobody else's
+    target: Target  # referenced, so that its id() is not reused
     url: str
     headers: tuple[tuple[str, str], ...]
 
@@ -48,11 +48,11 @@ def post(
     """A JSON request to `base_url` + `path`.
 
     Args:
-        call: gives the target; its headers, query and extra body win over those given here, and so do the call's own
-            fields of the body.
+        call: names the target; headers, query and `extra_body` of the target, and the call's own body fields, override
+            the arguments.
         path: of the operation, beginning with a slash.
         body: without the target's extra fields.
-        stream: whether an event stream is expected; as the call says by default.
+        stream: whether an event stream is expected; by default `call.stream`.
         headers: that the dialect wants, the same for every call to this path.
         query: that the dialect wants, likewise.
 
@@ -64,7 +64,7 @@ def post(
     extra = target.quirks.extra_body
     own = call.body
     content = _encode({**body, **(own or {}), **extra} if extra or own else body)
-    # Dialects give what is constant, so that the same path stands for the same headers and query.
+    # A dialect's headers and query are constant for a path, so the path is a sufficient cache key.
     key = (id(target), path, streamed)
     start = _starts.get(key)
     if start is None or start.target is not target:
@@ -78,10 +78,10 @@ def post(
 
 
 def plain(call: Call) -> tuple[Message, ...]:
-    """The messages of a call, for a dialect into which calls of tools are not translated.
+    """The messages of a call, for a dialect without support for tool calls.
 
     Raises:
-        ValueError: there are some.
+        ValueError: the messages have tool calls.
     """
     if all(message.plain for message in call.messages):
         return call.messages
@@ -103,7 +103,7 @@ def _url(target: Target, path: str, query: Mapping[str, str] | None = None) -> s
 
 
 def _headers(target: Target, own: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    # A compressor holds bytes back until it has enough of them, and so hides when tokens were made.
+    # A compressor buffers bytes, and so hides when tokens were generated.
     fields = {**own, "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
     if target.api_key is not None:
         key = target.api_key.reveal()

@@ -1,7 +1,7 @@
 """Reranking as Jina, Cohere, vLLM, SiliconFlow and others serve it: documents in the order of their relevance.
 
-The first message of a call is the query, the others are the documents. The text of an answer is the places of the
-documents, from 0, the most relevant first (`2 0 1`), so that a check can look for the right one.
+The first message of a call is the query, the others are the documents. The text of an answer is the indexes of the
+documents, from 0, the most relevant first (`2 0 1`), so that a check can compare them.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class _Answer(msgspec.Struct, gc=False):
 
 
 def encode(call: Call) -> Request:
-    """The request. All documents are asked for: how many come back is left to no default.
+    """The request. It asks for all documents, since defaults of servers differ.
 
     Raises:
-        ValueError: there is no query, or no document.
+        ValueError: the query or the documents are missing.
     """
     query, *documents = [message.content for message in request.plain(call)] or [""]
     if not documents:
@@ -46,11 +46,11 @@ def encode(call: Call) -> Request:
 
 
 def read_body(answer: _Answer | list[_Ranked]) -> Delta:
-    """A whole answer; it counts as one if every document has a finite score, and none comes twice."""
+    """A complete answer; it is valid if every document occurs once and has a finite score."""
     if isinstance(answer, list):
         answer = _Answer(results=answer)
     ranked = answer.results if answer.results is not None else answer.data
-    # An error in a list has no place either.
+    # An error in a list has no index either.
     if ranked is None or any(each.index is None for each in ranked):
         return STRANGE
     scores = {each.index: each.relevance_score if each.relevance_score is not None else each.score for each in ranked}
@@ -69,7 +69,7 @@ def read_body(answer: _Answer | list[_Ranked]) -> Delta:
 
 
 def _usage(answer: _Answer) -> Any:
-    """The tokens that were read, and none written: `usage` (Jina, vLLM) or `meta.tokens` (Cohere, SiliconFlow)."""
+    """The input tokens; the output tokens are 0: `usage` (Jina, vLLM) or `meta.tokens` (Cohere, SiliconFlow)."""
     usage = answer.usage
     if not usage and isinstance(answer.meta, dict):
         usage = answer.meta.get("tokens") or answer.meta.get("billed_units")
@@ -83,7 +83,7 @@ DIALECT = Dialect(
     name="rerank",
     operation="rerank",
     encode=encode,
-    event=_Answer | list[_Ranked],  # SGLang and text-embeddings-inference send the bare list
+    event=_Answer | list[_Ranked],  # SGLang and text-embeddings-inference send the list without an object around it
     read=read_body,
     body=_Answer | list[_Ranked],
     read_body=read_body,

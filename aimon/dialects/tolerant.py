@@ -1,8 +1,8 @@
-"""The slow way to read JSON that the fast one refuses: what is wrong with it, and does it bear on the answer?
+"""Decodes JSON that the fast decoder refuses, and finds whether the invalid parts affect the answer.
 
-Client libraries read numbers that are none (`NaN`) and halves of surrogate pairs, and look at no field that they do
-not need. So does this: a field of another type than usual is left out, unless the answer itself would be in it; what
-is empty (`{}`, `[]`, `""`, `0`, `false`) where another type is usual counts as null everywhere.
+Client libraries accept `NaN` and lone surrogates, and ignore fields that they do not need. This does the same: a field
+of an unexpected type is dropped unless it holds the answer itself; an empty value (`{}`, `[]`, `""`, `0`, `false`) of
+an unexpected type counts as null everywhere.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any, Final
 import msgspec
 import msgspec.inspect
 
-# Fields in which the answer is: what is in them and cannot be read makes the answer unreadable.
+# Fields that hold the answer: an invalid value in one of them makes the answer unreadable.
 _ANSWERS: Final = frozenset(
     ("choices", "delta", "message", "content", "text", "candidates", "parts", "output", "item", "content_block",
      "response", "data", "embedding", "type")
 )  # fmt: skip
-# Where a finish reason of another type still says that the answer is finished.
+# Fields in which a finish reason of another type still means that the answer is finished.
 _FINISHES: Final = frozenset(("finish_reason", "finishReason", "stop_reason"))
-# Longer numbers are no counts, and Python takes long over them.
+# Longer numbers are not counts, and Python parses them slowly.
 _MAX_DIGITS: Final = 24
 
 
 def decode(data: bytes) -> Any:
-    """The document, as tolerantly as JSON is read anywhere.
+    """The document, decoded as tolerantly as the most tolerant client libraries do.
 
     Raises:
         ValueError: it is not JSON (msgspec.DecodeError), or not UTF-8.
@@ -51,16 +51,16 @@ def _integer(digits: str) -> float:
 
 
 def fitted(document: Any, kind: Any) -> Any:
-    """The document as `kind`, a struct or a union with one, without the fields that do not fit and do not matter.
+    """The document as `kind`, a struct or a union with one, without invalid fields that do not hold the answer.
 
     Raises:
-        msgspec.ValidationError: a field in which the answer is does not fit.
+        msgspec.ValidationError: a field that holds the answer is invalid.
     """
     return msgspec.convert(_fit(document, msgspec.inspect.type_info(kind), "$"), kind)
 
 
 def _fit(value: Any, kind: msgspec.inspect.Type, path: str) -> Any:
-    """The value, as far as it fits; None where it says nothing."""
+    """The value without its invalid fields; None if nothing is left."""
     kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,)
     for each in kinds:
         match each:

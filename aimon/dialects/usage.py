@@ -1,10 +1,10 @@
-"""Token counts: what providers tell in many places and under many names, and what of it can be believed.
+"""Token counts: collects what providers report under many names and places, and drops implausible values.
 
-Counts come whole, cumulative, or split over events, and zeros stand for "not known yet"; so they are gathered field
-by field (`gather`), and only added up and judged when the answer is whole (`settle`). One rule for all dialects, since
-gateways mix their vendors' names.
+Counts come complete, cumulative, or split over events, and zeros may mean "not known yet"; so they are gathered field
+by field (`gather`), and added up and checked only when the answer is complete (`settle`). One rule serves all dialects,
+since gateways mix vendors' names.
 
-Not believed, and named in `Usage.implausible` with null for their value: what is no count (negative, a fraction, a
+Implausible, so null and named in `Usage.implausible`: values that are not counts (negative, a fraction, a
 boolean, more than MAX_COUNT), more cached than input, more reasoning than output, no output beside an answer, no
 input at all, and more output than max_tokens and the text that came allow for.
 """
@@ -19,20 +19,20 @@ from aimon.call.result import Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# No model reads or writes as much in one call; a count above it is damage.
+# No model reads or writes as many tokens in one call; a higher count is corrupt.
 MAX_COUNT: Final = 100_000_000
-# Output is implausible beyond this many times max_tokens, plus a few tokens for each character that came, plus
-# what may have been thought unseen. Wide on purpose: it is there for damage, not for servers that overrun a little.
+# Output is implausible beyond this multiple of max_tokens, plus a few tokens for each visible character, plus an
+# allowance for hidden reasoning. The limit is wide on purpose: it detects corrupt counts, not small overruns.
 _OVERRUN: Final = 16
 _TOKENS_PER_CHARACTER: Final = 4
 _UNSEEN: Final = 2_048
 _THOUGHT: Final = 131_072
 
-# A count that was said and cannot be one.
+# Marks a reported value that is not a count.
 _NO_COUNT: Final = -1
 
-# What is meant → the names it has. `fresh` is input beside which what came from a cache, or went into one, is counted
-# by Anthropic; `answer` is output beside which Gemini counts thoughts.
+# Our name → vendors' names. `fresh` is Anthropic's input without tokens read from or written to a cache; `answer` is
+# Gemini's output without thoughts.
 _NAMES: Final[Mapping[str, str]] = {
     name: meant
     for meant, names in {
@@ -50,7 +50,7 @@ _NAMES: Final[Mapping[str, str]] = {
     }.items()
     for name in names.split()
 }
-# Objects in which the last few of them stand.
+# Objects that contain the last few of them.
 _DETAILS: Final = frozenset(
     ("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details")
 )
@@ -62,11 +62,11 @@ _MAX_DEPTH = 5
 
 
 def gather(known: dict[str, int], said: Any) -> None:
-    """Adds what an object of counts says to what is known: a real count stays until another real one comes.
+    """Adds an object of counts to the known counts; a valid count is replaced only by another valid one.
 
     Args:
-        known: counts by their meaning; -1 for what was said and is none.
-        said: decoded JSON. Anything but an object says nothing.
+        known: counts by our name; -1 for a reported value that is not a count.
+        said: decoded JSON; anything but an object is ignored.
     """
     if said.__class__ is not dict:
         return
@@ -83,12 +83,12 @@ def gather(known: dict[str, int], said: Any) -> None:
 
 
 def may_be_in(event: bytes) -> bool:
-    """Whether an event may have an object of counts anywhere (`usage`, `x_groq`'s, Bedrock's), without decoding it."""
+    """Whether an event may contain an object of counts (`usage`, `x_groq`'s, Bedrock's), without decoding it."""
     return b'sage":{"' in event or b'sage": {"' in event or b"nMetrics" in event
 
 
 def within(document: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Every object of counts in a decoded event, wherever a vendor has put it."""
+    """Every object of counts in a decoded event, at any vendor's place."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(document, dict):
@@ -107,7 +107,7 @@ def _counts(name: str) -> bool:
 
 
 def _count(value: object) -> int:
-    """The count that a JSON value is, whole floats and digits in quotes included; -1 if it is none."""
+    """The count in a JSON value: an integer, an integral float, or digits in quotes; -1 for anything else."""
     if value.__class__ is int:
         return value if 0 <= value <= MAX_COUNT else _NO_COUNT
     if isinstance(value, float):
@@ -118,13 +118,13 @@ def _count(value: object) -> int:
 
 
 def settle(said: Mapping[str, int], *, wrote: bool, characters: int, reasoned: bool, max_tokens: int) -> Usage:
-    """What the counts of a whole answer come to: merged first, added then, and each believed or named.
+    """The usage of a complete answer: merges the counts, adds the split ones, and drops and names implausible ones.
 
     Args:
-        said: what `gather` made of all of its events.
-        wrote: the model wrote anything: text, reasoning, a refusal.
-        characters: of visible text.
-        reasoned: reasoning came, or was asked for.
+        said: the result of `gather` over all events.
+        wrote: whether the model wrote anything: text, reasoning, a refusal.
+        characters: number of characters of visible text.
+        reasoned: whether reasoning was received or requested.
         max_tokens: of the call.
     """
     read = _input(said)
@@ -132,7 +132,7 @@ def settle(said: Mapping[str, int], *, wrote: bool, characters: int, reasoned: b
     unseen = _THOUGHT if reasoned or (thought or 0) > 0 else _UNSEEN
     most = min(MAX_COUNT, _OVERRUN * max_tokens + _TOKENS_PER_CHARACTER * characters + unseen)
     if written is not None and written > most and 0 <= (plain := said.get("output", _NO_COUNT)) <= most:
-        written, thought = plain, said.get("reasoning")  # it was the total that can't be
+        written, thought = plain, said.get("reasoning")  # the total was the implausible value
     if written == 0 and wrote:
         written = _NO_COUNT
     cached = said.get("cached", said.get("cache_read"))
@@ -153,7 +153,7 @@ def settle(said: Mapping[str, int], *, wrote: bool, characters: int, reasoned: b
 
 
 def _input(said: Mapping[str, int]) -> int | None:
-    """Everything that the model read; -1 where that is none, as every prompt has a token."""
+    """All input tokens; -1 if that is 0, since every prompt has at least one token."""
     prompt, fresh = said.get("prompt"), said.get("fresh")
     if fresh is not None and not (prompt and prompt > 0):
         parts = (fresh, said.get("cache_read", 0), said.get("cache_write", 0))
@@ -165,15 +165,15 @@ def _input(said: Mapping[str, int]) -> int | None:
 
 
 def _output(said: Mapping[str, int]) -> tuple[int | None, int | None]:
-    """Everything that the model wrote, and how much of it was reasoning."""
+    """All output tokens, and how many of them were reasoning."""
     answer, thoughts = said.get("answer"), said.get("thoughts")
-    if answer is not None or thoughts is not None:  # Gemini, side by side
+    if answer is not None or thoughts is not None:  # Gemini counts them separately
         parts = (answer or 0, thoughts or 0)
         return (_NO_COUNT if min(parts) < 0 else sum(parts)), thoughts
     output, thought = said.get("output"), said.get("reasoning")
     prompt, total = said.get("prompt"), said.get("total")
     if output is not None and prompt is not None and total is not None and min(output, prompt, total) >= 0:
-        # xAI and Gemini count reasoning in the total but beside the completion; it is output all the same.
+        # xAI and Gemini include reasoning in the total but not in the completion; it is output too.
         beside = total - prompt - output
         if beside > 0:
             return output + beside, max(thought or 0, beside)

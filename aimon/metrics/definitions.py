@@ -1,4 +1,4 @@
-"""Every metric that aimon exposes, in one table: name, type, labels, buckets and what it means.
+"""Every metric that aimon exposes, in one table: name, type, labels, buckets and meaning.
 
 Nothing else names or describes a metric; `docs/metrics.md` is generated from this table. Names and units follow
 Prometheus' conventions (https://prometheus.io/docs/practices/naming/).
@@ -94,7 +94,7 @@ RESULTS_DROPPED = "aimon_results_dropped_total"
 INTERNAL_ERRORS = "aimon_internal_errors_total"
 BUILD_INFO = "aimon_build_info"
 
-# The currencies whose metric is named by the word people use; any other by its code, in lower case.
+# Currencies whose metric has the currency's common name; other metrics have its code in lower case.
 _CURRENCY_WORDS = {"CNY": "yuan", "USD": "usd"}
 COST_PREFIX = "ai_api_cost_"
 _COST = re.compile(rf"{COST_PREFIX}([a-z]{{3}})_total")
@@ -105,7 +105,7 @@ def cost_family(currency: str) -> Family:
     """The cost counter of a reporting currency: `ai_api_cost_yuan_total` for CNY, `ai_api_cost_eur_total` for EUR.
 
     Raises:
-        ValueError: that is no ISO 4217 code.
+        ValueError: not an ISO 4217 code.
     """
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ValueError(f"{currency!r} is no currency code: write three capital letters, such as CNY or USD")
@@ -123,8 +123,8 @@ _ALL = (
     Family(
         REQUESTS,
         "counter",
-        "Calls by how they went; each has exactly one outcome. Status is success for ok alone, cancelled for "
-        "those that an application broke off itself, error for the rest.",
+        "Calls by outcome; each has exactly one outcome. Status is success only for ok, cancelled for calls that the "
+        "application itself cancelled, error for the rest.",
         (*IDENTITY, "status", "outcome"),
     ),
     Family(
@@ -137,8 +137,8 @@ _ALL = (
     Family(
         TTFT,
         "histogram",
-        "Seconds to the first visible text, of successful calls. Its quantiles say nothing of calls that timed out "
-        "before: those are in the duration, with status error.",
+        "Seconds to the first visible text, of successful calls. Calls that timed out before it are not in its "
+        "quantiles: they are in the duration, with status error.",
         buckets=TTFT_BUCKETS,
     ),
     Family(
@@ -170,13 +170,13 @@ _ALL = (
     Family(
         RATE_LIMIT,
         "gauge",
-        "What the rate-limit headers of the last answer allow per period, by kind (requests, tokens).",
+        "Limit per period according to the rate-limit headers of the last answer, by kind (requests, tokens).",
         (*IDENTITY, "kind"),
     ),
     Family(
         RATE_LIMIT_REMAINING,
         "gauge",
-        "What the rate-limit headers of the last answer say is left, by kind (requests, tokens).",
+        "Remaining limit according to the rate-limit headers of the last answer, by kind (requests, tokens).",
         (*IDENTITY, "kind"),
     ),
     Family(PROBE_SUCCESS, "gauge", "Whether the last probe that was made succeeded (1) or not (0)."),
@@ -184,7 +184,7 @@ _ALL = (
     Family(
         PROBE_OUTCOME_INFO,
         "gauge",
-        "Always 1; carries the outcome of the last probe that was made and whose fault it was: network, provider, "
+        "Always 1; carries the outcome of the last probe that was made and its fault: network, provider, "
         "account, config, or none.",
         (*IDENTITY, "outcome", "fault"),
     ),
@@ -201,7 +201,7 @@ _ALL = (
     Family(
         PROBE_MAINTENANCE,
         "gauge",
-        "Whether a maintenance window goes on (1), in which the endpoint is not probed; aimon serve.",
+        "Whether a maintenance window is active (1), in which the endpoint is not probed; aimon serve.",
     ),
     Family(PROBE_CERTIFICATE_EXPIRY, "gauge", "Unix time at which the endpoint's certificate expires."),
     Family(
@@ -234,7 +234,7 @@ _ALL = (
     Family(
         PROBE_DAILY_BUDGET,
         "gauge",
-        "What the endpoint's probes may cost in a day, in the reporting currency; missing with budget: none.",
+        "Highest cost of the endpoint's probes in a day, in the reporting currency; missing with budget: none.",
     ),
     Family(
         PROBE_BUDGET_SPENT,
@@ -243,7 +243,7 @@ _ALL = (
     ),
     Family(LOADTEST_TARGET_RATE, "gauge", "Calls per second that the load test asked for; open loops only."),
     Family(LOADTEST_ACHIEVED_RATE, "gauge", "Calls per second that the load test started."),
-    Family(LOADTEST_USERS, "gauge", "Streams at a time that the load test kept up; closed loops only."),
+    Family(LOADTEST_USERS, "gauge", "Concurrent streams that the load test sustained; closed loops only."),
     Family(LOADTEST_IN_FLIGHT, "gauge", "Calls of the load test that have started and not ended."),
     Family(LOADTEST_CLIENT_LAG, "gauge", "Seconds by which the load test's own event loop was late, at P99."),
     Family(
@@ -260,29 +260,29 @@ _ALL = (
         (*IDENTITY, "run", "profile"),
     ),
     Family(LOADTEST_START, "gauge", "Unix time at which the run began.", (*IDENTITY, "profile")),
-    Family(LOADTEST_CAPACITY, "gauge", "The highest rate that the last load test for it found to be served."),
+    Family(LOADTEST_CAPACITY, "gauge", "Highest rate sustained in the last load test that searched for it."),
     Family(LOADTEST_LIMIT_REQUESTS, "gauge", "Calls per second that the provider's limit allows, as last found."),
     Family(LOADTEST_LIMIT_TOKENS, "gauge", "Tokens per minute that the provider's limit allows, as last found."),
     Family(
         ACCOUNT_BALANCE,
         "gauge",
-        "What is left in an account, as its provider tells it; missing while that is not known. `account` is the first "
+        "Balance of an account as its provider reports it; missing while it is unknown. `account` is the first "
         "endpoint that uses its key.",
         _ACCOUNT,
     ),
     Family(
         ACCOUNT_REMAINING,
         "gauge",
-        "Seconds until an account is empty at the rate of the last week; missing without one, or if nothing is spent.",
+        "Seconds until an account is empty at the last week's rate; missing without a rate, or if nothing is spent.",
         _ACCOUNT,
     ),
-    Family(ACCOUNT_TIMESTAMP, "gauge", "Unix time at which the balance was told.", _ACCOUNT),
+    Family(ACCOUNT_TIMESTAMP, "gauge", "Unix time at which the provider reported the balance.", _ACCOUNT),
     Family(INCIDENTS_OPEN, "gauge", "Incidents of the endpoint that are open."),
-    Family(NOTIFICATIONS_WAITING, "gauge", "Notifications that a channel was not delivered yet.", ("channel",)),
+    Family(NOTIFICATIONS_WAITING, "gauge", "Notifications that wait for delivery to a channel.", ("channel",)),
     Family(
         CHANNEL_WORKING,
         "gauge",
-        "Whether the last notification to a channel arrived (1) or not (0); missing before the first.",
+        "Whether the last notification to a channel was delivered (1) or not (0); missing before the first.",
         ("channel",),
     ),
     Family(
@@ -292,8 +292,8 @@ _ALL = (
         "multiply with on (endpoint, region) group_left (…) to use them.",
         extensible=True,
     ),
-    Family(SCHEDULER_HEARTBEAT, "gauge", "Unix time at which the scheduler last did a round.", ()),
-    Family(SCHEDULER_LAG, "gauge", "Seconds that the last probe started after its time.", ()),
+    Family(SCHEDULER_HEARTBEAT, "gauge", "Unix time of the scheduler's last round.", ()),
+    Family(SCHEDULER_LAG, "gauge", "Seconds by which the last probe started late.", ()),
     Family(
         SCHEDULER_LATENESS,
         "histogram",
@@ -359,7 +359,7 @@ def family(name: str) -> Family:
     """The family of that name.
 
     Raises:
-        KeyError: there is none.
+        KeyError: no such family.
     """
     found = find(name)
     if found is None:
@@ -376,7 +376,7 @@ def check_label_name(name: str) -> None:
     """Refuses what cannot be an additional label of an endpoint.
 
     Raises:
-        ValueError: Prometheus would not take the name, or it already means something here.
+        ValueError: Prometheus does not allow the name, or aimon uses it already.
     """
     if not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
         raise ValueError(f"{name!r} is no label name: write letters, digits and _, not starting with a digit or __")

@@ -1,8 +1,8 @@
-"""Shows the metrics to the world: as the text of a scrape, as a textfile, as the bodies of a push.
+"""Exposes the metrics: as the text of a scrape, as a textfile, as the bodies of a push.
 
-The only module that imports prometheus_client, and it does so when called: the import takes as long as a probe.
+The only module that imports prometheus_client, and only when called: the import takes as long as a probe.
 The text is always Prometheus' own format 0.0.4, never OpenMetrics: its bucket labels would read `le="1.0"`
-where the Pushgateway and node_exporter say `le="1"`, so one metric would have two names for one bucket.
+where the Pushgateway and node_exporter write `le="1"`, so one bucket would become two series.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def render(totals: Totals | None, gauges: Gauges | None = None) -> tuple[bytes, 
 
 
 def textfile(path: Path, totals: Totals | None, gauges: Gauges | None = None) -> None:
-    """Writes the metrics for node_exporter's textfile collector: whole or not at all, readable by all.
+    """Writes the metrics for node_exporter's textfile collector: atomically, readable by all users.
 
     Raises:
-        ValueError: the name does not end in `.prom`: node_exporter reads no other.
+        ValueError: the name does not end in `.prom`: node_exporter reads no other files.
         OSError: the file cannot be written.
     """
     if path.suffix != ".prom":
@@ -75,10 +75,10 @@ def textfile(path: Path, totals: Totals | None, gauges: Gauges | None = None) ->
 
 
 def push_bodies(totals: Totals | None, gauges: Gauges | None, *, job: str, region: str) -> dict[Grouping, bytes]:
-    """The bodies to push, by group: one for each endpoint and one for what is about no endpoint.
+    """The bodies to push, by group: one for each endpoint and one for metrics without an endpoint.
 
     An endpoint's group is {job, region, endpoint}; the rest goes into {job, region}. The bodies repeat the
-    labels of their group, so what the gateway shows is what was measured.
+    labels of their group, so the gateway adds no labels of its own.
     """
     parts: defaultdict[Grouping, tuple[Totals, Gauges]] = defaultdict(lambda: (Totals(), Gauges()))
     everything = Totals() if totals is None else totals.copy()
@@ -139,7 +139,7 @@ def _empty_gauge(described: Family) -> Metric:
 
 
 def _bound(value: float) -> str:
-    # As Go writes floats, and so the Pushgateway and node_exporter: 1, not 1.0.
+    # The float format of Go, and so of the Pushgateway and node_exporter: 1, not 1.0.
     if value == float("inf"):
         return "+Inf"
     return repr(value).removesuffix(".0")

@@ -1,4 +1,4 @@
-"""The error of a push, by itself: a probe that pushes nothing imports no client of the Pushgateway."""
+"""The error of a push, in a module of its own so that a probe without a push need not import the Pushgateway client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class PushError(Exception):
-    """The gateway could not be reached, or refused. `pushed` are the groups that it had taken by then."""
+    """The gateway could not be reached, or refused a push. `pushed` are the groups that it accepted before."""
 
     def __init__(self, message: str, pushed: tuple[Grouping, ...] = ()) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
 """The HTTP side of a Prometheus Pushgateway: replace groups, delete them, read them back.
 
-A push replaces a whole group (PUT), and what it carries is absolute, so a repeated push does no harm.
+A push replaces a whole group (PUT) with absolute values, so it can be repeated safely.
 https://github.com/prometheus/pushgateway#api
 """
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from aimon.security.secret import Secret
 
-# The gateway checks each push against all that it holds, on one core, so more connections only wait longer.
+# The gateway checks each push against all its groups, on one core, so more connections would not be faster.
 _CONNECTIONS = 4
-# What all groups of a gateway may have as JSON: a thousand endpoints with every histogram.
+# The maximum size of all groups as JSON: a thousand endpoints with every histogram.
 _MAX_GROUPS_BYTES = 64 << 20
-# A push of many groups to a gateway that answers each at the last moment ends, too.
+# Bounds a push of many groups to a gateway that answers each request just before its timeout.
 _LONGEST_PUSH = 6  # timeouts
 _WANTED = "write the Pushgateway's address as http://host:9091"
 VARIABLES = "AIMON_PUSH"
@@ -39,14 +39,14 @@ _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 class _Groups(msgspec.Struct):
-    """What `/api/v1/metrics` answers."""
+    """The answer of `/api/v1/metrics`."""
 
     data: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where a Pushgateway is. `url` holds no credentials; `timeout` is in seconds, for each request as a whole."""
+    """The address of a Pushgateway. `url` has no credentials; `timeout` is in seconds, for each whole request."""
 
     url: str
     authorization: Secret | None = None
@@ -54,14 +54,14 @@ class Gateway:
 
     @classmethod
     def parse(cls, url: str, environ: Mapping[str, str] | None = None, timeout: float = service_client.TIMEOUT) -> Self:
-        """Reads an address as people write it: `host:9091`, `https://host/prefix`, `http://user:password@host`.
+        """Parses an address in any usual form: `host:9091`, `https://host/prefix`, `http://user:password@host`.
 
         Credentials come from the environment, so that no process list shows them: AIMON_PUSH_TOKEN (bearer)
         or AIMON_PUSH_USERNAME with AIMON_PUSH_PASSWORD; AIMON_PUSH_TOKEN_FILE and AIMON_PUSH_PASSWORD_FILE
-        name files that hold them. Those in the address are used where the environment has none.
+        name files that hold them. Those in the address are used if the environment has none.
 
         Raises:
-            ValueError: it is no address of a Pushgateway, or a credentials file cannot be read.
+            ValueError: it is not the address of a Pushgateway, or a credentials file can't be read.
         """
         where = address.parse(url if "://" in url else f"http://{url}", _WANTED)
         if "/metrics" in where.path:
@@ -73,13 +73,13 @@ def push(gateway: Gateway, bodies: Mapping[Grouping, bytes]) -> None:
     """Replaces each group by its body.
 
     Raises:
-        PushError: not all of them were taken.
+        PushError: the gateway did not accept all of them.
     """
     _send_all(gateway, "PUT", list(bodies.items()))
 
 
 def delete(gateway: Gateway, groups: Iterable[Grouping]) -> None:
-    """Deletes groups; one that is not there is no error.
+    """Deletes groups; it is not an error if a group does not exist.
 
     Raises:
         PushError: not all of them were deleted.
@@ -91,21 +91,21 @@ def read(gateway: Gateway) -> list[dict[str, Any]]:
     """All groups that the gateway holds, as its `/api/v1/metrics` describes them.
 
     Raises:
-        PushError: it cannot be read.
+        PushError: they can't be read.
     """
     path = "/api/v1/metrics"
     with closing(_Client(gateway, _MAX_GROUPS_BYTES)) as client:
         body = client.request("GET", path)
     try:
         return msgspec.json.decode(body, type=_Groups).data
-    except (msgspec.DecodeError, RecursionError) as error:  # its messages quote names of fields alone
+    except (msgspec.DecodeError, RecursionError) as error:  # its messages quote only field names
         raise PushError(
             f"{gateway.url}{path} does not answer as a Pushgateway does ({error}): check the address"
         ) from error
 
 
 def group_path(grouping: Grouping) -> str:
-    """The path of a group, `/metrics/job/…`; what a URL segment cannot hold is written in base64.
+    """The path of a group, `/metrics/job/…`; values that a URL segment can't hold are in base64.
 
     Raises:
         ValueError: the first label is not `job`, or it is empty.
@@ -118,13 +118,13 @@ def group_path(grouping: Grouping) -> str:
 def _segment(name: str, value: str) -> str:
     if _PLAIN_SEGMENT.fullmatch(value):
         return f"{quote(name, safe='')}/{value}"
-    # "=" stands for the empty value: an empty segment would vanish on its way, as "." and ".." would.
+    # "=" is the empty value in base64: proxies drop empty segments, "." and "..".
     encoded = base64.urlsafe_b64encode(value.encode()).decode().rstrip("=") or "="
     return f"{quote(name, safe='')}@base64/{encoded}"
 
 
 class _UnreachableError(PushError):
-    """No answer: the next request would have none either."""
+    """The gateway did not answer; further requests would fail too."""
 
 
 class _Client:
@@ -140,7 +140,7 @@ class _Client:
         )
 
     def request(self, method: str, path: str, body: bytes = b"") -> bytes:
-        """Sends one request and gives the answer's body.
+        """Sends one request and returns the answer's body.
 
         Raises:
             PushError: no answer, or not a 2xx.
@@ -183,7 +183,7 @@ def _send_all(gateway: Gateway, method: str, requests: list[tuple[Grouping, byte
                 except PushError as error:
                     errors.append(error)
                     if isinstance(error, _UnreachableError):
-                        # Waiting for each of hundreds of groups in turn would take as many timeouts.
+                        # After one timeout the rest is skipped: hundreds of groups would take as many timeouts.
                         unreachable.set()
         return sent, errors
 

@@ -1,11 +1,11 @@
-"""The text of a scrape, made of parts that are kept until what they show has changed.
+"""The text of a scrape, composed of parts that are cached until their values change.
 
 `aimon serve` has some 160 series an endpoint. prometheus_client takes more than a second for a thousand endpoints, and
-would take it again for each scraper. Here the samples of one endpoint are written when it was probed, and a scrape
-puts them together. Both formats are written: Prometheus' own (0.0.4) and OpenMetrics 1.0
+would take it again for each scraper. Here the samples of an endpoint are formatted after each probe, and a scrape
+joins them. Both formats are written: Prometheus' own (0.0.4) and OpenMetrics 1.0
 (https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md). They differ in their first and last
-lines only: the bounds of buckets are the floats that OpenMetrics asks for (`le="1.0"`) in both, so that a series has
-one name however it is scraped.
+lines only: the bounds of buckets are the floats that OpenMetrics asks for (`le="1.0"`) in both, so that a series
+has the same name in both.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-# Above, floats are no longer every whole number.
+# Above this, floats can't represent every integer.
 _WHOLE = 1e15
 
 Parts = dict[str, bytes]
@@ -89,7 +89,7 @@ def _histogram(described: Family, totals: Totals) -> Iterator[str]:
 
 @lru_cache(maxsize=1000)
 def _ends(bounds: tuple[float, ...]) -> tuple[str, ...]:
-    """What follows the other labels of each bucket."""
+    """The `le` label and closing brace of each bucket."""
     return tuple(f'le="{"+Inf" if bound == math.inf else repr(bound)}"}} ' for bound in (*bounds, math.inf))
 
 
@@ -97,7 +97,7 @@ _IDENTITY = len(IDENTITY)
 
 
 def _inside(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    """Labels between braces; those of the endpoint, which nearly all series begin with, are written once."""
+    """Labels in braces; the endpoint's labels, with which nearly all series begin, are formatted once."""
     if len(names) <= _IDENTITY:
         return _written(names, values)
     return f"{_written(names[:_IDENTITY], values[:_IDENTITY])},{_written(names[_IDENTITY:], values[_IDENTITY:])}"

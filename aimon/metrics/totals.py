@@ -1,7 +1,7 @@
-"""What the metrics count: cumulative totals that can be stored, merged and exposed, and gauges.
+"""The values of the metrics: cumulative totals that can be stored, merged and exposed, and gauges.
 
-prometheus_client's own instruments cannot be restored from a store, which one-shot runs need, so the numbers
-live here and `aimon.metrics.exposition` shows them to prometheus_client as it asks. Both classes may be used from
+prometheus_client's own instruments can't be restored from a store, which one-shot runs need, so the values are kept
+here and `aimon.metrics.exposition` passes them to prometheus_client. Both classes may be used from
 several threads: a scrape sees a consistent copy while calls are being observed.
 """
 
@@ -22,7 +22,7 @@ Labels = tuple[str, ...]  # values, in the order of the family's label names
 
 
 class Identity(NamedTuple):
-    """What a series is about: the labels that all of an endpoint's metrics carry."""
+    """The labels that all metrics of an endpoint have."""
 
     endpoint: str
     model: str
@@ -41,12 +41,11 @@ class Identity(NamedTuple):
 
 
 class HistogramSeries:
-    """Counts by bucket, and the sum of what was observed.
+    """Counts by bucket, and the sum of the observed values.
 
-    `counts` maps an upper bound to the number of values in its own bucket (not cumulative), so histograms kept
-    with other boundaries merge without loss: `cumulative` folds a bucket that is no longer asked for into the
-    next one. A boundary added later counts what is observed from then on; earlier values stay in the bucket
-    above it, where they were counted.
+    `counts` maps an upper bound to the number of values in its own bucket (not cumulative), so histograms with
+    different boundaries merge without loss: `cumulative` adds a bucket whose boundary was removed to the next one.
+    A boundary added later counts the values observed from then on; earlier values stay in the bucket above it.
     """
 
     __slots__ = ("counts", "sum")
@@ -56,7 +55,7 @@ class HistogramSeries:
         self.sum = total
 
     def observe(self, value: float, bounds: tuple[float, ...]) -> None:
-        """Counts a value in the first bucket whose bound is not below it."""
+        """Counts a value in the first bucket whose upper bound is at least the value."""
         i = bisect_left(bounds, value)
         bound = bounds[i] if i < len(bounds) else math.inf
         self.counts[bound] = self.counts.get(bound, 0) + 1
@@ -109,10 +108,9 @@ _ESTIMATED_TOKENS = (
 
 
 class Totals:
-    """Cumulative counters and histograms by family and label values. `observe` is the only way in for a call.
+    """Cumulative counters and histograms by family and label values. Calls are added only by `observe`.
 
-    `counters` and `histograms` are for whoever stores or reads back totals; a live instance is read through
-    `copy`.
+    `counters` and `histograms` are for storing and restoring totals; read a live instance through `copy`.
     """
 
     def __init__(self) -> None:
@@ -133,9 +131,9 @@ class Totals:
 
         Args:
             identity: the endpoint.
-            currency: the reporting currency, if the price of its calls is known: an unknown cost is no cost of 0.
-            thresholds: seconds that get a bucket boundary of their own, by histogram family.
-            application: its calls are an application's, which may break them off.
+            currency: the reporting currency, if the price of its calls is known; an unknown cost is not a cost of 0.
+            thresholds: additional bucket boundaries in seconds, by histogram family.
+            application: whether its calls are an application's, which may cancel them.
         """
         labels = tuple(identity)
         names = [*(name for name, _ in _TOKENS), *(name for _, name, _ in _ESTIMATED_TOKENS)]
@@ -159,11 +157,11 @@ class Totals:
     def observe(self, result: Result) -> None:
         """Counts one call.
 
-        Duration is observed for every call that was made, under its status; TTFT and TPOT only for those that
-        succeeded, so that no percentile mixes failures into the latencies of successes.
+        Duration is observed for every call that was made, by status; TTFT and TPOT only for successful calls, so that
+        no percentile mixes failures with successes.
 
         Raises:
-            ValueError, OverflowError: a number of it can't be counted; nothing of it was.
+            ValueError, OverflowError: one of its numbers can't be counted; then nothing of the call was.
         """
         outcome = result.outcome
         labels = (result.endpoint, result.model, result.provider, result.region)
@@ -191,11 +189,11 @@ class Totals:
         return self._bounds.get((name, endpoint)) or family(name).buckets
 
     def set_bounds(self, name: str, endpoint: str, bounds: tuple[float, ...]) -> None:
-        """Sets the bucket boundaries of an endpoint's histogram, in rising order."""
+        """Sets the bucket boundaries of an endpoint's histogram, in ascending order."""
         self._bounds[name, endpoint] = bounds
 
     def merge(self, other: "Totals") -> None:
-        """Adds another's totals and takes over its boundaries."""
+        """Adds other totals and takes their boundaries."""
         theirs = other.copy()
         with self._lock:
             for key, bounds in theirs._bounds.items():  # noqa: SLF001 - the same class
@@ -208,7 +206,7 @@ class Totals:
                     self._histogram(name, labels).merge(histogram)
 
     def copy(self) -> "Totals":
-        """A consistent and independent copy."""
+        """A consistent, independent copy."""
         twin = Totals()
         with self._lock:
             twin.counters = {name: series.copy() for name, series in self.counters.items()}
@@ -220,13 +218,13 @@ class Totals:
         return twin
 
     def empty(self) -> "Totals":
-        """Totals with the same boundaries that have counted nothing."""
+        """Totals with the same boundaries and no counts."""
         twin = Totals()
         twin._bounds = self._bounds.copy()
         return twin
 
     def only(self, identities: Collection[Identity]) -> "Totals":
-        """A copy that holds the series of these endpoints alone."""
+        """A copy with only the series of these endpoints."""
         twin = self.copy()
         twin.counters = {
             name: {labels: value for labels, value in series.items() if labels[:4] in identities}
@@ -239,7 +237,7 @@ class Totals:
         return twin
 
     def by_identity(self) -> dict[Identity, "Totals"]:
-        """Copies that hold the series of one endpoint each."""
+        """Copies with the series of one endpoint each."""
         whole = self.copy()
         found: dict[Identity, Totals] = {}
 
@@ -279,7 +277,7 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
     """Tokens and cost of a call, by counter, and whether its cost is known.
 
     Raises:
-        ValueError, OverflowError: a number by which a counter would fall or overflow.
+        ValueError, OverflowError: a number is negative, or too large for a counter.
     """
     amounts = [(name, tokens) for name, field in _TOKENS if (tokens := getattr(result.usage, field)) is not None]
     if result.estimated is not None:
@@ -295,7 +293,7 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
 
 
 def _estimated(reported: Usage, estimated: Usage) -> Iterator[tuple[str, float]]:
-    """What is estimated counts as tokens, and as their estimated part; counts that can't be right are left out."""
+    """Estimated tokens, counted as tokens and as their estimated part; without counts reported as implausible."""
     for name, part, field in _ESTIMATED_TOKENS:
         tokens = getattr(estimated, field)
         if tokens is not None and getattr(reported, field) is None and field not in (reported.implausible or ()):
@@ -304,7 +302,7 @@ def _estimated(reported: Usage, estimated: Usage) -> Iterator[tuple[str, float]]
 
 
 def _may_be_charged(result: Result) -> bool:
-    """Whether the provider had the request and did not refuse it; a list of models is free."""
+    """Whether the provider received the request and did not refuse it; a model list is free."""
     if result.operation == "models":
         return False
     if result.request_sent is None and (result.source is not Source.APP or not _sent_by_application(result)):
@@ -341,9 +339,9 @@ class Gauges:
         """Sets a series to a value.
 
         Raises:
-            KeyError: there is no such family.
-            ValueError: those are not its labels.
-            OverflowError: the value is too large to be shown.
+            KeyError: no such family.
+            ValueError: the labels are not the family's.
+            OverflowError: the value is too large for a float.
         """
         key, number = _gauge_key(name, labels), float(value)
         with self._lock:
@@ -355,7 +353,7 @@ class Gauges:
             return self._values.get(_gauge_key(name, labels))
 
     def update(self, other: "Gauges") -> None:
-        """Takes over another's values."""
+        """Copies the values of other gauges."""
         values = {(gauge.name, gauge.labels): gauge.value for gauge in other}
         with self._lock:
             self._values.update(values)

@@ -1,1 +1,1 @@
-"""What probes, load tests and everything else that opens connections share."""
+"""Network code shared by probes, load tests and clients of other services."""

@@ -11,20 +11,20 @@ from aimon.security.secret import Secret
 
 PORTS: Final = {"http": 80, "https": 443}
 
-# What stands before the path, without user and password: a name or IPv4 address, or an IPv6 address in brackets.
+# The part before the path, without user and password: a name or IPv4 address, or an IPv6 address in brackets.
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^\s\[\]:@/\\<>\"'{}|^`]+)(?::(?P<port>.*))?")
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAddress:
-    """Where an HTTP server is.
+    """The address of an HTTP server.
 
     Attributes:
         host: without the brackets of an IPv6 address.
-        port: the scheme's own where none is written.
-        path: without a slash at its end; a query, where one may be written, belongs to it.
-        origin: scheme, host and port as they were written, for messages.
-        username: percent-encoded, as it was written; None without.
+        port: the scheme's default if none is given.
+        path: without a trailing slash; includes the query, if one is allowed.
+        origin: scheme, host and port as given, for messages.
+        username: percent-encoded, as given; None without.
         password: likewise.
     """
 
@@ -48,15 +48,15 @@ class HttpAddress:
 
 
 def parse(text: str, wanted: str, *, query: bool = False) -> HttpAddress:
-    """Reads the address of an HTTP server.
+    """Parses the address of an HTTP server.
 
     Args:
-        text: as it was given.
+        text: the address as given.
         wanted: what to write, for messages: "write the Pushgateway's address as http://host:9091".
-        query: whether a query may belong to it.
+        query: whether a query is allowed.
 
     Raises:
-        ValueError: it is none. The message does not repeat it, since it may hold a password.
+        ValueError: it is not such an address. The message does not repeat it, since it may contain a password.
     """
     parts, host, port = split(text, wanted)
     if parts.scheme not in PORTS or not host:
@@ -79,7 +79,7 @@ def split(text: str, wanted: str) -> tuple[SplitResult, str, int | None]:
     """The parts of any URL, its host and its port.
 
     Raises:
-        ValueError: the host or the port can't be one, or the path can't be sent. The message does not repeat them.
+        ValueError: host, port or path is invalid. The message does not repeat them.
     """
     text = text.strip().strip("\ufeff").strip()
     try:
@@ -102,10 +102,10 @@ def split(text: str, wanted: str) -> tuple[SplitResult, str, int | None]:
 
 
 def port_number(text: str | None, wanted: str) -> int | None:
-    """The port that is written; None where none is.
+    """The port in the address; None without one.
 
     Raises:
-        ValueError: it is no port that can be connected to.
+        ValueError: it is not a port that can be connected to.
     """
     if not text:
         return None

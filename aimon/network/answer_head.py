@@ -1,8 +1,8 @@
-"""Normalises heads of HTTP/1.1 answers for both transports, whose parsers accept different ones.
+"""Normalises the heads of HTTP/1.1 answers for both transports, whose parsers accept different deviations.
 
-Errors of servers and proxies that clients tolerate are corrected (RFC 9112): folded lines, lone line feeds, empty lines
-in front, white space before a colon, a length beside chunks, the same length twice. Anything else is refused, and the
-message quotes it.
+Corrects the deviations of servers and proxies that clients tolerate (RFC 9112): folded lines, bare line feeds, leading
+empty lines, white space before a colon, Content-Length with chunked encoding, a repeated Content-Length. Anything else
+is refused, and the message quotes it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from typing import Final
 
 MAX_HEAD_BYTES: Final = 256 << 10
-"""Bytes that the heads of an answer may have, with those of the interim answers before it."""
+"""The maximum size of an answer's head in bytes, including the interim answers before it."""
 _SHOWN: Final = 40
 
 _STATUS_LINE = re.compile(
@@ -25,11 +25,11 @@ _LARGEST: Final = 1 << 62
 
 
 class HeadError(ValueError):
-    """What came is no head of an HTTP answer; the message says what it is."""
+    """The received bytes are not the head of an HTTP answer; the message says what they are."""
 
 
 class AnswerHead:
-    """Takes the bytes of a connection and returns bytes that any parser understands.
+    """Takes the bytes of a connection and returns bytes that both parsers accept.
 
     Attributes:
         complete: the final head has been returned; later bytes are returned unchanged.
@@ -44,10 +44,10 @@ class AnswerHead:
         self._size = 0
 
     def feed(self, data: bytes) -> bytes:
-        """Takes the next bytes of the connection; returns what the parser is to be fed.
+        """Takes the next bytes of the connection; returns the bytes for the parser.
 
         Raises:
-            HeadError: they are no HTTP.
+            HeadError: they are not HTTP.
         """
         if self.complete:
             return data
@@ -108,7 +108,7 @@ def _mended(head: bytes) -> tuple[int, bytes]:
 
 
 def _framed(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers with exactly one definition of where the body ends."""
+    """The headers with exactly one definition of the body's length."""
     codings = b",".join(value for name, value in fields if name.lower() == b"transfer-encoding")
     lengths = {
         part.strip() for name, value in fields if name.lower() == b"content-length" for part in value.split(b",")
@@ -117,7 +117,7 @@ def _framed(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     if coding := codings.strip().lower():
         if coding != b"chunked":
             raise HeadError(f"a Transfer-Encoding {_shown(codings)}, though aimon asked for none")
-        return [*others, (b"Transfer-Encoding", b"chunked")]  # it wins over a length: RFC 9112, section 6.3
+        return [*others, (b"Transfer-Encoding", b"chunked")]  # it overrides Content-Length: RFC 9112, section 6.3
     if not lengths:
         return others
     if len(lengths) > 1 or not (length := lengths.pop()).isdigit() or int(length[:30]) > _LARGEST:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aimon.network.proxy import Proxy
 
-# This machine's own limits say nothing about the endpoint.
+# Limits of this machine are not faults of the endpoint.
 _LOCAL: Final = {
     errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
     errno.ENFILE: "too many open files on this machine",
@@ -63,7 +63,7 @@ _CERTIFICATE: Final = {
     64: (FailureReason.CERTIFICATE_HOST_MISMATCH, "is for another IP address"),
 }
 _NOT_TLS: Final = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"}
-# Faults of the way to the host: through a proxy they are the proxy's, whose name and address were asked for.
+# Failures of reaching the host: through a proxy, these are failures of reaching the proxy.
 _ON_THE_WAY: Final = frozenset(
     {
         FailureReason.DNS_NOT_FOUND,
@@ -80,7 +80,7 @@ _OF_A_CONNECTION: Final = frozenset({FailureReason.CLOSED, FailureReason.RESET, 
 
 
 def words(error: OSError | int) -> str:
-    """A failed system call in words: `connection refused`."""
+    """The error of a system call in words: `connection refused`."""
     code = error if isinstance(error, int) else error.errno
     if code is not None and code in _LOCAL:
         return _LOCAL[code]
@@ -90,7 +90,7 @@ def words(error: OSError | int) -> str:
 
 
 def shown_address(family: int, sockaddr: tuple[object, ...]) -> str:
-    """An address as people write it."""
+    """An address in its usual form."""
     host, port = sockaddr[:2]
     return f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
 
@@ -107,7 +107,7 @@ def not_connected(failed: Iterable[tuple[object, int]]) -> Failure:
 
 
 def not_resolved(host: str, error: Exception, family: int = socket.AF_UNSPEC) -> Failure:
-    """The host's name gave no address."""
+    """The host name did not resolve."""
     asked = _FAMILIES.get(int(family), "")
     if isinstance(error, UnicodeError):
         message = f"cannot resolve {host!r}: not a valid host name"
@@ -193,7 +193,7 @@ def ended(*, headed: bool, error: OSError | str | None = None) -> Failure:
 
 
 def broken(error: OSError | str) -> FailureReason:
-    """Why an established connection broke."""
+    """An established connection broke."""
     reset = isinstance(error, OSError) and _TCP.get(error.errno or 0) is FailureReason.RESET
     return FailureReason.RESET if reset else FailureReason.BROKEN
 
@@ -205,7 +205,7 @@ def tls_broken(error: str, *, headed: bool) -> Failure:
 
 
 def misframed(*, headed: bool) -> Failure:
-    """What came breaks the rules of HTTP, so that how the answer goes on is lost."""
+    """The answer violates HTTP, so the rest of it can't be read."""
     if headed:
         message = "the answer broke off: what came next is not HTTP"
         return Failure(Outcome.STREAM_TRUNCATED, message, FailureReason.NOT_HTTP)
@@ -213,14 +213,14 @@ def misframed(*, headed: bool) -> Failure:
 
 
 def expired(outcome: Outcome, seconds: float) -> Failure:
-    """A limit of time has passed: which one is the outcome."""
+    """A time limit has expired; the outcome says which one."""
     if outcome is Outcome.TIMEOUT_TTFT:
         return Failure(outcome, f"no visible text within {seconds:.3g} s")
     return Failure(outcome, f"the answer was not complete within {seconds:.3g} s")
 
 
 def through(proxy: Proxy | None, failure: Failure) -> Failure:
-    """A failure before any answer, with the proxy named that it happened on the way through: it may be the proxy's."""
+    """A failure before any answer, with the name of the proxy in use, which may have caused it."""
     if proxy is None or failure.outcome is Outcome.PROBER_ERROR:
         return failure
     reason = failure.reason

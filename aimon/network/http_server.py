@@ -1,8 +1,8 @@
 """The HTTP server behind every address that aimon listens on, with limits on connections and time.
 
-As in http.server, each connection has a thread. Idle clients would hold one each; a limit on connections alone would
-let them keep the scraper out. So a request must arrive whole within a time limit, and when all connections are taken,
-the one that has waited longest without a whole request is closed.
+As in http.server, each connection has a thread. With a limit on connections alone, idle clients could lock out the
+scraper. So a request must arrive completely within a time limit, and when all connections are in use, the one that
+has waited longest without a complete request is closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MOST_CONNECTIONS = 64
-PATIENCE = 10.0  # seconds for a request to arrive, and for an answer to be taken
+PATIENCE = 10.0  # seconds to receive a request, and to send an answer
 _LOG = logging.getLogger(__name__)
 _BUSY = b"HTTP/1.0 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 _OUT_OF_DESCRIPTORS = 0.1
@@ -36,10 +36,10 @@ class Server(ThreadingHTTPServer):
     Args:
         host: address to listen on, of either family.
         port: 0 takes a free one.
-        handler: what answers.
+        handler: answers the requests.
 
     Raises:
-        OSError: the address can't be had.
+        OSError: the address can't be bound.
     """
 
     daemon_threads = True
@@ -48,13 +48,13 @@ class Server(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, handler: type[Handler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._lock = Lock()
-        # Connections in the order of their arrival; true once the request is there and is being answered.
+        # Connections in order of arrival; true once the request is complete.
         self._connections: dict[socket.socket, bool] = {}
         super().__init__((host, port), handler)
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._connections)
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -66,7 +66,7 @@ class Server(ThreadingHTTPServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serves a connection if there is room, or an idle one to close for it."""
+        """Serves a connection if a place is free, or an idle connection can be closed for it."""
         with self._lock:
             room = len(self._connections) < MOST_CONNECTIONS or self._dismiss()
             if room:
@@ -86,13 +86,13 @@ class Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def heard(self, request: socket.socket) -> None:
-        """The request of that connection has arrived: it no longer keeps the server waiting."""
+        """Marks the request of that connection as complete, so that the connection no longer counts as idle."""
         with self._lock:
             if request in self._connections:
                 self._connections[request] = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's names
-        """Says what went wrong in a line; clients that leave are no news. The error's text may hold a key."""
+        """Logs the error's type and place, not its text, which may contain a key; ignores disconnects."""
         error = sys.exception()
         if error is None or isinstance(error, OSError):
             return
@@ -105,14 +105,14 @@ class Server(ThreadingHTTPServer):
             if not is_heard:
                 del self._connections[connection]
                 with suppress(OSError):
-                    # Its thread reads the end of the stream and closes it.
+                    # Its thread then reads the end of the stream and closes it.
                     connection.shutdown(socket.SHUT_RDWR)
                 return True
         return False
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one request, which must arrive within `PATIENCE` seconds, and so must the answer be taken."""
+    """Answers one request; receiving it and sending the answer may each take `PATIENCE` seconds."""
 
     server: Server
     server_version = "aimon"
@@ -120,12 +120,12 @@ class Handler(BaseHTTPRequestHandler):
     timeout = PATIENCE
 
     def setup(self) -> None:
-        """Reads with one deadline for all of the request, where http.server has one for each read."""
+        """Sets one deadline for the whole request; http.server has one for each read."""
         super().setup()
         self.rfile = io.BufferedReader(_Deadline(self.connection, time.monotonic() + PATIENCE))
 
     def path_asked_for(self) -> str | None:
-        """The path of the request, without its query; None if the address is none."""
+        """The path of the request, without its query; None if the URL is invalid."""
         self._arrived()
         try:
             return urlsplit(self.path).path
@@ -133,10 +133,10 @@ class Handler(BaseHTTPRequestHandler):
             return None
 
     def read(self, length: int) -> bytes:
-        """The body, or as much of it as came.
+        """The body, or the part of it that was received.
 
         Raises:
-            OSError: it did not come in time.
+            OSError: it did not arrive in time.
         """
         body = self.rfile.read(length)
         self._arrived()
@@ -154,16 +154,16 @@ class Handler(BaseHTTPRequestHandler):
         return scheme.lower() == "bearer" and compare_digest(sent, token.encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited name
-        """Logs no requests: there is one every few seconds."""
+        """Does not log requests: scrapers send one every few seconds."""
 
     def _arrived(self) -> None:
         self.server.heard(self.connection)
-        # The answer has a limit of its own; sendall's covers all of it.
+        # The answer has a time limit of its own; sendall applies it to the whole answer.
         self.connection.settimeout(PATIENCE)
 
 
 class _Deadline(io.RawIOBase):
-    """A raw stream of what a socket receives until a deadline on the monotonic clock; later reads time out."""
+    """A raw stream from a socket with a deadline on the monotonic clock; later reads time out."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection, self._deadline = connection, deadline
@@ -173,7 +173,7 @@ class _Deadline(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Reads what there is.
+        """Reads the available bytes.
 
         Raises:
             TimeoutError: the deadline has passed.

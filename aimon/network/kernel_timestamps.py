@@ -1,7 +1,7 @@
 """Kernel receive timestamps of a socket: enabling and reading them.
 
-An event loop reads late whenever it is busy, so the time after a read is the loop's, not the network's. Linux
-can tell with each read when the last of its bytes arrived; what the loop adds is then known, not measured.
+A busy event loop reads late, so the time after a read includes the delay of the loop. Linux can report with each read
+when its last byte arrived, so that this delay is not measured as latency.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import struct
 import sys
 from functools import cache
 
-# The socket module of 3.11 has no name for it; 35 on every architecture that Linux wheels of Python exist for.
+# Python 3.11's socket module lacks this constant; it is 35 on every architecture that has Linux wheels of Python.
 SO_TIMESTAMPNS = 35
 TIMESPEC = struct.Struct("@qq")
 """Seconds and nanoseconds of CLOCK_REALTIME."""
@@ -20,12 +20,12 @@ ANCILLARY_BYTES = socket.CMSG_SPACE(TIMESPEC.size)
 
 
 def enable_stamps(sock: socket.socket) -> bool:
-    """Asks the kernel to stamp what arrives on a socket; says whether it will."""
+    """Enables receive timestamps on a socket; returns whether the kernel supports them."""
     if not sys.platform.startswith("linux"):
         return False
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-    except OSError:  # a sandbox may refuse the option; then the time after the read is used
+    except OSError:  # a sandbox may refuse the option; the time after the read is used then
         return False
     return True
 
@@ -34,9 +34,9 @@ def enable_stamps(sock: socket.socket) -> bool:
 def keep_stamping() -> None:
     """Keeps kernel timestamps enabled for as long as this process lives.
 
-    Linux begins a moment after the first socket asks and stops with the last, so what arrives within a
-    millisecond of the first connection, and of each that comes after a pause, would go without a stamp. One more
-    socket, which nothing is ever sent to, keeps stamps going between the calls.
+    Linux starts timestamping shortly after the first socket enables it and stops when the last one is closed, so data
+    within a millisecond of the first connection, or of one after a pause, would have no timestamp. An additional,
+    unused socket keeps timestamps enabled between calls.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     enable_stamps(sock)

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 
 def exempts(entries: str, host: str, port: int) -> bool:
-    """Whether one of the entries, which commas or spaces separate, means this host and port."""
+    """Whether one of the entries, separated by commas or spaces, matches this host and port."""
     host = host.lower().rstrip(".")
     return any(_means(entry.lower(), host, port) for entry in re.split(r"[\s,;]+", entries) if entry)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_ANSWER: Final = 16 << 10
-"""Bytes that a proxy's answer to CONNECT may have."""
+"""The maximum size of a proxy's answer to CONNECT in bytes."""
 
 _SOCKS: Final = {"socks", "socks5", "socks5h"}
 _SCHEMES: Final = {**PORTS, "socks5": 1080}
@@ -27,7 +27,7 @@ _STATUS_LINE = re.compile(r"HTTP/1\.[01] (?P<status>[0-9]{3})(?: (?P<reason>.*))
 
 
 class ProxyError(Exception):
-    """The proxy does not let a connection through; the message does not name the proxy."""
+    """The proxy refuses a connection; the message does not name the proxy."""
 
     def __init__(self, message: str, reason: FailureReason = FailureReason.PROXY_FAILED) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Proxy:
 
     Attributes:
         scheme: the protocol to the proxy: `http`, `https` or `socks5`.
-        source: what names it: a variable such as HTTPS_PROXY, or `proxy` of the configuration.
+        source: where it is configured: a variable such as HTTPS_PROXY, or `proxy` in the configuration.
         username: None without.
     """
 
@@ -66,7 +66,7 @@ class Proxy:
         return None if self.credentials is None else credentials.basic(*self.credentials).reveal()
 
     def relays(self, scheme: str) -> bool:
-        """Whether it reads the requests of URLs of this scheme itself, rather than tunnel them."""
+        """Whether it forwards requests of this scheme itself instead of opening a tunnel."""
         return scheme == "http" and self.scheme != "socks5"
 
 
@@ -74,12 +74,12 @@ def find(url: str, configured: str | None = None, environ: Mapping[str, str] | N
     """The proxy for a URL; None for a direct connection.
 
     Args:
-        url: where the request goes.
-        configured: a proxy's URL, which the environment can't overrule; None to ask the environment.
-        environ: where variables are looked up.
+        url: of the request.
+        configured: a proxy's URL, which overrides the environment; None to use the environment.
+        environ: the environment variables.
 
     Raises:
-        ValueError: what is named can't be a proxy. Names the variable, and does not show its value.
+        ValueError: the value is not a proxy. The message names the variable and does not show its value.
     """
     if configured:
         return parse(configured, "proxy")
@@ -98,10 +98,10 @@ def find(url: str, configured: str | None = None, environ: Mapping[str, str] | N
 
 
 def parse(text: str, source: str) -> Proxy:
-    """Reads the address of a proxy: a URL, or host and port alone.
+    """Parses the address of a proxy: a URL, or host and port.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not the address of a proxy.
     """
     try:
         return _parsed(credentials.unquoted(text), source)
@@ -134,12 +134,12 @@ def check_tunnel(answer: bytes, authority: str, proxy: Proxy) -> bool:
     """Whether the tunnel is open; False while the answer's head is not complete.
 
     Args:
-        answer: all that the proxy has said so far.
-        authority: where the tunnel leads.
-        proxy: who answers; its password is in no message.
+        answer: all bytes received from the proxy so far.
+        authority: host and port at the end of the tunnel.
+        proxy: the proxy that answers; messages do not contain its password.
 
     Raises:
-        ProxyError: it is refused, or the answer is none.
+        ProxyError: the tunnel is refused, or the answer is not HTTP.
     """
     head, complete, _ = answer.partition(b"\r\n\r\n")
     if not complete:
@@ -164,9 +164,9 @@ def check_tunnel(answer: bytes, authority: str, proxy: Proxy) -> bool:
 
 
 def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """The proxy variables, by their names in lower case: the name as it is written, and the value.
+    """The proxy variables: name in lower case → name as set, and value.
 
-    One in lower case wins, and disables the others if it is empty. HTTP_PROXY is ignored in a CGI script, where a
+    A lower-case variable takes precedence, even if it is empty. HTTP_PROXY is ignored in a CGI script, where a
     client can set it by a header (CVE-2016-5385).
     """
     found: dict[str, tuple[str, str]] = {}

@@ -1,12 +1,12 @@
-"""HTTP with the servers beside the AI endpoints: Pushgateway, Grafana, Alertmanager, group robots.
+"""HTTP client for servers other than AI endpoints: Pushgateway, Grafana, Alertmanager, chat robots.
 
-They are trusted as little as a provider: one time limit covers a request from the name to the last byte, one size limit
-its answer, heads and trailers included, and their text is cleaned before a person reads it. The proxies of the
-environment are used only where the caller asks for it. http.client is imported by the first request.
+These servers are not trusted: one time limit covers a request from name resolution to the last byte, one size limit
+covers the answer including heads and trailers, and text from the server is cleaned before it is shown. The proxies of
+the environment are used only if the caller enables it. http.client is imported by the first request.
 
-A request leaves in one piece. http.client hands headers and body to the kernel one after the other; a process that is
-killed in between leaves a request without its body, and a Pushgateway (1.5 does) may take what ends at the beginning
-of a line, nothing included, for all there is: a PUT of nothing, which empties the group.
+A request is sent in one write. http.client writes headers and body separately; if the process is killed in between,
+the server gets a request without its body. A Pushgateway (1.5 does) may accept a body that was cut at the start of a
+line, even an empty one, as complete: such a PUT empties the group.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ MAX_BYTES: Final = 1 << 20
 _EXCERPT_CHARS: Final = 500
 
 
-# What only happens before a request is sent.
+# Errors that only happen before a request is sent.
 _BEFORE_SENDING: Final = (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError, proxies.ProxyError)
 
 
 class NoAnswerError(Exception):
-    """There is no answer; the message is a reason in a few words, without what was sent and where to.
+    """There is no answer; the message is a short reason without request and address.
 
-    `received`: whether the server may have got the request all the same.
+    `received`: whether the server may have received the request.
     """
 
     def __init__(self, message: str, *, received: bool = True) -> None:
@@ -50,12 +50,12 @@ class NoAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered.
+    """The answer of a server.
 
     Attributes:
-        body: as it came.
-        reason: the words beside the status; as the server wrote them, like `location`, where a redirect leads.
-        redactor: hides what the request was authorised by.
+        body: as received.
+        reason: the reason phrase of the status; not cleaned, like `location`, the target of a redirect.
+        redactor: hides the credentials of the request.
     """
 
     status: int
@@ -74,23 +74,23 @@ class Answer:
         return self.status // 100 == 2
 
     def excerpt(self, limit: int = _EXCERPT_CHARS) -> str:
-        """The beginning of the body as one line of text that neither a terminal nor a log obeys."""
+        """The beginning of the body as one line of text that is safe for terminals and logs."""
         return self.clean(self.body[: 4 * limit].decode(errors="replace"), limit)
 
     def clean(self, text: Any, limit: int = _EXCERPT_CHARS) -> str:
-        """Whatever the server said as one line of text."""
+        """Text from the server as one safe line."""
         return self.redactor.line(str(text)[: 8 * limit], limit)
 
 
 class Client:
-    """Requests to one server over one connection, which is kept where the server keeps it.
+    """Requests to one server over one connection, which is kept alive if the server allows it.
 
     Args:
-        address: where it is.
-        timeout: seconds for a request, from the name to the last byte of the answer.
-        max_bytes: of an answer.
-        authorization: the header's value.
-        proxied: whether to go through the environment's proxies, as probes do; else the connection is direct.
+        address: of the server.
+        timeout: seconds for a request, from name resolution to the last byte of the answer.
+        max_bytes: the maximum size of an answer.
+        authorization: the value of the Authorization header.
+        proxied: whether to use the environment's proxies, as probes do.
     """
 
     def __init__(
@@ -113,10 +113,10 @@ class Client:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Sends one request below the address's path, and reads the answer.
+        """Sends one request to a path below the address, and reads the answer.
 
         Raises:
-            NoAnswerError: there is none, or it is not HTTP, too long, or too late.
+            NoAnswerError: no answer, or it is not HTTP, too large, or too late.
         """
         from http.client import HTTPException  # noqa: PLC0415 - see the module's docstring
 
@@ -149,7 +149,7 @@ class Client:
             if wire.proxy.authorization is not None:
                 headers["Proxy-Authorization"] = wire.proxy.authorization
         wire.request(method, target, body, headers)
-        # One that is given up holds the socket until it is closed.
+        # An abandoned answer keeps the socket open until it is closed.
         with wire.getresponse() as response:
             content = response.read(self._max_bytes + 1)
         if len(content) > self._max_bytes:
@@ -200,7 +200,7 @@ def fetch(
 
 
 def _secrets(authorization: Secret) -> list[str]:
-    """What of an Authorization header must not come back in a message: the token, or user and password apart."""
+    """The secrets in an Authorization header, for redaction: the token, or user and password separately."""
     scheme, _, value = authorization.reveal().partition(" ")
     if scheme != "Basic":
         return [value]

@@ -1,4 +1,4 @@
-"""The connection below `service_client`: bounded in time and bytes, through proxies, each request in one piece."""
+"""The connection of `service_client`: limits time and bytes, supports proxies, sends each request in one write."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Wire(http.client.HTTPConnection):
 
     Args:
         address: of the server.
-        proxy: what to go through; None for a direct connection.
+        proxy: the proxy to use; None for a direct connection.
     """
 
     def __init__(self, address: HttpAddress, proxy: Proxy | None) -> None:
@@ -42,7 +42,7 @@ class Wire(http.client.HTTPConnection):
         self._held: list[bytes] | None = None
 
     def begin(self, timeout: float, max_bytes: int) -> None:
-        """The next request has `timeout` seconds, and its answer `max_bytes` beside the head."""
+        """Sets the limits of the next request: `timeout` seconds, and `max_bytes` of answer in addition to the head."""
         self._deadline = time.monotonic() + timeout
         self._max_bytes = max_bytes
         self._budget = max_bytes + _HEAD_BYTES
@@ -51,7 +51,7 @@ class Wire(http.client.HTTPConnection):
         """Seconds left.
 
         Raises:
-            TimeoutError: none are.
+            TimeoutError: no time is left.
         """
         left = self._deadline - time.monotonic()
         if left <= 0:
@@ -62,18 +62,18 @@ class Wire(http.client.HTTPConnection):
         """Counts bytes of an answer.
 
         Raises:
-            OSError: they are too many.
+            OSError: the limit is exceeded.
         """
         self._budget -= count
         if self._budget < 0:
             raise self.too_large()
 
     def too_large(self) -> OSError:
-        """What an answer without end is."""
+        """The error of an answer that exceeds the size limit."""
         return OSError(errno.EMSGSIZE, f"its answer has more than {self._max_bytes:,} bytes")
 
     def connect(self) -> None:
-        """Name, TCP, the proxy's tunnel, TLS."""
+        """Resolves the name, connects, opens the proxy's tunnel, starts TLS."""
         proxy = self.proxy
         host, port = (self.host, self.port) if proxy is None else (proxy.host, proxy.port)
         self.sock = _dial(host, port, self)
@@ -89,7 +89,7 @@ class Wire(http.client.HTTPConnection):
             self._secure(self.host)
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        """As HTTPConnection's, for a body of bytes; sent when it is complete."""
+        """Like HTTPConnection.request for a body of bytes, but sent in one write."""
         held = self._held = []
         try:
             super().request(*arguments, **options)
@@ -98,7 +98,7 @@ class Wire(http.client.HTTPConnection):
         self.send(b"".join(held))
 
     def send(self, data: Any) -> None:
-        """As HTTPConnection's, but within a request, where it waits for the rest."""
+        """Like HTTPConnection.send, but buffers within `request`."""
         if self._held is not None:
             self._held.append(bytes(data))
             return
@@ -107,13 +107,13 @@ class Wire(http.client.HTTPConnection):
         self._write(data)
 
     def response_class(self, sock: socket.socket, **options: Any) -> http.client.HTTPResponse:  # type: ignore[override]
-        """An answer that keeps the limits; HTTPConnection calls it."""
+        """Makes an answer that keeps the limits; called by HTTPConnection."""
         return http.client.HTTPResponse(_Source(sock, self), **options)  # type: ignore[arg-type]
 
     def _write(self, data: bytes) -> None:
         sock = self.sock
         if not isinstance(sock, ssl.SSLSocket):
-            # One limit for all of it; that of a TLS socket's sendall would be for each record.
+            # One time limit for the whole request; sendall of a TLS socket would apply it to each record.
             sock.settimeout(self.remaining())
             sock.sendall(data)
             return
@@ -124,7 +124,7 @@ class Wire(http.client.HTTPConnection):
 
     def _secure(self, host: str) -> None:
         self.sock.settimeout(self.remaining())
-        # Not the probes' context, whose ALPN httpcore2 sets: a server must not choose HTTP/2.
+        # Not the probes' context, whose ALPN httpcore2 sets: the server must not choose HTTP/2.
         self.sock = ssl_context(None, "http/1.1").wrap_socket(self.sock, server_hostname=host)
 
     def _tunnel_through(self, proxy: Proxy) -> None:
@@ -140,7 +140,7 @@ class Wire(http.client.HTTPConnection):
         authority = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         self._write(proxies.connect_request(proxy, authority))
         answer = b""
-        # Byte by byte: what follows the head belongs to the tunnel.
+        # Byte by byte, since bytes after the head belong to the tunnel.
         while not proxies.check_tunnel(answer, authority, proxy):
             answer += self._exactly(1)
 
@@ -157,7 +157,7 @@ class Wire(http.client.HTTPConnection):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Stands for the socket that HTTPResponse reads from."""
+    """Replaces the socket that HTTPResponse reads from."""
 
     sock: socket.socket
     wire: Wire
@@ -167,11 +167,11 @@ class _Source:
 
 
 class _Bounded(io.RawIOBase):
-    """What a socket brings, until the time is up or too much has come."""
+    """The bytes of a socket, until the time or size limit is reached."""
 
     def __init__(self, sock: socket.socket, wire: Wire) -> None:
         super().__init__()
-        # It keeps the socket open for an answer that goes on after the connection was given up.
+        # It keeps the socket open for an answer that is read after the connection was closed.
         self._raw = sock.makefile("rb", buffering=0)
         self._sock = sock
         self._wire = wire
@@ -191,13 +191,13 @@ class _Bounded(io.RawIOBase):
 
 
 def _dial(host: str, port: int, wire: Wire) -> socket.socket:
-    """A connection to the first address that accepts."""
+    """Connects to the first address that accepts."""
     addresses = _resolved(host, port, wire.remaining())
     for i, (family, kind, protocol, _, address) in enumerate(addresses):
         last = i == len(addresses) - 1
         sock = socket.socket(family, kind, protocol)
         try:
-            # An address that does not answer must not eat the time of the next one.
+            # An address that does not answer must not use up the time of the next one.
             sock.settimeout(wire.remaining() if last else wire.remaining() / 2)
             sock.connect(address)
         except OSError:
@@ -213,7 +213,7 @@ _Found = list[tuple[Any, ...]]
 
 
 def _resolved(host: str, port: int, timeout: float) -> _Found:
-    """The system's addresses of a host. Its resolver has limits of its own, which are not ours: it is left behind."""
+    """The addresses of a host. The system's resolver can't be interrupted: on timeout its thread is abandoned."""
     found: list[_Found | Exception] = []
 
     def ask() -> None:

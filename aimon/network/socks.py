@@ -1,7 +1,7 @@
-"""SOCKS5's handshake without a socket (RFC 1928, RFC 1929): what to send, and how many bytes to wait for.
+"""SOCKS5's handshake without a socket (RFC 1928, RFC 1929): what to send, and how many bytes to read.
 
-The proxy finds the address of the host, as `socks5h://` means it. Written by hand, since each transport has sockets of
-its own and httpcore2's handshake neither keeps the limit for connecting nor takes an answer in two pieces.
+The proxy resolves the host name, as with `socks5h://`. Written by hand, since each transport has its own sockets, and
+httpcore2's handshake neither keeps the connect limit nor accepts an answer in two reads.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 
 def handshake(proxy: Proxy, host: str, port: int) -> Generator[Step, bytes, None]:
-    """The conversation that opens a tunnel to `host:port`; it ends when the tunnel is open.
+    """The steps that open a tunnel to `host:port`; the generator ends when the tunnel is open.
 
     Raises:
         ProxyError: the proxy refuses, or does not speak SOCKS5.

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# More than any bundle of authorities has.
+# Larger than any CA bundle.
 _MAX_BYTES: Final = 16 << 20
 
 
 @cache
 def ssl_context(ca_file: str | None, *protocols: str) -> ssl.SSLContext:
-    """One context for every connection with the same trust.
+    """The context shared by all connections with the same trusted certificates.
 
-    Loading the store costs more than a probe, and a context a connection would cost megabytes.
+    Loading the store takes longer than a probe, and a context for each connection would take megabytes.
 
     Args:
         ca_file: trusted certificates instead of the system's; PEM.
-        protocols: that are offered (ALPN), such as `http/1.1`; none leaves it to the caller.
+        protocols: offered by ALPN, such as `http/1.1`; if empty, the caller sets ALPN.
 
     Raises:
         OSError: the file can't be read.
-        ssl.SSLError: it holds no certificate.
+        ssl.SSLError: it contains no certificate.
     """
     context = ssl.create_default_context(cafile=ca_file)
     if ca_file is None and not _has_system_store():
@@ -45,10 +45,10 @@ def _has_system_store() -> bool:
 
 
 def check_ca_file(path: str) -> None:
-    """Checks that a file holds certificates to trust, in PEM.
+    """Checks that a file contains CA certificates in PEM.
 
     Raises:
-        ValueError: it does not; continues the name of the file, and says what to do.
+        ValueError: it does not; the message follows the name of the file, and says what to do.
     """
     try:
         stat = Path(path).stat()
@@ -74,7 +74,7 @@ def _check_content(path: str, _changed: int, size: int) -> None:
 
 
 def _instead(content: bytes, error: ssl.SSLError | None) -> str:
-    """What a file holds that is not what it should hold, and what to do."""
+    """What a file contains instead of certificates, and what to do."""
     if b"-----BEGIN CERTIFICATE-----" in content:
         reason = ((error and error.reason) or "unreadable").lower().replace("_", " ")
         return f"holds a certificate that is broken ({reason}): copy the whole of it, with its BEGIN and END lines"
@@ -90,7 +90,7 @@ def _instead(content: bytes, error: ssl.SSLError | None) -> str:
 
 
 def ignored_stores(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """What SSL_CERT_FILE and SSL_CERT_DIR name and is not there; OpenSSL passes over it without a word."""
+    """The paths in SSL_CERT_FILE and SSL_CERT_DIR that do not exist; OpenSSL ignores them silently."""
     found = []
     if path := environ.get("SSL_CERT_FILE"):
         try:

@@ -1,7 +1,7 @@
 """Reads settings and secrets from variables and files, and removes what editors, shells and .env files add to them.
 
-White space, line ends and a byte order mark around a value can't belong to it and are dropped, as are the quotes that
-`docker --env-file` keeps. What can't be right is refused, and no message shows a value.
+White space, line ends and a byte order mark around a value are dropped, as are the quotes that `docker --env-file`
+keeps. Invalid values are refused, and no message shows a value.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ MAX_BYTES: Final = 64 << 10
 
 _MARKS: Final = "\ufeff\ufffe"
 _QUOTES: Final = ("'", '"')
-# RFC 9110 §5.5: what a header can carry. Keys hold no spaces either; one that does was pasted with something else.
+# RFC 9110 §5.5: the characters of a header field. Spaces are excluded too: a key has none.
 _KEY = re.compile(r"[\x21-\x7e]+")
-# A line of an .env file. A key in base64 may end with `=`, so something must follow.
+# A line of an .env file. A key in base64 may end with `=`, so a character must follow it.
 _ASSIGNMENT = re.compile(r"(?:export\s+|set\s+)?[A-Za-z][A-Za-z0-9]*_[A-Za-z0-9_]*\s*=\s*[^=\s]")
 
 
@@ -49,7 +49,7 @@ def setting(environ: Mapping[str, str], name: str) -> str | None:
     """The value of a variable, unquoted; None if it is not set or empty.
 
     Raises:
-        ValueError: it holds a control character.
+        ValueError: it contains a control character.
     """
     value = unquoted(environ.get(name, ""))
     check_plain(value, name)
@@ -72,8 +72,8 @@ def key(value: str, source: str) -> str:
     """An API key or a token.
 
     Args:
-        value: as it was found.
-        source: where, for the message.
+        value: as read.
+        source: where it was read, for the message.
 
     Raises:
         ValueError: it can't be a key.
@@ -98,7 +98,7 @@ def password(value: str, source: str) -> str:
     """A user name or password: any characters but control characters; a line end is not part of it.
 
     Raises:
-        ValueError: it holds control characters, or nothing.
+        ValueError: it contains control characters, or is empty.
     """
     found = value.strip(_MARKS).strip("\r\n").strip(_MARKS)
     if not found:
@@ -108,11 +108,11 @@ def password(value: str, source: str) -> str:
 
 
 def read(path: str | Path, source: str) -> str:
-    """The text of a small file that holds a secret.
+    """The text of a small file with a secret.
 
     Args:
         path: of the file.
-        source: what to call it in messages.
+        source: its name in messages.
 
     Raises:
         ValueError: it can't be read, or can't be a secret.
@@ -135,10 +135,10 @@ def read(path: str | Path, source: str) -> str:
 
 
 def read_key(path: str | Path, source: str) -> str:
-    """The key in a file, which holds nothing else.
+    """The key in a file that contains nothing else.
 
     Raises:
-        ValueError: it can't be read, or holds no key.
+        ValueError: it can't be read, or contains no key.
     """
     return key(read(path, source), source)
 
@@ -146,19 +146,19 @@ def read_key(path: str | Path, source: str) -> str:
 def authorization(
     prefix: str, username: str | None, secret: str | None, environ: Mapping[str, str] | None = None
 ) -> Secret | None:
-    """The Authorization header for a server that aimon talks to, by one rule for all of them.
+    """The Authorization header for a server; one rule for all servers other than AI endpoints.
 
-    The environment wins: `PREFIX_TOKEN` (bearer), or `PREFIX_USERNAME` with `PREFIX_PASSWORD`; each may be in a file
-    that `…_FILE` names. Without them the user and password of the address are taken. None where there are none.
+    The environment takes precedence: `PREFIX_TOKEN` (bearer), or `PREFIX_USERNAME` with `PREFIX_PASSWORD`; each may be
+    in a file that `…_FILE` names. Without them, the user and password of the address are used. Else None.
 
     Args:
         prefix: of the variables, such as AIMON_PUSH.
-        username: of the address, percent-encoded as it stands there; None without.
-        secret: the password of the address, likewise.
-        environ: where the variables are looked up.
+        username: of the address, percent-encoded; None without.
+        secret: the password of the address, percent-encoded; None without.
+        environ: the environment variables.
 
     Raises:
-        ValueError: a credential is unusable; names the variable.
+        ValueError: a credential is invalid; names the variable.
     """
     environ = os.environ if environ is None else environ
     if (token := _from(environ, f"{prefix}_TOKEN", key)) is not None:
@@ -182,7 +182,7 @@ def from_environment(environ: Mapping[str, str], name: str) -> str | None:
     """The key or token of the variable, or of the file that `NAME_FILE` names; None without either.
 
     Raises:
-        ValueError: it is unusable.
+        ValueError: it is invalid.
     """
     return _from(environ, name, key)
 
@@ -195,6 +195,6 @@ def _from(environ: Mapping[str, str], name: str, clean: Callable[[str, str], str
 
 
 def _which(found: str) -> str:
-    """The name of a character that can't be seen or looks like another: no space of zero width, no typeset quote."""
+    """The name of a character that is invisible or resembles another, such as a zero-width space or a curly quote."""
     odd = next((c for c in found if unicodedata.category(c) in {"Cf", "Zs", "Pi", "Pf"} and c != " "), None)
     return "" if odd is None else f" (U+{ord(odd):04X})"

@@ -1,4 +1,4 @@
-"""Text from a provider made safe to keep: bounded, without terminal control or reordering characters."""
+"""Makes text from a provider safe to store: limited in length, without control and direction characters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aimon.security.redact import bounded
 if TYPE_CHECKING:
     from aimon.security.redact import Redactor
 
-# Ids, models, finish reasons: the longest that vendors use has half of it.
+# For ids, models and finish reasons; twice the longest that vendors use.
 MAX_NAME: Final = 128
 MAX_TEXT: Final = 64 << 10
 
@@ -19,7 +19,7 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud8
 
 
 def paired(text: str) -> str:
-    """The text with surrogate pairs put together that came in two halves; a half that is left is U+FFFD."""
+    """Joins surrogate pairs that were received in two halves; a remaining half becomes U+FFFD."""
     if text.isascii():
         return text
     try:
@@ -30,14 +30,14 @@ def paired(text: str) -> str:
 
 
 def text(answer: str, redactor: Redactor) -> str:
-    """An answer's text without secrets, on its own lines; what is unsafe in it is U+FFFD."""
+    """An answer's text without secrets, with its line breaks; unsafe characters become U+FFFD."""
     if _UNSAFE.search(answer):
         answer = _UNSAFE.sub("\ufffd", answer.replace("\r\n", "\n"))
     return redactor.text(answer)
 
 
 def name(value: str, redactor: Redactor) -> str:
-    """An id or a word of the provider's without secrets, on one line."""
+    """An id or a name from the provider without secrets, on one line."""
     if len(value) > MAX_NAME or not value.isprintable():
         return redactor.line(value[: 8 * MAX_NAME], MAX_NAME)
     said = redactor.text(value)

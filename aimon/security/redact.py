@@ -1,8 +1,8 @@
 """Hides secrets in text, and keeps text from outside on one line.
 
-Known secrets are replaced in whatever way they are written, whole or in part (`secret_matcher`); what looks like a key
-is replaced too, since providers echo other people's and half-masked keys. Text is redacted before it is cut: a key that
-has lost its end to a limit would not be recognised any more.
+Known secrets are replaced in any encoding, whole or in part (`secret_matcher`). Text that looks like a key is replaced
+too, since providers echo unknown and half-masked keys. Text is redacted before it is cut: a key without its end would
+not be recognised.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIN_SECRET_CHARS = 6
 A local server whose key is "x" must not turn every x of every message into asterisks.
 """
 LINE_CHARS = 300
-# A text that still matches after so many passes was made to, and is hidden as a whole.
+# A text that still matches after this many passes was crafted to, and is hidden as a whole.
 _PASSES = 6
 
 _TERMINAL_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
@@ -45,7 +45,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[Secret | str] = ()) -> None:
         values = [secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets]
         forms = {form for value in values for form in _forms(value.strip())}
-        # The longest first: of a secret that begins with another one the end must not stay.
+        # The longest first, so that no end remains of a secret that begins with another one.
         self._forms = tuple(sorted(forms, key=lambda form: (-len(form), form)))
         self._known = known(tuple(value.strip() for value in values if len(value.strip()) >= MIN_SECRET_CHARS))
 
@@ -64,7 +64,7 @@ class Redactor:
     def line(self, text: str, limit: int = LINE_CHARS) -> str:
         """The text without secrets, on one line of at most `limit` characters."""
         # Twice, because dropping terminal escapes can join the halves of a secret, and dropping line breaks
-        # can tear one that has some.
+        # can split a secret that contains some.
         return _cut(self.text(_one_line(self.text(text))), limit)
 
     def filter(self, record: LogRecord) -> bool:
@@ -101,9 +101,9 @@ def bounded(text: str, limit: int = LINE_CHARS) -> str:
     """The text on one line of at most `limit` characters, with `…` where it was cut.
 
     Terminal escapes vanish; line breaks, other control characters, direction marks and lone surrogates become
-    spaces, and runs of spaces become one: text from outside can neither forge a log line nor drive a terminal.
+    spaces, and runs of spaces become one: text from outside can neither forge a log line nor control a terminal.
     """
-    # What is dropped may be long, what is kept need not be read in full.
+    # The dropped characters may be many; only a part of the text need be read.
     return _cut(_one_line(text[: 4 * limit]), limit)
 
 
@@ -129,7 +129,7 @@ def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 @lru_cache(maxsize=256)
 def _forms(secret: str) -> frozenset[str]:
-    """The ways in which a secret is written as a whole, which also hide one that is too plain to have telling parts."""
+    """The encodings of a whole secret; these also hide a secret whose parts are too common to be matched."""
     if len(secret) < MIN_SECRET_CHARS:
         return frozenset()
     raw = secret.encode("utf-8", "surrogatepass")
@@ -144,7 +144,7 @@ def _forms(secret: str) -> frozenset[str]:
 
 
 class _Shape(NamedTuple):
-    """What a secret looks like."""
+    """A pattern of text that looks like a secret."""
 
     pattern: re.Pattern[str]
     replacement: str | Callable[[re.Match[str]], str]
@@ -196,13 +196,13 @@ _SHAPES = (
     ),
 )
 
-# Cheaper than the patterns: a text without any of these, in lower case, matches none of them.
+# A fast check before the patterns: a text without any of these, in lower case, matches no pattern.
 _HINTS = (
     *(prefix.lower() for prefix in PREFIXES),
     *("eyj", "bearer", "basic", "authorization", "key", "token", "secret", "passw", "sig=", "signature=", "://"),
 )
 
-# And cheaper again: a text without a character has no hint that contains it. Signs first, then the rarest letters.
+# A faster check before that: a text without a character has no hint with it. Punctuation first, then rare letters.
 _BY_RARITY = "=_:-/0123456789zqjxkvbywgpfmucdlhrsnioate"
 _HINTS_BY_CHARACTER = tuple(
     (character, hints)

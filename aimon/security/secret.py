@@ -1,4 +1,4 @@
-"""A key that cannot be shown by accident."""
+"""A key that can't be shown by accident."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The key itself: for the one header it belongs in."""
+        """The key itself, only for the header that carries it."""
         return self._value
 
     def __repr__(self) -> str:

@@ -1,13 +1,13 @@
-"""Finds known secrets in text, whole or in part, in whatever way they are written.
+"""Finds known secrets in text, whole or in part, in any usual encoding.
 
-A text is read in views: as it stands, and with its escapes (percent, JSON, HTML, terminal, full-width) undone, level by
-level. In each view every run of RUN characters is looked up in sets: the runs of the secrets as they are, without case,
-without anything between letters and digits (line breaks, spaces, zero-width characters), backwards, in hex, and in
-base64 at each of its three alignments. So the time grows with the length of the text alone.
+A text is searched in views: unchanged, and with its escapes (percent, JSON, HTML, terminal, full-width) decoded, level
+by level. In each view every run of RUN characters is looked up in sets of the runs of the secrets: unchanged, without
+case, without anything between letters and digits (line breaks, spaces, zero-width characters), reversed, in hex, and
+in base64 at each of its three alignments. So the time depends only on the length of the text.
 
-Not every run of a secret is one: what all keys of a vendor begin with (`sk-proj-`) says nothing, and `00000000` is
-found in texts that have nothing to do with the key. A run counts that has LEAST letters or digits, VARIETY different
-ones, SIGNS of them beyond such a prefix.
+Not every run of a secret identifies it: all keys of a vendor share a prefix (`sk-proj-`), and `00000000` occurs in
+unrelated texts. A run counts if it has LEAST letters or digits, VARIETY different ones, and SIGNS of them beyond such a
+prefix.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 RUN = 8
-"""As many characters of a secret in a row are a part of it, and fewer a coincidence."""
+"""This many consecutive characters of a secret count as a part of it; fewer may be a coincidence."""
 LEAST, SIGNS, VARIETY = 6, 4, 4
 _LEVELS = 5
-_SAMPLE = 4  # characters that the sieve looks up at a time
+_SAMPLE = 4  # characters that the pre-filter looks up at a time
 
 PREFIXES = (
     *("sk-", "rk-", "csk-", "AIza", "gsk_", "xai-", "r8_"),
     *("hf_", "fw_", "nvapi-", "pplx-", "tgp_v1_", "ghp_"),
 )
-"""What the keys of vendors begin with."""
+"""Prefixes of vendors' keys."""
 _PUBLIC = re.compile(
     rf"(?i)(?:(?:bearer|basic|digest|token|apikey)\s+)?(?:(?:{'|'.join(PREFIXES)}|github_pat_)"
     r"(?:proj-|svcacct-|admin-|live[-_]|test[-_]|or-v\d-|ant-[a-z]{2,6}\d\d-|Sy)?)?"
@@ -53,7 +53,7 @@ _REST = re.compile(r"[\w*.…•%-]*")
 
 
 class _View(NamedTuple):
-    """A text with some escapes undone; character i stands for `text[starts[i]:ends[i]]` of the original."""
+    """A text with some escapes decoded; character i is `text[starts[i]:ends[i]]` of the original."""
 
     text: str
     starts: list[int] | range
@@ -61,7 +61,7 @@ class _View(NamedTuple):
 
 
 class Secrets:
-    """Known secrets. Make it by `known`, which keeps what it costs to prepare them."""
+    """Known secrets. Create it by `known`, which caches the costly preparation."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._parts = [part for secret in secrets for part in _parts(secret)]
@@ -69,20 +69,20 @@ class Secrets:
 
     @cached_property
     def _samples(self) -> frozenset[str]:
-        """All that four letters and digits in a row can be where a run of a secret is."""
+        """All groups of four consecutive letters and digits that occur in runs of the secrets."""
         written = (each for part in self._parts for each in _written(part))
         return frozenset(each[i : i + _SAMPLE] for each in written for i in range(len(each) - _SAMPLE + 1))
 
     @cached_property
     def _runs(self) -> dict[tuple[str, int], set[str]]:
-        """The runs of the secrets, by skeleton and length; made when a text is first suspected of having one."""
+        """The runs of the secrets, by skeleton and length; computed when a text first passes the pre-filter."""
         runs: dict[tuple[str, int], set[str]] = {}
         for part in self._parts:
             self._learn(part, runs)
         return runs
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where parts of secrets are, in order, without overlaps; with the rest of a word that continues one."""
+        """The spans of parts of secrets, in order, without overlaps; each includes the rest of its word."""
         if not self._parts:
             return []
         found = sorted(span for view in _views(text) if self._suspects(view.text) for span in self._search(view))
@@ -121,7 +121,7 @@ class Secrets:
                 add(skeleton, run, tail=last)
                 add(skeleton, run[::-1], tail=first == 0)
                 if len(bare := _loose(run)) == RUN - 1:
-                    # One sign among the letters, all of them set apart: with fewer letters it might be a word.
+                    # One character is punctuation; with fewer letters and digits it might be a word.
                     add("loose", bare, tail=last)
                     add("loose", bare[::-1], tail=first == 0)
                 if skeleton == "strict" and len(window) == RUN:
@@ -131,9 +131,9 @@ class Secrets:
                         add("base64", encoded)
 
     def _suspects(self, text: str) -> bool:
-        """A sieve that lets nothing through that has a run in it, and little else."""
+        """A pre-filter: true for every text with a run of a secret, and for few others."""
         loose, samples = _loose(text.lower()), self._samples
-        # A run of LEAST holds a sample at one of so many neighbouring places, wherever it begins.
+        # A run of LEAST characters contains a sample at one of this many neighbouring positions, wherever it begins.
         return not samples.isdisjoint([loose[i : i + _SAMPLE] for i in range(0, len(loose), LEAST - _SAMPLE + 1)])
 
     def _search(self, view: _View) -> Iterator[tuple[int, int, bool]]:
@@ -149,12 +149,12 @@ class Secrets:
 
 @lru_cache(maxsize=64)
 def known(secrets: tuple[str, ...]) -> Secrets:
-    """These secrets, ready to be looked for."""
+    """These secrets, prepared for searching."""
     return Secrets(secrets)
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """What of a secret is secret: of a URL the password, the values of its query, and long words of its path."""
+    """The secret parts of a secret: of a URL, the password, the query's values, and long segments of its path."""
     if "://" not in secret:
         yield secret
         return
@@ -169,7 +169,7 @@ def _parts(secret: str) -> Iterator[str]:
 
 
 def _written(secret: str) -> Iterator[str]:
-    """A secret in all ways that runs of it are written, as letters and digits without case."""
+    """A secret in all encodings in which its runs are searched, as letters and digits without case."""
     plain, raw = _loose(secret.lower()), secret.encode("utf-8", "surrogatepass")
     yield from (plain, plain[::-1], raw.hex())
     yield from (_loose(each.lower()) for each in _base64_cores(raw))
@@ -182,7 +182,7 @@ def _is_telling(window: list[tuple[str, int]], public: int) -> bool:
 
 
 def _base64_cores(raw: bytes) -> Iterator[str]:
-    """What base64 makes of these bytes wherever they stand in what is encoded, without what depends on neighbours."""
+    """The base64 of these bytes at each alignment, without the characters that depend on neighbouring bytes."""
     for offset in range(3):
         encoded = base64.b64encode(bytes(offset) + raw).decode()
         yield encoded[(0, 2, 3)[offset] : (offset + len(raw)) * 8 // 6]
@@ -193,19 +193,19 @@ def _loose(text: str) -> str:
 
 
 def _strict(text: str) -> tuple[str, list[int]]:
-    """What can be seen, without case; and where each character of it stands."""
+    """The visible characters without case, and the position of each."""
     signs = [(each, i) for i, char in enumerate(text) if not _INVISIBLE.match(char) for each in char.lower()]
     return "".join([each for each, _ in signs]), [i for _, i in signs]
 
 
 def _alnum(text: str) -> tuple[str, list[int]]:
-    """Letters and digits, without case; and where they stand."""
+    """Letters and digits without case, and the position of each."""
     signs = [(each, i) for i, char in enumerate(text) if char.isalnum() for each in char.lower() if each.isalnum()]
     return "".join([each for each, _ in signs]), [i for _, i in signs]
 
 
 def _base64_signs(text: str) -> tuple[str, list[int]]:
-    """What can be seen, with case; and where it stands. Both alphabets are one."""
+    """The visible characters with case, and the position of each; both base64 alphabets are mapped to one."""
     places = [i for i, char in enumerate(text) if not _INVISIBLE.match(char)]
     return "".join([text[i] for i in places]).replace("-", "+").replace("_", "/"), places
 
@@ -214,10 +214,10 @@ _SKELETONS = {"strict": _strict, "loose": _alnum, "base64": _base64_signs}
 
 
 def _with_its_word(text: str, start: int, end: int, *, open_ended: bool) -> tuple[int, int]:
-    """A span, with what is left of a secret around it: its last characters, its first ones before a mask."""
+    """A span, extended by the rest of the secret around it: its last characters, or its first ones before a mask."""
     if open_ended and (rest := _REST.match(text, end)):
         end = rest.end()
-    # In front of an echo that masks its middle are the first characters.
+    # If an echo masks the middle of a key, the first characters are before the mask.
     front = _back(text, start, lambda char: char in _MASKED)
     if _MASK.search(text, front, end):
         start = _back(text, front, lambda char: char.isalnum() or char in "_-")
@@ -225,7 +225,7 @@ def _with_its_word(text: str, start: int, end: int, *, open_ended: bool) -> tupl
 
 
 def _back(text: str, end: int, belongs: Callable[[str], bool]) -> int:
-    """Where what belongs together, and ends at `end`, begins; at the most 40 characters before."""
+    """The beginning of the word that ends at `end`, at most 40 characters before it."""
     start = end
     while start > max(0, end - 40) and belongs(text[start - 1]):
         start -= 1
@@ -233,7 +233,7 @@ def _back(text: str, end: int, belongs: Callable[[str], bool]) -> int:
 
 
 def _views(text: str) -> Iterator[_View]:
-    """The text, and what it is once its escapes are undone, up to _LEVELS times."""
+    """The text, and the text with its escapes decoded, up to _LEVELS times."""
     view = _View(text, range(len(text)), range(1, len(text) + 1))
     yield view
     for _ in range(_LEVELS):
@@ -269,11 +269,11 @@ def _undone(view: _View) -> _View:
 
 
 def _meaning(match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
-    """The characters that an escape stands for, each with where in the escape it is."""
+    """The characters that an escape encodes, each with its position in the escape."""
     kind, value = match.lastgroup, match[match.lastgroup or 0]
     whole = len(match[0])
     if kind == "percent":
-        # A character of several bytes stands where its last one does.
+        # A character of several bytes has the position of its last byte.
         raw, at = unquote_to_bytes(value), 0
         for char in raw.decode("utf-8", "replace"):
             size = len(char.encode()) if char != "\ufffd" else 1
