@@ -29,7 +29,7 @@ def read_back(gateway: Gateway, job: str, identities: Collection[Identity] | Non
     """What the groups of a job hold of these endpoints, or of all.
 
     Raises:
-        PushError: the gateway cannot be read, or is none.
+        PushError: the gateway can't be read, or the server is not a Pushgateway.
     """
     from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
 
@@ -54,13 +54,13 @@ def _take(
     held: Held, described: Family, metrics: list[Mapping[str, Any]], identities: Collection[Identity] | None
 ) -> None:
     for metric in metrics:
-        # The gateway leaves out labels that are empty.
+        # The gateway omits empty labels.
         labels = tuple(metric["labels"].get(label, "") for label in described.labels)
         identity = Identity(*labels[:4]) if len(labels) >= len(Identity._fields) else None
         if identities is not None and identity not in identities:
             continue
         if described.name.startswith(COST_PREFIX) and not float(metric["value"]):
-            continue  # earlier versions pushed 0 where no price was known
+            continue  # earlier versions pushed 0 for an unknown price
         if described.kind == "counter":
             held.totals.counters.setdefault(described.name, {})[labels] = float(metric["value"])
         elif described.kind == "histogram":

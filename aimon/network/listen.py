@@ -1,6 +1,6 @@
 """`--listen`: a small HTTP server for `/metrics` and `/-/healthy`, in a thread of its own.
 
-A scrape in the prober's event loop would delay arrivals, and a prober that hangs must still be able to say so.
+A scrape in the prober's event loop would delay the receipt of answers, and a prober that hangs must still report it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# A path's answer: status, body, content type.
+# The answer for a path: status, body, content type.
 Page = tuple[HTTPStatus, bytes, str]
 
 HEALTH = "/-/healthy"
@@ -37,17 +37,17 @@ _REASONS = {
 
 
 class Listener:
-    """Serves pages, each made when it is asked for, until the `with` block ends.
+    """Serves pages, each generated on request, until the `with` block ends.
 
     Args:
         host: address to listen on.
         port: 0 takes a free one.
-        pages: what makes the page, by path.
+        pages: functions that generate a page, by path.
         token: what a client must send as `Authorization: Bearer …` for any page but `/-/healthy`, which kubelet
-            and load balancers ask for without one; None lets everybody in.
+            and load balancers request without a token; None for no authentication.
 
     Raises:
-        OSError: the address can't be had.
+        OSError: the address can't be bound.
     """
 
     def __init__(self, host: str, port: int, pages: dict[str, Callable[[], Page]], *, token: str | None = None) -> None:
@@ -67,7 +67,7 @@ class Listener:
 
 
 def split_address(text: str) -> tuple[str, int]:
-    """Reads HOST:PORT, [IPv6]:PORT or :PORT (loopback).
+    """Parses HOST:PORT, [IPv6]:PORT or :PORT (loopback).
 
     Raises:
         ValueError: it is none of these.
@@ -83,10 +83,10 @@ def split_address(text: str) -> tuple[str, int]:
 
 
 def read_token(path: Path) -> str:
-    """The token of a file: one line of visible ASCII, which is all that a header can carry.
+    """The token in a file: one line of visible ASCII, as a header requires.
 
     Raises:
-        ValueError: the file can't be read, or holds something else.
+        ValueError: the file can't be read, or contains something else.
     """
     content = credentials.read(path, str(path))
     try:
@@ -151,7 +151,7 @@ class _Pages(Handler):
 
 
 def _apology(path: str, error: Exception) -> bytes:
-    """The body of a 500; it and the log name the error's type and place, not its text, which may hold a key."""
+    """The body of a 500; it and the log name the error's type and place, not its text, which may contain a key."""
     kind = type(error).__name__
     place = traceback.extract_tb(error.__traceback__)[-1]
     _LOG.error("aimon: this is a bug in aimon: %s: %s in %s:%s", path, kind, place.name, place.lineno)

@@ -1,4 +1,4 @@
-"""The network layer of the prober: phases, kernel arrival stamps, failures that say what failed."""
+"""The network layer of the prober: phases, kernel receive timestamps, exact failures."""
 
 from aimon.probes.network.backend import NetworkBackend
 from aimon.probes.network.errors import (

@@ -1,4 +1,4 @@
-"""The httpcore2 backend of one probe: resolve, connect, and note when."""
+"""The httpcore2 backend of one probe: resolves and connects, and records the time of each."""
 
 import asyncio
 import socket
@@ -21,26 +21,25 @@ _FAMILIES = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class NetworkBackend(httpcore2.AsyncNetworkBackend):
-    """Opens the connection of one call and writes its marks.
+    """Opens the connection of one call and records its marks.
 
-    Make one for each call, with an `httpcore2.AsyncConnectionPool` of its own, so that every call pays for a
-    fresh connection and the marks are its alone:
+    Create one for each call, with an `httpcore2.AsyncConnectionPool` of its own, so that every call opens a fresh
+    connection and has its own marks:
 
         marks = NetworkMarks()
         pool = httpcore2.AsyncConnectionPool(ssl_context=context, network_backend=NetworkBackend(marks))
         with watch_lag(marks):
             async with pool, pool.stream("POST", url, …) as response: …
 
-    httpcore2's connect timeout limits the way to a usable connection as a whole: name, TCP, a proxy's tunnel,
-    TLS.
+    httpcore2's connect timeout limits the whole set-up of a connection: name resolution, TCP, a proxy's tunnel, TLS.
 
     Args:
         marks: Filled in while the call runs.
-        ip_version: 4 or 6 to use one only; `None` for whatever the host has.
-        stamps: Whether to time arrivals by the kernel, where it can.
-        tunnel: A proxy through which connections lead; httpcore2 takes them for direct ones. What a proxy is to relay
-            (`Proxy.relays`) is httpcore2's matter.
-        trust: What to trust where that proxy wants TLS itself.
+        ip_version: 4 or 6 to use one only; `None` for both.
+        stamps: Whether to use the kernel's receive timestamps, if available.
+        tunnel: A proxy to open tunnels through; to httpcore2 the connections look direct. Requests that a proxy
+            forwards itself (`Proxy.relays`) are handled by httpcore2.
+        trust: The TLS context for a proxy that is reached over TLS.
     """
 
     def __init__(
@@ -69,10 +68,10 @@ class NetworkBackend(httpcore2.AsyncNetworkBackend):
         """Connects to a host, through the tunnel if there is one.
 
         Raises:
-            ResolveError: Its name, or the proxy's, has no address.
+            ResolveError: Its name, or the proxy's, does not resolve.
             TCPError: None of its addresses accepts.
-            ProxyError: The proxy opens no tunnel.
-            TLSError: The proxy is to be spoken to over TLS, and can't be trusted.
+            ProxyError: The proxy refuses the tunnel.
+            TLSError: The TLS handshake with the proxy failed.
             httpcore2.ConnectTimeout: `timeout` seconds have passed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -86,7 +85,7 @@ class NetworkBackend(httpcore2.AsyncNetworkBackend):
             if proxy.scheme == "https":
                 stream = await stream.start_tls(self._trust or ssl.create_default_context(), proxy.host, timeout)
             await open_tunnel(stream, proxy, host, port, deadline)
-        except BaseException:  # cancellation too: nobody else knows this stream yet
+        except BaseException:  # on cancellation too: only this function has the stream
             await stream.aclose()
             raise
         return stream
@@ -126,7 +125,7 @@ def _open(
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        # Head and body are written apart; Nagle's algorithm would hold the second back for a round trip.
+        # Head and body are written separately; Nagle's algorithm would delay the second for a round trip.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if stamps:
             keep_stamping()

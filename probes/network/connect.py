@@ -1,7 +1,7 @@
-"""The first TCP connection that a list of addresses yields (RFC 8305, "Happy Eyeballs").
+"""Connects to the first of several addresses that accepts (RFC 8305, "Happy Eyeballs").
 
-A dead address must neither fail the call nor eat its time: the next attempt starts when the last one failed,
-or after a quarter of a second, and the first to succeed wins.
+A dead address must neither fail the call nor use up its time: the next attempt starts when the last one failed,
+or after 0.25 s, and the first connection is used.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ SocketOpener = Callable[[int], socket.socket]
 
 
 class Connected(NamedTuple):
-    """A new connection: its socket, the address of the peer, and since when (seconds of `time.monotonic()`)."""
+    """A new connection: socket, peer address, and when it was established (seconds of `time.monotonic()`)."""
 
     sock: socket.socket
     address: Address
@@ -39,21 +39,21 @@ async def connect_first(
     Args:
         addresses: Where to try, in this order; at least one.
         open_socket: Makes a non-blocking socket of a family.
-        timeout: Seconds for all attempts together; `None` leaves it to the system.
-        limit: What to call the timeout where finding the name has taken a part of it.
+        timeout: Seconds for all attempts together; `None` for the system's timeout.
+        limit: The timeout in messages, if name resolution has used a part of it.
 
     Returns:
-        The connection; its socket is the caller's to close.
+        The connection; the caller closes its socket.
 
     Raises:
         TCPError: Every address failed; the message says how.
-        httpcore2.ConnectTimeout: The time was up before an address answered.
+        httpcore2.ConnectTimeout: No address answered in time.
     """
     race = _Race(addresses, open_socket, timeout, limit)
     try:
         winner = await race.winner
     except BaseException:
-        # A cancellation can come between the end of the race and this task's turn: its winner is closed then.
+        # If the task is cancelled after the race ended and before it resumes, the connection is closed.
         race.end(None)
         raise
     race.end(winner.sock)
@@ -61,7 +61,7 @@ async def connect_first(
 
 
 class _Race:
-    """Attempts on non-blocking sockets by the loop's callbacks alone; a task for each would cost more."""
+    """Connection attempts on non-blocking sockets by callbacks of the event loop; a task for each would cost more."""
 
     def __init__(
         self, addresses: Sequence[Address], open_socket: SocketOpener, timeout: float | None, limit: float | None
@@ -79,7 +79,7 @@ class _Race:
         self._try_next()
 
     def end(self, winner: socket.socket | None) -> None:
-        """Stops all attempts and closes their sockets, but for the winner's."""
+        """Stops all attempts and closes their sockets, except the connected one."""
         for timer in (self._next, self._limit):
             if timer is not None:
                 timer.cancel()
@@ -89,7 +89,7 @@ class _Race:
                 sock.close()
 
     def _try_next(self) -> None:
-        """Starts attempts until one is on its way; when none is left, their failures are the result."""
+        """Starts the next attempt; if no address is left and none is pending, the failures are the result."""
         if self.winner.done():
             return
         if self._next is not None:
@@ -114,7 +114,7 @@ class _Race:
             self.winner.set_exception(TCPError(failures.not_connected(self._failures)))
 
     def _settle(self, sock: socket.socket) -> None:
-        """The kernel has decided about an attempt."""
+        """Handles the end of an attempt."""
         if self.winner.done():
             return
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)

@@ -1,7 +1,7 @@
-"""What the network layer raises; each error carries the Failure that it is for the call.
+"""The exceptions of the network layer; each carries the call's Failure.
 
-All derive from httpcore2's own exceptions, so that httpcore2 and httpx2 treat and map them like theirs. httpcore2's
-pool drops the causes of exceptions, so what must be known of one is in the exception itself.
+All derive from httpcore2's own exceptions, so that httpcore2 and httpx2 treat them as their own. httpcore2's pool
+drops the causes of exceptions, so the exception itself has all that is needed.
 """
 
 import httpcore2
@@ -25,7 +25,7 @@ class _FailedError(Exception):
 
 
 class ResolveError(_FailedError, httpcore2.ConnectError):
-    """The host's name gave no address, or none in time: the name server is what to look at then."""
+    """The host name did not resolve, or not in time, which points to the name server."""
 
 
 class TCPError(_FailedError, httpcore2.ConnectError):
@@ -37,7 +37,7 @@ class TLSError(_FailedError, httpcore2.ConnectError):
 
 
 class ProxyError(_FailedError, httpcore2.ConnectError):
-    """The proxy was reached and does not let the connection through."""
+    """The proxy was reached and refuses the connection."""
 
 
 class TimedOutError(_FailedError, httpcore2.ConnectTimeout):
@@ -45,7 +45,7 @@ class TimedOutError(_FailedError, httpcore2.ConnectTimeout):
 
 
 class NotHTTPError(_FailedError, httpcore2.RemoteProtocolError):
-    """What came is no HTTP answer; the message says what it is."""
+    """The received bytes are not an HTTP answer; the message says what they are."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Failure(Outcome.MALFORMED, message, FailureReason.NOT_HTTP))
@@ -60,4 +60,4 @@ class BrokenError(httpcore2.ReadError):
 
 
 class BrokenTLSError(httpcore2.ReadError):
-    """The peer ended TLS by an alert, or broke it, after the handshake; the message is OpenSSL's reason in words."""
+    """TLS failed after the handshake, by an alert or a violation; the message is OpenSSL's reason in words."""

@@ -1,4 +1,4 @@
-"""httpx2's transport for one call: httpcore2 does HTTP, on a connection that is opened for this call alone."""
+"""The httpx2 transport of one call: HTTP by httpcore2, on a connection that only this call uses."""
 
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator
@@ -11,22 +11,22 @@ from aimon.network.proxy import Proxy
 from aimon.probes.network.head_stream import AnswerBackend
 from aimon.probes.network.marks import NetworkMarks
 
-# httpx2 parses these also where it follows no redirect and keeps no cookie, and fails by what it finds in them.
+# httpx2 parses these even without redirects and cookies, and raises if they are invalid.
 _WITHHELD = frozenset((b"location", b"set-cookie", b"set-cookie2"))
 
 
 class FreshConnection(httpx2.AsyncBaseTransport):
     """Sends a request over a connection of its own, through a proxy if there is one.
 
-    What fails is raised as it is: httpcore2's errors, and the more exact ones of `aimon.probes.network.errors`.
+    Raises httpcore2's errors unchanged, and the more exact ones of `aimon.probes.network.errors`.
 
     Args:
         marks: Filled in while the call runs.
-        trust: What to trust, where the server or the proxy speaks TLS.
-        secure: Whether the server does.
-        proxy: What to go through.
+        trust: The TLS context for the server and the proxy.
+        secure: Whether the server uses TLS.
+        proxy: The proxy to use, if any.
         http2: Whether to offer HTTP/2.
-        ip_version: 4 or 6 to use one only; `None` for whatever the host has.
+        ip_version: 4 or 6 to use one only; `None` for both.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class FreshConnection(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Sends it, and returns the answer as soon as its head is there; the body comes as it was sent."""
+        """Sends the request, and returns the answer when its head is complete; the body is read undecoded."""
         url = request.url
         response = await self._pool.handle_async_request(
             httpcore2.Request(
@@ -73,7 +73,7 @@ class FreshConnection(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    """What httpcore2 reads, with nothing in between."""
+    """The body as httpcore2 reads it."""
 
     def __init__(self, response: httpcore2.Response) -> None:
         self._response = response
@@ -86,7 +86,7 @@ class _Body(httpx2.AsyncByteStream):
 
 
 def _relay(proxy: Proxy, trust: ssl.SSLContext | None) -> httpcore2.Proxy:
-    """The proxy as httpcore2 wants it."""
+    """The proxy as an httpcore2 object."""
     host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
     secure = trust if proxy.scheme == "https" else None
     return httpcore2.Proxy(f"{proxy.scheme}://{host}:{proxy.port}", auth=proxy.credentials, ssl_context=secure)

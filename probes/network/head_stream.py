@@ -1,4 +1,4 @@
-"""A stream whose answers begin with a head that any parser understands (`aimon.network.answer_head`)."""
+"""A stream that normalises the heads of answers (`aimon.network.answer_head`)."""
 
 import ssl
 from typing import Any
@@ -19,17 +19,17 @@ class AnswerBackend(NetworkBackend):
 
 
 class AnswerStream(httpcore2.AsyncNetworkStream):
-    """The stream of one HTTP/1.1 exchange, or of HTTP/2 where the TLS handshake agrees on that."""
+    """The stream of one HTTP/1.1 exchange, or of HTTP/2 if ALPN chose it."""
 
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
         self._head = AnswerHead()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Returns the next bytes, with a head put right; nothing at the end of the stream.
+        """Returns the next bytes, with the head normalised; empty at the end of the stream.
 
         Raises:
-            NotHTTPError: What came is no HTTP.
+            NotHTTPError: The received bytes are not HTTP.
         """
         while data := await self._inner.read(max_bytes, timeout):
             try:
@@ -41,13 +41,13 @@ class AnswerStream(httpcore2.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """As the stream below."""
+        """See the wrapped stream."""
         await self._inner.write(buffer, timeout)
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.AsyncNetworkStream:
-        """Speaks TLS from here on; the answers are those within."""
+        """Starts TLS; normalises the answers inside it."""
         secured = await self._inner.start_tls(ssl_context, server_hostname, timeout)
         session = secured.get_extra_info("ssl_object")
         if session is not None and session.selected_alpn_protocol() == "h2":
@@ -59,5 +59,5 @@ class AnswerStream(httpcore2.AsyncNetworkStream):
         await self._inner.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        """As the stream below."""
+        """See the wrapped stream."""
         return self._inner.get_extra_info(info)

@@ -1,7 +1,7 @@
-"""How late the event loop runs: what its own measurements may be wrong by.
+"""How late the event loop runs, which bounds the error of its measurements.
 
-A stamp says how long the *last* of the bytes of a read had waited. Where a busy loop left several segments to
-one read, the first of them waited longer than any stamp shows, so a heartbeat watches the loop itself.
+A receive timestamp says how long the *last* byte of a read had waited. If a busy loop reads several segments at once,
+the first one waited longer than the timestamp shows, so a heartbeat measures the delay of the loop itself.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ _heartbeats: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, "_Heartbeat"] 
 def watch_lag(marks: NetworkMarks) -> Iterator[None]:
     """Raises `marks.lag` to the longest delay of the running loop inside the `with` block.
 
-    All calls of a loop share one heartbeat, which beats only while somebody watches; waking an idle loop for it
-    takes 0.7 % of a core. It sees a delay to within its interval of 5 ms.
+    All calls of a loop share one heartbeat, which runs only while a call needs it; it takes 0.7 % of a core on an idle
+    loop. It measures a delay to within its interval of 5 ms.
     """
     loop = asyncio.get_running_loop()
     heartbeat = _heartbeats.get(loop)
@@ -37,7 +37,7 @@ def watch_lag(marks: NetworkMarks) -> Iterator[None]:
 
 
 class _Heartbeat:
-    """A timer that is due every 5 ms and notes by how much it was late."""
+    """A timer that is due every 5 ms and records how late it was."""
 
     def __init__(self) -> None:
         # By identity: two calls may have equal marks.
@@ -50,7 +50,7 @@ class _Heartbeat:
             self._timer = self._next()
 
     def leave(self, marks: NetworkMarks) -> None:
-        # A delay that is still going on counts too: this task may run before the late timer does.
+        # A delay that has not ended counts too: this task may run before the late timer.
         self._note_delay()
         del self._watched[id(marks)]
         if not self._watched and self._timer is not None:

@@ -1,33 +1,33 @@
-"""What the network layer noticed during one call: when each phase ended, and whom it talked to."""
+"""Measurements of the network layer during one call: the end of each phase, and the peer."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class NetworkMarks:
-    """The marks of one call on one fresh connection, written by the backend while the call runs.
+    """The marks of one call on one fresh connection, set by the backend while the call runs.
 
     Every instant is absolute, in seconds of `time.monotonic()`; a phase that did not happen stays `None`.
     Through a proxy, `dns`, `connect` and `address` are the proxy's, the TLS fields are the endpoint's, and
-    the time from `connect` to `tls` holds the `CONNECT` exchange as well.
+    the time from `connect` to `tls` includes the `CONNECT` exchange.
 
     Attributes:
         dns: The resolver answered (at once for an address literal).
         connect: The first TCP connection was established.
         tls: The last TLS handshake was complete.
         sent: The last byte of the request was handed to the kernel. Over HTTP/2 a body larger than the peer's
-            first flow-control window goes on after this mark.
+            first flow-control window is still being sent after this mark.
         last_arrival: The bytes returned by the last read reached the socket; 0.0 before the first.
-        stamped: Every arrival since the request is the kernel's own time. Once false, some `last_arrival` was the
-            time right after the read, which holds the event loop's lag.
+        stamped: Every arrival since the request has a kernel timestamp. If false, some `last_arrival` was the time
+            after the read, which includes the event loop's lag.
         lag: The longest time that the last bytes of a read had waited for it, seconds; under `watch_lag` also
-            the longest that the event loop was late for anything.
-        ended: The peer has closed the connection, and a read has said so.
+            the longest delay of the event loop.
+        ended: A read has returned the end of the stream.
         address: IP address of the peer.
         tls_version: Such as `TLSv1.3`.
         alpn: Protocol agreed in the handshake, such as `h2`.
-        certificate_expiry: `notAfter` of the leaf certificate, unix time. Public API shows no other
-            certificate of the chain before Python 3.13, nor the leaf where verification is off.
+        certificate_expiry: `notAfter` of the leaf certificate, unix time. Before Python 3.13, no public API
+            gives the other certificates of the chain, or the leaf without verification.
     """
 
     dns: float | None = None
@@ -45,20 +45,20 @@ class NetworkMarks:
     _answered: bool = field(default=False, init=False, repr=False)
 
     def wrote(self, at: float) -> None:
-        """Takes what was handed over at `at` for the end of the request, until the first byte of an answer."""
+        """Records a write at `at` as the end of the request, unless the answer has begun."""
         if not self._answered:
             self.sent = at
             self.stamped = True
 
     def read(self, received: float, stamp: float | None) -> None:
-        """Notes the arrival of what a read returned.
+        """Records the arrival of the bytes of a read.
 
-        Bytes that came before the request had gone (a TLS session ticket, an early refusal) count as having
-        come with it, and none count as older than those before them, so phases never turn negative.
+        Bytes that arrived before the request was sent (a TLS session ticket, an early refusal) count as arrived when it
+        was sent, and arrival times never decrease, so no phase is negative.
 
         Args:
             received: When the read returned them.
-            stamp: When the kernel says they came; `None` where it doesn't say, or can't be believed.
+            stamp: The kernel's receive timestamp; `None` if there is none, or it is implausible.
         """
         if stamp is None:
             self.stamped = False
@@ -69,7 +69,7 @@ class NetworkMarks:
         self._answered = True
 
     def secured(self, at: float, *, version: str | None, alpn: str | None, certificate_expiry: float | None) -> None:
-        """Notes the end of a TLS handshake, whose own writes and reads are not the request's."""
+        """Records the end of a TLS handshake, whose writes and reads do not belong to the request."""
         self.tls = at
         self.tls_version = version
         self.alpn = alpn

@@ -1,4 +1,4 @@
-"""When bytes really reached the socket: the kernel's arrival stamps, on the clock that durations use."""
+"""When bytes reached the socket: the kernel's receive timestamps, on the monotonic clock."""
 
 import math
 import socket
@@ -7,29 +7,29 @@ import time
 
 from aimon.network.kernel_timestamps import ANCILLARY_BYTES, SO_TIMESTAMPNS, TIMESPEC
 
-# Both clocks are slewed alike, so their distance changes only when somebody sets the wall clock.
+# Both clocks are slewed alike, so their difference changes only when the wall clock is set.
 _STEP_NS = 1_000_000
-# Two readings of clocks further apart than this had something in between, and say little about each other.
+# Two readings of clocks further apart than this were interrupted, and can't be compared.
 _CLOSE_NS = 20_000
 _ATTEMPTS = 4
 
 
 def receive(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
-    """Reads once from a socket, and when what it reads had arrived if the socket has stamps.
+    """Reads once from a socket, with the receive timestamp if the socket has them.
 
     Args:
         sock: A non-blocking socket.
-        max_bytes: Most bytes to read.
+        max_bytes: The maximum number of bytes to read.
 
     Returns:
-        The bytes, and the kernel's stamp of the last of them (CLOCK_REALTIME, nanoseconds) if there is one.
+        The bytes, and the kernel's timestamp of the last one (CLOCK_REALTIME, nanoseconds) if there is one.
 
     Raises:
-        OSError: As `socket.recvmsg` does; `BlockingIOError` where nothing has arrived.
+        OSError: As `socket.recvmsg` does; `BlockingIOError` if nothing has arrived.
     """
     data, ancillary, _, _ = sock.recvmsg(max_bytes, ANCILLARY_BYTES)
     for level, kind, payload in ancillary:
-        # A 32-bit kernel may answer with a shorter struct, which is no stamp to us.
+        # A 32-bit kernel may return a shorter struct, which is ignored.
         if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS) and len(payload) == TIMESPEC.size:
             seconds, nanoseconds = TIMESPEC.unpack(payload)
             return data, seconds * 1_000_000_000 + nanoseconds
@@ -37,14 +37,14 @@ def receive(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
 
 
 class StampClock:
-    """Converts the kernel's wall-clock stamps to `time.monotonic()`.
+    """Converts the kernel's wall-clock timestamps to `time.monotonic()`.
 
-    The distance of the two clocks is measured anew at each conversion, which takes less than a microsecond. If
-    it jumped since the last one, the wall clock was set, and whether before or after the arrival nobody knows:
-    such a stamp is not believed, and neither is one from the future or from before there was a connection.
+    The difference of the two clocks is measured at each conversion, which takes less than a microsecond. If it jumped
+    since the last one, the wall clock was set, before or after the arrival: such a timestamp is rejected, as is one
+    from the future or from before the connection.
 
     Args:
-        since: when the connection began to be made (seconds of `time.monotonic()`).
+        since: when connecting began (seconds of `time.monotonic()`).
     """
 
     __slots__ = ("_offset", "_since")
@@ -54,7 +54,7 @@ class StampClock:
         self._since = since - _STEP_NS / 1e9
 
     def convert(self, stamp: int) -> tuple[float, float | None]:
-        """Returns now and the stamp, both in seconds of `time.monotonic()`; `None` for a stamp in doubt."""
+        """Returns now and the stamp, both in seconds of `time.monotonic()`; `None` for a rejected timestamp."""
         now, offset = _read_clocks()
         stepped = abs(offset - self._offset) > _STEP_NS
         self._offset = offset

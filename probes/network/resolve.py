@@ -1,4 +1,4 @@
-"""Name resolution that is timed where it happens and that nobody has to wait for."""
+"""Name resolution in a thread, timed there, that can be abandoned."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from aimon.probes.network.errors import ResolveError
 
 
 class Address(msgspec.Struct, frozen=True):
-    """One address of a host, as the socket functions take it."""
+    """One address of a host, in the form that socket functions use."""
 
     family: int
     sockaddr: tuple[Any, ...]
@@ -32,14 +32,14 @@ async def resolve(host: str, port: int, family: int, timeout: float | None) -> t
         host: A name or an address literal.
         port: TCP port, kept in the addresses.
         family: `socket.AF_INET`, `AF_INET6`, or `AF_UNSPEC` for both.
-        timeout: Seconds to wait for the resolver; `None` waits as long as it takes.
+        timeout: Seconds to wait for the resolver; `None` for no limit.
 
     Returns:
-        The addresses in the order to try them: the resolver's, with the families taking turns (RFC 8305, section
-        4). And when the resolver answered, in seconds of `time.monotonic()`.
+        The addresses in the order to try them: the resolver's order, with the families alternating (RFC 8305, section
+        4); and when the resolver answered, in seconds of `time.monotonic()`.
 
     Raises:
-        ResolveError: There are none, or none came in time.
+        ResolveError: There are none, or the resolver did not answer in time.
     """
     try:
         addresses, answered = _look_up(host, port, family, socket.AI_NUMERICHOST)
@@ -60,17 +60,17 @@ def _look_up(host: str, port: int, family: int, flags: int) -> _Answer:
 
 
 async def _in_thread(host: str, port: int, family: int, timeout: float | None) -> _Answer:
-    """Asks the system's resolver, which blocks, without holding up anything else.
+    """Calls the system's blocking resolver in a thread.
 
-    Each lookup has a thread of its own. In the loop's shared pool of a few threads, names that don't resolve
-    would make the others wait, and the wait would pass for DNS time; asyncio would also wait for the pool at
-    exit, long after the deadline. A daemon thread can be left behind.
+    Each lookup has a thread of its own. In the loop's shared pool of a few threads, slow lookups would delay the
+    others, and the delay would be measured as DNS time; asyncio would also wait for the pool at exit, long after the
+    deadline. A daemon thread can be abandoned.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[_Answer] = loop.create_future()
 
     def deliver(found: _Answer | Exception) -> None:
-        if answer.done():  # nobody waits any more
+        if answer.done():  # the caller no longer waits
             return
         if isinstance(found, Exception):
             answer.set_exception(found)

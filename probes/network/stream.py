@@ -1,4 +1,4 @@
-"""A TCP connection that reads as soon as the event loop can and knows when what it read had arrived."""
+"""A TCP connection that reads as early as possible and records when the bytes arrived."""
 
 import asyncio
 import math
@@ -18,12 +18,12 @@ from aimon.probes.network.receive_clock import StampClock, receive
 from aimon.probes.network.tls import TLSStream, start_tls
 
 READ_BYTES = 64 * 1024
-# Past this the kernel's own buffer, and so the sender, has to wait for the reader.
+# Above this, reading pauses, so that the kernel's buffer fills and the sender waits.
 BUFFER_BYTES = 4 * READ_BYTES
 
 
 class _Chunk(NamedTuple):
-    """What one read of the socket brought; no data marks the end of the stream."""
+    """The bytes of one read of the socket; empty at the end of the stream."""
 
     data: bytes
     received: float
@@ -33,14 +33,14 @@ class _Chunk(NamedTuple):
 class SocketStream(httpcore2.AsyncNetworkStream):
     """An httpcore2 stream on a connected non-blocking socket that it owns.
 
-    Reading does not wait to be asked. One read that finds several segments gets the last one's stamp for all of
-    them, so the sooner it comes, the truer the stamps. What was read waits here, each chunk with its time, which
-    goes into the marks when the chunk is handed out.
+    It reads without waiting for `read` to be called: a read of several segments has only the last one's timestamp, so
+    early reads are more exact. The chunks are buffered with their times; the time of a chunk is recorded in the marks
+    when `read` returns it.
 
     Args:
         sock: The socket.
-        marks: Where to note writes and arrivals.
-        deadline: Until when TLS must be established too (seconds of `time.monotonic()`).
+        marks: Records writes and arrivals.
+        deadline: When TLS must be established (seconds of `time.monotonic()`).
     """
 
     def __init__(self, sock: socket.socket, marks: NetworkMarks, deadline: float | None) -> None:
@@ -59,18 +59,18 @@ class SocketStream(httpcore2.AsyncNetworkStream):
         self._resume()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Returns what one read of the socket brought, at most `max_bytes`; nothing at the end of the stream.
+        """Returns the bytes of one read of the socket, at most `max_bytes`; empty at the end of the stream.
 
         Raises:
             httpcore2.ReadTimeout: Nothing arrived in `timeout` seconds.
-            httpcore2.ReadError: The connection broke, or was closed meanwhile.
+            httpcore2.ReadError: The connection broke or was closed.
         """
         if not self._chunks and not self._ended:
             await self._until_readable(timeout)
         if not self._chunks:
             if self._fault is not None:
                 raise BrokenError(self._fault) from self._fault
-            return b""  # as before: the end stays the end
+            return b""  # the end of the stream, again
         chunk = self._chunks.popleft()
         data = chunk.data
         if len(data) > max_bytes:
@@ -84,16 +84,16 @@ class SocketStream(httpcore2.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Hands all of `buffer` to the kernel.
+        """Writes all of `buffer` to the socket.
 
         Raises:
-            httpcore2.WriteTimeout: The peer did not take it in `timeout` seconds.
-            httpcore2.WriteError: The connection broke, or was closed meanwhile.
+            httpcore2.WriteTimeout: The peer did not receive it within `timeout` seconds.
+            httpcore2.WriteError: The connection broke or was closed.
         """
         rest = memoryview(buffer)
         deadline = None if timeout is None else time.monotonic() + timeout
         while rest:
-            # Taken before the call, since the answer may arrive before the call returns.
+            # Read before the call, since the answer may arrive before it returns.
             at = time.monotonic()
             try:
                 rest = rest[self._sock.send(rest) :]
@@ -107,13 +107,13 @@ class SocketStream(httpcore2.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> TLSStream:
-        """Speaks TLS from here on; see `aimon.probes.network.tls.start_tls`."""
+        """Starts TLS; see `aimon.probes.network.tls.start_tls`."""
         return await start_tls(
             self, ssl_context, server_hostname, marks=self._marks, timeout=timeout, deadline=self._deadline
         )
 
     async def aclose(self) -> None:
-        """Closes the connection at once; a read or write still under way fails."""
+        """Closes the connection at once; a pending read or write fails."""
         if self._sock.fileno() < 0:
             return
         self._ended = True
@@ -125,7 +125,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
                 _settle(waiter, error("the connection was closed"))
 
     def get_extra_info(self, info: str) -> Any:
-        """Answers what httpcore2 asks: `socket`, `client_addr`, `server_addr`, `is_readable`."""
+        """The values that httpcore2 uses: `socket`, `client_addr`, `server_addr`, `is_readable`."""
         match info:
             case "socket":
                 return self._sock
@@ -148,7 +148,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
             self._reading = False
 
     def _receive(self) -> None:
-        """Takes one chunk off the socket, with its time; called by the loop when there is something."""
+        """Reads one chunk with its time; called by the loop when the socket is readable."""
         data = b""
         try:
             data, stamp = receive(self._sock, READ_BYTES)
@@ -191,7 +191,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
 
 
 async def _limited(waiter: asyncio.Future[None], timeout: float | None, expired: Callable[[], Exception]) -> None:
-    """Waits for a future of our own: a timer is all the limit needs, and less work than `asyncio.timeout`."""
+    """Waits for a future with a time limit; a timer of the loop costs less than `asyncio.timeout`."""
     if timeout is None:
         await waiter
         return

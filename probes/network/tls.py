@@ -1,4 +1,4 @@
-"""TLS over any httpcore2 stream, through memory buffers, so that the stream below keeps its arrival stamps."""
+"""TLS over any httpcore2 stream, through memory buffers, so that the stream below keeps its timestamps."""
 
 import contextlib
 import ssl
@@ -23,26 +23,26 @@ async def start_tls(
     timeout: float | None,
     deadline: float | None,
 ) -> "TLSStream":
-    """Shakes hands over `inner`, which this closes if it fails.
+    """Does the TLS handshake over `inner`, and closes `inner` if it fails.
 
     Args:
         inner: The stream to secure: a socket's, or another TLS stream (an HTTPS proxy's tunnel).
-        context: What to trust, and which protocols to offer.
+        context: The trusted certificates, and the protocols to offer.
         hostname: The name that the certificate must be for.
-        marks: Where to note the end of the handshake and what it agreed on.
+        marks: Records the end of the handshake and its results.
         timeout: Seconds for the handshake.
         deadline: When the whole connection must be ready, if that is sooner (seconds of `time.monotonic()`).
 
     Raises:
-        TLSError: The certificate can't be trusted, or the peer does not speak TLS as it should.
-        httpcore2.ConnectTimeout: The time was up.
+        TLSError: The certificate can't be trusted, or the peer violates TLS.
+        httpcore2.ConnectTimeout: The time limit expired.
     """
     now = time.monotonic()
     limits = [limit for limit in (deadline, None if timeout is None else now + timeout) if limit is not None]
     stream = TLSStream(inner, context, hostname, marks, deadline)
     try:
         await stream.handshake(min(limits, default=None))
-    except BaseException:  # cancellation too: nobody else knows this stream yet
+    except BaseException:  # on cancellation too: only this function has the stream
         await inner.aclose()
         raise
     return stream
@@ -68,7 +68,7 @@ class TLSStream(httpcore2.AsyncNetworkStream):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
 
     async def handshake(self, deadline: float | None) -> None:
-        """Agrees on keys with the peer; see `start_tls`."""
+        """Does the handshake; see `start_tls`."""
         started = time.monotonic()
         try:
             while not await self._advance(deadline):
@@ -89,7 +89,7 @@ class TLSStream(httpcore2.AsyncNetworkStream):
         )
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Returns decrypted bytes, at most `max_bytes`; nothing at the end of the stream.
+        """Returns decrypted bytes, at most `max_bytes`; empty at the end of the stream.
 
         Raises:
             httpcore2.ReadTimeout: Nothing could be decrypted for `timeout` seconds.
@@ -104,7 +104,7 @@ class TLSStream(httpcore2.AsyncNetworkStream):
                 await self._fill(_remaining(deadline))
                 continue
             except ssl.SSLEOFError:
-                # No close_notify: whether the answer is complete is for HTTP to say, as in other clients.
+                # No close_notify: as in other clients, HTTP's framing decides whether the answer is complete.
                 data = b""
             except ssl.SSLError as error:
                 raise BrokenTLSError(failures.tls_words(error)) from error
@@ -113,7 +113,7 @@ class TLSStream(httpcore2.AsyncNetworkStream):
             return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Encrypts all of `buffer` and hands it on; raises as the stream below does."""
+        """Encrypts all of `buffer` and writes it; raises as the stream below does."""
         if not buffer:
             return
         try:
@@ -125,29 +125,29 @@ class TLSStream(httpcore2.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> "TLSStream":
-        """TLS inside this TLS, as through the tunnel of an HTTPS proxy."""
+        """Starts TLS inside this TLS, for the tunnel of an HTTPS proxy."""
         return await start_tls(
             self, ssl_context, server_hostname, marks=self._marks, timeout=timeout, deadline=self._deadline
         )
 
     async def aclose(self) -> None:
-        """Closes the connection at once, without a farewell that the peer might make us wait for."""
+        """Closes the connection at once, without close_notify, for which the peer could make us wait."""
         await self._inner.aclose()
 
     def get_extra_info(self, info: str) -> Any:
-        """Answers `ssl_object`, by which httpcore2 sees HTTP/2 agreed; the rest is for the stream below."""
+        """Returns `ssl_object`, in which httpcore2 checks ALPN; other values come from the stream below."""
         return self._tls if info == "ssl_object" else self._inner.get_extra_info(info)
 
     async def _advance(self, deadline: float | None) -> bool:
-        """Takes the handshake as far as what has arrived allows; says whether it is complete."""
+        """Continues the handshake with the received bytes; returns whether it is complete."""
         complete = False
         try:
             self._tls.do_handshake()
             complete = True
         except ssl.SSLWantReadError:
-            pass  # it goes on with what arrives next
+            pass  # it continues with the next bytes
         except ssl.SSLError as error:
-            # The alert tells the server why we leave; that it can't be sent changes nothing for us.
+            # The alert tells the server the reason; a failure to send it is ignored.
             with contextlib.suppress(httpcore2.NetworkError, httpcore2.TimeoutException):
                 await self._flush(_remaining(deadline))
             raise TLSError(failures.not_secured(self._hostname, error)) from error
@@ -155,7 +155,7 @@ class TLSStream(httpcore2.AsyncNetworkStream):
         return complete
 
     async def _fill(self, timeout: float | None) -> bool:
-        """Passes the next bytes of the peer to OpenSSL; says whether there were any."""
+        """Passes the peer's next bytes to OpenSSL; returns whether there were any."""
         data = await self._inner.read(_READ_BYTES, timeout)
         if data:
             self._incoming.write(data)

@@ -1,4 +1,4 @@
-"""The way through a proxy that passes bytes on: CONNECT or SOCKS5, within the limit for connecting."""
+"""Opens a tunnel through a proxy, by CONNECT or SOCKS5, within the connect timeout."""
 
 import time
 
@@ -18,15 +18,15 @@ async def open_tunnel(
     """Asks the proxy at the other end of `stream` for a tunnel to a host.
 
     Args:
-        stream: Connected to the proxy; over TLS where the proxy wants that.
-        proxy: How to ask.
-        host: Where the tunnel leads; the proxy finds its address.
+        stream: Connected to the proxy, over TLS if the proxy uses it.
+        proxy: Its protocol and credentials.
+        host: The host at the end of the tunnel; the proxy resolves it.
         port: TCP port there.
-        deadline: When the tunnel must be open (seconds of `time.monotonic()`); `None` waits as long as it takes.
+        deadline: When the tunnel must be open (seconds of `time.monotonic()`); `None` for no limit.
 
     Raises:
-        ProxyError: The proxy refuses, closes the connection, or speaks something else.
-        httpcore2.ConnectTimeout: The time was up.
+        ProxyError: The proxy refuses, closes the connection, or uses another protocol.
+        httpcore2.ConnectTimeout: The time limit expired.
     """
     conversation = _Conversation(stream, deadline)
     try:
@@ -48,7 +48,7 @@ async def _connect(conversation: "_Conversation", proxy: Proxy, host: str, port:
     await conversation.send(proxies.connect_request(proxy, authority))
     answer = b""
     while not proxies.check_tunnel(answer, authority, proxy):
-        # Byte by byte, since what follows the head belongs to the tunnel; the socket has been read in one go.
+        # Byte by byte, since bytes after the head belong to the tunnel; the stream below reads larger chunks.
         answer += await conversation.receive(1)
 
 
@@ -64,7 +64,7 @@ async def _socks(conversation: "_Conversation", proxy: Proxy, host: str, port: i
 
 
 class _Conversation:
-    """A stream that is written and read within one limit."""
+    """Writes to and reads from a stream within one time limit."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream, deadline: float | None) -> None:
         self._stream = stream
@@ -76,7 +76,7 @@ class _Conversation:
             await self._stream.write(data, self._left())
 
     async def receive(self, count: int) -> bytes:
-        """Receives exactly so many bytes."""
+        """Receives exactly that many bytes."""
         received = b""
         while len(received) < count:
             part = await self._stream.read(count - len(received), self._left())

@@ -1,1 +1,1 @@
-"""Where Results go: the state, a Pushgateway, a textfile, a scrape."""
+"""Records Results in the state and publishes them: Pushgateway, textfile, scrape."""

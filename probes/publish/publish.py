@@ -24,9 +24,9 @@ def snapshot(
     """The totals and gauges to expose now.
 
     Args:
-        state: what was counted.
+        state: the source of totals and gauges.
         extra: gauges to add.
-        live: whether this process is being scraped. Otherwise totals that end with it are left out.
+        live: whether this process is being scraped. Otherwise totals that end with the process are omitted.
         now: unix time (default: the clock's).
     """
     gauges = state.gauges(time.time() if now is None else now)
@@ -48,18 +48,18 @@ def push(
     """Replaces the groups of the state's endpoints, and deletes those of endpoints that are no longer configured.
 
     Args:
-        state: what was counted.
-        gateway: where to.
-        region: the region of what is about no endpoint.
-        owner: what the pushed groups belong to, such as the configuration's path. Without one they are not
-            remembered, and so never deleted.
-        whole: whether these are all endpoints of the owner, so that others which it once pushed are gone.
+        state: the source of totals and gauges.
+        gateway: the Pushgateway.
+        region: the region of metrics without an endpoint.
+        owner: the owner of the pushed groups, such as the configuration's path. Without an owner the groups are not
+            recorded, and so never deleted.
+        whole: whether these are all endpoints of the owner, so that its other groups are to be deleted.
         extra: gauges to add.
         now: unix time (default: the clock's).
 
     Raises:
-        PushError: the gateway could not be reached, or did not take everything.
-        HistoryError: the history could not be read, or another process is in a push that does not end.
+        PushError: the gateway could not be reached, or did not accept everything.
+        HistoryError: the history could not be read, or another process holds the push lock too long.
     """
     from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
 
@@ -78,19 +78,19 @@ def push(
             return
         stale = pushed_groups.stale(state.database, gateway.url, owner, bodies.keys())
         pushgateway.delete(gateway, stale.delete)
-        # Only now: one that could not be deleted is deleted after the next push.
+        # Only after the deletion: groups that could not be deleted are deleted after the next push.
         pushed_groups.forget(state.database, gateway.url, owner, stale.forget)
 
 
 def announce(state: State, gateway: Gateway, *, region: str, owner: str) -> None:
-    """Pushes the series of endpoints that were never pushed, at 0: call it before their first probe.
+    """Pushes the series of new endpoints at 0; to be called before their first probe.
 
-    A counter that Prometheus first sees at 1 has not increased, so without this the calls of an endpoint's
-    first run are in its totals, but in no rate. (With it they are if a scrape falls between the two pushes.)
+    A counter that Prometheus first scrapes at 1 has not increased, so without this the calls of an endpoint's first run
+    are in its totals, but in no rate. (With it they are in a rate if a scrape falls between the two pushes.)
 
     Raises:
-        PushError: the gateway could not be reached, or did not take everything.
-        HistoryError: the history could not be read, or another process is in a push that does not end.
+        PushError: the gateway could not be reached, or did not accept everything.
+        HistoryError: the history could not be read, or another process holds the push lock too long.
     """
     from aimon.metrics import pushgateway  # noqa: PLC0415 - start-up: most runs push nothing
 
@@ -110,7 +110,7 @@ def write_textfile(state: State, path: Path, extra: Gauges | None = None) -> Non
 
     Raises:
         ValueError: the name does not end in `.prom`.
-        OSError: the file cannot be written.
+        OSError: the file can't be written.
         HistoryError: the history could not be read.
     """
     with state.sole_pusher():

@@ -1,7 +1,7 @@
-"""Remembers the groups that were pushed to a Pushgateway, so that those of removed endpoints can be deleted.
+"""Records the groups that were pushed to a Pushgateway, so that those of removed endpoints can be deleted.
 
-Remembered per owner (a configuration file), since one history may serve several of them, and what another
-configuration pushes is not this one's to delete.
+Recorded per owner (a configuration file), since several configurations may share one history, and must not delete
+each other's groups.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Stale(NamedTuple):
-    """Groups to forget, and those of them that no other owner pushes, to delete."""
+    """Groups to forget, and the subset that no other owner pushes, to delete from the gateway."""
 
     forget: list[Grouping]
     delete: list[Grouping]
 
 
 def remember(database: Database, gateway: str, owner: str, groups: Iterable[Grouping]) -> None:
-    """Notes groups as pushed."""
+    """Records groups as pushed."""
     with database.transaction() as connection:
         connection.executemany(
             "INSERT OR IGNORE INTO pushed_groups VALUES (?, ?, ?)",
@@ -33,7 +33,7 @@ def remember(database: Database, gateway: str, owner: str, groups: Iterable[Grou
 
 
 def forget(database: Database, gateway: str, owner: str, groups: Iterable[Grouping]) -> None:
-    """Notes that the owner no longer pushes groups."""
+    """Removes groups from those that the owner pushes."""
     with database.transaction() as connection:
         connection.executemany(
             "DELETE FROM pushed_groups WHERE (gateway, owner, grouping) = (?, ?, ?)",
@@ -48,7 +48,7 @@ def remembered(database: Database, gateway: str, owner: str) -> set[Grouping]:
 
 
 def stale(database: Database, gateway: str, owner: str, current: Collection[Grouping]) -> Stale:
-    """What this owner pushed and has no more."""
+    """The groups that this owner pushed and that have been removed since."""
     rows = database.query("SELECT grouping, owner FROM pushed_groups WHERE gateway = ?", (gateway,))
     groups = [(group, who) for text, who in rows if (group := _grouping(text)) is not None]
     others = {group for group, who in groups if who != owner}
@@ -57,7 +57,7 @@ def stale(database: Database, gateway: str, owner: str, current: Collection[Grou
 
 
 def _grouping(text: str) -> Grouping | None:
-    """The group that a row names; None if it names none."""
+    """The group in a row; None if the row is invalid."""
     try:
         group = tuple((name, value) for name, value in json.loads(text))
     except (ValueError, TypeError):

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 class PublishError(Exception):
-    """Something could not be recorded or published; the message says what, why, and what happens to it."""
+    """Something could not be recorded or published; the message says what, why, and whether it will be retried."""
 
 
 class Recorder(msgspec.Struct, frozen=True):
     """Prices, records and publishes the Results of a run.
 
     Attributes:
-        state: counts them.
-        prices: says what they cost.
-        region: the region of metrics about no endpoint.
-        owner: what the pushed groups belong to, and `whole` whether these are all of them; see `publish.push`.
+        state: stores and counts them.
+        prices: prices them.
+        region: the region of metrics without an endpoint.
+        owner: the owner of the pushed groups; `whole`: whether these are all its endpoints; see `publish.push`.
         gateway: where to push, if anywhere.
         textfile: where to write metrics for node_exporter, if anywhere.
-        redactor: hides secrets in the words of what went wrong.
+        redactor: hides secrets in error messages.
     """
 
     state: State
@@ -50,17 +50,17 @@ class Recorder(msgspec.Struct, frozen=True):
     redactor: Redactor | None = None
 
     def price(self, results: Sequence[Result]) -> list[Result]:
-        """The Results with what they cost, where that is known; one that can't be priced is a `prober_error`."""
+        """The Results with their cost, if it is known; a Result that fails to be priced becomes a `prober_error`."""
         return [contained("priced", result, self.prices.cost, redactor=self.redactor) for result in results]
 
     def record(self, results: Sequence[Result]) -> list[Result]:
-        """Counts priced Results, durably where the state is.
+        """Counts priced Results; durably, if the state is durable.
 
         Returns:
-            The Results as they were counted: a `prober_error` stands for one that could not be.
+            The Results as counted: a `prober_error` replaces one that could not be counted.
 
         Raises:
-            PublishError: they could not be written.
+            PublishError: the state could not be written.
         """
         try:
             return self._record(results)
@@ -73,7 +73,7 @@ class Recorder(msgspec.Struct, frozen=True):
         except Exception as error:
             if isinstance(error, HistoryError) and not isinstance(error, UnstorableError):
                 raise
-            if len(results) > 1:  # one of them is the cause: record each by itself
+            if len(results) > 1:  # one Result is the cause: record each separately
                 return [counted for result in results for counted in self._record([result])]
             stand_in = substitute("recorded", results[0], error, redactor=self.redactor)
             with isolated(stand_in.endpoint, "recorded"):

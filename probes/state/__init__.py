@@ -1,1 +1,1 @@
-"""What probes remember between runs: totals in the history or in the Pushgateway, and gauges."""
+"""The state of probes between runs: totals in the history or in the Pushgateway, and gauges."""

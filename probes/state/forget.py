@@ -1,4 +1,4 @@
-"""Forgetting endpoints on request: those that were only tried, or that were renamed."""
+"""Deletes the results of endpoints on request, such as endpoints that were renamed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _OF_ENDPOINTS = ("windows", "totals", "rollups", "rollup_histograms", "results")
 def forget(history: History, names: Sequence[str]) -> dict[str, int]:
     """Removes all results and totals of these endpoints; returns how many results each had.
 
-    What they have spent is kept: it counts towards a budget, and nobody may probe on by forgetting it.
+    Their spending is kept, so that forgetting does not reset a budget.
 
     Raises:
         KeyError: an endpoint was never probed; then none is forgotten.
-        HistoryError: the history cannot be written; then none is forgotten.
+        HistoryError: the history can't be written; then none is forgotten.
     """
     counts: dict[str, int] = {}
     with history.database.transaction() as connection:
@@ -39,6 +39,6 @@ def forget(history: History, names: Sequence[str]) -> dict[str, int]:
                         f"DELETE FROM {table} WHERE endpoint_id = ?",  # noqa: S608 - constants
                         (endpoint_id,),
                     )
-                counts[name] += deleted.rowcount  # the last table's, which is that of results
+                counts[name] += deleted.rowcount  # of the last table, which holds the results
                 connection.execute("DELETE FROM endpoints WHERE id = ?", (endpoint_id,))
     return counts

@@ -26,9 +26,9 @@ def endpoint_gauges(
 
     Args:
         monitored: the endpoint.
-        last: its latest.
-        windows: what it did in the standard windows.
-        spent: what its probes have cost since 00:00 UTC; None if that is not known.
+        last: its last probe and last success.
+        windows: its figures in the standard windows.
+        spent: the cost of its probes since 00:00 UTC; None if unknown.
     """
     gauges = Gauges()
     labels = monitored.identity.labels
@@ -37,12 +37,12 @@ def endpoint_gauges(
         gauges.set(definitions.PROBE_INTERVAL, monitored.interval, **labels)
     if monitored.daily_budget:
         gauges.set(definitions.PROBE_DAILY_BUDGET, monitored.daily_budget, **labels)
-        # Nothing spent, by a price that is not known, is no share of 0.
+        # With an unknown price, an unspent budget is not a share of 0.
         if spent is not None and (spent or monitored.priced):
             gauges.set(definitions.PROBE_BUDGET_SPENT, spent / monitored.daily_budget, **labels)
     if last.run_at is not None:
         gauges.set(definitions.PROBE_LAST_RUN, last.run_at, **labels)
-        # 0, not absent: "no success for an hour" must also be true of what never succeeded.
+        # 0, not absent: "no success for an hour" must also match an endpoint that never succeeded.
         gauges.set(definitions.PROBE_LAST_SUCCESS, last.success_at or 0, **labels)
     if last.probe is not None:
         _last_probe(gauges, labels, last.probe)
@@ -51,7 +51,7 @@ def endpoint_gauges(
 
 
 def window_gauges(labels: dict[str, str], windows: Iterable[Window]) -> Gauges:
-    """What an endpoint did in the standard windows."""
+    """The gauges of an endpoint's standard windows."""
     gauges = Gauges()
     for window in windows:
         _window(gauges, labels, window)
@@ -59,13 +59,13 @@ def window_gauges(labels: dict[str, str], windows: Iterable[Window]) -> Gauges:
 
 
 def last_of(results: Iterable[Result], before: Last, now: float) -> Last:
-    """The latest after these results of one endpoint, given the latest before them.
+    """The last probe and success of an endpoint after these results.
 
-    As in the history: what came last is the latest, and a time that is ahead of now is not believed.
+    As in the history: the result recorded last is the last probe, and a time in the future is rejected.
 
     Args:
         results: in the order in which they were recorded.
-        before: the latest before them.
+        before: the last probe and success before them.
         now: unix time.
     """
     run_at, success_at, probe = before
@@ -81,7 +81,7 @@ def last_of(results: Iterable[Result], before: Last, now: float) -> Last:
 
 
 def believed(at: float | None, now: float) -> float | None:
-    """A stored time, unless it is ahead of now: the clock was wrong then, or is wrong now."""
+    """A stored time, or None if it is in the future: the clock was wrong then, or is wrong now."""
     return None if at is None or at > now else at
 
 

@@ -1,8 +1,8 @@
-"""A state whose history may be unusable (full, locked, damaged, read-only); probing goes on without it.
+"""A state whose history may be unusable (full, locked, damaged, read-only); probing continues without it.
 
-Results that it refuses wait, and are recorded with the next ones that it takes. Meanwhile gauges are of what this
-process has seen. Totals stay what was recorded: counting on in memory would make counters fall once the history is
-back. If they can't be read, the Pushgateway keeps those that it holds, and elsewhere there are none.
+Results that can't be recorded are queued, and recorded with later ones. Meanwhile gauges show the results of this
+process. Totals show only recorded results: counting in memory would make counters fall once the history is usable
+again. If the totals can't be read, the Pushgateway keeps its values, and other outputs have none.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from aimon.probes.state.monitored import MonitoredEndpoint
 
 _MOST_WAITING = 10_000
-# Seconds after a failure in which results only wait: each try of a file that is locked takes half a minute of a thread.
+# Seconds after a failure without a new attempt: each attempt on a locked file blocks a thread for half a minute.
 _PAUSE = 10.0
 
 
 class GuardedState:
-    """Like SqliteState while the history can be used; see the module.
+    """Like SqliteState while the history is usable; see the module's docstring.
 
     Args:
         monitored: the endpoints.
-        open_history: opens the history, only to read it if that is True; raises HistoryError. Tried again with each
-            record.
-        gateway: where totals may be read back from.
-        seen: keeps what this process has seen, for gauges while the history can't be used.
+        open_history: opens the history, only to read it if that is True; raises HistoryError. Tried again at each
+            `record`.
+        gateway: the Pushgateway from which totals may be read back.
+        seen: keeps the results of this process, for gauges while the history is unusable.
 
     Attributes:
-        problem: why the history could not be used the last time; None if it could.
-        dropped: results that were discarded, since too many waited.
+        problem: why the history was unusable at the last attempt; None if it was usable.
+        dropped: number of results discarded because the queue was full.
     """
 
     cumulative = True
@@ -75,32 +75,32 @@ class GuardedState:
 
     @property
     def waiting(self) -> int:
-        """How many results are not recorded yet."""
+        """The number of results that are not recorded yet."""
         return len(self._waiting)
 
     @property
     def database(self) -> Database | None:
-        """The history's, while it can be used."""
+        """The history's database, while it is usable."""
         return self._kept.database if self._kept is not None and self.problem is None else None
 
     @property
     def history(self) -> History:
-        """The history, at least to be read. Raises HistoryError while it can't be."""
+        """The history, at least for reading. Raises HistoryError while it is unusable."""
         return self._reader().history
 
     def take_over(self, before: GuardedState) -> None:
-        """What waits there waits here, so that another configuration loses none of it."""
+        """Takes the queued results of another state, so that a reload of the configuration loses none."""
         self._waiting = [*before._waiting, *self._waiting]
         self.dropped += before.dropped
         if self._waiting and self.problem is None:
             self.problem = before.problem
 
     def record(self, results: Sequence[Result]) -> None:
-        """Appends what waits and these to the history.
+        """Appends the queued results and these to the history.
 
         Raises:
-            HistoryError: that is impossible; all of them wait for the next time.
-            UnstorableError: one of them is why; none of them waits.
+            HistoryError: it failed; all of them stay queued.
+            UnstorableError: one of them can't be stored; none of them is queued.
         """
         with self._lock:
             if results and self.problem is not None and time.monotonic() < self._not_before:
@@ -119,7 +119,7 @@ class GuardedState:
             self.problem = None
 
     def totals(self) -> Totals:
-        """What is recorded; if that can't be read, what the gateway holds."""
+        """The recorded totals; if they can't be read, the gateway's."""
         try:
             return self._reader().totals()
         except HistoryError as error:
@@ -127,7 +127,7 @@ class GuardedState:
             return self._read_back().totals.only(self._seen.identities())
 
     def gauges(self, now: float) -> Gauges:
-        """From the history, and of endpoints whose results it lacks from what this process has seen."""
+        """From the history; for endpoints with queued results, from the results of this process."""
         try:
             gauges = self._reader().gauges(now)
         except HistoryError as error:
@@ -138,7 +138,7 @@ class GuardedState:
         return gauges
 
     def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
-        """From the history; without it what this process has spent."""
+        """From the history; without it, the spending of this process."""
         try:
             spent = self._reader().spent_today(monitored, now)
         except HistoryError as error:
@@ -147,7 +147,7 @@ class GuardedState:
         return spent + sum(each.cost or 0.0 for each in self._waiting if each.endpoint == monitored.identity.endpoint)
 
     def sole_pusher(self) -> AbstractContextManager[None]:
-        """Holds the history's push lock, while it can be used."""
+        """Holds the history's push lock, while the history is usable."""
         return nullcontext() if self._kept is None or self.problem is not None else self._kept.sole_pusher()
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class GuardedState:
         try:
             state.record(self._waiting)
         except UnstorableError:
-            for result in self._waiting:  # one of them is the cause
+            for result in self._waiting:  # one Result is the cause
                 with isolated(result.endpoint, "recorded"):
                     state.record([result])
         self._waiting.clear()
@@ -201,13 +201,13 @@ class GuardedState:
         if self._held is None:
             self._held = PushgatewaySnapshot()
             if self._gateway is not None:
-                with suppress(PushError):  # which the push itself will say
+                with suppress(PushError):  # the push itself reports it
                     self._held = read_back(self._gateway, JOB, {monitored.identity for monitored in self._monitored})
         return self._held
 
 
 class Seen(MemoryState):
-    """The results of this process, on top of what was known before."""
+    """The results of this process, added to the known state at its start."""
 
     def __init__(self, monitored: Sequence[MonitoredEndpoint], before: Callable[[Identity], Last]) -> None:
         super().__init__(monitored)

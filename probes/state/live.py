@@ -1,8 +1,8 @@
 """The state of a process that runs for weeks and is scraped every few seconds: in memory, and written to the history.
 
-The history is read at the start. After that each result is counted once more in memory, when it has been recorded, so
-that a scrape reads no file, and what is shown never runs ahead of what a restart would find. While the history can't be
-used, results wait (`aimon.probes.state.guarded`): totals stand still, and gauges go on.
+The history is read at the start. After that each recorded result is also counted in memory, so that a scrape reads no
+file, and a restart never finds less than was shown. While the history is unusable, results are queued
+(`aimon.probes.state.guarded`): totals do not change, and gauges are updated.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from aimon.probes.history.history import History
     from aimon.probes.state.monitored import MonitoredEndpoint
 
-# Seconds between two computations of an endpoint's windows, at least.
+# Minimum seconds between two computations of an endpoint's windows.
 WINDOWS_EVERY = 30.0
-# Seconds after a scrape during which the text of the next one is prepared as results come in.
+# Seconds after a scrape during which each new result updates the text for the next scrape.
 _SCRAPED_LATELY = 120.0
 
 
 class LiveEndpoint:
-    """One endpoint in memory.
+    """The state of one endpoint in memory.
 
     Attributes:
-        monitored: as it is configured.
-        totals: what was recorded.
-        last: its latest.
-        windows: what it did in the standard windows, by their lengths; some may not be computed yet.
-        changed: whether its text is older than these.
+        monitored: its configuration.
+        totals: of its recorded results.
+        last: its last probe and last success.
+        windows: its figures in the standard windows, by their lengths; some may not be computed yet.
+        changed: whether its text is outdated.
     """
 
     __slots__ = ("_text", "_windows_text", "changed", "last", "looked_at", "monitored", "totals", "windows")
@@ -62,13 +62,13 @@ class LiveEndpoint:
         self._windows_text: Parts | None = None
 
     def set_windows(self, found: Sequence[Window], now: float) -> None:
-        """Takes over windows that were computed at that time."""
+        """Sets windows that were computed at that time."""
         self.windows.update({window.seconds: window for window in found})
         self.looked_at = now
         self._windows_text = None
 
     def text(self, spent: float) -> tuple[Parts, Parts]:
-        """Its samples, written anew where something has changed."""
+        """Its samples as text, formatted again if something has changed."""
         if self.changed:
             self._text = scrape_text.parts(self.totals, endpoint_gauges(self.monitored, self.last, spent=spent))
             self.changed = False
@@ -79,22 +79,22 @@ class LiveEndpoint:
 
 
 class _Unseen(MemoryState):
-    """Keeps nothing: what this process has seen is in its LiveEndpoints."""
+    """Keeps nothing: the results of this process are in its LiveEndpoints."""
 
     def record(self, results: Sequence[Result]) -> None:
         """Does nothing."""
 
 
 class LiveState:
-    """See the module. `record`, `configure` and `upkeep` are for one thread; the rest is for any.
+    """See the module's docstring. `record`, `configure` and `upkeep` are for one thread; the rest is thread-safe.
 
     Args:
         monitored: the endpoints.
         open_history: opens the history, only to read it if that is True; raises HistoryError.
-        clock: tells unix time.
+        clock: returns the Unix time.
 
     Attributes:
-        spending: what was spent today; results are added to it before they are recorded.
+        spending: today's spending; results are added before they are recorded.
     """
 
     cumulative = True
@@ -118,34 +118,34 @@ class LiveState:
 
     @property
     def database(self) -> Database | None:
-        """The history's, while it can be used."""
+        """The history's database, while it is usable."""
         return self._guarded.database
 
     @property
     def problem(self) -> str | None:
-        """Why the history could not be used the last time; None if it could."""
+        """Why the history was unusable at the last attempt; None if it was usable."""
         return self._guarded.problem
 
     @property
     def waiting(self) -> int:
-        """How many results are not recorded yet."""
+        """The number of results that are not recorded yet."""
         return self._guarded.waiting
 
     @property
     def dropped(self) -> int:
-        """How many results were discarded, since too many waited."""
+        """The number of results discarded because the queue was full."""
         return self._guarded.dropped
 
     def record(self, results: Sequence[Result]) -> None:
-        """Appends to the history, and counts what was appended.
+        """Appends to the history, and counts the appended results.
 
         Raises:
-            HistoryError: that is impossible; all of them wait for the next time.
-            UnstorableError: one of them is why; none of them waits.
+            HistoryError: it failed; all of them stay queued.
+            UnstorableError: one of them can't be stored; none of them is queued.
         """
         try:
             self._guarded.record(results)
-        except UnstorableError:  # the recorder tries again with others in their place
+        except UnstorableError:  # the recorder retries with replacements
             raise
         except HistoryError:
             self._behind = True
@@ -159,7 +159,7 @@ class LiveState:
             self._note(results, counted=True)
 
     def configure(self, monitored: Sequence[MonitoredEndpoint]) -> None:
-        """Other endpoints are monitored from now on; results that wait go on waiting."""
+        """Replaces the monitored endpoints; queued results stay queued."""
         before = self._guarded
         self._guarded = GuardedState(monitored, self._open_history, None, seen=_Unseen(monitored))
         self._guarded.take_over(before)
@@ -167,7 +167,7 @@ class LiveState:
         self._load(monitored)
 
     def upkeep(self, seconds: float) -> None:
-        """Computes windows that are due, and prepares the text of the next scrape, for about so many seconds.
+        """Computes windows that are due, and prepares the text of the next scrape, for about that many seconds.
 
         Raises:
             HistoryError: the history can't be read or written.
@@ -191,7 +191,7 @@ class LiveState:
         return found
 
     def endpoint(self, identity: Identity) -> LiveEndpoint | None:
-        """One endpoint, to be read only."""
+        """The state of one endpoint, for reading."""
         return self._endpoints.get(identity)
 
     def totals(self) -> Totals:
@@ -210,11 +210,11 @@ class LiveState:
         return gauges
 
     def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:  # noqa: ARG002 - as above
-        """What the endpoint's probes have cost since 00:00 UTC."""
+        """The cost of the endpoint's probes since 00:00 UTC."""
         return self.spending.today(monitored.identity.endpoint)
 
     def sole_pusher(self) -> AbstractContextManager[None]:
-        """Holds the history's push lock, while it can be used."""
+        """Holds the history's push lock, while the history is usable."""
         return self._guarded.sole_pusher()
 
     def close(self) -> None:
@@ -230,14 +230,14 @@ class LiveState:
         with self._lock:
             for result in results:
                 endpoint = self._endpoints.get(Identity.of(result))
-                if endpoint is not None:  # else one that was removed while it was being probed
+                if endpoint is not None:  # else the endpoint was removed during the probe
                     endpoint.last = last_of([result], endpoint.last, now)
                     endpoint.changed = True
                     if counted:
                         endpoint.totals.observe(result)
 
     def _load(self, monitored: Sequence[MonitoredEndpoint]) -> None:
-        """Reads the history; what can't be read now stays as it is known."""
+        """Reads the history; values that can't be read stay unchanged."""
         try:
             history = self._guarded.history
             stored = history.totals([each.identity for each in monitored]).by_identity()

@@ -1,4 +1,4 @@
-"""A configured endpoint, as far as metrics and state need it."""
+"""The settings of a configured endpoint that metrics and state need."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class MonitoredEndpoint(msgspec.Struct, frozen=True):
 
     Attributes:
         identity: its labels.
-        interval: seconds between probes; None where nothing says so.
-        currency: the reporting currency; None where its calls are not priced.
-        priced: whether a price is known before any call; where none is, a cost of 0 would be a lie.
-        daily_budget: in that currency; None where there is none.
-        latency_slo: seconds that the latency is held against; each becomes a bucket boundary.
+        interval: seconds between probes; None if not configured.
+        currency: the reporting currency; None if its calls are not priced.
+        priced: whether a price is known before any call; if not, the cost is unknown rather than 0.
+        daily_budget: in that currency; None without one.
+        latency_slo: latency objectives in seconds; each becomes a bucket boundary.
         ttft_slo: the same for the time to first token.
-        labels: the configuration's own, shown by `aimon_endpoint_info`.
+        labels: from the configuration, exposed by `aimon_endpoint_info`.
     """
 
     identity: Identity
@@ -43,7 +43,7 @@ class MonitoredEndpoint(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, endpoint: Endpoint, currency: str, *, priced: bool = True) -> Self:
-        """Of a configured endpoint; `currency` is the reporting currency."""
+        """The settings of a configured endpoint; `currency` is the reporting currency."""
         slos: dict[str, list[float]] = {"latency": [], "ttft": []}
         for objective in endpoint.slo.objectives:
             slos.setdefault(objective.measure, []).append(objective.threshold)
@@ -60,7 +60,7 @@ class MonitoredEndpoint(msgspec.Struct, frozen=True):
 
     @property
     def cost_currency(self) -> str | None:
-        """The currency that its cost is shown in from the start, at 0; None where a price is not known."""
+        """The currency of its cost counter, which starts at 0; None without a known price."""
         return self.currency if self.priced else None
 
     @property

@@ -49,17 +49,17 @@ def open_state(
     gateway: Gateway | None = None,
     opened: Callable[[Path], History] = History,
 ) -> State:
-    """The state of that kind, for these endpoints (all that are configured, probed in this run or not).
+    """The state of that kind, for these endpoints (all configured ones, not only those probed in this run).
 
     Args:
         kind: `sqlite`, `gateway` or `none`.
         monitored: the endpoints.
-        path: the history's file, for `sqlite`; default: where histories are.
+        path: the history's file, for `sqlite`; default: the standard location.
         gateway: the Pushgateway, for `gateway`.
-        opened: opens the history; one that it can't open is the state's `problem`.
+        opened: opens the history; if it fails, the reason is the state's `problem`.
 
     Raises:
-        ValueError: there is no such kind, or the gateway is missing.
+        ValueError: no such kind, or the gateway is missing.
     """
     if kind not in STATES:
         raise ValueError(f"no state {kind!r}: write one of {', '.join(STATES)}")

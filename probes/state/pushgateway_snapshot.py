@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class PushgatewaySnapshot(pushed.Held, frozen=True):
-    """The totals of some endpoints in a Pushgateway, and their gauges that have no further labels."""
+    """The totals of some endpoints in a Pushgateway, and their gauges without further labels."""
 
     def last(self, identity: Identity) -> Last:
-        """When the endpoint last ran and succeeded."""
+        """When the endpoint was last probed and last succeeded."""
         held = self.gauges.get(identity, {})
         return Last(held.get(definitions.PROBE_LAST_RUN), held.get(definitions.PROBE_LAST_SUCCESS) or None)
 
 
 def read_back(gateway: Gateway, job: str, identities: Collection[Identity]) -> PushgatewaySnapshot:
-    """What the groups of a job hold of these endpoints.
+    """The metrics of these endpoints in the groups of a job.
 
     Raises:
-        PushError: the gateway cannot be read, or is none.
+        PushError: the gateway can't be read, or the server is not a Pushgateway.
     """
     held = pushed.read_back(gateway, job, identities)
     return PushgatewaySnapshot(held.totals, held.gauges)

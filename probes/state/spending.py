@@ -1,4 +1,4 @@
-"""What probes have cost today, in memory: the budget is asked of it before each probe, which can't wait for a disk."""
+"""Today's cost of probes, in memory: the budget is checked before each probe, which must not wait for a disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Spending:
-    """Amounts by endpoint, of the present day (UTC) alone. May be used from several threads."""
+    """Amounts by endpoint, of the current day (UTC) only. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -32,19 +32,19 @@ class Spending:
                 self._amounts[result.endpoint] += result.cost
 
     def know(self, endpoint: str, amount: float) -> None:
-        """Takes over what the history says was spent today, if that is more than is known here."""
+        """Raises today's amount to the history's, if that is higher."""
         with self._lock:
             self._turn()
             self._amounts[endpoint] = max(self._amounts[endpoint], amount)
 
     def today(self, endpoint: str) -> float:
-        """What an endpoint has spent since 00:00 UTC."""
+        """The amount that an endpoint has spent since 00:00 UTC."""
         with self._lock:
             self._turn()
             return self._amounts.get(endpoint, 0.0)
 
     def _turn(self) -> None:
-        # Only forwards: a clock that is set back must not give a budget twice.
+        # Only forwards: a clock that is set back must not reset a budget.
         if (today := day(self._clock())) > self._day:
             self._day = today
             self._amounts.clear()

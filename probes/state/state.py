@@ -1,14 +1,14 @@
-"""Where cumulative totals live between one-shot runs: `--state sqlite`, `gateway` or `none`.
+"""Where cumulative totals are stored between one-shot runs: `--state sqlite`, `gateway` or `none`.
 
-A run that pushed what it alone has counted would push 1, 1, 1: a rate of 0, whatever happens. So a run adds to
-what the runs before it counted:
+A run that pushed only its own counts would push 1, 1, 1: always a rate of 0. So a run adds to the counts of the runs
+before it:
 
-    sqlite   in the history on disk. What a failed push did not deliver is in the next one.
+    sqlite   in the history on disk. The next push includes the results of a failed push.
     gateway  in the Pushgateway itself, for machines without a disk: the groups are read back, added to and
-             replaced. A gateway that cannot be read is not written either: counters that start over would look
-             like a reset, and the whole total would be counted again once the old value is back. What such
-             a run counted is lost. Nothing orders several writers, so run one at a time per endpoint.
-    none     nowhere: only gauges are pushed, and no counter pretends to be a total.
+             replaced. If the gateway can't be read, nothing is written: counters that start over would look like
+             a reset, and the whole total would be counted again once the old value is back. The counts of such
+             a run are lost. There is no lock between writers, so run one at a time per endpoint.
+    none     not stored: only gauges are pushed, no counters.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 PUSH_LOCK_TIMEOUT = 60.0  # seconds
 JOB = "aimon-probe"
 PUBLISHED = "published"
-"""What is done to results here, in the words of `aimon.call.containment`."""
+"""Names this step in error messages of `aimon.call.containment`."""
 
 
 class State(Protocol):
-    """What a run needs to know of the runs before it.
+    """The data of earlier runs that a run needs.
 
     `cumulative` says whether totals outlive the process; if not, they may be scraped and must not be pushed.
-    `database` is where else something durable can be kept, if anywhere. `problem` says why the durable state can't be
-    used, and `waiting` how many results wait for it to be usable.
+    `database` can store other durable data, if there is one. `problem` says why the durable state is unusable, and
+    `waiting` is the number of results that are queued until it is usable.
     """
 
     cumulative: bool
@@ -63,16 +63,16 @@ class State(Protocol):
     def waiting(self) -> int: ...  # noqa: D102 - above
 
     def record(self, results: Sequence[Result]) -> None:
-        """Counts results, durably where the state is durable."""
+        """Counts results; durably, if the state is durable."""
 
     def totals(self) -> Totals:
-        """The totals of all runs that the state knows of."""
+        """The totals of all runs in the state."""
 
     def gauges(self, now: float) -> Gauges:
-        """The gauges of the endpoints that the state has results of."""
+        """The gauges of the endpoints with results in the state."""
 
     def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
-        """What the endpoint's probes have cost since 00:00 UTC."""
+        """The cost of the endpoint's probes since 00:00 UTC."""
 
     def sole_pusher(self) -> AbstractContextManager[None]:
         """Excludes other processes that share the state while totals are read and pushed."""
@@ -82,7 +82,7 @@ class State(Protocol):
 
 
 class SqliteState:
-    """Totals in the history on disk. See `aimon.probes.state.guarded` for what is done while it can't be used."""
+    """Totals in the history on disk. `aimon.probes.state.guarded` handles an unusable history."""
 
     cumulative = True
     problem: str | None = None
@@ -96,7 +96,7 @@ class SqliteState:
             history.declare(each.identity, currency=each.cost_currency, thresholds=each.thresholds)
 
     def record(self, results: Sequence[Result]) -> None:
-        """Appends to the history. Raises HistoryError if that is impossible."""
+        """Appends to the history. Raises HistoryError if that fails."""
         self.history.append(results)
 
     def totals(self) -> Totals:
@@ -136,7 +136,7 @@ class SqliteState:
 
 
 class MemoryState:
-    """Totals of this process alone."""
+    """Totals of this process only."""
 
     cumulative = False
     database: Database | None = None
@@ -157,7 +157,7 @@ class MemoryState:
         counted = self._totals.empty()
         for result in results:
             counted.observe(result)
-        # One that can't be counted has raised by now: all of them are, or none.
+        # A result that can't be counted has raised by now, so either all are counted or none.
         self._totals.merge(counted)
         for result in results:
             identity = Identity.of(result)
@@ -165,7 +165,7 @@ class MemoryState:
             self._spent[result.endpoint, day(result.started_at)] += result.cost or 0.0
 
     def identities(self) -> set[Identity]:
-        """The endpoints that this process has results of."""
+        """The endpoints with results in this process."""
         return set(self._last)
 
     def totals(self) -> Totals:
@@ -183,7 +183,7 @@ class MemoryState:
         return gauges
 
     def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
-        """What this process has spent."""
+        """The spending of this process."""
         return self._spent[monitored.identity.endpoint, day(now)]
 
     def sole_pusher(self) -> AbstractContextManager[None]:
@@ -198,10 +198,10 @@ class MemoryState:
 
 
 class GatewayState(MemoryState):
-    """Totals in the Pushgateway: what it held when this process first looked, and what was counted since.
+    """Totals in the Pushgateway: its values when this process first read them, plus the counts since.
 
-    Read once: afterwards this process is the writer, so that each push is absolute and a push of which nobody
-    knows whether it arrived can be repeated.
+    They are read once: afterwards this process is the only writer. Each push is absolute, so a push with unknown result
+    can be repeated.
     """
 
     cumulative = True
@@ -214,13 +214,13 @@ class GatewayState(MemoryState):
         self._held: PushgatewaySnapshot | None = None
 
     def totals(self) -> Totals:
-        """What the gateway held and what was counted since, of the endpoints that are this process' to push.
+        """The gateway's totals plus the counts since, for the endpoints that this process pushes.
 
-        These are those it has probed, and those that the gateway did not hold, which are born at 0. Of others
-        it knows no gauges, and a push would delete those that are there.
+        It pushes those that it has probed, and those missing in the gateway, which start at 0. It has no gauges of
+        others, and a push without them would delete them.
 
         Raises:
-            PushError: the gateway cannot be read.
+            PushError: the gateway can't be read.
         """
         own = self._own()
         totals = self._totals.only(own)
@@ -228,7 +228,7 @@ class GatewayState(MemoryState):
         return totals
 
     def gauges(self, now: float) -> Gauges:
-        """As in memory, with the last success that the gateway knows of. Raises PushError."""
+        """The gauges in memory, with the last success from the gateway. Raises PushError."""
         own = self._own()
         gauges = Gauges()
         for monitored in self._monitored:
@@ -239,10 +239,10 @@ class GatewayState(MemoryState):
         return gauges
 
     def spent_today(self, monitored: MonitoredEndpoint, now: float) -> float:
-        """From the budget gauge that the gateway holds, if its last run was today. Raises PushError."""
+        """From the budget gauge in the gateway, if its last run was today. Raises PushError."""
         held = self._read().gauges.get(monitored.identity, {})
         before = 0.0
-        # A last run on a later day was one by a wrong clock: what it held is still the best that is known of today.
+        # A last run on a later day had a wrong clock; its value is still the best estimate for today.
         if monitored.daily_budget and day(held.get(definitions.PROBE_LAST_RUN, 0.0)) >= day(now):
             before = held.get(definitions.PROBE_BUDGET_SPENT, 0.0) * monitored.daily_budget
         return before + super().spent_today(monitored, now)
@@ -253,7 +253,7 @@ class GatewayState(MemoryState):
 
     def _read(self) -> PushgatewaySnapshot:
         if self._held is None:
-            # Only this state needs the gateway before the probes are done, so only it pays for the import.
+            # Imported here, since only this state needs the gateway before the probes.
             from aimon.probes.state.pushgateway_snapshot import read_back  # noqa: PLC0415
 
             self._held = read_back(self._gateway, JOB, {monitored.identity for monitored in self._monitored})
