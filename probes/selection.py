@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from aimon.config.channel import Channel
     from aimon.config.endpoint import Endpoint
     from aimon.pricing import PriceBook
+    from aimon.probes.history.retention import Retention
     from aimon.probes.key_files import KeyFiles
     from aimon.probes.state.monitored import MonitoredEndpoint
     from aimon.security.redact import Redactor
@@ -46,6 +47,12 @@ class Selection:
         from aimon.security.redact import Redactor  # noqa: PLC0415 - only runs that make calls need it
 
         return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
+
+    def retention(self) -> Retention:
+        """For how long the history keeps what."""
+        from aimon.probes.history.retention import DEFAULT, Retention  # noqa: PLC0415 - as above
+
+        return DEFAULT if self.config is None else Retention.of(self.config.history)
 
     def key_files(self, say: Callable[[str], None]) -> KeyFiles | None:
         """Reads keys again whose files change, and says so; None where there is no file that could name one."""

@@ -13,13 +13,13 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aimon import dialects, providers
 from aimon.call import classify, finish_reasons
 from aimon.call.outcome import FAULTS as WHOSE
 from aimon.call.outcome import Outcome
-from aimon.config.model import alerting, config, sections, service
+from aimon.config.model import alerting, config, sections, service, storage
 from aimon.config.model.loadtest import LoadTestOptions
 from aimon.dialects import reasoning
 from aimon.metrics import definitions
@@ -172,6 +172,8 @@ SECTIONS = (
     service.ServeSection,
     service.TlsSection,
     service.MaintenanceSection,
+    storage.HistorySection,
+    storage.HeartbeatSection,
     LoadTestOptions,
     *alerting.SECTIONS,
 )
@@ -209,6 +211,44 @@ COMMANDS = (
 )
 
 
+def api_markdown() -> str:
+    """Every operation of the API, and the parameters of those that have some."""
+    from aimon.probes.service.api.openapi import document  # noqa: PLC0415 - only this table needs Starlette
+
+    paths = document()["paths"]
+    operations = [(method, path, each) for path, methods in paths.items() for method, each in methods.items()]
+    made = table(
+        ("operation", "what"),
+        ((code(f"{method.upper()} {path}"), each["summary"]) for method, path, each in operations),
+    )
+    for method, path, each in operations:
+        asked = [parameter for parameter in each["parameters"] if parameter["in"] == "query"]
+        if asked:
+            rows = ((code(one["name"]), one.get("description", ""), _taken(one["schema"])) for one in asked)
+            made += f"\n`{method.upper()} {path}`:\n\n{table(('parameter', 'meaning', 'values'), rows)}"
+    return made
+
+
+def _taken(schema: Mapping[str, Any]) -> str:
+    """The values of a parameter, with its default."""
+    items = schema.get("items", schema)
+    words = items.get("enum")
+    if "$ref" in items:
+        words = None
+        kind = f"[{items['$ref'].rsplit('/', 1)[1]}](#words)"
+    elif words:
+        kind = ", ".join(map(code, words))
+    elif "minimum" in items:
+        kind = f"{items['minimum']} to {items['maximum']}"
+    else:
+        kind = items.get("format", items.get("type", "text"))
+        kind = {"date-time": "time", "string": "text", "boolean": "`true`, `false`"}.get(kind, kind)
+    default = schema.get("default")
+    return (
+        kind if default is None else f"{kind}; {code(json.dumps(default) if default is False else default)} by default"
+    )
+
+
 def help_text(command: str) -> str:
     """What `aimon COMMAND --help` prints, at a fixed width."""
     shown = subprocess.run(  # our own program
@@ -229,6 +269,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "metrics": metrics_markdown,
     "buckets": buckets_markdown,
     "faults": faults_markdown,
+    "api": api_markdown,
     **{f"help-{command.replace(' ', '-')}": partial(help_text, command) for command in COMMANDS},
     **{f"config-{sections.section_name(section)}": partial(keys_markdown, section) for section in SECTIONS},
 }

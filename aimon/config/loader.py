@@ -119,7 +119,7 @@ def to_data(config: Config, endpoint: str | None) -> dict[str, Any]:
     Variables stay unexpanded.
     """
     chosen = tuple(each for each in config.endpoints if endpoint in (None, each.name))
-    others: dict[str, Any] = {"loadtests": {}, "maintenance": (), "notify": (), "announcements": ()}
+    others: dict[str, Any] = {"loadtests": {}, "maintenance": (), "notify": (), "announcements": (), "heartbeats": ()}
     data: dict[str, Any] = CONFIG.write(replace(config, endpoints=chosen, **others))
     return data
 

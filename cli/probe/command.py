@@ -18,6 +18,7 @@ from aimon.cli.pushing import gateway as gateway_of
 
 if TYPE_CHECKING:
     from aimon.probes.history.history import History
+    from aimon.probes.history.retention import Retention
     from aimon.probes.publish.recorder import Recorder
     from aimon.probes.selection import Selection
 
@@ -102,6 +103,8 @@ def _run(selection: Selection, options: ProbeOptions) -> int:
 
 def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
     """Opens everything that Results go to. A history that can't be opened is said, and probing goes on without."""
+    from functools import partial
+
     from aimon.probes.history.history import History
     from aimon.probes.publish.recorder import Recorder
     from aimon.probes.state.open_state import open_state
@@ -120,7 +123,7 @@ def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
             selection.monitored(published=any((options.push, options.textfile, options.listen))),
             path=options.history,
             gateway=gateway,
-            opened=_renewed if options.set_aside_damaged else History,
+            opened=partial(_renewed if options.set_aside_damaged else History, retention=selection.retention()),
         )
     except ValueError as error:
         raise Stop(USAGE, f"--state: {error}") from error
@@ -138,10 +141,10 @@ def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
     )
 
 
-def _renewed(path: Path) -> History:
+def _renewed(path: Path, retention: Retention) -> History:
     from aimon.probes.history.damage import open_or_renew
 
-    return open_or_renew(path, lambda said: note(f"aimon: {said}"))
+    return open_or_renew(path, lambda said: note(f"aimon: {said}"), retention)
 
 
 def _seconds(text: str) -> float:

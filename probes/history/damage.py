@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aimon.probes.history.database import DamagedError, HistoryError
 from aimon.probes.history.history import History
 from aimon.probes.history.locking import LockFileError, LockTimeoutError, exclusive
+from aimon.probes.history.retention import DEFAULT, Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,34 +17,35 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 
 
-def open_or_renew(path: Path, tell: Callable[[str], None]) -> History:
+def open_or_renew(path: Path, tell: Callable[[str], None], retention: Retention = DEFAULT) -> History:
     """Opens a history after reading all of it; one that is damaged is set aside, and a new one begun.
 
     Args:
         path: the file.
         tell: called with a sentence that says where the damaged file is.
+        retention: for how long it keeps what.
 
     Raises:
         HistoryError: it cannot be opened for another reason, or the damaged one can't be renamed.
     """
     try:
-        return _checked(path)
+        return _checked(path, retention)
     except DamagedError:
         pass
     try:
         with exclusive(path.with_name(f"{path.name}.lock"), _PATIENCE):
             try:
-                return _checked(path)  # another process was quicker
+                return _checked(path, retention)  # another process was quicker
             except DamagedError as error:
                 kept = _set_aside(path)
                 tell(f"{error}. It is now {kept}, and a new history is begun: totals and windows start over")
     except (LockFileError, LockTimeoutError, OSError) as error:
         raise HistoryError(f"{path}: damaged, and can't be set aside: {error}") from error
-    return History(path)
+    return History(path, retention=retention)
 
 
-def _checked(path: Path) -> History:
-    history = History(path)
+def _checked(path: Path, retention: Retention) -> History:
+    history = History(path, retention=retention)
     try:
         history.database.check()
     except HistoryError:

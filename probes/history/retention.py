@@ -17,12 +17,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from aimon.probes.history.rollups import LENGTHS
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from aimon.config.model.storage import HistorySection
 
 DAY = 86_400.0
 # How long roll-ups of each length are kept; what a bar or a window needs and a little more.
@@ -46,6 +48,17 @@ class Retention:
     failures: float = 180 * DAY
     rollups: float = 366 * DAY
     max_size: int = 1_000_000_000
+
+    @classmethod
+    def of(cls, written: HistorySection) -> Self:
+        """As the configuration says."""
+        return cls(
+            details=written.details,
+            results=written.results,
+            failures=written.failures,
+            rollups=written.rollups,
+            max_size=written.max_size,
+        )
 
     @property
     def longest(self) -> float:

@@ -92,10 +92,21 @@ _MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         # How far pruning by size has come: see aimon.probes.history.size_limit.
         "CREATE TABLE trimmed (what TEXT PRIMARY KEY, record_id INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # See aimon.probes.heartbeats.
+        """CREATE TABLE beats (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, at REAL NOT NULL, well INTEGER NOT NULL,
+            message TEXT
+        )""",
+        "CREATE INDEX beats_by_name ON beats (name, id)",
+    ),
 )
 
 VERSION = len(_MIGRATIONS)
 """What `user_version` of an up-to-date file says."""
+
+BEATS_SINCE = 4
+"""The version from which on there are heartbeats."""
 
 PLANNED_SINCE = 3
 """The version from which on results say whether they were in a maintenance window, and there are roll-ups."""

@@ -9,6 +9,8 @@ from starlette.middleware import Middleware
 
 from aimon.probes.service import on_demand, operations
 from aimon.probes.service.access import SecurityHeaders, TokenAuth
+from aimon.probes.service.api import routes as api
+from aimon.probes.service.feeds import routes as feeds
 from aimon.probes.service.pages import routes as pages
 
 if TYPE_CHECKING:
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
 
     from aimon.probes.service.context import ServiceContext
 
-ROUTES: tuple[BaseRoute, ...] = (*operations.ROUTES, *on_demand.ROUTES, *pages.ROUTES)
+ROUTES: tuple[BaseRoute, ...] = (
+    *operations.ROUTES,
+    *on_demand.ROUTES,
+    *pages.ROUTES,
+    *feeds.ROUTES,
+    *api.ROUTES,
+    api.FALLBACK,
+)
 
 
 def application(context: ServiceContext, *, token: str | None = None) -> Starlette:
@@ -28,4 +37,5 @@ def application(context: ServiceContext, *, token: str | None = None) -> Starlet
     """
     app = Starlette(routes=ROUTES, middleware=[Middleware(SecurityHeaders), Middleware(TokenAuth, token=token)])
     app.state.context = context
+    app.state.token = token  # for heartbeats, which may have one of their own
     return app

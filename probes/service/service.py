@@ -53,6 +53,7 @@ class Service:
     def __init__(self, load: Callable[[], Selection], settings: Settings, *, say: Callable[[str], None]) -> None:
         self._load, self._settings, self._say = load, settings, say
         self._reader: History | None = None
+        self._writer: History | None = None
         self._reloading = asyncio.Lock()
 
     async def run(self) -> int:
@@ -69,6 +70,7 @@ class Service:
         selection = self._load()
         now = time.time()
         self._maintenance = MaintenanceClock(selection)
+        self._retention = selection.retention()
         self._state = LiveState(selection.monitored(), self._history)
         self._recorder = self._recorder_of(selection)
         if self._state.problem is not None:
@@ -139,6 +141,9 @@ class Service:
     async def _adopt(self, selection: Selection) -> None:
         monitored = await asyncio.to_thread(selection.monitored)
         self._maintenance = MaintenanceClock(selection)
+        self._retention = selection.retention()
+        if self._writer is not None:
+            self._writer.retention = self._retention
         self._recorder = self._recorder_of(selection)
         self._context = replace(self._context, selection=selection, maintenance=self._maintenance)
         self._recording.configure(self._recorder, monitored, self._context)
@@ -189,10 +194,15 @@ class Service:
                 found.add(endpoint.name)
         return found
 
+    def _in_maintenance(self, name: str, at: float) -> bool:
+        return name in self._maintenance.names(at)  # of the configuration that is in use then
+
     def _history(self, read_only: bool) -> History:
-        history = History(self._settings.history, read_only=read_only)
-        # Of probes on demand: scheduled ones pause then.
-        history.in_maintenance = lambda endpoint, at: endpoint in self._maintenance.names(at)
+        history = History(self._settings.history, read_only=read_only, retention=self._retention)
+        if not read_only:
+            # Of probes on demand: scheduled ones pause then.
+            history.in_maintenance = self._in_maintenance
+            self._writer = history
         return history
 
     def _open_history(self) -> History:

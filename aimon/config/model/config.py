@@ -22,6 +22,7 @@ from aimon.config.model.expectations import EXPECT
 from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
 from aimon.config.model.sections import Section, key, many, section, table
 from aimon.config.model.service import MaintenanceSection, ServeSection
+from aimon.config.model.storage import HeartbeatSection, HistorySection
 from aimon.config.model.times import INTERVAL, TIME_ZONE
 from aimon.config.model.types import (
     API_KEY,
@@ -276,6 +277,10 @@ class Config(Section):
     serve: ServeSection = key(section(ServeSection), "How `aimon serve` runs.", make=ServeSection)
     maintenance: tuple[MaintenanceSection, ...] = key(
         many(section(MaintenanceSection)), "When `aimon serve` does not probe.", default=()
+    )
+    history: HistorySection = key(section(HistorySection), "For how long the history keeps what.", make=HistorySection)
+    heartbeats: tuple[HeartbeatSection, ...] = key(
+        many(section(HeartbeatSection)), "Programs that report in to `aimon serve` by themselves.", default=()
     )
     loadtests: Mapping[str, LoadTestOptions] = key(table(NAME, LOAD_TEST), "Load tests by name.", make=dict)
     notify: tuple[ChannelSection, ...] = key(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.config.model import alerting, config, service
+from aimon.config.model import alerting, config, service, storage
 from aimon.config.model.loadtest import LoadTestOptions
 from aimon.config.model.sections import section_name
 
@@ -24,6 +24,8 @@ _SECTIONS: Final = (
     service.ServeSection,
     service.TlsSection,
     service.MaintenanceSection,
+    storage.HistorySection,
+    storage.HeartbeatSection,
     LoadTestOptions,
     *alerting.SECTIONS,
 )

@@ -32,15 +32,10 @@ def _found(data: Any) -> Iterator[tuple[Path, str]]:
         if isinstance(name, str) and first.setdefault(name, i) != i:
             yield ("endpoints", i, "name"), f"'{shown(name)}' is already the name of endpoints[{first[name]}]"
 
-    channels: dict[str, int] = {}
-    for i, channel in enumerate(_list(_get(data, "notify"))):
-        name = _get(channel, "name")
-        if isinstance(name, str) and channels.setdefault(name, i) != i:
-            yield ("notify", i, "name"), f"'{shown(name)}' is already the name of notify[{channels[name]}]"
-    for i, announcement in enumerate(_list(_get(data, "announcements"))):
-        for j, name in enumerate(_list(_get(announcement, "endpoints"))):
-            if isinstance(name, str) and name not in first:
-                yield ("announcements", i, "endpoints", j), f"no endpoint '{shown(name)}'; {suggestion(name, first)}"
+    yield from _twice(data, "notify", {})
+    yield from _twice(data, "heartbeats", {name: f"endpoints[{i}]" for name, i in first.items()})
+    yield from _of_no_endpoint(data, "announcements", first)
+    yield from _of_no_endpoint(data, "maintenance", first)
 
     canaries = {*BUILT_IN_CANARIES, *_mapping(_get(data, "canaries"))}
     yield from _canaries(("defaults", "canaries"), _get(_get(data, "defaults"), "canaries"), canaries)
@@ -52,10 +47,21 @@ def _found(data: Any) -> Iterator[tuple[Path, str]]:
         if isinstance(used, str) and used not in first:
             yield ("loadtests", name, "endpoint"), f"no endpoint '{shown(used)}'; {suggestion(used, first)}"
 
-    for i, window in enumerate(_list(_get(data, "maintenance"))):
-        for j, used in enumerate(_list(_get(window, "endpoints"))):
-            if isinstance(used, str) and used not in first:
-                yield ("maintenance", i, "endpoints", j), f"no endpoint '{shown(used)}'; {suggestion(used, first)}"
+
+def _twice(data: Any, section: str, taken: dict[str, str]) -> Iterator[tuple[Path, str]]:
+    """Entries of a list whose name another one has; `taken` says which, and is added to."""
+    for i, entry in enumerate(_list(_get(data, section))):
+        name = _get(entry, "name")
+        if isinstance(name, str) and taken.setdefault(name, f"{section}[{i}]") != f"{section}[{i}]":
+            yield (section, i, "name"), f"'{shown(name)}' is already the name of {taken[name]}"
+
+
+def _of_no_endpoint(data: Any, section: str, known: Collection[str]) -> Iterator[tuple[Path, str]]:
+    """Endpoints that the entries of a list name, and that are none."""
+    for i, entry in enumerate(_list(_get(data, section))):
+        for j, used in enumerate(_list(_get(entry, "endpoints"))):
+            if isinstance(used, str) and used not in known:
+                yield (section, i, "endpoints", j), f"no endpoint '{shown(used)}'; {suggestion(used, known)}"
 
 
 def _canaries(path: Path, used: Any, known: Collection[str]) -> Iterator[tuple[Path, str]]:

@@ -201,6 +201,7 @@ def test_a_file_of_the_first_schema_goes_on(path: Path) -> None:
         history.append([a_result(request_id="old")])
     with sqlite3.connect(path) as connection:
         for statement in (
+            "DROP TABLE beats",
             "DROP TABLE rollups",
             "DROP TABLE rollup_histograms",
             "DROP TABLE trimmed",

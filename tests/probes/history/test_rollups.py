@@ -202,6 +202,7 @@ def test_a_file_that_had_no_rollups_gets_them(tmp_path: Path) -> None:
 
 
 _TO_SCHEMA_2 = (
+    "DROP TABLE beats",
     "DROP TABLE rollups",
     "DROP TABLE rollup_histograms",
     "DROP TABLE trimmed",

@@ -1,0 +1,1 @@
+"""What others show of endpoints: SVG badges, an Atom feed of incidents, and JSON that status pages understand."""

@@ -1,0 +1,68 @@
+"""How an endpoint is in one word: by its incidents, or if nobody can tell, why."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from aimon.probes.history.queries.overview import Overview, State, overviews
+from aimon.probes.incidents.kinds import State as Status
+from aimon.probes.incidents.reader import states
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aimon.config.endpoint import Endpoint
+    from aimon.probes.service.context import ServiceContext
+
+
+class Condition(StrEnum):
+    """One word for an endpoint."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    BLOCKED = "blocked"
+    DOWN = "down"
+    MAINTENANCE = "maintenance"
+    PAUSED = "paused"
+    UNKNOWN = "unknown"
+
+
+_UNTOLD = {State.PAUSED: Condition.PAUSED, State.SILENT: Condition.UNKNOWN, State.UNKNOWN: Condition.UNKNOWN}
+
+
+class Conditioned(NamedTuple):
+    """An endpoint, and how it is."""
+
+    overview: Overview
+    condition: Condition
+
+
+def conditions(context: ServiceContext, endpoints: Sequence[Endpoint], now: float) -> list[Conditioned]:
+    """How endpoints are.
+
+    An incident opens after several failures: until then an endpoint whose last probe failed is still up.
+
+    Raises:
+        HistoryError: the history cannot be read.
+    """
+    database = context.open_history().database
+    intervals = {endpoint.name: endpoint.interval for endpoint in endpoints}
+    by_incidents = states(database, intervals, now, planned=sorted(context.maintenance.names(now)))
+    found = overviews(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
+    return [
+        Conditioned(overview, _condition(overview, by_incidents[overview.identity.endpoint].state))
+        for overview in found
+    ]
+
+
+def _condition(overview: Overview, status: Status) -> Condition:
+    if status is Status.MAINTENANCE:
+        return Condition.MAINTENANCE
+    if overview.state in _UNTOLD:
+        return _UNTOLD[overview.state]
+    # By incidents it is unknown where none of its results was looked at yet: then its last probe tells.
+    if status is Status.UNKNOWN:
+        by_probe = {State.UP: Condition.UP, State.DOWN: Condition.DOWN, State.REFUSED: Condition.BLOCKED}
+        return by_probe[overview.state]
+    return Condition(status.value)
