@@ -94,17 +94,12 @@ async def perform(
         message = _message(request)
         client = httpx2.AsyncClient(transport=_connection(request, marks, transport, proxy), trust_env=False)
     except httpx2.InvalidURL:
-        exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
         host = urlsplit(request.url).hostname or ""
-        exchange.fail(failures.not_resolved(host, UnicodeError()), exchange.started)
-        return exchange.result()
+        return _begin(call, redactor, failure=failures.not_resolved(host, UnicodeError())).result()
     except Exception as error:  # noqa: BLE001 - a fault of this machine or of the configuration is an outcome too
-        exchange = Exchange(call, dialect, started=time.monotonic(), started_at=time.time(), redactor=redactor)
-        exchange.fail(Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}"), exchange.started)
-        return exchange.result()
-    exchange = Exchange(
-        call, dialect, started=time.monotonic(), started_at=time.time(), scheduled=scheduled, redactor=redactor
-    )
+        failure = Failure(Outcome.PROBER_ERROR, f"{type(error).__name__}: {error}")
+        return _begin(call, redactor, failure=failure).result()
+    exchange = _begin(call, redactor, scheduled=scheduled)
     http_version = None
     if transcript is not None:
         transcript.sending(request, exchange.started)
@@ -129,6 +124,18 @@ async def perform(
         ),
         self_lag=marks.lag,
     )
+
+
+def _begin(
+    call: Call, redactor: Redactor | None, *, scheduled: float | None = None, failure: Failure | None = None
+) -> Exchange:
+    """An exchange that starts now; with a failure it has ended, too."""
+    dialect = dialects.get(call.target.dialect)
+    started = time.monotonic()
+    exchange = Exchange(call, dialect, started=started, started_at=time.time(), scheduled=scheduled, redactor=redactor)
+    if failure is not None:
+        exchange.fail(failure, started)
+    return exchange
 
 
 async def _exchange(

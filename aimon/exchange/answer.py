@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aimon.call import finish_reasons, token_estimate, tpot
 from aimon.call.result import Pace, Usage
+from aimon.call.tool_call import ToolCall, joined
 from aimon.dialects import usage
 from aimon.security import provider_text
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from aimon.call.call import Call
     from aimon.call.tool_call import ToolPiece
     from aimon.dialects import Delta, ProviderError
+    from aimon.security.redact import Redactor
 
 _NO_USAGE = Usage()
 # Pieces of calls of tools that are kept: as many as the text's characters, so that no answer fills the memory.
@@ -139,3 +141,14 @@ class AnswerState:
     def _estimated(self, call: Call) -> Usage | None:
         prompts = (message.content for message in call.messages)
         return token_estimate.estimate(self._usage, prompts, self._text, self.chunks, self._thoughts.size)
+
+    def _tool_calls(self, redactor: Redactor) -> tuple[ToolCall, ...]:
+        """The calls of tools, whole and without secrets."""
+        return tuple(
+            ToolCall(
+                provider_text.name(each.id, redactor),
+                provider_text.name(each.name, redactor),
+                provider_text.text(each.arguments, redactor),
+            )
+            for each in joined(self._tools)
+        )

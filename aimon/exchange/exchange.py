@@ -23,7 +23,6 @@ from aimon.call.containment import substitute
 from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Result
-from aimon.call.tool_call import ToolCall, joined
 from aimon.dialects import errors
 from aimon.dialects.media import ENOUGH
 from aimon.dialects.reader import reader
@@ -137,7 +136,7 @@ class Exchange(AnswerState):
                     return
                 self._stream = stream
             if self._bytes > self.most:
-                self._leave_unread(_TOO_LARGE, t)
+                self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
                 return
             for said in stream.feed(chunk):
                 if isinstance(said, list):
@@ -147,11 +146,11 @@ class Exchange(AnswerState):
                 if self.complete:
                     break  # bytes after the terminal event are ignored, whichever read they came in
         except UnreadError as error:
-            self._leave_unread(str(error), t)
+            self._stop(Outcome.MALFORMED, str(error), t)
         except InflateError as error:
             self._stop(Outcome.MALFORMED, str(error), t)
         except EventTooLargeError as error:
-            self._leave_unread(f"an event that can't be read: {error}", t)
+            self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
         except UNREADABLE as error:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
@@ -219,7 +218,7 @@ class Exchange(AnswerState):
             # Sound comes as it is made; other bodies that are no stream are only known when they are whole.
             self._first_output = t if self._dialect.read_media(bytes(body.data[:ENOUGH])) is not None else None
         if len(body.data) > MAX_ANSWER_BYTES:
-            self._leave_unread(_TOO_LARGE, t)
+            self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
         elif body.is_page:
             self._stop(Outcome.MALFORMED, body.page(), t)
         return b""
@@ -235,10 +234,6 @@ class Exchange(AnswerState):
 
     def _succeeded(self) -> bool:
         return self._status is not None and 200 <= self._status < 300
-
-    def _leave_unread(self, error: str, t: float) -> None:
-        """The answer is larger than answers of canaries and load tests are, or encoded in a way that is not read."""
-        self._stop(Outcome.MALFORMED, error, t)
 
     def _stop(self, outcome: Outcome, error: str, t: float) -> None:
         self._failure = Failure(outcome, error)
@@ -317,7 +312,7 @@ class Exchange(AnswerState):
             finish_reason=self._redact(self._finish, finish_reasons.FINISHES),
             request_id=self._request_id() if self._keep_text else None,
             text=provider_text.text(text, self._redactor_in_use()) if text and self._keep_text else None,
-            tool_calls=self._tool_calls() if self._tools and self._keep_text else (),
+            tool_calls=self._tool_calls(self._redactor_in_use()) if self._tools and self._keep_text else (),
             answer_ok=answer_ok,
             arrivals=Arrivals.of(self.gaps) if self.gaps else None,
             chunks=self.chunks,
@@ -329,17 +324,6 @@ class Exchange(AnswerState):
             retry_after=retry_after,
             connection=connection,
             self_lag=self_lag,
-        )
-
-    def _tool_calls(self) -> tuple[ToolCall, ...]:
-        redactor = self._redactor_in_use()
-        return tuple(
-            ToolCall(
-                provider_text.name(each.id, redactor),
-                provider_text.name(each.name, redactor),
-                provider_text.text(each.arguments, redactor),
-            )
-            for each in joined(self._tools)
         )
 
     def _classify(self, text: str) -> verdict.Verdict:
