@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from aimon.probes.transcript import Transcript
 
 HEARTBEAT = 1.0
+# Seconds between the first probes: half a core for a thousand endpoints, so that probes that are due have room.
+_FIRST_APART = 2 * STAGGER
 # Seconds after a time within which the next one can't be: the clocks drift apart by less.
 _CLOSE = 0.01
 
@@ -156,10 +158,12 @@ class Scheduler:
         return [] if entry.probe is None else await asyncio.shield(entry.probe)
 
     def _begin(self, entries: Iterable[Entry]) -> None:
-        now = self._clock.monotonic()
+        """Endpoints with an interval are probed at once, a little apart, unless their own time comes sooner."""
+        now, wall = self._clock.monotonic(), self._clock.wall()
         for i, entry in enumerate(entries):
-            first = entry.endpoint.cron is None and entry.endpoint.name not in self._recent
-            self._plan(entry, at=now + i * STAGGER if first else None)
+            delay = i * _FIRST_APART
+            wanted = entry.endpoint.cron is None and entry.endpoint.name not in self._recent
+            self._plan(entry, at=now + delay if wanted and entry.times.after(wall) > wall + delay else None)
 
     def _plan(self, entry: Entry, at: float | None = None) -> None:
         """Sets when an endpoint is due next: at a time of the monotonic clock, or at the next of its own times."""
