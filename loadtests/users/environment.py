@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import locust
 from locust import argument_parser
+from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_STOPPED, LocalRunner
 from locust.user.task import filter_tasks_by_tags
+from locust.user.users import HttpUser
 
 from aimon.loadtests.locust_plugin.statistics import without_statistics
 from aimon.loadtests.users import hooks, requests, settings
 from aimon.loadtests.users.loader import ScenarioError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aimon.loadtests.protocol.plan import Scenario
     from aimon.loadtests.users.loader import LoadedScenario
@@ -77,7 +81,10 @@ def fill(environment: Environment, scenario: Scenario, loaded: LoadedScenario) -
     for each in loaded.classes:
         if environment.host:
             each.host = environment.host
-        filter_tasks_by_tags(each, tags, excluded)
+        elif issubclass(each, (HttpUser, FastHttpUser)) and each.host is None:
+            raise ScenarioError(f"{loaded.path}: {each.__name__} does not say which address it calls: add --host URL")
+        with _quiet():
+            filter_tasks_by_tags(each, tags, excluded)
     environment.user_classes = [each for each in loaded.classes if each.tasks]
     if not environment.user_classes:
         names = ", ".join(each.__name__ for each in loaded.classes)
@@ -104,6 +111,16 @@ def end(environment: Environment) -> None:
         environment.events.test_stopping.fire(environment=environment)  # type: ignore[no-untyped-call]
         runner.update_state(STATE_STOPPED)
         environment.events.test_stop.fire(environment=environment)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Locust's warnings from the terminal: what they are about is an error here, with words of its own."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _options(scenario: Scenario, loaded: LoadedScenario) -> Any:
