@@ -1,4 +1,4 @@
-"""Incidents of what is known at once, and not by a row of results: an account that runs out of money."""
+"""Incidents of what is known at once, and not by a row of results: an empty account, a silent program."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@
     unreliable  failures of network and provider that are too few for an outage: degraded
     slow        successes that took longer than allowed: degraded
     balance     the account's balance is about to run out (aimon.probes.balance)
+    heartbeat   a program that reports in says that it is not well, or is silent (aimon.probes.heartbeats)
 
 A success is good for all of them (for `slow`, if it was quick). A failure is bad for its own kind, and says nothing
 about the others: a refused key does not show that the provider works. Faults of the prober (`prober_error`,
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     UNRELIABLE = "unreliable"
     SLOW = "slow"
     BALANCE = "balance"
+    HEARTBEAT = "heartbeat"
 
 
 KNOWN: Final = frozenset(kind.value for kind in Kind)

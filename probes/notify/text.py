@@ -23,6 +23,7 @@ _WORDS: Final[dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {
     "unreliable": (("DEGRADED", "intermittent failures"), ("降级", "间歇性失败")),
     "slow": (("DEGRADED", "slow answers"), ("降级", "响应缓慢")),
     "balance": (("BALANCE LOW", "the account will run out of money"), ("余额不足", "账户余额即将用尽")),
+    "heartbeat": (("DOWN", "not reported to be well"), ("故障", "未按时上报正常状态")),
     "test": (
         ("TEST", "nothing is wrong, this is a test"),
         ("测试", "一切正常；仅测试消息能否送达"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from aimon.probes.balance.observer import BalanceObserver
+from aimon.probes.heartbeats.observer import HeartbeatObserver
 from aimon.probes.incidents.observer import IncidentObserver
 
 if TYPE_CHECKING:
@@ -33,5 +34,5 @@ class Observer(Protocol):
         """Is called when the service ends; it must not take longer than a few seconds."""
 
 
-OBSERVERS: tuple[Callable[[], Observer], ...] = (IncidentObserver, BalanceObserver)
+OBSERVERS: tuple[Callable[[], Observer], ...] = (IncidentObserver, HeartbeatObserver, BalanceObserver)
 """What makes each of them, when the service starts."""

@@ -26,7 +26,7 @@ _STATUS: dict[Condition, str | None] = {
     Condition.PAUSED: None,
     Condition.UNKNOWN: None,
 }
-_IMPACT = {Kind.OUTAGE: "critical", Kind.ACCOUNT: "major", Kind.CONFIG: "major"}
+_IMPACT = {Kind.OUTAGE: "critical", Kind.HEARTBEAT: "critical", Kind.ACCOUNT: "major", Kind.CONFIG: "major"}
 _DESCRIPTION = {
     "none": "All endpoints work",
     "minor": "Some endpoints are degraded",

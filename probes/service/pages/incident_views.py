@@ -24,6 +24,7 @@ _KINDS = {
     Kind.UNRELIABLE: states.DEGRADED,
     Kind.SLOW: states.DEGRADED,
     Kind.BALANCE: states.ACCOUNT,
+    Kind.HEARTBEAT: states.DOWN,
 }
 _TITLES = {
     Kind.OUTAGE: "{name} is down",
@@ -32,6 +33,7 @@ _TITLES = {
     Kind.UNRELIABLE: "{name}: some probes fail",
     Kind.SLOW: "{name} is slow",
     Kind.BALANCE: "{name}: the account's balance runs out",
+    Kind.HEARTBEAT: "{name} does not report that it is well",
 }
 _GROUPS = {
     Kind.OUTAGE: "{n} endpoints of {provider} are down",
@@ -40,6 +42,7 @@ _GROUPS = {
     Kind.UNRELIABLE: "{n} endpoints of {provider}: some probes fail",
     Kind.SLOW: "{n} endpoints of {provider} are slow",
     Kind.BALANCE: "{n} endpoints of {provider}: the account's balance runs out",
+    Kind.HEARTBEAT: "{n} programs do not report that they are well",
 }
 # Of others, such as `announced`, nothing is said: deliveries tell who was told.
 _EVENTS = {
@@ -89,10 +92,14 @@ def _view(database: Database, members: list[reader.Incident], root: str, words: 
         open=open_,
         state=words.t("open" if open_ else "resolved"),
         when=_when(members, words),
-        endpoints=tuple(EndpointLink(name, f"{root}/endpoint/{quote(name, safe='')}") for name in names[:_NAMED]),
+        endpoints=_links(names[:_NAMED], root) if first.kind is not Kind.HEARTBEAT else (),
         more=words.t("and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else "",
         timeline=tuple(Event(words.at(at), text) for at, text in sorted(events)),
     )
+
+
+def _links(names: Sequence[str], root: str) -> tuple[EndpointLink, ...]:
+    return tuple(EndpointLink(name, f"{root}/endpoint/{quote(name, safe='')}") for name in names)
 
 
 def _when(members: Sequence[reader.Incident], words: Words) -> str:

@@ -149,6 +149,8 @@ ZH = {
     "{name}: some probes fail": "{name}：部分探测失败",
     "{name} is slow": "{name} 响应慢",
     "{name}: the account's balance runs out": "{name}：账户余额即将用完",
+    "{name} does not report that it is well": "{name}：未按时上报正常状态",
+    "{n} programs do not report that they are well": "{n} 个程序未按时上报正常状态",
     "{n} endpoints of {provider} are down": "{provider} 的 {n} 个接口故障",
     "{n} endpoints of {provider}: key, quota or rate limit": "{provider} 的 {n} 个接口：密钥、额度或限流",
     "{n} endpoints of {provider}: configuration": "{provider} 的 {n} 个接口：配置问题",
