@@ -5,7 +5,8 @@ alternate, one without, one with, and the difference of each pair is kept: what 
 alike. CPU time of this thread; medians.
 
     taskset -c 1 python benchmarks/metering.py            the table of docs/benchmarks.md
-    taskset -c 1 python benchmarks/metering.py --soak     100,000 calls: memory at the beginning and at the end
+    taskset -c 1 python benchmarks/metering.py --soak     100,000 calls: memory after a tenth of them and at the end
+    python benchmarks/metering.py --truth                 when the first text came, beside when the server wrote it
 """
 
 from __future__ import annotations
@@ -23,9 +24,12 @@ import openai
 
 import aimon
 from aimon.metering import default
+from aimon.simulator import Profile, SimulatorProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from aimon.call.result import Result
 
 CHUNKS = 100
 TEXT = "the rain in 日本 fell soft on the café roof all day long "
@@ -134,14 +138,37 @@ def soak(calls: int) -> None:
     )
 
 
+def truth(calls: int) -> None:
+    """How much later than the server wrote it the first text was metered, in ms; with a server in another process."""
+    seen: list[Result] = []
+    aimon.configure(on_result=(seen.append,))
+    wall = time.time() - time.monotonic()
+    with SimulatorProcess(Profile("p", ttft=0.05, itl=0.002)) as server:
+        sdk = openai.OpenAI(api_key="k", base_url=server.base_url("p"), http_client=aimon.http_client())
+        for _ in range(calls):
+            stream(sdk)
+        default.meter().snapshot()
+        records = sorted(server.truth(wait=10).records, key=lambda record: record.received)
+    late = sorted(
+        (result.started_at - wall + (result.first_token or 0.0) - (record.first_token or 0.0)) * 1e3
+        for result, record in zip(seen, records, strict=True)
+    )
+    print(f"{calls} streams: first text metered {late[calls // 2]:.2f} ms after it was written at the median, ", end="")
+    print(f"{late[int(calls * 0.95)]:.2f} ms at P95")
+
+
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1500)
     parser.add_argument("--soak", action="store_true")
+    parser.add_argument("--truth", action="store_true")
     parser.add_argument("--calls", type=int, default=100_000)
     options = parser.parse_args()
     aimon.configure(prices={"gpt-4o": {"input": 17.5, "output": 70.0}})
+    if options.truth:
+        truth(200)
+        return
     if options.soak:
         soak(options.calls)
         return
