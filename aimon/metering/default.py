@@ -35,6 +35,7 @@ def configure(**options: Any) -> None:
         ConfigError: the configuration file is wrong, or not there.
         PriceError: a price, a currency or a rate is none.
         RuntimeError: calls are metered already, and not by several processes, or the other way round.
+        OSError: the directory that processes share can't be made.
     """
     use(settings.read(**options))
 
@@ -62,4 +63,5 @@ def _make(chosen: Settings) -> Meter:
         return Meter(chosen)
     from aimon.metering.shared_meter import SharedMeter  # noqa: PLC0415 - needs Unix
 
+    chosen.directory.mkdir(parents=True, exist_ok=True)
     return SharedMeter(chosen, chosen.directory)

@@ -7,6 +7,7 @@ waits for it. Only a job of the queue changes the totals.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -184,7 +185,8 @@ class Meter:
 
     def fault(self, stage: str, error: Exception) -> None:
         """As `failed`, in a job of the queue."""
-        self.totals.add(definitions.INTERNAL_ERRORS, (stage,))
+        with contextlib.suppress(Exception):  # what can't be counted is still logged
+            self.totals.add(definitions.INTERNAL_ERRORS, (stage,))
         if self._logged < _MAX_LOGGED:
             self._logged += 1
             _LOG.error("aimon: this is a bug in aimon: a call was not metered (%s): %s", stage, describe(error))

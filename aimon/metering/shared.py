@@ -78,9 +78,9 @@ class NumberFile:
         written, place = _entry(name, self._end)
         end = place + _VALUE.size
         while end + _LENGTH.size > len(self._memory):
-            size = 2 * len(self._memory)
-            self._memory.close()
-            self._map(size)
+            outgrown = self._memory
+            self._map(2 * len(outgrown))
+            outgrown.close()
         # The length last: a reader takes 0 for the end of the list.
         begin = self._end + _LENGTH.size
         self._memory[begin : begin + len(written)] = written
@@ -90,7 +90,11 @@ class NumberFile:
         self._end = end
 
     def _map(self, size: int) -> None:
-        os.ftruncate(self._file, size)
+        # With room on the disk for all of it: a write into a page without one would end the process.
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self._file, 0, size)
+        else:
+            os.ftruncate(self._file, size)
         self._memory = mmap.mmap(self._file, size)
 
 

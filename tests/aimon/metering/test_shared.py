@@ -135,3 +135,24 @@ def test_a_file_that_is_none_is_no_count(tmp_path: Path, content: bytes) -> None
     (tmp_path / "x.calls").write_bytes(content)
     totals, _ = shared.read(tmp_path)
     assert totals.counters == {}
+
+
+def test_a_directory_that_is_none_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in the middle of a call."""
+    (tmp_path / "calls").write_text("a file")
+    monkeypatch.setattr(default, "_meter", None)
+    with pytest.raises(FileExistsError):
+        default.use(settings.read(directory=tmp_path / "calls", environ={}))
+
+
+def test_a_full_disk_breaks_no_call(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can't be written is a fault of the metering, which says so and goes on."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shared.NumberFile, "_map", full)
+    _count(meter, 2)
+    monkeypatch.undo()
+    _count(meter, 1)
+    assert _requests(meter) >= 1
