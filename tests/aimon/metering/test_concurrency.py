@@ -8,12 +8,13 @@ import os
 import subprocess
 import sys
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 
 import aimon
-from aimon.metering import default
+from aimon.metering import default, settings
 from aimon.metering.meter import MAX_IDENTITIES
 from aimon.metrics import definitions
 from canned_http import ASKED, CHAT, DONE, STOP, STREAM, TEXT, USAGE, WHOLE, Canned, Client
@@ -90,6 +91,28 @@ def test_calls_that_are_thrown_away_are_cancelled(metered: Metered) -> None:
     assert metered.gauge(definitions.IN_FLIGHT) == [0]
 
 
+def test_memory_is_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six hundred calls later as much is held as before them; `benchmarks/metering.py --soak` makes 100,000."""
+    monkeypatch.setattr(default, "_meter", None)
+    default.use(settings.read(environ={}))
+    whole = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
+    streamed = Client("httpx2", "sync", lambda: Canned([TEXT, STOP, USAGE, DONE]), {})
+
+    def calls(count: int) -> int:
+        for _ in range(count):
+            whole.post(ASKED)
+            streamed.post(STREAM)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = calls(50)
+        assert calls(300) - before < 64 << 10
+    finally:
+        tracemalloc.stop()
+
+
 def test_models_without_end_become_other(metered: Metered) -> None:
     """An application that asks for whatever model its users name makes no series without end."""
     client = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
@@ -116,7 +139,7 @@ from gevent import monkey; monkey.patch_all()
 import gevent, aimon
 from canned_http import Canned, Client
 from canned_http import ASKED, CHAT, DONE, STOP, STREAM, TEXT, USAGE, WHOLE, Canned, Client
-from aimon.metering import default
+from aimon.metering import default, settings
 client = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
 def work():
     for _ in range(5):
