@@ -76,7 +76,7 @@ def main() -> None:
     prompt = "x" * plan.prompt_bytes or plan.prompt
     call = Call(
         target,
-        (Message("user", prompt),),
+        (Message("user", prompt),) * (2 if plan.dialect == "rerank" else 1),
         stream=plan.stream,
         timeouts=Timeouts(**plan.timeouts),
         source=Source.LOADTEST,
