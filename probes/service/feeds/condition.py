@@ -41,7 +41,8 @@ class Conditioned(NamedTuple):
 def conditions(context: ServiceContext, endpoints: Sequence[Endpoint], now: float) -> list[Conditioned]:
     """How endpoints are.
 
-    An incident opens after several failures: until then an endpoint whose last probe failed is still up.
+    An incident opens after several failures: until then an endpoint whose last probe failed is still up, if it ever
+    was.
 
     Raises:
         HistoryError: the history cannot be read.
@@ -61,8 +62,8 @@ def _condition(overview: Overview, status: Status) -> Condition:
         return Condition.MAINTENANCE
     if overview.state in _UNTOLD:
         return _UNTOLD[overview.state]
-    # By incidents it is unknown where none of its results was looked at yet: then its last probe tells.
-    if status is Status.UNKNOWN:
+    # Where none of its results was looked at yet, or none was a success, its last probe tells.
+    if status is Status.UNKNOWN or (status is Status.UP and overview.last_success_at is None):
         by_probe = {State.UP: Condition.UP, State.DOWN: Condition.DOWN, State.REFUSED: Condition.BLOCKED}
         return by_probe[overview.state]
     return Condition(status.value)

@@ -17,12 +17,18 @@ from aimon.probes.incidents.reader import Incident
 from aimon.probes.service.feeds import badges
 from results import a_result
 from service_app import NOW, ServiceApp
+from service_world import ServiceWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 SVG = "{http://www.w3.org/2000/svg}"
+ONE = """
+endpoints:
+  - {name: a, dialect: openai-chat, base_url: "http://127.0.0.1:9/v1", model: m}
+"""
 HOSTILE = "</title><script>alert(1)</script>\"' onload=x \0\x1b[31m\u202e\ud800"
 
 
@@ -120,3 +126,27 @@ def test_status_for_other_pages(path: str, client: TestClient) -> None:
         ("never", None, "unknown"),
     ]
     assert (found["incidents"], found["scheduled_maintenances"]) == ([], [])
+
+
+def test_an_endpoint_that_never_worked_is_not_up(tmp_path: Path) -> None:
+    """Its first failure opens no incident yet, and nothing else speaks for it."""
+    with ServiceWorld(tmp_path, ONE) as world:
+        world.probe("a", Outcome.CONNECT)
+        assert "a: down" in world.get("/badge/a.svg")
+        assert world.client.get("/status.json").json()["status"]["description"] != "All endpoints work"
+
+
+def test_a_real_incident_is_in_the_feed_and_in_the_status(tmp_path: Path) -> None:
+    """It is told when it opens, and again when it is over."""
+    with ServiceWorld(tmp_path, ONE) as world:
+        for outcome in (Outcome.OK, *[Outcome.SERVER_ERROR] * 5):
+            world.probe("a", outcome)
+        [entry] = ET.fromstring(world.get("/incidents.atom")).findall(f"{ATOM}entry")  # noqa: S314 - made here
+        assert "a" in (entry.findtext(f"{ATOM}title") or "")
+        assert len(world.client.get("/status.json").json()["incidents"]) == 1
+        before = entry.findtext(f"{ATOM}updated")
+        for _ in range(6):
+            world.probe("a")
+        [entry] = ET.fromstring(world.get("/incidents.atom")).findall(f"{ATOM}entry")  # noqa: S314 - made here
+        assert entry.findtext(f"{ATOM}updated") != before
+        assert "a: up" in world.get("/badge/a.svg")
