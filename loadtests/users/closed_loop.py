@@ -51,14 +51,14 @@ class ClosedLoopUsers:
         epoch: when the stage started, by `time.monotonic()`.
 
     Attributes:
-        drivers: of the users that were started.
+        active: iterations under way.
         halted: set when all users are to end after their current iteration.
     """
 
     def __init__(
         self, host: Host, stage: Stage, assignment: Assignment, more: int, may_start: MayStart, epoch: float
     ) -> None:
-        self.drivers: list[Driver] = []
+        self.active = 0
         self.halted = Event()
         self.ended = False
         self.may_start = may_start
@@ -116,7 +116,6 @@ class ClosedLoopUsers:
             host.count_error(error, 0.0)
             return
         host.add(driver)
-        self.drivers.append(driver)
         driver.start(host.group)
         assert driver.greenlet is not None  # noqa: S101 - just started
         driver.greenlet.join()
@@ -140,6 +139,12 @@ class _LoopDriver(Driver):
             self.stopping = True
             raise StopUser
         self._begin(monotonic(), since, 0.0)
+        self._loop.active += 1
+
+    def finish(self) -> None:
+        """The iteration has ended."""
+        self._loop.active -= self.active
+        super().finish()
 
     def between(self, tasks: TaskSet) -> None:
         """Waits as long as the user's `wait_time` says."""

@@ -84,7 +84,7 @@ class LocustIterations:
     @property
     def in_flight(self) -> int:
         """See Iterations."""
-        return self._running + sum(driver.active for loop in self._loops for driver in loop.drivers)
+        return self._running + sum(loop.active for loop in self._loops)
 
     @property
     def users(self) -> dict[str, int]:
