@@ -1,1 +1,1 @@
-"""The command line: one small file a command, `main` the table of contents."""
+"""The command line: one file for each small command; `main` lists them all."""

@@ -44,7 +44,7 @@ _WHAT_TO_DO: dict[Outcome, str] = {
 }
 
 _OWN_AUTHORITY = "For an authority of your own set ca_file; else a proxy on the way opens TLS."
-# One outcome, several reasons: what each asks for, before what its outcome asks for.
+# Advice by reason, which takes precedence over the advice by outcome.
 _BY_REASON: dict[FailureReason, str] = {
     FailureReason.CERTIFICATE_EXPIRED: "Renew it on the server; if it is new there, look at this machine's clock (try: "
     "date -u).",
@@ -79,7 +79,7 @@ _WHOSE: dict[Fault, str] = {
 
 
 class Texts(NamedTuple):
-    """All that is said here, in one language."""
+    """All texts of this module in one language."""
 
     what_to_do: Mapping[Outcome, str]
     by_reason: Mapping[FailureReason, str]
@@ -108,7 +108,7 @@ def _texts() -> Texts:
 
 
 def reason(result: Result) -> str:
-    """Why it failed and where: the HTTP status, who answered, and what was said. Empty for `ok`."""
+    """Why the call failed: the HTTP status, the server that answered, and its message. Empty for `ok`."""
     if result.outcome is Outcome.OK:
         return ""
     address = result.connection.address if result.connection is not None else None
@@ -122,18 +122,18 @@ def reason(result: Result) -> str:
 
 
 def advice(result: Result) -> str:
-    """What to do about it. Empty for `ok`."""
+    """What to do about the failure. Empty for `ok`."""
     return advise(result.outcome, result.status_code, result.failure_reason, result.request_id)
 
 
 def advise(
     outcome: Outcome, status_code: int | None, reason: FailureReason | None, request_id: str | None = None
 ) -> str:
-    """What to do about a call that ended so, in the language of `aimon.language`. Empty for `ok`."""
+    """What to do about a call with that outcome, in the language of `aimon.language`. Empty for `ok`."""
     texts, status = _texts(), status_code or 0
     if reason is not None and reason in texts.by_reason:
         return texts.by_reason[reason]
-    if status in {405, 501}:  # a web server that knows no such method: it is no endpoint of an API
+    if status in {405, 501}:  # a web server without this method, not an API endpoint
         return texts.no_such_method
     if outcome is Outcome.SERVER_ERROR and request_id:
         return texts.request_id.format(request_id=request_id)
@@ -143,15 +143,15 @@ def advise(
 
 
 def explained(result: Result) -> str:
-    """Why it failed and what to do, as sentences. Empty for `ok`."""
+    """Why the call failed and what to do, as sentences. Empty for `ok`."""
     return pick(". ", "。").join(part for part in (reason(result), advice(result)) if part)
 
 
 def whose(result: Result) -> str:
-    """Whose fault it is, as a word. Empty for `ok`."""
+    """The fault as a word. Empty for `ok`."""
     return _texts().whose[result.fault] if result.fault is not None else ""
 
 
 def _bare(message: str) -> str:
-    """Without its full stop, since more follows."""
+    """The text without its full stop, since more text follows."""
     return message[:-1] if message.endswith(".") and not message.endswith("..") else message

@@ -1,4 +1,4 @@
-"""The advice of `aimon.cli.advice` in Chinese: the same keys, which a test holds."""
+"""The advice of `aimon.cli.advice` in Chinese: the same keys, which a test checks."""
 
 from __future__ import annotations
 

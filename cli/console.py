@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def open_closed_streams() -> None:
     """Opens /dev/null for each of stdin, stdout and stderr that is closed (`>&-`).
 
-    Python has None in their place, and the next file or connection would get the descriptor of one of them, and with it
-    whatever is written there.
+    Python sets them to None, and the next file or connection would get one of these descriptors, and with it everything
+    that is written to that stream.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free.
+            # open() returns the lowest free descriptor.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
@@ -33,7 +33,7 @@ def open_closed_streams() -> None:
 def finish(code: int) -> int:
     """Flushes stdout; returns the exit code.
 
-    A reader that has gone (`| head`) is no failure; a disk that is full is one.
+    A closed pipe (`| head`) is not a failure; a full disk is one.
     """
     try:
         sys.stdout.flush()
@@ -47,14 +47,14 @@ def finish(code: int) -> int:
 
 
 def take_any_text() -> None:
-    """Has stdout and stderr escape characters that their encoding lacks: an emoji must not end a run."""
+    """Makes stdout and stderr escape characters that their encoding lacks: an emoji must not end a run."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def write_data(text: str | bytes) -> None:
-    """Writes what programs read to stdout: always UTF-8, whatever the locale says.
+    """Writes machine-readable output to stdout, always in UTF-8.
 
     Raises:
         OSError: stdout can't be written.
@@ -65,7 +65,7 @@ def write_data(text: str | bytes) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether a person reads stdout."""
+    """Whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -76,7 +76,7 @@ def note(message: str) -> None:
 
 
 def mute() -> None:
-    """Redirects stdout to /dev/null, for output at exit too: its reader has gone or its disk is full."""
+    """Redirects stdout to /dev/null, also for output at exit, after its pipe was closed or its disk was full."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -86,12 +86,12 @@ def speaks_unicode() -> bool:
 
 
 def can_draw(stream: TextIO) -> bool:
-    """Whether a picture can be drawn on this stream again and again."""
+    """Whether a live view can be drawn on this stream."""
     return stream.isatty() and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}
 
 
 def fits(table: Table, out: Console) -> bool:
-    """Whether a table's figures fit beside each other: rich would cut them without a mark."""
+    """Whether a table's figures fit the width; rich would cut them silently."""
     from rich.cells import cell_len
 
     needed = [

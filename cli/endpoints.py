@@ -33,10 +33,10 @@ class Flags(msgspec.Struct, frozen=True):
 
 
 def load(path: Path | None, flags: Flags) -> Config:
-    """The configuration: of the flags, if any are given, else of the file.
+    """The configuration: from the flags, if any are given, else from the file.
 
     Raises:
-        Stop: it is wrong, or there is none; with what to write instead.
+        Stop: it is invalid or missing; with what to write instead.
     """
     from aimon import config
 
@@ -51,11 +51,11 @@ def select(
 ) -> Selection:
     """The endpoints of these names (default: all), from the flags if any are given, else from the file.
 
-    `loaded` is the configuration, if it was loaded before. With `lenient` one that lacks a key or another variable is
-    among them, as `unready`, unless all do.
+    `loaded` is the configuration, if it was loaded before. With `lenient`, endpoints that lack a key or another
+    variable are in `unready`, unless all do.
 
     Raises:
-        Stop: the configuration is wrong, or there is none; with what to write instead.
+        Stop: the configuration is invalid or missing; with what to write instead.
     """
     from aimon import config
     from aimon.network.tls_context import ignored_stores

@@ -11,7 +11,7 @@ from aimon.cli.plain_values import Plain
 if TYPE_CHECKING:
     from typer._click import Context, HelpFormatter
 
-# By what somebody wants to do, in the order in which one meets them. A test holds that every command has its place.
+# By task, in the usual order of use. A test checks that every command is listed.
 TASKS: dict[str, tuple[str, ...]] = {
     "Set up": ("init", "config", "demo", "sim"),
     "Watch": ("probe", "serve", "status"),
@@ -26,14 +26,14 @@ class ByTask(Plain, TyperGroup):
     """Lists the commands of aimon by task."""
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Writes a section for each task that has commands here; a group's own commands are in one."""
+        """Writes a section for each task with commands; the commands of a group are one section."""
         if self.commands.keys() & {name for names in TASKS.values() for name in names}:
             sections = TASKS
         else:
             sections = {"Commands": tuple(self.list_commands(ctx))}
         for title, names in sections.items():
             with formatter.section(title):
-                # The first sentence, wrapped where click would cut it.
+                # The first sentence, wrapped instead of cut.
                 formatter.write_dl([(name, self.summary(name)) for name in names])
 
     def summary(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""`--lang`: the option of every command that speaks to people at length."""
+"""`--lang`: the option of every command with long texts for people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _use(name: str | None) -> str | None:
     return name
 
 
-# Takes effect by itself: no command needs its value.
+# The callback sets the language; no command needs the value.
 Language = Annotated[
     str | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""Commands that are imported when they are called, or when the help of all is asked for."""
+"""Commands that are imported when they are called, or for the help of all commands."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LazyCommands(MutableMapping[str, Any]):
         return len(self._places)
 
     def summary(self, name: str) -> str:
-        """The first sentence of a command's help, for which none of its options are looked at."""
+        """The first sentence of a command's help, without building its options."""
         made_of = self._made_of(name)
         text = made_of.info.help if isinstance(made_of, typer.Typer) else made_of.__doc__
         paragraph = " ".join((text or "").strip().partition("\n\n")[0].split())

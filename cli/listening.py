@@ -1,4 +1,4 @@
-"""`--listen` and what goes with it, for every command that serves metrics."""
+"""`--listen` and its related options, for every command that serves metrics."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def address(text: str, *, public: bool, option: str = "--listen-token-file") -> 
 
     Args:
         text: HOST:PORT.
-        public: whether others may reach it, since scrapers are asked for a token, or nobody minds.
-        option: that names the token's file.
+        public: whether other machines may reach it: with a token, or explicitly allowed.
+        option: the option for the token's file, for messages.
 
     Raises:
-        Stop: it is no address, or others can reach it and should not.
+        Stop: it is not an address, or other machines could reach it without a token.
     """
     from aimon.network.listen import is_loopback, split_address
 
@@ -40,7 +40,7 @@ def token(path: Path | None, listen: str | None, *, option: str = "--listen-toke
     """The token that scrapers must send; None without a file.
 
     Raises:
-        Stop: there is nothing to scrape, or the file holds no token.
+        Stop: there is nothing to scrape, or the file contains no token.
     """
     if path is None:
         return None

@@ -1,8 +1,8 @@
-"""The entry point: every command, and what its end means to the shell.
+"""The entry point: all commands, and the exit codes.
 
-Exit codes: 0 good; 1 the thing measured failed; 2 usage or configuration; 3 aimon could not do its job;
-130 interrupted; 141 the reader of stdout went before the end (`| head`), as of any program. Data goes to stdout,
-everything else to stderr.
+Exit codes: 0 good; 1 the measured endpoint failed; 2 usage or configuration; 3 aimon could not do its job;
+130 interrupted; 141 the pipe at stdout was closed (`| head`), as for any program. Data goes to stdout, everything else
+to stderr.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from aimon.cli.help_groups import ByTask
 from aimon.cli.lazy_commands import LazyCommands
 from aimon.distribution import intruder
 
-# Of each command, the function that it runs, or the `app` that holds its own commands. None is imported before it is
-# called.
+# The function of each command, or the `app` with its subcommands. Each is imported when it is called.
 COMMANDS = {
     "alerts": "aimon.cli.commands.alerts:app",
     "config": "aimon.cli.commands.config:app",
@@ -94,7 +93,7 @@ def _run() -> int:
         return stop.code
     except typer.TyperException as error:
         message = error.format_message()
-        # `aimon` alone is answered with the help itself.
+        # `aimon` alone prints the help.
         alone = message.startswith("Usage:")
         note(message if alone else f"aimon: {message}\nTry: aimon --help")
         return error.exit_code
@@ -103,8 +102,8 @@ def _run() -> int:
     except (BrokenPipeError, SystemExit) as error:
         if isinstance(error, SystemExit) and not error.code:
             return GOOD  # typer's, after it has completed a word for a shell
-        # The reader of our output has gone (`aimon … | head`), which typer turns into an exit with 1: no more can be
-        # said to it, not even at exit.
+        # The pipe at stdout is closed (`aimon … | head`), which typer turns into an exit with 1: no further output is
+        # possible, not even at exit.
         mute()
         return READER_GONE
     except Exception as error:  # noqa: BLE001 - a traceback is no message for whoever runs a command

@@ -9,10 +9,10 @@ from aimon.files import OWNER_ALONE
 
 
 def out_mode(text: str | None) -> int:
-    """The mode of files that hold a run; their owner's alone by default.
+    """The mode of the files of a run; by default only their owner may read them.
 
     Raises:
-        Stop: it is no octal number, or the owner could not read and write them.
+        Stop: it is not an octal number, or the owner could not read and write them.
     """
     if text is None:
         return OWNER_ALONE

@@ -1,7 +1,7 @@
 """Values of options read without pydantic, which typer would import for them: 50 ms of every command.
 
-Only unambiguous values are read here. Everything else, all that is wrong included, is left to typer, so that no
-value and no message is another one.
+Only unambiguous values are read here. All others, including invalid ones, are left to typer, so that values and
+messages stay the same.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _PATH_CHECKS = ("exists", "writable", "resolve_path", "allow_dash")
 
 
 class Plain:
-    """Commands, and groups of them, whose usual values need no pydantic."""
+    """Commands and groups whose usual values are read without pydantic."""
 
     get_params: Callable[[Any], list[Any]]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """As typer's."""
         for param in self.get_params(ctx):
-            # Where typer keeps what reads a parameter's values once it is needed; another typer reads them by itself.
+            # Where typer caches the reader of a parameter's values; versions without it read all values themselves.
             if getattr(param, "_runtime_param", self) is None:
                 param._runtime_param = _PlainValues()  # noqa: SLF001
         rest: list[str] = super().parse_args(ctx, args)  # type: ignore[misc]
@@ -45,10 +45,10 @@ class PlainCommand(Plain, TyperCommand):
 
 
 class _PlainValues:
-    """In the place of typer's RuntimeParam."""
+    """Replaces typer's RuntimeParam."""
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """What a parameter's function gets for what was written."""
+        """The value of a parameter from its text."""
         if value is None:
             return () if param.multiple or param.nargs == -1 else None
         try:
@@ -59,10 +59,10 @@ class _PlainValues:
 
 
 def _read(value: Any, kind: Any, info: ParameterInfo) -> Any:
-    """The value, where it is unambiguously of that kind.
+    """The value, if it is unambiguously of that type.
 
     Raises:
-        ValueError: it may be one or not.
+        ValueError: it is ambiguous or invalid.
     """
     if get_origin(kind) is list and isinstance(value, (list, tuple)):
         return [_read(each, get_args(kind)[0], info) for each in value]
@@ -75,7 +75,7 @@ def _read(value: Any, kind: Any, info: ParameterInfo) -> Any:
 
 
 def _text(text: str, _: ParameterInfo) -> str:
-    text.encode()  # bytes that are no text are an error
+    text.encode()  # bytes that are not valid text are an error
     return text
 
 

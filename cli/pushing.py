@@ -14,7 +14,7 @@ def gateway(url: str) -> Gateway:
     """The Pushgateway at an address.
 
     Raises:
-        Stop: it is none.
+        Stop: the address is invalid.
     """
     from aimon.metrics.pushgateway import Gateway
 

@@ -1,4 +1,4 @@
-"""HTML of a dashboard and of what its queries gave, for the preview."""
+"""HTML of a dashboard with the results of its queries, for the preview."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _curves(
 
 
 def _runs(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
-    """The points between gaps: where nothing was, no line goes."""
+    """Splits points at gaps, over which no line is drawn."""
     step = min((after[0] - before[0] for before, after in pairwise(points)), default=0.0)
     runs: list[list[tuple[float, float]]] = [[]]
     for point in points:

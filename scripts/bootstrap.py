@@ -2,9 +2,9 @@
 
     python3 scripts/bootstrap.py GROUP...
 
-Standard library only, since this is what runs first on a machine that has nothing but python3. It uses uv
-where there is one (`UV=path` names it, `UV=` forbids it) and else venv and pip, seeding pip from whatever
-is there: ensurepip, another pip, or the wheel that `uv.lock` names with its hash. All settings of uv and
+Standard library only, since it runs first on a machine that may have nothing but python3. It uses uv if
+available (`UV=path` names it, `UV=` disables it), else venv and pip, installing pip from ensurepip, another
+pip, or the wheel that `uv.lock` names with its hash. All settings of uv and
 pip (`UV_*`, `PIP_*`) apply as they are. A run with nothing to do takes a few hundredths of a second.
 """
 
@@ -32,7 +32,7 @@ INSTALL_VENV = "apt-get install -y --no-install-recommends python3-venv"
 
 
 def main(groups: list[str]) -> None:
-    """Install what `groups` lack; groups installed earlier stay, so that targets don't undo each other."""
+    """Install missing packages of `groups`; groups installed earlier stay, so that targets don't undo each other."""
     inputs = fingerprint()
     state = json.loads(STAMP.read_text()) if STAMP.exists() and venv_works() else {"inputs": "", "groups": []}
     if state["inputs"] == inputs and set(groups) <= set(state["groups"]):
@@ -49,7 +49,7 @@ def main(groups: list[str]) -> None:
 
 
 def fingerprint() -> str:
-    """Digest of all that decides what belongs in the environment."""
+    """Digest of all inputs that determine the content of the environment."""
     digest = hashlib.sha256()
     for name in ("pyproject.toml", "uv.lock"):
         digest.update((ROOT / name).read_bytes())
@@ -62,7 +62,7 @@ def venv_works() -> bool:
 
 
 def sync_with_uv(uv: str, groups: list[str]) -> None:
-    """Install the groups with uv, keeping what else a developer has put into `.venv`."""
+    """Install the groups with uv, keeping other packages that a developer has installed in `.venv`."""
     chosen = [argument for group in groups for argument in ("--group", group)]
     run(
         [uv, "sync", "--quiet", "--frozen", "--inexact", "--no-default-groups", *chosen],
@@ -72,7 +72,7 @@ def sync_with_uv(uv: str, groups: list[str]) -> None:
 
 
 def install_with_pip(groups: list[str]) -> None:
-    """Install the groups with pip, held to the versions of the lock file."""
+    """Install the groups with pip, at the versions of the lock file."""
     pyproject, lock = read_toml("pyproject.toml"), read_toml("uv.lock")
     if not (venv_works() and in_venv("-m", "pip", "--version").returncode == 0):
         make_venv(lock)
@@ -82,13 +82,13 @@ def install_with_pip(groups: list[str]) -> None:
         arguments = pip_arguments(pyproject, groups)
         run(
             [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--constraint", held.name, *arguments],
-            # setuptools warns, at length, that a folder is named as the package is; that is on purpose.
+            # setuptools warns that a folder has the name of the package, which is intended.
             PYTHONWARNINGS="ignore:Editable installation",
         )
 
 
 def constraints(lock: dict[str, Any]) -> list[str]:
-    """Return the lock file's versions as pip constraints; a package locked twice carries its markers."""
+    """Return the lock file's versions as pip constraints; a package locked twice has its markers."""
     lines = []
     for package in lock["package"]:
         if "registry" not in package["source"]:  # the project itself
@@ -100,9 +100,9 @@ def constraints(lock: dict[str, Any]) -> list[str]:
 
 
 def pip_arguments(pyproject: dict[str, Any], groups: list[str]) -> list[str]:
-    """Return what pip is to install for the groups: this project, editable and with extras, and the rest.
+    """Return pip's arguments for the groups: this project, editable and with extras, and other requirements.
 
-    Debian 12's pip doesn't know dependency groups (pip 25.1 does), hence this.
+    Needed because Debian 12's pip does not support dependency groups (pip 25.1 does).
     """
     name = pyproject["project"]["name"]
     extras: set[str] = set()
@@ -127,7 +127,7 @@ def expand(table: dict[str, list[Any]], groups: list[str]) -> list[str]:
 
 
 def make_venv(lock: dict[str, Any]) -> None:
-    """Create `.venv` with pip in it, also where Debian's python3 came without ensurepip."""
+    """Create `.venv` with pip, also if Debian's python3 lacks ensurepip."""
     if importlib.util.find_spec("ensurepip"):
         run([sys.executable, "-m", "venv", "--clear", VENV])
         return
@@ -152,7 +152,7 @@ def download_pip(lock: dict[str, Any], folder: Path) -> Path:
 
     Raises:
         OSError: The download failed.
-        ValueError: It brought something else than the lock file's hash says.
+        ValueError: The file does not have the lock file's hash.
     """
     (locked,) = (package for package in lock["package"] if package["name"] == "pip")
     (entry,) = locked["wheels"]
@@ -174,7 +174,7 @@ def read_toml(name: str) -> dict[str, Any]:
 
 
 def in_venv(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the interpreter of `.venv` and return how it went, without output."""
+    """Run the interpreter of `.venv` without output and return the result."""
     return subprocess.run([VENV_PYTHON, *arguments], check=False, capture_output=True)
 
 

@@ -1,8 +1,8 @@
-"""Get Debian's Prometheus, Pushgateway, Alertmanager, faketime and Chromium for the tests, where they are missing.
+"""Get Debian's Prometheus, Pushgateway, Alertmanager, faketime and Chromium for the tests, if missing.
 
-As root, or with sudo that asks nothing, it installs the packages. Otherwise it unpacks what works unpacked
-into `.services/bin`. Where neither works (no apt, no network) it says so and succeeds: the tests that need
-the programs then skip loudly, or fail when CI=true.
+As root, or with sudo without a password, it installs the packages. Otherwise it unpacks the programs that work
+without installation into `.services/bin`. If neither is possible (no apt, no network) it says so and exits with 0:
+the tests that need the programs are then skipped with a reason, or fail if CI=true.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def main() -> None:
 
 
 def find(program: str) -> str | None:
-    """Return where a program is, on PATH or unpacked by an earlier run."""
+    """Return the path of a program, from PATH or unpacked by an earlier run."""
     return shutil.which(program) or shutil.which(program, path=str(BIN))
 
 
 def root_prefix() -> list[str] | None:
-    """Return what makes a command run as root: nothing for root, sudo where it asks nothing, else None."""
+    """Return the prefix to run a command as root: empty for root, sudo if it needs no password, else None."""
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo")
@@ -60,7 +60,7 @@ def root_prefix() -> list[str] | None:
 
 
 def install(packages: list[str], as_root: list[str]) -> None:
-    """Install packages, without the servers that they would start with the machine.
+    """Install packages without starting their services.
 
     Raises:
         subprocess.CalledProcessError: apt failed; `stderr` says why.
@@ -70,12 +70,12 @@ def install(packages: list[str], as_root: list[str]) -> None:
     quietly = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", "--no-install-recommends"]
     run([*as_root, *quietly, *packages])
     if Path("/run/systemd/system").exists():
-        # The tests start their own; nobody asked for these to listen on all addresses.
+        # The tests start their own; these would listen on all addresses.
         run([*as_root, "systemctl", "disable", "--now", *(name for name in packages if name != "faketime")])
 
 
 def unpack(packages: list[str]) -> None:
-    """Download packages, checked by apt as always, and keep their programs.
+    """Download packages, verified by apt, and keep their programs.
 
     Raises:
         subprocess.CalledProcessError: apt or dpkg failed; `stderr` says why.
@@ -86,7 +86,7 @@ def unpack(packages: list[str]) -> None:
         root = Path(folder)
         for name in ("lists/partial", "cache/archives/partial"):
             (root / name).mkdir(parents=True)
-        # Package lists of its own, since only root may refresh the system's, and a fresh machine has none.
+        # Separate package lists, since only root may update the system's, and a new machine has none.
         apt = ["apt-get", "-qq", "-o", f"Dir::State::lists={root}/lists", "-o", f"Dir::Cache={root}/cache"]
         run([*apt, "update"], root)
         run([*apt, "download", *packages], root)
@@ -97,7 +97,7 @@ def unpack(packages: list[str]) -> None:
 
 
 def run(command: list[str], folder: Path | None = None) -> None:
-    """Run a command, in `folder`; its output shows only in the error that it raises."""
+    """Run a command in `folder`; its output is only in the error that it raises."""
     subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
 
 

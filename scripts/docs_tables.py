@@ -1,7 +1,7 @@
 """Write the tables of the documentation from the code, between `<!-- generated:NAME -->` and `<!-- /generated -->`.
 
 python scripts/docs_tables.py           rewrites docs/*.md
-python scripts/docs_tables.py --check   exits 1 where a page is not what the code says
+python scripts/docs_tables.py --check   exits 1 if a page is out of date
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def code(text: str | None) -> str:
-    """Text as code; a dash where there is none."""
+    """Text as code; a dash if empty."""
     return f"`{text}`" if text else DASH
 
 
@@ -64,11 +64,11 @@ def presets_markdown() -> str:
 
 
 def outcomes_markdown() -> str:
-    """Every outcome, whose fault it is, and the HTTP statuses that mean it where the body does not decide."""
+    """Every outcome, its fault, and the HTTP statuses that mean it if the body does not decide."""
     statuses: dict[Outcome, list[str]] = {}
     for status in (*range(400, 430), 451, 498, *range(500, 505), 529):
         statuses.setdefault(classify.status(status), []).append(str(status))
-    # The two that take whatever is left are told by their class.
+    # The two for all other statuses are named by status class.
     statuses[Outcome.BAD_REQUEST] = ["3xx", "other 4xx"]
     statuses[Outcome.SERVER_ERROR] = ["408", "424", "other 5xx"]
     return table(
@@ -81,7 +81,7 @@ def outcomes_markdown() -> str:
 
 
 def finishes_markdown() -> str:
-    """What finish reasons mean."""
+    """The meaning of finish reasons."""
     rows: dict[str, list[str]] = {}
     for reason, outcome in finish_reasons.FINISHES.items():
         rows.setdefault(outcome, []).append(code(reason))
@@ -89,7 +89,7 @@ def finishes_markdown() -> str:
 
 
 def reasoning_markdown() -> str:
-    """What each reasoning style writes for `off` and for `low`."""
+    """The request fields of each reasoning style for `off` and for `low`."""
     used: dict[str, list[str]] = {}
     for preset in providers.PRESETS.values():
         if preset.quirks.reasoning_style:
@@ -110,7 +110,7 @@ def reasoning_markdown() -> str:
 
 
 def metrics_markdown() -> str:
-    """Every metric: type, labels beyond the endpoint's own, and meaning."""
+    """Every metric: type, labels in addition to the endpoint's, and meaning."""
     rows = []
     for family in definitions.FAMILIES.values():
         beyond = [code(label) for label in family.labels if label not in definitions.IDENTITY]
@@ -276,16 +276,16 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def rewritten(page: str) -> str:
-    """The page with each generated table as the code has it now.
+    """The page with each generated table up to date.
 
     Raises:
-        KeyError: the page asks for a table that there is no function for.
+        KeyError: the page names a table without a function.
     """
     return BLOCK.sub(lambda block: f"{block[1]}{TABLES[block[2]]()}{block[3]}", page)
 
 
 def main(arguments: list[str]) -> int:
-    """Rewrite the pages, or with --check only name those that differ."""
+    """Rewrite the pages, or with --check only list those that differ."""
     stale = []
     for path in sorted(DOCS.glob("*.md")):
         page = path.read_text(encoding="utf-8")

@@ -3,8 +3,8 @@
     python scripts/grafana_schema.py    (needs npm and the network)
 
 Grafana publishes its schema as types of TypeScript, so each board becomes a constant of the type `Dashboard`, and each
-panel's options and field settings constants of the types of that panel; what the compiler refuses is a mistake: a key
-that Grafana does not know, or a value of another type. Queries are not part of it: the tests ask Prometheus.
+panel's options and field settings constants of the types of that panel; the compiler refuses unknown keys and values of
+another type. Queries are not checked here: the tests run them in Prometheus.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BOARDS = ROOT / "dashboards" / "grafana"
 PANELS = "node_modules/@grafana/schema/dist/types/raw/composable"
 COMPILER = "typescript@5.9"
-# An enumeration's member is written as its value in JSON.
+# A member of an enumeration is its value in JSON.
 WIRE = """\
 type Wire<T> = T extends string ? `${T}`
   : T extends number ? (number extends T ? number : `${T}` extends `${infer N extends number}` ? N : never)
@@ -33,7 +33,7 @@ type Wire<T> = T extends string ? `${T}`
   : T extends (infer U)[] ? Wire<U>[]
   : T extends object ? {[K in keyof T]: Wire<T[K]>} : T;
 """
-# What the schema leaves open: an annotation's query, a variable's steps and the text of its query.
+# Not typed by the schema: an annotation's query, a variable's steps and the text of its query.
 LEFT_OPEN = {
     "annotations": {"expr", "step", "textFormat", "titleFormat"},
     "templating": {"auto", "auto_count", "auto_min", "definition"},
@@ -41,7 +41,7 @@ LEFT_OPEN = {
 
 
 def main() -> int:
-    """Check all boards; returns the compiler's exit code, or 0 where npm is missing or reaches nobody."""
+    """Check all boards; returns the compiler's exit code, or 0 if npm or the network is missing."""
     if not shutil.which("npm"):
         print("NOT TESTED: boards against Grafana's own types: install npm", flush=True)
         return 0
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def program(boards: dict[Path, dict[str, Any]], folder: Path) -> Iterator[str]:
-    """Yield the lines of a program of constants, one a line, each behind the place that it comes from."""
+    """Yield the lines of a program of constants, one a line, each after its place in the boards."""
     yield WIRE
     yield 'import type * as grafana from "@grafana/schema";'
     kinds = {panel["type"] for board in boards.values() for panel in panels(board["panels"])}
@@ -85,7 +85,7 @@ def program(boards: dict[Path, dict[str, Any]], folder: Path) -> Iterator[str]:
             yield f"// {path.relative_to(ROOT)} {title}"
             constant = json.dumps(value, ensure_ascii=False)
             wire = f"Partial<Wire<{kind}>>" if kind.endswith(".FieldConfig") else f"Wire<{kind}>"
-            # A panel without settings of its own has no type of them; those that are left out have defaults.
+            # A panel without settings has no type for them; omitted settings have defaults.
             if constant != "{}":
                 yield f"export const value{number}: {wire} = {constant};"
 
@@ -105,7 +105,7 @@ def plain(kind: str) -> str:
 
 
 def closed(board: dict[str, Any]) -> dict[str, Any]:
-    """Return a board without the keys that the schema leaves open."""
+    """Return a board without the keys that the schema does not type."""
     lists = {
         part: {"list": [{key: value for key, value in each.items() if key not in keys} for each in board[part]["list"]]}
         for part, keys in LEFT_OPEN.items()

@@ -1,7 +1,7 @@
-"""Lay the folders out as Python sees them: `.types/aimon/probes -> ../../probes`, and so on.
+"""Link the folders in the layout of the packages: `.types/aimon/probes -> ../../probes`, and so on.
 
-setuptools maps folders to packages (`package-dir`), which type checkers and import-linter don't follow;
-links they do.
+setuptools maps folders to packages (`package-dir`); type checkers and import-linter do not support that, but follow
+links.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TREE = ROOT / ".types"
 
 
 def main() -> None:
-    """Build the tree anew, so that no link outlives its file."""
+    """Rebuild the tree, so that no stale link remains."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders: dict[str, str] = pyproject["tool"]["setuptools"]["package-dir"]
     shutil.rmtree(TREE, ignore_errors=True)

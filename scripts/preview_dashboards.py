@@ -1,7 +1,7 @@
 """Draws previews of the dashboards: `python scripts/preview_dashboards.py FOLDER` (needs prometheus and chromium).
 
-There is no Grafana here: the panels' queries are asked of a real Prometheus that holds six hours made of aimon's own
-metrics, and what it answers is drawn as plainly as can be. Grafana's own drawing differs in looks, not in figures.
+Without Grafana: a real Prometheus with six hours of generated aimon metrics runs the panels' queries, and the results
+are drawn in a simple form. Grafana draws the same figures in another style.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from services import Prometheus
 
 HOURS = 6
 STEP = 60
-# What is chosen on each board; the rest is All.
+# The selected variables of each board; others are All.
 BOARDS: dict[str, dict[str, str]] = {
     "en/cny/overview.json": {},
     "en/cny/endpoint.json": {"endpoint": YUAN.endpoint},
@@ -38,7 +38,7 @@ _FAILURES = (Outcome.RATE_LIMITED, Outcome.SERVER_ERROR, Outcome.TIMEOUT_TTFT, O
 
 
 class Series(NamedTuple):
-    """What one query of a panel gave: its name, its labels, its points (unix time and value), and what is its own."""
+    """A series of a panel's query: its name, labels, points (Unix time and value), and overrides."""
 
     name: str
     labels: dict[str, str]
@@ -88,7 +88,7 @@ def _sampled(exposition: bytes, job: str, at: float) -> list[str]:
 
 
 def asked(prometheus: Prometheus, panel: dict[str, Any], end: float, chosen: dict[str, str]) -> list[Series]:
-    """What a panel's queries give."""
+    """The results of a panel's queries."""
     series: list[Series] = []
     for target in panel["targets"]:
         expr = target["expr"].replace("$__rate_interval", "5m").replace("$__range", f"{HOURS}h")
@@ -143,7 +143,7 @@ def main(folder: Path) -> None:
 
 
 def photograph(html: Path, rows: int) -> None:
-    """A PNG of a page beside it."""
+    """Writes a PNG of a page next to it."""
     size = f"--window-size=1224,{rows * 30 + 70}"
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", size]
     picture = f"--screenshot={html.with_suffix('.png').resolve()}"

@@ -1,14 +1,14 @@
-"""Run the tests of `tests/stack`: the image, the compose file and the pods, on a container engine of their own.
+"""Run the tests of `tests/stack`: the image, the compose file and the pods, on a separate container engine.
 
     python scripts/stack_test.py [--if-ready] [ARGUMENT OF PYTEST...]
 
-All happens in namespaces that end with this program, whatever ends it: every process (also the containers'), every
-mount, and the network with its bridges, ports and firewall rules. What podman stores is in `.stack/run`, which is
-removed too; base images stay in `.stack/images`, so that the next run is quicker (`make clean` removes them).
+Everything runs in namespaces that end with this program, however it ends: all processes (also the containers'), all
+mounts, and the network with its bridges, ports and firewall rules. podman stores its data in `.stack/run`, which is
+removed too; base images stay in `.stack/images`, so that the next run is faster (`make clean` removes them).
 The engine of this machine, its images and its ports are never touched.
 
-As root it installs the Debian packages that are missing. Without root, or where there is no apt, it says what to
-install, and skips: exit code 0. `--if-ready` skips likewise, but installs nothing.
+As root it installs missing Debian packages. Without root or apt, it says what to install, and skips the tests with
+exit code 0. `--if-ready` does the same, but never installs.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ NEEDED = {
     "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "openssl": "/usr/bin/openssl",
 }
-# runc, since crun wants a limit of open files that containers in containers can't have; a log in a file, since no
-# journal is reached; locks in files, since those in shared memory would be the machine's own podman's.
+# runc, since crun needs a limit of open files that nested containers can't have; a log in a file, since there is no
+# journal; locks in files, since those in shared memory belong to the machine's podman.
 CONFIGURATION = {
     "containers.conf": f"""\
 [containers]
@@ -73,8 +73,8 @@ runroot = "{RUN}/state"
     "registries.conf": "",
     "policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}',
 }
-# Mounts of its own over podman's configuration, which conmon's podman reads too, and over what its network keeps in
-# /run; images in memory where there is enough of it, which spares a busy disk minutes; then only a loopback.
+# Private mounts over podman's configuration, which conmon's podman reads too, and over its network's files in /run;
+# images in memory if there is enough, which saves minutes on a busy disk; then only a loopback interface.
 ENTER = """\
 set -e
 resolv=$(cat /etc/resolv.conf)
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
 
 
 def lacking(*, install: bool) -> str:
-    """Return what stands in the way and the command that mends it, or nothing."""
+    """Return what is missing and the command that installs it, or None."""
     missing = [package for package, file in NEEDED.items() if not Path(file).exists()]
     command = f"apt-get install -y --no-install-recommends {' '.join(missing or ['podman'])}"
     if os.geteuid() != 0:
@@ -125,7 +125,7 @@ def folder_of_this_run() -> Iterator[None]:
     """Make `.stack/run` with the engine's configuration, and remove it with the control groups of the containers.
 
     Raises:
-        SystemExit: Another run is under way in this checkout.
+        SystemExit: Another run is active in this checkout.
     """
     if RUN.exists():
         owner = (RUN / "owner").read_text() if (RUN / "owner").exists() else ""
@@ -145,8 +145,8 @@ def folder_of_this_run() -> Iterator[None]:
 
 
 def run_in_namespaces(arguments: list[str]) -> int:
-    """Make the images and run pytest; whatever ends this, the kernel ends all that was started."""
-    # http.client leaves the answer that a killed server cut to the garbage collector, which warns.
+    """Build the images and run pytest; however this ends, the kernel ends all started processes."""
+    # http.client leaves an answer cut by a killed server to the garbage collector, which warns.
     options = ("-W", "ignore::ResourceWarning", "-p", "no:xdist", "-o", f"faulthandler_timeout={LIMIT_S:.0f}")
     command = [
         *("setpriv", "--pdeathsig", "KILL"),
@@ -163,7 +163,7 @@ def run_in_namespaces(arguments: list[str]) -> int:
         "AIMON_STACK_RUN": str(RUN),
     }
     signal.signal(signal.SIGTERM, interrupt)
-    # A session of its own: Ctrl-C comes here alone, and here all is ended together.
+    # A separate session: only this process gets Ctrl-C, and it ends all others.
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:
         return process.wait(LIMIT_S)
@@ -178,7 +178,7 @@ def run_in_namespaces(arguments: list[str]) -> int:
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Kill `unshare`; with it goes the first process of the namespaces, and with that all others, before it is gone."""
+    """Kill `unshare`; that ends the first process of the namespaces, and so all others."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     firsts = children.read_text().split() if process.poll() is None else []
     process.kill()
@@ -194,14 +194,14 @@ def interrupt(*_: Any) -> None:
 
 
 def control_groups() -> set[Path]:
-    """Return those of podman's containers and pods, whoever's they are."""
+    """Return the control groups of podman's containers and pods of all owners."""
     return {group for group in Path("/sys/fs/cgroup").glob("**/libpod_parent/**/") if group.name != "libpod_parent"}
 
 
 def remove(groups: set[Path]) -> None:
     """Remove the folder of the run, and empty control groups."""
     for group in sorted(groups, reverse=True):
-        with suppress(OSError):  # it is somebody's who runs
+        with suppress(OSError):  # in use by a running container
             group.rmdir()
     shutil.rmtree(RUN)
 

@@ -1,4 +1,4 @@
-"""Builds the wheel and installs it into an environment of its own, with what it depends on as uv.lock has it.
+"""Builds the wheel and installs it into a new environment, with the dependencies of uv.lock.
 
     python scripts/wheel_environment.py FOLDER
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def build(folder: Path) -> Path:
-    """Builds the wheel in a folder, from a copy of what belongs into it, so that no build litter is in the way."""
+    """Builds the wheel in a folder, from a copy of the sources, so that no build files remain in the checkout."""
     source, out = folder / "source", folder / "wheel"
     source.mkdir(parents=True)
     project: dict[str, Any] = read_toml("pyproject.toml")
@@ -40,7 +40,7 @@ def install(wheel: Path, environment: Path) -> None:
     held = environment / "constraints.txt"
     held.write_text("\n".join(constraints(read_toml("uv.lock"))))
     python = str(environment / "bin" / "python")
-    uv = shutil.which("uv")  # its cache makes this faster, where it made the test environment too
+    uv = shutil.which("uv")  # faster if uv also created the test environment, through its cache
     pip = (
         [uv, "pip", "install", "--compile-bytecode", "--python", python]
         if uv

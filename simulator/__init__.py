@@ -1,6 +1,6 @@
-"""An AI provider on loopback with known latency, limits and faults, which tells the truth about what it did.
+"""An AI provider on loopback with known latency, limits and faults, which records what it did.
 
-It shares no code with aimon's core, so that a fault of the core cannot cancel itself out in a test.
+It shares no code with aimon's core, so that a bug of the core can't cancel itself out in a test.
 
 In a test or a demo, in this process (a background thread; port 0 takes a free one)::
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from aimon.simulator.world.truth import Record as Record
     from aimon.simulator.world.truth import Truth as Truth
 
-# Where each public name lives: loaded on first use, because Starlette and uvicorn cost 0.1 s to import.
+# The module of each public name, imported on first use, because Starlette and uvicorn take 0.1 s to import.
 _HOMES = {
     "Control": "client",
     "FAULTS": "model.faults",

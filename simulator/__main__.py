@@ -1,4 +1,4 @@
-"""The child of `SimulatorProcess`: one line of settings in, the URL out, and it runs until its input ends."""
+"""The child of `SimulatorProcess`: reads one line of settings, prints the URL, and runs until its input ends."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from aimon.simulator.server.server import Simulator, allow_many_connections
 
 
 def main() -> None:
-    """Runs a simulator as the first line of standard input says."""
-    # A Ctrl-C reaches the whole foreground group; only the parent decides what it means.
+    """Runs a simulator with the settings in the first line of standard input."""
+    # Ctrl-C signals the whole foreground group; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow_many_connections()
     settings = json.loads(sys.stdin.readline())
     profiles = [profile_from_mapping(values) for values in settings["profiles"]]
     with Simulator(*profiles, **settings["options"]) as simulator:
-        # What is loaded now stays: without it each full collection delays the writes that are due.
+        # Exempts loaded objects from garbage collection, whose full passes would delay the writes that are due.
         gc.freeze()
         print(simulator.url, flush=True)
         sys.stdin.read()

@@ -14,7 +14,7 @@ from aimon.simulator.model.faults import Rule
 from aimon.simulator.model.profile import SettingError
 from aimon.simulator.world.truth import Record, Truth
 
-# What a client's base_url ends in, by dialect.
+# The end of a client's base_url, by dialect.
 _BASES = {"gemini": "/v1beta", "azure": "/openai/v1"}
 _TIMEOUT = 90.0
 
@@ -22,11 +22,11 @@ RuleLike = Rule | Mapping[str, Any] | str
 
 
 class Control:
-    """A running simulator, by its URL.
+    """Controls a running simulator by its URL.
 
     Raises (all methods):
-        SettingError: The simulator refused a setting; the message is its own.
-        OSError: Nothing answers at the URL.
+        SettingError: The simulator refused a setting; the message is from the simulator.
+        OSError: No answer from the URL.
     """
 
     url: str
@@ -35,7 +35,7 @@ class Control:
         self.url = url.rstrip("/")
 
     def base_url(self, profile: str = "", dialect: str = "openai-chat") -> str:
-        """What a client of one of the providers takes as base URL.
+        """The base URL for a client of one of the providers.
 
         Args:
             profile: Its name; empty is the first, at the root.
@@ -49,7 +49,7 @@ class Control:
         self._call("POST", "/faults", {"rules": [_as_json(rule) for rule in rules]})
 
     def add_faults(self, *rules: RuleLike) -> None:
-        """Appends rules to those in force."""
+        """Appends rules to the active ones."""
         self._call("POST", "/faults", {"rules": [_as_json(rule) for rule in rules], "mode": "add"})
 
     def clear_faults(self) -> None:
@@ -57,7 +57,7 @@ class Control:
         self._call("DELETE", "/faults")
 
     def faults(self) -> list[dict[str, Any]]:
-        """The rules in force, with `struck`: how often each was applied."""
+        """The active rules, with `struck`: how often each was applied."""
         rules: list[dict[str, Any]] = self._call("GET", "/faults")["rules"]
         return rules
 
@@ -68,12 +68,12 @@ class Control:
     def truth(
         self, *, wait: float = 0.0, reset: bool = False, limit: int | None = None, profile: str | None = None
     ) -> Truth:
-        """The simulator's account so far.
+        """The simulator's record so far.
 
         Args:
-            wait: Seconds (at most 60) to wait until nothing is in flight; it answers in any case.
+            wait: Seconds (at most 60) to wait until nothing is in flight; it answers afterwards in any case.
             reset: Start over afterwards.
-            limit: The most records, the latest; None is all that are kept.
+            limit: The maximum number of records, the latest; None for all stored ones.
             profile: Only the records of this one.
         """
         query: dict[str, Any] = {"wait": wait}
@@ -93,12 +93,12 @@ class Control:
             wait: Seconds (at most 60) to wait for its end.
 
         Raises:
-            LookupError: There is none.
+            LookupError: No such record.
         """
         return Record(**self._call("GET", f"/record/{request_id}?wait={wait}"))
 
     def reset(self) -> None:
-        """No faults, an empty account, full buckets, and the profiles as they were at first."""
+        """Removes faults and records, fills the buckets, and restores the initial profiles."""
         self._call("POST", "/reset")
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
@@ -122,7 +122,7 @@ def _connect(url: str) -> http.client.HTTPConnection:
     host = parts.hostname or ""
     if parts.scheme == "http":
         return http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT)
-    # A simulator's certificate is there to be judged by the client under test: it may be expired on purpose.
+    # The certificate is for the client under test, and may be expired on purpose.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -33,7 +33,7 @@ def profile_from_options(
         **fields: Other fields of Profile.
 
     Raises:
-        SettingError: A value that makes no sense, or both rps and rpm.
+        SettingError: An invalid value, or both rps and rpm.
     """
     if rps is not None:
         if fields.get("rpm") is not None:
@@ -49,7 +49,7 @@ def rule_from_text(text: str) -> Rule:
     """A Rule from `fault` or `fault:option=value,option=value`, such as `cut:share=0.2,after=3`.
 
     Raises:
-        SettingError: The text has another form, or the rule makes no sense.
+        SettingError: The text has another form, or the rule is invalid.
     """
     fault, _, rest = text.partition(":")
     values: dict[str, Any] = {"fault": fault.strip()}
@@ -66,7 +66,7 @@ def duration(text: str, name: str) -> float:
     """Seconds in `200ms`, `1.5s`, `2m`, or a plain number.
 
     Raises:
-        SettingError: It is no duration.
+        SettingError: It is not a duration.
     """
     found = _DURATION.fullmatch(str(text).strip())
     if found is None:

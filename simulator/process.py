@@ -23,7 +23,7 @@ class SimulatorProcess(Control):
         **options: As for `Simulator`: host, port, certfile, keyfile, seed, records.
 
     Raises:
-        RuntimeError: On entry: the child did not start; its own message is on stderr.
+        RuntimeError: On entry: the child did not start; its message is on stderr.
     """
 
     def __init__(self, *profiles: Profile, **options: Any) -> None:
@@ -32,7 +32,7 @@ class SimulatorProcess(Control):
 
     def __enter__(self) -> Self:
         settings = {"profiles": [_as_json(profile) for profile in self.profiles], "options": self._options}
-        # -P: without it the current folder comes before the standard library, and a queue.py there would be run.
+        # -P: otherwise the current folder precedes the standard library, and a queue.py there would be imported.
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "aimon.simulator"],
             stdin=subprocess.PIPE,
@@ -40,7 +40,7 @@ class SimulatorProcess(Control):
             text=True,
         )
         assert self._child.stdin and self._child.stdout  # noqa: S101, PT018 - both were asked for
-        # Through a pipe and not as arguments: profiles may hold a key.
+        # Through a pipe instead of arguments: profiles may contain a key.
         self._child.stdin.write(json.dumps(settings, default=str) + "\n")
         self._child.stdin.flush()
         url = self._child.stdout.readline().strip()
@@ -53,7 +53,7 @@ class SimulatorProcess(Control):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # The child ends when its standard input does, also when this process is killed.
+        # The child ends when its standard input is closed, so also when this process is killed.
         self._child.communicate()
 
 

@@ -1,4 +1,4 @@
-"""`aimon alerts`: does a page arrive; Alertmanager's configuration; and from Alertmanager to a group robot."""
+"""`aimon alerts`: test notifications, Alertmanager's configuration, and the bridge from Alertmanager to chat robots."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def export(
             files.write(path, content, mode=files.EVERYBODY)
             print(path)
     except OSError as error:
-        if error.filename is None:  # it is stdout that can't be written
+        if error.filename is None:  # stdout can't be written
             raise
         raise Stop(UNABLE, f"{files.problem(error)}: choose a folder that can be written") from error
     note(f"put your addresses and the files of your secrets into {folder / 'alertmanager.yml'}")
@@ -133,7 +133,7 @@ def bridge(
         url = _secret(url_file, "--url-file", ROBOT_URL)
         secret = _secret(secret_file, "--secret-file", ROBOT_SECRET)
         robot = Robot.parse(to, url, secret) if url else None
-        find_proxy(url.reveal() if url else "")  # one that can't be is an error now, not in the night
+        find_proxy(url.reveal() if url else "")  # checked now, rather than at the first alert
     except ValueError as error:
         raise Stop(USAGE, f"aimon alerts bridge: {error}") from error
     if robot is None:
@@ -153,10 +153,10 @@ def bridge(
 
 
 def _secret(path: Path | None, option: str, variable: str) -> Secret | None:
-    """What a file holds, or else a variable, or the file that its `…_FILE` names.
+    """A secret from a file, from a variable, or from the file that its `…_FILE` names.
 
     Raises:
-        ValueError: it is unusable.
+        ValueError: it is invalid.
     """
     import os
 

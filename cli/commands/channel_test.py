@@ -1,4 +1,4 @@
-"""`aimon alerts test --notify NAME`: sends a test message to a channel of the configuration, past the queue."""
+"""`aimon alerts test --notify NAME`: sends a test message to a configured channel, bypassing the queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def try_channel(name: str, path: Path | None) -> None:
-    """Sends it and says that it was accepted.
+    """Sends the message and reports that it was accepted.
 
     Raises:
         Stop: the configuration is wrong, there is no such channel, or it was not accepted.

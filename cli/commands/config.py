@@ -1,4 +1,4 @@
-"""`aimon config`: is the configuration right, what does it say with everything filled in, what may it say."""
+"""`aimon config`: check the configuration, show it with defaults, print its schema."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check(config: ConfigOption = None) -> None:
 
 
 def _load_test_problems(loaded: Config, endpoints: tuple[Endpoint, ...], path: Path | None) -> Iterator[LocatedIssue]:
-    """What `aimon loadtest NAME` would refuse before it sends anything, of every load test in the file."""
+    """The errors with which `aimon loadtest NAME` would refuse each load test in the file."""
     if not loaded.loadtests:
         return
     from aimon.cli.loadtest import forecast

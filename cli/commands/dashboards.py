@@ -33,7 +33,7 @@ def export(
             files.write(folder / name, text.encode(), mode=files.EVERYBODY)
             print(folder / name)
     except OSError as error:
-        if error.filename is None:  # it is stdout that can't be written
+        if error.filename is None:  # stdout can't be written
             raise
         raise Stop(UNABLE, f"{files.problem(error)}: choose a folder that can be written") from error
 

@@ -1,4 +1,4 @@
-"""`aimon demo`: three simulated providers, several rounds of probes, what comes of them, and the status page."""
+"""`aimon demo`: three simulated providers, several rounds of probes, their results, and the status page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from aimon.probes.state.state import SqliteState
     from aimon.simulator import SimulatorProcess
 
-# As many as a P95 needs, and still over in a quarter of a minute.
+# The number that a P95 needs; it takes less than 15 s.
 ROUNDS = 20
 PAUSE = 0.05
-# With it the flaky one fails 6 times out of the first 20, first in the third round and again in the last.
+# With this seed the flaky one fails 6 of the first 20 times, first in the third round and again in the last.
 SEED = 24
 
 _CONFIG = """\
@@ -66,7 +66,7 @@ def demo(
     from tempfile import TemporaryDirectory
 
     try:
-        # The server is of no use in this process: it says here, before anything starts, whether it could be had.
+        # Not used in this process: the import fails here, before anything starts, if the server is not installed.
         import aimon.simulator.server.server  # noqa: F401
         from aimon.simulator import Profile, SimulatorProcess
     except ModuleNotFoundError as error:
@@ -122,7 +122,7 @@ def _serve(selection: Selection, history: Path) -> None:
         if "http://" in said:
             print(f"\nThe same three go on being probed, until Ctrl-C:\n  {said}\n", flush=True)
 
-    for port in (PORT, 0):  # where it usually is, unless that is taken
+    for port in (PORT, 0):  # the usual port, unless it is in use
         with suppress(OSError, KeyboardInterrupt):
             asyncio.run(Service(lambda: selection, Settings(history, HOST, port), say=say).run())
             return

@@ -1,4 +1,4 @@
-"""`aimon docs`: the documentation of the version that is installed."""
+"""`aimon docs`: the documentation of the installed version."""
 
 from __future__ import annotations
 

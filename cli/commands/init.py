@@ -23,7 +23,7 @@ def init(
 
     try:
         if not force:
-            # Refuses a file that is there, even one that has just been made.
+            # Refuses an existing file, even one that was just created.
             output.open("x").close()
         try:
             files.write(output, example().encode(), mode=files.EVERYBODY)

@@ -70,7 +70,7 @@ def sim(
     except SSLError as error:
         raise Stop(USAGE, f"--certfile {certfile}: {_why_no_certificate(error, keyfile)}") from error
     except OSError as error:
-        why = (error.strerror or str(error)).partition(" (while attempting")[0]  # which says the address again
+        why = (error.strerror or str(error)).partition(" (while attempting")[0]  # the error contains the address
         raise Stop(UNABLE, f"{host}:{port}: {why}: choose another --host or --port") from error
 
 

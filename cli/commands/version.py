@@ -16,7 +16,7 @@ def print_and_leave(wanted: bool) -> None:
     """Prints the version before any command is looked at.
 
     Raises:
-        Exit: it was wanted, and is all.
+        Exit: after the version was printed.
     """
     if wanted:
         version()

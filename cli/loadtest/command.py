@@ -1,4 +1,4 @@
-"""`aimon loadtest`: how much an endpoint serves, and how fast, under a load of your choice."""
+"""`aimon loadtest`: the throughput and latency of an endpoint under a given load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bounds of a load test, shown before anything is sent, and the questions that a dense or expensive load needs."""
+"""The bounds of a load test, shown before anything is sent, and the confirmation of a high or expensive load."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ ASK_ABOVE = 20.0
 
 
 def bounds(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1) -> Prediction:
-    """What a plan takes at most.
+    """The most that a plan sends and costs.
 
     Args:
         plan: of a run.
         selection: its one endpoint.
         file: the configuration, where one was named.
-        runs: how often it is run.
+        runs: number of runs.
 
     Raises:
-        Stop: it has a limit of cost, and no price is known by which to keep it.
+        Stop: it has a cost limit, which can't be kept without a known price.
     """
     found = predict(plan, selection.endpoints[0], selection.prices)
     if plan.max_cost is not None and found.cost is None and plan.scenario is None:
@@ -43,7 +43,7 @@ def bounds(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1
 
 
 def _repeated(found: Prediction, runs: int) -> Prediction:
-    """The bounds of so many runs; rates and concurrency are those of each."""
+    """The bounds of that many runs; rates and concurrency are per run."""
     return msgspec.structs.replace(
         found,
         requests=found.requests * runs,
@@ -59,10 +59,10 @@ def _times(tokens: int | None, runs: int) -> int | None:
 
 
 def show(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1) -> int:
-    """Prints what a plan would take, and sends nothing.
+    """Prints the bounds of a plan, and sends nothing.
 
     Raises:
-        Stop: the limit of cost could not be kept.
+        Stop: the cost limit could not be kept.
     """
     found = bounds(plan, selection, file, runs=runs)
     if plan.as_json:
@@ -77,7 +77,7 @@ def show(plan: Plan, selection: Selection, file: Path | None, *, runs: int = 1) 
 
 
 def confirm(plan: Plan, selection: Selection, file: Path | None, *, yes: bool, quiet: bool, runs: int = 1) -> None:
-    """Prints in a line what a run may cost, and asks where the load is implausible or expensive.
+    """Prints a line with the possible cost of a run, and asks for confirmation if the load is implausible or expensive.
 
     Raises:
         Stop: the answer was no, there is no terminal to ask, or the limit of cost could not be kept.

@@ -31,7 +31,7 @@ _FILELESS = ("preset", "dialect", "base_url", "model", "api_key_env")
 
 
 def with_run(plan: Plan, config: Path | None, flags: Flags, run: RunOptions) -> Plan:
-    """The plan, with what only the command line says: how it is run, and what comes out of it."""
+    """The plan with the options that exist only on the command line: execution and output."""
     return msgspec.structs.replace(
         plan,
         endpoint=None if flags.given else plan.endpoint,
@@ -61,9 +61,9 @@ def direct(
     Args:
         plan: of the run.
         configuration: of its endpoint, as data; None for a scenario without one.
-        processes: workers on this machine, as the file or the command line says.
-        given: what the command line says of the load.
-        among: what this process is among others.
+        processes: number of workers on this machine, from the file or the command line.
+        given: the load options of the command line.
+        among: the role of this process in a distributed run.
         web: where Locust's web page is served.
 
     Raises:
@@ -177,7 +177,7 @@ def _token(path: Path | None, host: str, option: str) -> str | None:
     """The token that master and workers share.
 
     Raises:
-        Stop: the file holds none, or none was given for a port that others can reach.
+        Stop: the file contains none, or none was given for a port that other machines can reach.
     """
     from aimon.network.listen import is_loopback, read_token
 

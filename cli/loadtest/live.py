@@ -1,7 +1,7 @@
 """Shows, serves and pushes the progress of a run: the view, `--listen` and `--push`.
 
-This runs in the process of the command, so that drawing, scraping and pushing cost the measuring process only a line a
-second.
+This runs in the process of the command, so that the measuring process only writes one line a second for drawing,
+scraping and pushing.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Live:
         plain: show lines, even on a terminal.
         listen: HOST:PORT to serve /metrics on.
         push: a Pushgateway's address.
-        no_auth: `listen` may be an address that others can reach.
+        no_auth: `listen` may be an address that other machines can reach.
         token: what scrapers must send.
-        max_cost: at which the run stops.
+        max_cost: the cost at which the run stops.
 
     Raises:
-        Stop: on entry, if `listen` or `push` can't be what it is.
+        Stop: on entry, if `listen` or `push` is invalid.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Live:
                 try:
                     self._take(progress_lines.decode(line))
                 except msgspec.MsgspecError as error:
-                    # A line without an end is the last one of a process that was killed.
+                    # A line without a line break is the last one of a killed process.
                     if line.endswith(b"\n") and not reported:
                         reported = True
                         self._print(f"aimon: this is a bug in aimon: what the run tells can't be read: {error}")
@@ -173,9 +173,9 @@ class Live:
                 act(view)
             except Exception as error:  # noqa: BLE001 - the run is worth more than the view of it
                 self._view = None
-                with suppress(Exception):  # it may have got no further than hiding the cursor
+                with suppress(Exception):  # it may have failed after hiding the cursor
                     view.close()
-                if not isinstance(error, OSError):  # that is a stderr which has gone
+                if not isinstance(error, OSError):  # stderr is closed
                     _stderr(f"aimon: this is a bug in aimon: no view any more: {type(error).__name__}: {error}")
         return True
 
@@ -224,7 +224,7 @@ class Live:
 
 
 def _stderr(text: str) -> None:
-    with suppress(OSError, ValueError):  # it has gone, and with it whoever could be told
+    with suppress(OSError, ValueError):  # stderr is closed, so nothing can be reported
         print(text, file=sys.stderr, flush=True)
 
 

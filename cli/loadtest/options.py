@@ -1,4 +1,4 @@
-"""The options of `aimon loadtest`, by what they are about, and how typer gets them.
+"""The options of `aimon loadtest` in groups, and their conversion to typer's parameters.
 
 Each group is a frozen dataclass, so that the rest of the command has types to follow. What the file can say, too, is
 text here: `aimon.config.override` reads it with the parsers of the file.
@@ -23,7 +23,7 @@ _Text = str | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """What load, what is asked, what must hold: keys of `loadtests:` in the file, under the same names."""
+    """Load, requests and objectives: keys of `loadtests:` in the file, under the same names."""
 
     profile: Annotated[_Text, typer.Option(help="smoke, steady, ramp, spike, soak, capacity or limits.")] = None
     rate: Annotated[_Text, typer.Option(help="Open loop: calls started, such as 20/s or 90/m.")] = None
@@ -129,7 +129,7 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How it is run, and what comes out of it."""
+    """Execution and output."""
 
     cold: Annotated[bool, typer.Option("--cold", help="A fresh connection for each call.")] = False
     list_scenarios: Annotated[bool, typer.Option("--list", help="List the scenarios that ship with aimon.")] = False
@@ -184,7 +184,7 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistributionOptions:
-    """Workers on several machines: what this process is among them."""
+    """Distributed runs: the role of this process."""
 
     master: Annotated[bool, typer.Option("--master", help="Direct workers that connect from other machines.")] = False
     bind_host: Annotated[str | None, typer.Option(help="Master: address to listen on; 127.0.0.1 by default.")] = None
@@ -206,7 +206,7 @@ class DistributionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointOptions:
-    """Whom to call: by name from the file, or described without a file."""
+    """The endpoint: by name from the file, or described without a file."""
 
     names: Annotated[
         list[str] | None,
@@ -221,7 +221,7 @@ class EndpointOptions:
 
 
 def grouped(command: Callable[..., int]) -> Callable[..., int]:
-    """A command whose parameters are groups of options, as typer wants it: one parameter for each option."""
+    """Converts a command whose parameters are groups of options to typer's form: one parameter for each option."""
     groups = {name: group for name, group in get_type_hints(command).items() if name != "return"}
     options: dict[str, inspect.Parameter] = {}
     for group in groups.values():

@@ -1,4 +1,4 @@
-"""Checks the folder of a report before the load is sent: it can be written, and no other report is lost."""
+"""Checks the folder of a report before the load is sent: it is writable, and no other report is overwritten."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _OURS = (
 
 
 def prepare(folder: Path | None, *, overwrite: bool) -> None:
-    """Makes the folder, if there is to be one.
+    """Creates the folder, if one is needed.
 
     Raises:
-        Stop: it is none, can't be written to, or holds another run that is not to be replaced.
+        Stop: it is not a folder, is not writable, or contains another run that must not be replaced.
     """
     if folder is None:
         return
@@ -41,7 +41,7 @@ def prepare(folder: Path | None, *, overwrite: bool) -> None:
             raise Stop(USAGE, f"--out {folder}: holds another run ({found}): {instead}")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            # A folder of a full disk takes an empty file.
+            # Not empty: a full disk still accepts an empty file.
             file.write(b"\0" * 4096)
             file.flush()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""From options to a Plan: defaults are filled in, files are opened, and what can't be run is refused."""
+"""Makes a Plan from options: fills in defaults, opens files, and refuses what can't be run."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def make_plan(
     """The plan of a load test. Opens its dataset or trace, but sends nothing.
 
     Args:
-        endpoint: whom to call.
+        endpoint: the endpoint to call.
         options: of the file and the command line, which do not contradict each other.
         prices: the reporting currency, and what others are worth in it.
         scenario: Locust users that make the calls; by default that of the options, with this endpoint.
 
     Raises:
-        Stop: there can be no such run; says what to write instead.
+        Stop: the options are invalid together; says what to write instead.
     """
     if (needed := missing(options)) is not None:
         raise Stop(USAGE, needed)
@@ -110,7 +110,7 @@ def _request(options: LoadTestOptions) -> RequestOptions:
 
 
 def _skipped(source: Source, workload: Workload) -> list[str]:
-    """What is noted of entries of the dataset that can't be sent."""
+    """The note about entries of the dataset that can't be sent."""
     bad = source.skipped()
     if not bad:
         return []
@@ -156,7 +156,7 @@ def _path(option: str, written: str | None) -> str | None:
 
 
 def _open(endpoint: Endpoint, workload: Workload) -> Source:
-    """Reads the files of a workload, so that what is wrong with them is known before anything is sent."""
+    """Reads the files of a workload, so that errors in them are found before anything is sent."""
     try:
         return open_source(endpoint, workload)
     except OSError as error:

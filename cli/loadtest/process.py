@@ -36,13 +36,13 @@ def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | 
 
     Args:
         job: what to run.
-        endpoint: whom it calls.
-        options: how it is shown, served and pushed.
+        endpoint: the endpoint that it calls.
+        options: for display, serving and pushing.
         token: what scrapers must send.
-        show: print the result, too.
+        show: also print the result.
 
     Raises:
-        Stop: it died, or its metrics can't be served or pushed.
+        Stop: it was killed, or its metrics can't be served or pushed.
     """
     from aimon.cli.loadtest.live import Live
 
@@ -61,7 +61,7 @@ def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | 
     )
     with live:
         code, out = _follow(job, live)
-        # Before the last push, which a gateway that is down holds up.
+        # Before the last push, which an unreachable gateway delays.
         if show:
             _show(out, live.report, plan.as_json)
         if live.advice is not None:
@@ -73,7 +73,7 @@ def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | 
 
 
 def _show(out: bytes, report: dict[str, Any] | None, as_json: bool) -> None:
-    """Draws the report on a terminal; elsewhere prints what the run's process wrote, which is UTF-8."""
+    """Draws the report on a terminal; otherwise prints the output of the run's process, which is UTF-8."""
     if as_json or not console.is_terminal():
         console.write_data(out)
     elif report is None:
@@ -146,7 +146,7 @@ class _SignalForwarder:
     def _take(self, *_: object) -> None:
         self._came = True
         if self._child is not None:
-            # Not SIGINT, which in a process that is still starting up ends as a traceback.
+            # Not SIGINT, which causes a traceback in a process that is starting.
             self._child.terminate()
 
 
@@ -156,11 +156,11 @@ def _process(job: Job, *descriptors: int, piped: bool = False) -> subprocess.Pop
     return spawn(
         job,
         pass_fds=descriptors,
-        # Ctrl-C of a terminal goes to its whole group; this way it comes once, and from here.
+        # A terminal sends Ctrl-C to its whole process group; with a separate session it is forwarded once, from here.
         start_new_session=True,
         stdout=stream,
         stderr=stream,
-        # The pipe carries UTF-8, whatever the locale is.
+        # The pipe uses UTF-8, independent of the locale.
         env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"} if piped else None,
     )
 
@@ -168,7 +168,7 @@ def _process(job: Job, *descriptors: int, piped: bool = False) -> subprocess.Pop
 def _exit_code(code: int) -> int:
     """The exit code of the command, from that of the process."""
     if code == -signal.SIGTERM:
-        # The signal came before there was anything to report.
+        # The signal came before there was a report.
         return INTERRUPTED
     if code < 0:
         raise Stop(UNABLE, f"the load test's process was killed by signal {-code}: there is no report")

@@ -27,10 +27,10 @@ PERIOD = 10.0  # seconds
 
 
 def check(url: str) -> None:
-    """Reads from a Pushgateway before the load is paid for: it is there, it is one, and it takes the credentials.
+    """Reads from a Pushgateway before the load is sent, to check its address and the credentials.
 
     Raises:
-        Stop: the address is none, or nothing can be pushed there.
+        Stop: the address is invalid, or pushing is not possible.
     """
     try:
         gateway = pushgateway.Gateway.parse(url)
@@ -46,9 +46,9 @@ class Pusher:
     """Pushes until the `with` block ends.
 
     Args:
-        gateway: where to.
+        gateway: the Pushgateway.
         identity: the endpoint.
-        look: returns the metrics of this run alone; None while there are none.
+        look: returns the metrics of this run only; None while there are none.
         say: prints a message for the user.
 
     Attributes:

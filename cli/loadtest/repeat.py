@@ -79,7 +79,7 @@ def _refuse(job: Job, options: RunOptions) -> None:
 
 
 class _Series:
-    """The runs so far. `why` says why no other follows; None as long as one may."""
+    """The runs so far. `why` is the reason not to start another run; None if one may start."""
 
     def __init__(self, job: Job, planned: int) -> None:
         assert job.plan is not None  # noqa: S101 - only workers have none
@@ -92,7 +92,7 @@ class _Series:
         self.why: str | None = None
 
     def plan(self, number: int) -> Plan | None:
-        """The plan of a run: its own folder and seed, and what is left of the money; None if nothing is left."""
+        """The plan of a run: its own folder and seed, and the rest of the cost limit; None if nothing is left."""
         plan = self._plan
         left = None if plan.max_cost is None else plan.max_cost - self._spent
         if left is not None and left <= 0:
@@ -103,7 +103,7 @@ class _Series:
         return msgspec.structs.replace(plan, out=out, max_cost=left, seed=plan.seed + number - 1)
 
     def add(self, number: int, code: int, report: dict[str, Any] | None) -> None:
-        """Takes the result of a run."""
+        """Adds the result of a run."""
         self.codes.append(code)
         if report is None:
             self.why = _STOPPED if code == INTERRUPTED else "a run ended without a report"
@@ -115,7 +115,7 @@ class _Series:
             self.why = report["ended"]["why"]
 
     def deliver(self) -> int:
-        """Writes and prints the report of the runs; the exit code is the worst of theirs."""
+        """Writes and prints the report of the runs; returns their worst exit code."""
         code = INTERRUPTED if INTERRUPTED in self.codes else max(self.codes, default=UNABLE)
         whole = [k for k, report in enumerate(self._reports) if report["ended"]["how"] not in (ABORTED, CUT_SHORT)]
         if not whole:

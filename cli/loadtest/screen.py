@@ -1,7 +1,7 @@
 """The view of a load test on a terminal, drawn with rich on stderr, so that stdout stays for data.
 
-It is drawn when the run tells how it goes, once a second, and by no thread of its own: a picture that stands still is
-a run that says nothing.
+It is drawn for each progress record, once a second, without a thread of its own: if the view does not change, the run
+reports no progress.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TIMES = (
     ("tpot", "TPOT"),
 )
 _NOW, _WHOLE = "last seconds", "whole run"
-# The heads and the percentiles of the table, for narrower and narrower terminals.
+# The headers and percentiles of the table, for decreasing widths of the terminal.
 _LAYOUTS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     ((_NOW, _WHOLE), ("p50", "p95", "p99")),
     ((_NOW, _WHOLE), ("p50", "p99")),
@@ -66,11 +66,11 @@ class Screen:
         self._live.update(Picture(self._subject, moment), refresh=True)
 
     def say(self, text: str) -> None:
-        """Puts a line above the view."""
+        """Prints a line above the view."""
         self._console.print(Text(text), soft_wrap=True)
 
     def close(self) -> None:
-        """Takes the view away and leaves a line in its place."""
+        """Replaces the view with a line."""
         if self._live.is_started:
             self._live.stop()
             if self._last is not None:
@@ -78,25 +78,25 @@ class Screen:
 
 
 class _Row(NamedTuple):
-    """A line of the view; those of the highest `rank` give way first where there is not enough room."""
+    """A line of the view; lines with the highest `rank` are dropped first if there is not enough room."""
 
     rank: int
     text: Text
 
 
 class Picture:
-    """One moment, as large as the terminal lets it be."""
+    """One state of the view, fitted to the terminal."""
 
     def __init__(self, subject: Subject, moment: Progress) -> None:
         self._subject, self._moment = subject, moment
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yields the lines that fit."""
-        # The cursor waits in the last column of the last line: one that was full would wrap.
+        # The cursor stays at the end of the last line: a full line would wrap.
         width, room = max(options.max_width - 1, 1), max(console.height - 1, 1)
         rows = list(self._rows(width, "#-" if options.ascii_only else "━─"))
         while len(rows) > room:
-            # The lowest of those that matter least.
+            # The lowest line among those with the highest rank.
             del rows[max(range(len(rows)), key=lambda k: (rows[k].rank, k))]
         for row in rows:
             row.text.truncate(width, overflow="ellipsis" if not options.ascii_only else "crop")
@@ -122,7 +122,7 @@ class Picture:
         subject, moment = self._subject, self._moment
         profile, phase = subject.profile, moment.phase
         known = phase if phase.startswith(profile) else f"{profile}, {phase}"
-        # Not at the right edge: a terminal that is made narrower would wrap it, and the view would leave traces.
+        # Not at the right edge: in a terminal made narrower it would wrap, and remains of the view would stay.
         workers = f"{moment.workers} worker{'s' * (moment.workers != 1)}"
         parts = (("aimon loadtest  ", "dim"), (subject.endpoint, "bold"), "  ", known, "  ")
         return Text.assemble(*parts, (workers, "dim" if moment.workers else "bold red"))
@@ -153,7 +153,7 @@ def _near(cost: float, limit: float) -> str:
 
 
 def _flow(label: str, parts: list[Text], width: int, ranks: tuple[int, int], most: int = 9) -> Iterator[_Row]:
-    """The parts beside a label, on as many lines as they need; `ranks` are of the first line and of the others."""
+    """The parts after a label, on as many lines as needed; `ranks` are of the first line and of the others."""
     lines: list[Text] = []
     for part in parts:
         if lines and lines[-1].cell_len + _GAP + part.cell_len <= width:
@@ -186,7 +186,7 @@ def _progress(moment: Progress, width: int, bar: str) -> Text:
 
 
 def _done(moment: Progress) -> tuple[float, str]:
-    """How much of the run is done, from 0 to 1, and the same in words."""
+    """The finished share of the run, from 0 to 1, and as text."""
     if moment.elapsed < 0:
         return 0.0, f"warm-up, counting starts in {clock(-moment.elapsed)}"
     if moment.duration is not None:
@@ -224,7 +224,7 @@ def _colour(outcome: str) -> str:
 
 
 def _table(moment: Progress, width: int) -> Iterator[_Row]:
-    """Percentiles of the last seconds beside those of the whole run; fewer of them where it is narrow."""
+    """Percentiles of the last seconds and of the whole run; fewer on a narrow terminal."""
     fitting = (layout for layout in _LAYOUTS if _LABEL + _table_width(*layout) <= width)
     heads, quantiles = next(fitting, _LAYOUTS[-1])
     block = len(quantiles) * _CELL
@@ -248,7 +248,7 @@ def _cells(times: Times | None, quantiles: tuple[str, ...]) -> str:
 
 
 def _client(moment: Progress, width: int) -> Iterator[_Row]:
-    """The self-check; where the client is to blame, in red and in words."""
+    """The self-check; if the client is the bottleneck, in red with a message."""
     client = moment.client
     if client.get("bottleneck"):
         yield _Row(9, Text())

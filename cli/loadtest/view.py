@@ -1,4 +1,4 @@
-"""What the live view of a load test needs, and the plain one: a line every five seconds."""
+"""The interface of the views of a load test, and the plain view: a line every five seconds."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Lines:
         print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
-        """Prints how it ended."""
+        """Prints the end of the run."""
         if self._last is not None:
             self.say(last_line(self._last))
             self._last = None
@@ -97,7 +97,7 @@ def _times(times: dict[str, Times]) -> list[str]:
     parts = []
     for name, label in (("latency", ""), ("ttft", "ttft ")):
         if (kind := times.get(name)) is not None and (kind.count or kind.at_least):
-            # With few calls P99 is just the slowest one.
+            # With few calls P99 is only the slowest one.
             names = ("p50",) if "p99" in kind.needs else ("p50", "p99")
             parts += [f"{label}{each} {percentile(kind, each)}" for each in names]
     return parts

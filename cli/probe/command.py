@@ -102,7 +102,7 @@ def _run(selection: Selection, options: ProbeOptions) -> int:
 
 
 def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
-    """Opens everything that Results go to. A history that can't be opened is said, and probing goes on without."""
+    """Opens all outputs for Results. A history that can't be opened is reported, and probing continues without it."""
     from functools import partial
 
     from aimon.probes.history.history import History

@@ -1,4 +1,4 @@
-"""The most that probing costs, per day and month, printed before anything is sent."""
+"""The maximum cost of probing, per day and month, printed before anything is sent."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ _BYTES_PER_TOKEN = 4
 
 
 def per_day(endpoint: Endpoint, prices: PriceBook) -> float | None:
-    """What its probes cost a day at most, in the reporting currency, if they are made as often as `interval` says.
+    """The maximum cost of an endpoint's probes per day, in the reporting currency, at its `interval`.
 
-    None where no price is known. Answers are taken to be as long as they may be, and prompts to have a token for
-    every four bytes.
+    None without a known price. Assumes answers of maximum length, and prompts with one token per four bytes.
     """
     each = [_cost(endpoint, canary, prices) for canary in endpoint.canaries]
     known = [cost for cost in each if cost is not None]
@@ -64,7 +63,7 @@ def _how_often(endpoint: Endpoint) -> str:
 
 
 def _toothless(endpoint: Endpoint) -> str:
-    """What to write where a budget can stop nothing, for want of a price."""
+    """The warning for a budget that has no effect without a price."""
     if endpoint.budget is None:
         return ""
     return ", so its budget can't stop it: write prices: {input: …, output: …}, or budget: none"
@@ -79,7 +78,7 @@ def _cost(endpoint: Endpoint, canary: Canary, prices: PriceBook) -> float | None
     target = endpoint.target
     operation = dialects.get(target.dialect).operation
     if operation == "models":
-        return 0.0  # a list of them is free
+        return 0.0  # a model list is free
     prompt = sum(math.ceil(len(message.content.encode()) / _BYTES_PER_TOKEN) for message in canary.messages)
     answer = 0 if operation == "embeddings" else canary.max_tokens
     return prices.estimate(target, operation, prompt_tokens=prompt, answer_tokens=answer).cost

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
 
 
-# What XML 1.0 can't carry, not even escaped (its production 2, "Char").
+# Characters that XML 1.0 does not allow, even escaped (its production 2, "Char").
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write(path: Path, results: Sequence[Result]) -> None:
-    """Writes the Results whole or not at all: a failure each for what failed, an error for the prober's own faults.
+    """Writes the Results atomically: a `failure` for each failed call, an `error` for the prober's own faults.
 
     Raises:
         OSError: the file can't be written.

@@ -1,4 +1,4 @@
-"""`aimon probe --every` on a terminal: a table that is drawn anew with every Result, and what changed above it."""
+"""`aimon probe --every` on a terminal: a table that is redrawn with every Result, with changes printed above it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from aimon.call.result import Result
     from aimon.cli.probe.repeats import Repeats
 
-# Lines of the head, of the border below it, and where the cursor waits.
+# Lines of the header, of its border, and of the cursor.
 _AROUND = 3
 _EXPLAINED = 3
-# What is left out on narrower and narrower terminals.
+# The columns to omit, for decreasing widths of the terminal.
 _LEFT_OUT: tuple[frozenset[str], ...] = (
     frozenset(),
     frozenset({"TOKENS"}),
@@ -40,7 +40,7 @@ _LEFT_OUT: tuple[frozenset[str], ...] = (
 class LiveTable:
     """The latest Result of each endpoint's canaries, in the order of `names`.
 
-    It is drawn with every Result, by no thread of its own.
+    It is drawn with every Result, without a thread of its own.
     """
 
     def __init__(self, names: Iterable[str], repeats: Repeats, out: Console | None = None) -> None:
@@ -52,7 +52,7 @@ class LiveTable:
             console=self._out,
             auto_refresh=False,
             redirect_stdout=False,
-            # What goes to a file must not land on the terminal.
+            # Output to a file must not appear on the terminal.
             redirect_stderr=sys.stderr.isatty(),
             vertical_overflow="crop",
         )
@@ -61,7 +61,7 @@ class LiveTable:
         """Draws the table with one more Result in it.
 
         Raises:
-            OSError: the terminal has gone.
+            OSError: the terminal is closed.
         """
         key = (result.endpoint, result.canary)
         known = key in self._latest
@@ -74,8 +74,8 @@ class LiveTable:
         self._live.update(self._picture(), refresh=True)
 
     def close(self) -> None:
-        """Leaves the last table where it is, and the terminal as it was."""
-        with suppress(OSError):  # it may be the terminal that has gone
+        """Leaves the last table in place, and restores the terminal."""
+        with suppress(OSError):  # the terminal may be closed
             self._live.stop()
 
     def _picture(self) -> RenderableType:
@@ -85,7 +85,7 @@ class LiveTable:
         lines = sum(-(-text.cell_len // self._out.width) for text in explained)
         room = max(self._out.height - _AROUND - lines - 1, 1)
         if len(shown) > room:
-            # Failures first: they are what somebody looks for.
+            # Failures first.
             shown = [*failed, *(result for result in shown if result.outcome is Outcome.OK)][: room - 1]
         rest = len(self._latest) - len(shown)
         parts: list[RenderableType] = [self._drawn(shown)]

@@ -1,4 +1,4 @@
-"""`--every`: probes periodically, records and publishes as it goes, until it is stopped."""
+"""`--every`: probes periodically, and records and publishes the results, until it is stopped."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 # Seconds in which results are gathered for one push.
 GATHER = 2.0
-# With an older heartbeat the prober is taken to hang.
+# With an older heartbeat the prober counts as hanging.
 STALE = 10 * HEARTBEAT
 
 
 def run_loop(selection: Selection, recorder: Recorder, options: ProbeOptions) -> int:
-    """Probes until SIGTERM or SIGHUP (exit code 0), or Ctrl-C (130); probes under way end first, and are recorded."""
+    """Probes until SIGTERM or SIGHUP (exit code 0), or Ctrl-C (130); running probes finish first, and are recorded."""
     announce(selection, recorder)
     return asyncio.run(_Loop(selection, recorder, options).run())
 
@@ -50,13 +50,13 @@ class _Loop:
         self._endpoints = selection.endpoints
         self._recorder = recorder
         self._options = options
-        self._lost = False  # a Result that is not in the state is in no later push either
+        self._lost = False  # without the state, later pushes lack the Result
         self._trouble = ""
         self._repeats = Repeats()
         self._table: LiveTable | None = None
         self._published = True
         self._mute = False
-        self._unread = False  # the reader of stdout has gone
+        self._unread = False  # stdout is closed
         self._interrupted = False
         self._fresh = asyncio.Event()
         self._closing = asyncio.Event()
@@ -66,7 +66,7 @@ class _Loop:
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._scheduler.stop)
-        # Under nohup it is ignored, and stays so.
+        # Under nohup it is ignored, and stays ignored.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
@@ -115,13 +115,13 @@ class _Loop:
         else:
             self._tell_of_history("")
         self._fresh.set()
-        # Shown afterwards: what was paid for is kept, whatever becomes of stdout.
+        # Shown afterwards: results are recorded even if stdout fails.
         for counted in results:
             if not self._mute:
                 self._try_to_say(counted)
 
     def _tell_of_history(self, trouble: str) -> None:
-        """Says once that results are not recorded, and once that they are again."""
+        """Reports once that results are not recorded, and once that they are again."""
         if trouble == self._trouble:
             return
         waiting = "; they wait for the next time" if self._recorder.state.waiting else ""
@@ -145,7 +145,7 @@ class _Loop:
             console.mute()
             self._unread = isinstance(error, BrokenPipeError)
             if self._unread:
-                self._scheduler.stop()  # as `aimon probe --every 30s | head` is meant
+                self._scheduler.stop()  # as in `aimon probe --every 30s | head`
             else:
                 console.note(f"aimon: stdout can't be written: {error.strerror}")
 

@@ -1,4 +1,4 @@
-"""One run of `aimon probe`: probes, shows, records and publishes; the exit code is the verdict."""
+"""One run of `aimon probe`: probes, records, shows and publishes; returns the exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) -> int:
     """Probes every endpoint of the selection once; returns the exit code.
 
-    What was probed before an interrupt is shown and recorded like the rest.
+    Results from before an interrupt are shown and recorded too.
     """
     unable = not announce(selection, recorder)
     results: list[Result] = []
@@ -47,7 +47,7 @@ def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) ->
         left_out = sum(endpoint.name not in done for endpoint in selection.endpoints)
         console.note(f"interrupted: {len(results)} results are kept, {left_out} endpoints were not finished")
     results = showable(recorder.price(_in_order(results, selection.endpoints)), recorder, options)
-    # Recorded before anything else: what was paid for is kept, whatever becomes of the rest.
+    # Recorded first: results are kept even if later steps fail.
     try:
         results = recorder.record(results)
     except PublishError as error:
@@ -56,7 +56,7 @@ def run_once(selection: Selection, recorder: Recorder, options: ProbeOptions) ->
     try:
         show(results, options)
     except BrokenPipeError:
-        # The reader has gone (`| head`); recording and publishing go on.
+        # The pipe is closed (`| head`); recording and publishing continue.
         console.mute()
     except OSError as error:
         console.mute()
@@ -101,7 +101,7 @@ def announce(selection: Selection, recorder: Recorder) -> bool:
 
 
 def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], float]:
-    """What each endpoint has spent today, read once before the run."""
+    """The spending of each endpoint today, read once before the run."""
     from aimon.metrics.push_error import PushError
 
     spent: dict[str, float] = {}
@@ -112,14 +112,14 @@ def spending(selection: Selection, recorder: Recorder) -> Callable[[Endpoint], f
                     MonitoredEndpoint.of(endpoint, selection.currency), time.time()
                 )
             except PushError as error:
-                # One probe costs little; a blind prober costs more. The failed gateway is an exit code of its own.
+                # Probing continues: one probe costs little, and the gateway's failure has its own exit code.
                 console.note(f"aimon: what was spent today is not known: {error}")
                 break
     return lambda endpoint: spent.get(endpoint.name, 0.0)
 
 
 def showable(results: Sequence[Result], recorder: Recorder, options: ProbeOptions) -> list[Result]:
-    """The Results; a `prober_error` stands for one that can't be shown, which must not keep the others from it."""
+    """The Results; a `prober_error` replaces one that can't be shown, so that the others are."""
     if options.as_json:
         from aimon.probes.result_json import as_line as shown
     else:
@@ -135,7 +135,7 @@ def show(results: Sequence[Result], options: ProbeOptions) -> None:
     """Prints the Results as asked for.
 
     Raises:
-        OSError: stdout can't be written: its reader has gone, or its disk is full.
+        OSError: stdout can't be written: its pipe is closed, or its disk is full.
     """
     if options.as_json:
         from aimon.probes.result_json import as_line

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOptions:
-    """What the command line says about a run, beside whom to probe."""
+    """The options of a run, other than the selection of endpoints."""
 
     as_json: bool
     junit: Path | None

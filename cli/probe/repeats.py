@@ -1,4 +1,4 @@
-"""Lines of a long run: a failure is reported in full once, then only with how often it was the same in a row."""
+"""Lines of a long run: a failure is reported in full once, then only with its number of repetitions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aimon.language import pick
 if TYPE_CHECKING:
     from aimon.call.result import Result
 
-# Request ids and times differ from call to call, and make no other failure of it.
+# Request ids and times differ from call to call, and are ignored in the comparison.
 _VARYING = re.compile(r"[\w-]*\d[\w-]*")
 
 
 class Repeats:
-    """Remembers how each endpoint's canaries went the last time."""
+    """Remembers the last outcome of each endpoint's canaries."""
 
     def __init__(self) -> None:
         self._runs: dict[tuple[str, str | None], tuple[tuple[object, ...], int]] = {}
@@ -30,7 +30,7 @@ class Repeats:
         return f"{short(result)} ({pick(f'{count} in a row', f'连续 {count} 次')})"
 
     def count(self, result: Result) -> int:
-        """Takes one more Result into account; returns how many in a row have gone like it, itself included."""
+        """Counts one more Result; returns the number of equal ones in a row, including this one."""
         key = (result.endpoint, result.canary)
         kind = (result.outcome, result.status_code, result.error_code, _VARYING.sub("", result.error or ""))
         before, count = self._runs.get(key, ((), 0))
@@ -39,5 +39,5 @@ class Repeats:
         return count
 
     def so_far(self, result: Result) -> int:
-        """What `count` returned for the latest Result of this one's canary."""
+        """The last value of `count` for the canary of this Result."""
         return self._runs[result.endpoint, result.canary][1]

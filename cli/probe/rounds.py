@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(rounds: int) -> Iterator[Callable[[Sequence[Result]], None]]:
-    """Gives what shows a round's Results once it has ended."""
+    """Returns the function that shows a round's Results after its end."""
     numbers = count(1)
     if not console.is_terminal():
         yield lambda results: print(f"{_round(next(numbers), rounds)}{_cells(results)}".rstrip(), flush=True)

@@ -1,4 +1,4 @@
-"""The Results of a run for a person: a table on a terminal, a line each elsewhere."""
+"""Shows the Results of a run: a table on a terminal, otherwise a line each."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def _rest(result: Result) -> str:
 
 
 def why(result: Result) -> Text:
-    """Why a call failed and what to do, with the endpoint's name in the colour of whose fault it is."""
+    """Why a call failed and what to do, with the endpoint's name in the colour of the fault."""
     from rich.text import Text
 
     return Text.assemble((result.endpoint, f"bold {_COLOURS[result.fault]}"), ": ", explained(result))
 
 
 def line(result: Result) -> str:
-    """One Result on one line: name, outcome, latency, TTFT, and for a failure why and what to do."""
+    """One Result on one line: name, outcome, latency, TTFT, and for a failure the reason and what to do."""
     words = [short(result)]
     if result.ttft is not None:
         words.append(f"ttft {seconds(result.ttft)}")
@@ -82,7 +82,7 @@ def short(result: Result) -> str:
 
 
 def cells(result: Result) -> tuple[str, ...]:
-    """Every text that is shown of one Result."""
+    """All texts shown for one Result."""
     return (line(result), *(of(result) for of in _FIGURES.values()))
 
 
@@ -96,14 +96,14 @@ def seconds(value: float | None) -> str:
 
 
 def money(value: float | None, currency: str | None) -> str:
-    """An amount with its currency; a dash where it is not known."""
+    """An amount with its currency; a dash if unknown."""
     if value is None:
         return "-"
     return quantities.price_tag(value, currency)
 
 
 def headroom(limits: Limits | None) -> str:
-    """What is left of the tighter rate limit: `87% req`."""
+    """The remaining share of the tighter rate limit: `87% req`."""
     if limits is None:
         return "-"
     left = [
@@ -142,7 +142,7 @@ def _head(name: str) -> str:
     return pick(name, _CHINESE_HEADS.get(name, name))
 
 
-# A column without values is left out, which leaves its room to the names.
+# A column without values is omitted, which leaves more room for the names.
 _FIGURES: dict[str, Callable[[Result], str]] = {
     "LATENCY": lambda result: seconds(result.latency),
     "TTFT": lambda result: seconds(result.ttft),
@@ -158,7 +158,7 @@ def table(
     *,
     without: AbstractSet[str] = frozenset(),
 ) -> Table:
-    """The Results as a table for a terminal, `also` with columns that hold a cell for each, `without` some."""
+    """The Results as a table for a terminal, with the additional columns `also`, and without those in `without`."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -172,7 +172,7 @@ def table(
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
-    # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
+    # On a narrow terminal names are wrapped, figures never: a cut number would be wrong.
     named = [name for name in ("ENDPOINT", "MODEL") if name not in without]
     for name in named:
         drawn.add_column(_head(name), overflow="fold", min_width=8)

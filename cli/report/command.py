@@ -1,4 +1,4 @@
-"""`aimon report`: load tests that have been run, read again and compared."""
+"""`aimon report`: shows and compares reports of load tests."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _shown(reports: list[Report], layout: str | None) -> str:
     from aimon.loadtests.report.page import page
 
     if layout == "json":
-        # A line for each, as other programs read several values from one stream.
+        # One line for each, so that programs can read several values from one stream.
         return "".join(f"{msgspec.json.encode(each).decode()}\n" for each in reports)
     if layout == "csv":
         return report_csv([msgspec.to_builtins(each) for each in reports])

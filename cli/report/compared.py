@@ -23,7 +23,7 @@ KINDS = {
 
 
 def draw(comparison: Comparison) -> None:
-    """Prints it to a terminal; the reason of a verdict is below the table, where there is room for it."""
+    """Prints it to a terminal; the reason of a verdict is below the table, if there is room."""
     from rich.text import Text
 
     out = console.tables()
@@ -41,7 +41,7 @@ def draw(comparison: Comparison) -> None:
         if row.why:
             reasons.append(f"{figures[0]}: {row.why}")
     out.print()
-    # Without its interval a change still has its verdict.
+    # If there is no room for the interval, the verdict remains.
     drawn = fitting(rows, out, dispensable=(4, 1, 2))
     if drawn is None:
         out.print("\n".join(f"{row[0]}: {row[3]} {row[-1]}" for row in rows[1:]))

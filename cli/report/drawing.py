@@ -1,4 +1,4 @@
-"""What the drawings of results share: tables of text for a terminal, narrow enough for it."""
+"""Text tables fitted to a terminal, shared by all drawings of results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def table(rows: Sequence[Sequence[str | Text]], *, words: Sequence[int] = ()) ->
 
     Args:
         rows: of equal length; the first column is of names, the others are of figures.
-        words: columns of text, which may be broken into lines; figures never are, since a cut number is a wrong one.
+        words: columns of text, which may be broken into lines; figures never are, since a cut number would be wrong.
     """
     from rich import box
     from rich.table import Table
@@ -47,7 +47,7 @@ def table(rows: Sequence[Sequence[str | Text]], *, words: Sequence[int] = ()) ->
 
 
 def fitting(rows: Sequence[Sequence[str | Text]], out: Console, *, dispensable: Sequence[int] = ()) -> Table | None:
-    """The table without as many of the `dispensable` columns, in their order, as it takes; None if it is too wide."""
+    """The table without as many `dispensable` columns, in their order, as needed to fit; None if still too wide."""
     for count in range(len(dispensable) + 1):
         left_out = set(dispensable[:count])
         drawn = table([[cell for k, cell in enumerate(row) if k not in left_out] for row in rows])
@@ -57,7 +57,7 @@ def fitting(rows: Sequence[Sequence[str | Text]], out: Console, *, dispensable: 
 
 
 def pairs(rows: Sequence[tuple[str, str | Text]]) -> Table:
-    """Names and values beside each other."""
+    """Names and values in two columns."""
     from rich.table import Table
 
     drawn = Table.grid(padding=(0, 2, 0, 0))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _VERDICTS = {"met": "good", "missed": "bad", "not judged": "warn"}
-# The columns of times that a narrow terminal can do without, in this order.
+# The columns of times to drop on a narrow terminal, in this order.
 _DISPENSABLE = ("P90", "mean", "max", "P99.9")
 _IN_THE_TITLE = frozenset({"Endpoint", "Scenario", "Profile", "端点", "场景", "负载类型"})
 
@@ -64,7 +64,7 @@ def _parts(report: dict[str, Any], out: Console) -> Iterator[RenderableType]:
 
 
 def _fitted(rows: Sequence[Sequence[str]], out: Console) -> RenderableType:
-    """A table; where even its essential columns are too wide, a line for each value."""
+    """A table; if even its essential columns are too wide, a line for each value."""
     from rich.text import Text
 
     header = rows[0]

@@ -45,7 +45,7 @@ def serve(
 ) -> int:
     """Probe on schedule until stopped, and serve metrics, an API and a status page.
 
-    SIGHUP reads the configuration again; SIGTERM and Ctrl-C let probes under way end. Exit codes: 0 stopped; 2 usage
+    SIGHUP reads the configuration again; SIGTERM and Ctrl-C let running probes finish. Exit codes: 0 stopped; 2 usage
     or configuration; 3 the address can't be had, or results could not be recorded.
     """
     first = load(config, Flags())
@@ -58,7 +58,7 @@ def serve(
 
 
 def _loader(path: Path | None, first: Config, share: Shard) -> Callable[[], Selection]:
-    """Reads the configuration: the first time what was read already."""
+    """Loads the configuration; the first time returns the one already read."""
     from aimon.config import ConfigError
     from aimon.probes.notify.channels import usable
     from aimon.probes.service.service import LoadError

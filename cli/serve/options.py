@@ -1,4 +1,4 @@
-"""How the service runs: what its command line says, over the configuration's `serve`."""
+"""The settings of the service: command-line options override the configuration's `serve`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ADDRESS = "127.0.0.1:9464"
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """The options that were given; None for those that were not."""
+    """The given options; None for others."""
 
     listen: str | None
     history: Path | None
@@ -38,7 +38,7 @@ def settings(options: ServeOptions, config: Config) -> Settings:
     """The settings.
 
     Raises:
-        Stop: something in them is wrong, or others could reach the service without a token.
+        Stop: a setting is invalid, or other machines could reach the service without a token.
     """
     from aimon.probes.history.database import HistoryError, default_path
     from aimon.probes.service.settings import Settings
@@ -68,7 +68,7 @@ def shard(text: str | None) -> Shard:
     """The share of the endpoints that `--shard` names; all of them without it.
 
     Raises:
-        Stop: it is none.
+        Stop: it is not a shard.
     """
     from aimon.probes.scheduling.shards import Shard
 

@@ -1,1 +1,1 @@
-"""`aimon status`: what the history says of each endpoint."""
+"""`aimon status`: the state of each endpoint from the history."""

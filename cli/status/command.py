@@ -1,4 +1,4 @@
-"""`aimon status`: what the history says of each endpoint."""
+"""`aimon status`: the state of each endpoint from the history."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _forget(path: Path, names: Sequence[str]) -> int:
 
 
 def _found(path: Path, names: Sequence[str], windows: Sequence[str], last: int, *, known: bool) -> list[EndpointStatus]:
-    """How the endpoints of these names (default: all) stand; `known` if each of them must have been probed."""
+    """The status of the endpoints of these names (default: all); with `known`, each must have been probed."""
     from aimon.probes.history.database import HistoryError
     from aimon.probes.history.endpoint_status import endpoint_statuses
     from aimon.probes.history.history import History

@@ -1,4 +1,4 @@
-"""How endpoints stand, for a person: two tables on a terminal, plain lines elsewhere."""
+"""Shows the status of endpoints: two tables on a terminal, otherwise plain lines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCKS = ("▇", "▁", "-")
 
 
 def show(found: Sequence[EndpointStatus]) -> None:
-    """Prints how endpoints are now, what they did over the windows, and why the bad ones are bad."""
+    """Prints the present status of endpoints, their windows, and the reasons of failures."""
     names = _names(found)
     plain = ["\n".join(_lines(status, names[status.identity])) for status in found]
     if not console.is_terminal():
@@ -47,7 +47,7 @@ def show(found: Sequence[EndpointStatus]) -> None:
 
 
 def _names(found: Sequence[EndpointStatus]) -> dict[Identity, str]:
-    """What to call each: its name, with model and region where several have it."""
+    """The label of each: its name, with model and region if several share the name."""
     identities = [status.identity for status in found]
     bearers = Counter(each.endpoint for each in identities)
     return {
@@ -57,7 +57,7 @@ def _names(found: Sequence[EndpointStatus]) -> dict[Identity, str]:
 
 
 def _lines(status: EndpointStatus, name: str) -> list[str]:
-    """An endpoint in plain text: who and how it is now, why, and a line a window."""
+    """An endpoint in plain text: name and present status, the reason, and a line for each window."""
     bar = "".join(_mark(outcome, *_PLAIN)[0] for outcome in status.recent)
     spent = "" if status.spent is None else f" {pick('today', '今日')} {money(status.spent, status.currency)}"
     lines = [f"{name} {_state(status)} {pick('last run', '上次运行')} {_ago(status)}{spent} [{bar}]"]
@@ -122,7 +122,7 @@ def _table(endpoint: str, second: str) -> Table:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD if console.speaks_unicode() else box.ASCII2, pad_edge=False, padding=0)
-    # Names give way on a narrow terminal, figures never: a cut number is a wrong one.
+    # On a narrow terminal names are wrapped, figures never: a cut number would be wrong.
     table.add_column(endpoint, overflow="fold", min_width=8)
     table.add_column(second, no_wrap=True)
     return table
@@ -136,14 +136,14 @@ def _bar(status: EndpointStatus) -> Text:
 
 
 def _mark(outcome: Outcome, good: str, bad: str, none: str) -> tuple[str, str]:
-    """A run as one character and its colour; the third is for one that says nothing of the endpoint."""
+    """A run as one character and its colour; the third is for results that say nothing about the endpoint."""
     if outcome is Outcome.OK:
         return good, "green"
     return (none, "yellow") if outcome.fault is Fault.PROBER else (bad, "red")
 
 
 def _why(status: EndpointStatus) -> str:
-    """What is wrong and what to do; empty if nothing is."""
+    """What failed and what to do; empty if nothing failed."""
     if status.lead is not None:
         return pick(
             "its last run is recorded {} in the future, so nobody knows whether it is recent: "
@@ -163,7 +163,7 @@ def _why(status: EndpointStatus) -> str:
 
 
 def _ahead(status: EndpointStatus) -> str:
-    """Which results are in no window, since their times can't be."""
+    """The note about results with times in the future, which are in no window."""
     if not status.ahead:
         return ""
     return pick(
@@ -181,13 +181,13 @@ def _ago(status: EndpointStatus) -> str:
 
 
 def _state(status: EndpointStatus) -> str:
-    """The outcome of the last run, which is a code in every language, or that there is none."""
+    """The outcome of the last run, which is the same code in every language, or a text if there is none."""
     words = {"no recent run": "近期没有运行", "never probed": "从未探测"}
     return pick(status.state, words.get(status.state, status.state))
 
 
 def _length(value: float | None) -> str:
-    """A duration in the largest unit that it has two of."""
+    """A duration in the largest unit of which it has at least two."""
     value = max(0.0, value or 0.0)
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if value >= 2 * size:
@@ -202,14 +202,14 @@ def _name(window: Window) -> str:
 
 
 def _uptime(window: Window) -> str:
-    """A share of successes, never rounded up to a 100 % that it is not."""
+    """A share of successes; only exactly 1 gives 100 %."""
     if window.availability is None:
         return "-"
     return f"{int(window.availability * 10_000 + 1e-6) / 100:.2f}%"
 
 
 def _share(rate: float | None) -> str:
-    """A share of failures, never rounded down to a 0 that it is not."""
+    """A share of failures; only exactly 0 gives 0 %."""
     if rate is None:
         return "-"
     return "<0.1%" if 0 < rate < 0.001 else f"{rate:.1%}"
@@ -220,5 +220,5 @@ def _listed(quantiles: Mapping[float, float]) -> str:
 
 
 def _quantile(quantiles: Mapping[float, float], q: float) -> str:
-    # Withheld where there are too few successes, and it says how many it takes.
+    # Withheld with too few successes; the text says how many are needed.
     return seconds(quantiles[q]) if q in quantiles else pick("needs {}", "需 {} 次").format(round(1 / (1 - q)))

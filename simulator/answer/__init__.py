@@ -1,1 +1,1 @@
-"""What is answered, as timed writes."""
+"""Answers, as timed writes."""

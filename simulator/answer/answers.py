@@ -1,4 +1,4 @@
-"""What the simulated model answers, and the faults that change the content of a well-formed answer."""
+"""The content of answers, and the faults that change the content of a well-formed answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OTHER = "Something else entirely."
 
 
 def answer(call: Call, profile: Profile, answer_id: str, created: int) -> Answer:
-    """What a model of this profile answers when nothing is wrong; the token limit counts reasoning too."""
+    """The answer of a model of this profile without a fault; the token limit includes reasoning."""
     musings = thoughts(profile.reasoning) if call.think else []
     text = reply(call.prompt, profile.tokens)
     if profile.vendor in _INFERENCE_SERVERS and (least := _least(call)) > len(musings) + len(text):
@@ -47,7 +47,7 @@ def answer(call: Call, profile: Profile, answer_id: str, created: int) -> Answer
 
 
 def _tool_call(call: Call, profile: Profile, answer_id: str, created: int) -> Answer:
-    """A call of the tool, with the prompt for each argument that is a text, and 1 for each that is a number."""
+    """A call of the tool; string arguments are the prompt, numbers are 1."""
     assert call.tool is not None  # noqa: S101 - as the caller has seen
     name, schema = call.tool
     properties = schema.get("properties") or {}
@@ -72,12 +72,12 @@ def _tool_call(call: Call, profile: Profile, answer_id: str, created: int) -> An
 
 
 def _least(call: Call) -> int:
-    """Tokens before which the answer must not end."""
+    """The minimum number of tokens of the answer."""
     return max(call.min_tokens, call.max_tokens or 0) if call.ignore_eos else call.min_tokens
 
 
 def _more(there: int, tokens: int) -> list[str]:
-    """What follows `there` tokens of text, until there are `tokens`."""
+    """The continuation of `there` tokens of text up to `tokens`."""
     return filler(tokens + 1)[there + 1 :]
 
 
@@ -140,7 +140,7 @@ def _negative_limits(answer: Answer, call: Call) -> None:
 
 
 def _halve(answer: Answer, finish: Finish) -> None:
-    """Stops half-way; of a single token half its characters, so that no echo is ever whole."""
+    """Cuts the text in half; a single token loses half its characters, so that no echo is complete."""
     whole = answer.text or filler(2)
     answer.text = whole[: len(whole) // 2] or [whole[0][: len(whole[0]) // 2]]
     answer.finish = finish

@@ -20,7 +20,7 @@ _INTERVAL = 0.05
 
 @dataclass(slots=True)
 class Step:
-    """Bytes that are due so many seconds after the start of service."""
+    """Bytes, and when they are due in seconds after the start of service."""
 
     due: float
     data: bytes
@@ -37,7 +37,7 @@ class Script:
         end: clean (a correct HTTP end), close (FIN in the middle of the body), reset (RST), hang (nothing).
         end_due: When it ends.
         head_due: When the response headers are due.
-        length: The content-length to promise; None is chunked.
+        length: The Content-Length to send; None is chunked.
     """
 
     steps: Iterable[Step]
@@ -49,7 +49,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a fault needs to know about the answer that it changes."""
+    """The data about an answer that a fault needs to change it."""
 
     answer: Answer
     wire: Wire
@@ -73,7 +73,7 @@ def streamed(answer: Answer, wire: Wire, clock: Clock, rule: Rule | None, *, arr
 
 
 def plain(answer: Answer, wire: Wire, clock: Clock, rule: Rule | None) -> Script:
-    """The answer as one body, written when its last token would have been."""
+    """The answer as one body, written when its last token would be due."""
     due = 0.0 if answer.output_tokens else clock.due(0)
     for _, tokens in chain(answer.thought_chunks(), answer.text_chunks(), answer.argument_chunks()):
         due = clock.due(tokens)
@@ -92,7 +92,7 @@ def whole(data: bytes, due: float, rule: Rule | None, kind: Kind = Kind.PART, to
 
 
 def sound(pieces: Iterable[bytes], clock: Clock, rule: Rule | None) -> Script:
-    """Sound whose pieces are written as they are made; how long it will be is not known at its start."""
+    """Audio written piece by piece as it is generated; its length is unknown at the start."""
     steps = [Step(clock.due(1), piece, Kind.TEXT) for piece in pieces] or [Step(clock.due(0), b"", Kind.FINISH)]
     script = Script(steps, end_due=steps[-1].due, head_due=steps[0].due)
     edit = PLAIN_EDITS.get(rule.fault) if rule else None
@@ -100,7 +100,7 @@ def sound(pieces: Iterable[bytes], clock: Clock, rule: Rule | None) -> Script:
 
 
 def _timed(frames: Iterable[Frame], clock: Clock, encode: Callable[[Frame], bytes]) -> Iterator[Step]:
-    """Events with tokens are due with their tokens, other events with the event before them."""
+    """Schedules events: those with tokens when their tokens are due, others with the event before them."""
     due = 0.0
     waited = False
     for frame in frames:
@@ -108,7 +108,7 @@ def _timed(frames: Iterable[Frame], clock: Clock, encode: Callable[[Frame], byte
             due = clock.due(max(frame.tokens, 1))
             waited = True
         elif frame.kind in (Kind.FINISH, Kind.DONE) and not waited:
-            # An answer without a token still takes its time.
+            # An answer without tokens still takes the time to the first token.
             due = clock.due(0)
             waited = True
         yield Step(due, encode(frame) if frame.data else b"", frame.kind, frame.tokens)
@@ -129,7 +129,7 @@ def _bare(frame: Frame) -> bytes:
 
 
 def _before(steps: list[Step], scene: Scene) -> tuple[list[Step], float]:
-    """The steps before the fault strikes, and when it does: with the text event that follows them."""
+    """The steps before the fault, and when it happens: when the next text event is due."""
     texts = [index for index, step in enumerate(steps) if step.kind is Kind.TEXT]
     after = len(texts) // 2 if scene.rule.after is None else scene.rule.after
     if after < len(texts):
@@ -188,7 +188,7 @@ def _repeat(data: bytes, start: float, rule: Rule) -> Iterator[Step]:
 
 
 def _endless(steps: list[Step], scene: Scene) -> Script:
-    """The text repeated without end, at its own pace."""
+    """The text repeated endlessly, at the profile's rate."""
     del scene
     texts = [step for step in steps if step.kind is Kind.TEXT]
     if not texts:
@@ -200,7 +200,7 @@ def _endless(steps: list[Step], scene: Scene) -> Script:
 
 
 def _framing(steps: list[Step], scene: Scene) -> Script:
-    """The styles that are about how bytes are cut; those of single events are the encoder's."""
+    """Applies the framing styles that change how bytes are split; the encoder applies those of single events."""
     style = scene.rule.style
     sent = [step for step in steps if step.data]
     last = steps[-1].due
@@ -251,7 +251,7 @@ STREAM_EDITS: Mapping[str, Callable[[list[Step], Scene], Script]] = {
 
 
 def _plain_cut(script: Script, steps: list[Step], rule: Rule) -> Script:
-    """Half a body; a clean end has no content-length that it could fall short of."""
+    """Half a body; with a clean end it has no Content-Length, which would reveal the cut."""
     last = steps[-1]
     half = replace(last, data=last.data[: len(last.data) // 2], tokens=0)
     end = rule.how or "close"
@@ -265,7 +265,7 @@ def _plain_hang(script: Script, steps: list[Step], rule: Rule) -> Script:
 
 
 def _plain_keepalive(script: Script, steps: list[Step], rule: Rule) -> Script:
-    """Blank lines before the JSON that never comes, as DeepSeek sends them under load."""
+    """Blank lines without the JSON after them, as DeepSeek sends them under load."""
     del steps
     return replace(script, steps=_repeat(b"\n", 0.0, rule), head_due=0.0, length=None)
 

@@ -1,1 +1,1 @@
-"""What a simulated provider is like: latency, limits, texts and faults. Pure."""
+"""The model of a provider: latency, limits, texts and faults. Without I/O."""

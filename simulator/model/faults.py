@@ -1,6 +1,6 @@
-"""The faults that can be asked for: what each does, where it shows, and which outcome it should lead to.
+"""The catalogue of faults: what each does, in which dialects, and which outcome it should cause.
 
-This file is the catalogue and the rules that choose; what a fault does is in the module of its `stage`.
+This file has the catalogue and the rules that select a fault; the module of its `stage` implements it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Stage = Literal["connection", "error", "body", "answer", "stream"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to misbehave.
+    """One fault.
 
     Attributes:
         what: What the provider does, in one line.
         outcome: The outcome that a client should report.
         stage: connection (before any answer), error (an HTTP error), body (another body in place of the
             answer), answer (another answer), stream (how the events are sent).
-        dialects: Where it can be shown.
-        streamed, plain: Whether it shows in streamed answers, and in others.
-        options: Options that its rule may carry.
-        plain_outcome: The outcome where the answer is not streamed, if it differs.
+        dialects: The dialects in which it exists.
+        streamed, plain: Whether it exists for streamed answers, and for others.
+        options: Options that its rule may have.
+        plain_outcome: The outcome if the answer is not streamed, if different.
     """
 
     what: str
@@ -66,7 +66,7 @@ FAULTS: Mapping[str, Fault] = {
         "sends one header line every `seconds` (0.05), for ever", "timeout_ttft", "connection",
         options=("seconds",), plain_outcome="timeout_total",
     ),
-    # HTTP errors, each in the vendor's own shape.
+    # HTTP errors, in the vendor's shape.
     "unauthorized": _error("401: the key is wrong", "unauthorized"),
     "unauthorized_echo": _error("401 whose message repeats the whole key that was sent", "unauthorized"),
     "key_invalid": _error("400 that says the key is invalid (API_KEY_INVALID)", "unauthorized", ("gemini",)),
@@ -164,16 +164,16 @@ CUT_STYLES = ("close", "reset", "clean")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a fault strikes. The first rule that matches a request, and whose dice say so, decides.
+    """When a fault is applied. The first rule that matches a request, and is drawn with its `share`, is used.
 
     Attributes:
         fault: A name in `FAULTS`.
         profile, model, dialect: Shell patterns; `*` matches all.
         share: Probability per matching request, from the simulator's seeded generator.
-        count: How many more times it strikes; None is for ever.
-        after: Text events before it strikes; None is half of them.
+        count: How many more times it is applied; None for no limit.
+        after: Text events before the fault; None for half of them.
         seconds: Its interval or delay.
-        retry_after: What a 429 says; None leaves the header out.
+        retry_after: The Retry-After of a 429; None for no header.
         how: How a stream ends: close (FIN before the last chunk), reset (RST), clean (a correct HTTP end).
         style: One of `FRAMING_STYLES`.
         megabytes: Size of a body.
@@ -224,7 +224,7 @@ class Rule:
                 raise SettingError(f"{name}: must be a number from 0 to 1,000,000, not {value!r}")
 
     def matches(self, profile: str, model: str, dialect: str, *, streamed: bool) -> bool:
-        """Whether this rule is about such a request, and its fault can be shown there."""
+        """Whether this rule matches such a request, and its fault exists for it."""
         fault = FAULTS[self.fault]
         return (
             dialect in fault.dialects
@@ -240,15 +240,15 @@ _OPTIONS = ("after", "seconds", "retry_after", "how", "style", "megabytes")
 
 
 def expected_outcome(rule: Rule, *, dialect: str, streamed: bool, vendor: str = "openai") -> str:
-    """The outcome that a client with a canary's check should report when this rule strikes."""
+    """The outcome that a client with a canary's check should report when this rule is applied."""
     fault = FAULTS[rule.fault]
     if rule.fault == "model_not_found" and vendor == "deepseek":
-        return "bad_request"  # its 400 names no model in any code
+        return "bad_request"  # its 400 has no code that means an unknown model
     finish_is_enough = dialect in ("openai-chat", "gemini")
     if rule.fault == "cut_at_end" and rule.how == "clean" and finish_is_enough:
         return "ok"
     if rule.fault == "cut" and rule.how == "clean" and not streamed:
-        return "malformed"  # half a JSON document, and HTTP sees nothing wrong
+        return "malformed"  # half a JSON document in valid HTTP
     return fault.outcome if streamed else fault.plain_outcome or fault.outcome
 
 
@@ -268,7 +268,7 @@ def rule_from_mapping(values: Mapping[str, Any]) -> Rule:
 
 
 class FaultBook:
-    """The rules in force, and how often each struck."""
+    """The active rules, and how often each was applied."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -277,17 +277,17 @@ class FaultBook:
         self._rng = Random(seed)
 
     def replace(self, rules: Sequence[Rule]) -> None:
-        """Forgets the old rules; the generator starts again, so that a run can be repeated."""
+        """Replaces the rules and restarts the random generator, so that a run can be repeated."""
         self.rules = list(rules)
         self._struck.clear()
         self._rng = Random(self._seed)
 
     def add(self, rules: Sequence[Rule]) -> None:
-        """Appends rules: those already there keep their place and their counts."""
+        """Appends rules; existing rules keep their position and counts."""
         self.rules.extend(rules)
 
     def pick(self, profile: str, model: str, dialect: str, *, streamed: bool) -> Rule | None:
-        """The rule that strikes this request, if any."""
+        """The rule to apply to this request, if any."""
         for index, rule in enumerate(self.rules):
             if not rule.matches(profile, model, dialect, streamed=streamed):
                 continue

@@ -17,7 +17,7 @@ def draw(median: float, sigma: float, rng: Random) -> float:
 
 
 class Clock:
-    """Says when successive tokens are due, in seconds after the start of service."""
+    """Computes when successive tokens are due, in seconds after the start of service."""
 
     def __init__(self, profile: Profile, rng: Random, extra: float = 0.0) -> None:
         self._profile = profile
@@ -25,7 +25,7 @@ class Clock:
         self._next = draw(profile.ttft, profile.ttft_sigma, rng) + extra
 
     def due(self, tokens: int) -> float:
-        """When an event of so many tokens is due (with its first token); moves on past all of them."""
+        """When an event with that many tokens is due (with its first token); advances past all of them."""
         due = self._next
         itl, sigma = self._profile.itl, self._profile.itl_sigma
         self._next += sum(draw(itl, sigma, self._rng) for _ in range(tokens)) if sigma else itl * tokens

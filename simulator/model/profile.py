@@ -1,4 +1,4 @@
-"""What a simulated provider is like: its latency, its limits, its key. Validated once, then only read."""
+"""The settings of a simulated provider: latency, limits, key. Validated once, then immutable."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-# Error bodies and headers differ between vendors that speak the same dialect; the rest of the dialect does not.
+# Vendors of one dialect differ in error bodies and headers only.
 VENDORS = ("openai", "azure", "deepseek", "dashscope", "openrouter", "vllm")
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
 class SettingError(ValueError):
-    """A profile, a rule or an option that makes no sense; the message says which, and what to write instead."""
+    """An invalid profile, rule or option; the message says which, and what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class Profile:
     """One simulated provider. Seconds and tokens throughout.
 
     A streamed answer takes `ttft` until its first generated token and `itl` for each token after it (so that
-    reasoning delays the visible text); an answer that is not streamed arrives whole when its last token would
-    have. With `slots` the capacity is `slots / service_time` requests per second.
+    reasoning delays the visible text); an answer that is not streamed is sent when its last token would be
+    due. With `slots` the capacity is `slots / service_time` requests per second.
 
     Attributes:
         name: The path prefix under which it answers.
         vendor: Whose error bodies and headers the OpenAI dialects use; one of `VENDORS`. A path below
             `/openai/` is always Azure.
         key: The key that requests must carry; None accepts any, or none.
-        models: The models it knows, each with overrides for that model (`{"thinker": {"reasoning": 80}}`);
+        models: The known models, each with overrides for that model (`{"thinker": {"reasoning": 80}}`);
             empty accepts every name.
         ttft: Median seconds from the start of service to the first generated token.
         ttft_sigma: Spread of the log-normal around that median; 0 is exact.
@@ -43,11 +43,11 @@ class Profile:
         chunk_tokens: Tokens that one event carries; they arrive when the first of them is due.
         cached_share: Share of the input tokens reported as read from a cache.
         slots: Requests served at once, the others wait first come first served; 0 is no limit.
-        queue: Requests that may wait for a slot; beyond it the provider says it is overloaded.
+        queue: Requests that may wait for a slot; further ones are refused as overloaded.
         rpm: Requests allowed per minute; None is no limit.
         tpm: Input plus output tokens allowed per minute; None is no limit.
         burst: Seconds' worth of either limit that may be spent at once.
-        balance: What is left in its account; None: it tells no balance.
+        balance: The balance of its account; None if it has no balance endpoint.
 
     Raises:
         SettingError: A field out of range or of the wrong type.
@@ -116,7 +116,7 @@ class Profile:
         return self.ttft + (self.reasoning + max(chunks, 0) * self.chunk_tokens) * self.itl
 
     def for_model(self, model: str) -> Profile | None:
-        """The profile with this model's overrides, or None for a model that it does not know."""
+        """The profile with this model's overrides, or None for an unknown model."""
         if not self.models:
             return self
         overrides = self.models.get(model)

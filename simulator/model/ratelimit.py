@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aimon.simulator.model.profile import Profile
 
-# Levels are sums of floats: a request that arrives exactly when its token does must not be refused for 1e-16.
+# Levels are sums of floats: a rounding error of 1e-16 must not refuse a request.
 _TOLERANCE = 1e-9
 
 
@@ -27,7 +27,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a request may pass, and what the headers say. `retry_after` is seconds, None where it may."""
+    """Whether a request is allowed, and the values of the headers. `retry_after` is in seconds, None if allowed."""
 
     requests: Limit | None = None
     tokens: Limit | None = None
@@ -36,7 +36,7 @@ class Verdict:
 
 
 class Bucket:
-    """So much per minute, of which `burst` seconds' worth may be spent at once."""
+    """A token bucket with a rate per minute and a capacity of `burst` seconds' worth."""
 
     def __init__(self, per_minute: float, burst: float) -> None:
         self.per_minute = per_minute
@@ -46,35 +46,35 @@ class Bucket:
         self.filled_at: float | None = None
 
     def fill(self, now: float) -> None:
-        """Adds what the time since the last call is worth."""
+        """Adds the amount for the time since the last call."""
         if self.filled_at is not None:
             self.level = min(self.capacity, self.level + (now - self.filled_at) * self.rate)
         self.filled_at = now
 
     def wait(self, need: float) -> float:
-        """Seconds until the level is `need`; 0 where it is."""
+        """Seconds until the level is `need`; 0 if it is already."""
         short = need - self.level
         return 0.0 if short <= _TOLERANCE else short / self.rate
 
     def report(self) -> Limit:
-        """The bucket as the headers show it."""
+        """The bucket as shown in headers."""
         share = max(self.level, 0.0) / self.capacity
         remaining = int(self.per_minute * share + _TOLERANCE)
         return Limit(int(self.per_minute), remaining, max(self.capacity - self.level, 0.0) / self.rate)
 
 
 class Limiter:
-    """Both limits of one provider. A request that is refused costs nothing."""
+    """Both limits of one provider. A refused request uses nothing."""
 
     def __init__(self, profile: Profile) -> None:
         self._requests = Bucket(profile.rpm, profile.burst) if profile.rpm else None
         self._tokens = Bucket(profile.tpm, profile.burst) if profile.tpm else None
 
     def admit(self, now: float, tokens: int) -> Verdict:
-        """Takes one request of so many tokens (input plus output), or refuses it.
+        """Allows one request with that many tokens (input plus output), or refuses it.
 
-        A request passes while any tokens are left and may leave the bucket in debt: otherwise one that is
-        larger than the bucket could never pass, and the long-run rate would depend on the sizes.
+        A request is allowed while any tokens are left and may make the level negative: otherwise a request larger
+        than the bucket would always be refused, and the long-run rate would depend on the sizes.
         """
         waits: dict[str, float] = {}
         if self._requests:

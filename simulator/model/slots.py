@@ -1,4 +1,4 @@
-"""Service slots with a first-come-first-served queue: so that the capacity is known: slots / service time."""
+"""Service slots with a first-come-first-served queue, so that the capacity is known: slots / service time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 
 
 class Slots:
-    """At most `size` holders at once; 0 is no limit. Used from one event loop."""
+    """At most `size` requests at once; 0 is no limit. Used from one event loop."""
 
     def __init__(self, size: int = 0) -> None:
         self.size = size
@@ -17,12 +17,12 @@ class Slots:
 
     @property
     def queued(self) -> int:
-        """How many wait for a slot."""
+        """The number of waiting requests."""
         return len(self._waiting)
 
     @property
     def full(self) -> bool:
-        """Whether the next one would have to wait."""
+        """Whether the next request would have to wait."""
         return bool(self.size) and self.busy >= self.size
 
     async def acquire(self, arrived: float) -> float:
@@ -52,14 +52,14 @@ class Slots:
         """Gives the slot to the next in the queue.
 
         Args:
-            at: When the service ended *by schedule*. Timers fire late by up to a millisecond; handing over
-                that time instead of the present keeps the lateness from adding up and lowering the capacity.
+            at: When the service ended *by schedule*. Timers fire late by up to a millisecond; with the
+                scheduled time this lateness does not accumulate and lower the capacity.
         """
         self.busy -= 1
         self._hand_over(at)
 
     def resize(self, size: int) -> None:
-        """Changes the number of slots; those held stay held until they are released."""
+        """Changes the number of slots; slots in use stay in use until they are released."""
         self.size = size
         self._hand_over(time.monotonic())
 

@@ -1,7 +1,7 @@
 """The text of a simulated model, and how its tokens are counted.
 
-A token is up to four non-space characters together with the white space before them: real enough that words
-split over events, simple enough that a test can count for itself: `sum(-(-len(word) // 4) for word in text.split())`.
+A token is up to four non-space characters with the white space before them: words are split over events as in
+reality, and a test can count tokens itself: `sum(-(-len(word) // 4) for word in text.split())`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 _TOKEN = re.compile(r"\s*\S{1,4}")
 _ECHO = re.compile(r"reply with exactly:\s*(.*\S)", re.IGNORECASE | re.DOTALL)
 
-# One token each. Some take two or three bytes a character, so that streams can be cut inside one.
+# One token each. Some characters take two or three bytes, so that streams can be cut inside one.
 _WORDS = ("the", "rain", "in", "日本", "fell", "soft", "on", "the", "café", "roof", "all", "day", "long")
 _THOUGHTS = ("so", "the", "user", "asks", "for", "this", "and", "I", "must", "make", "it", "good")
 
@@ -24,7 +24,7 @@ def count_tokens(text: str) -> int:
 
 
 def tokenize(text: str) -> list[str]:
-    """The tokens of a text; joined they are the text without its trailing white space."""
+    """The tokens of a text; joined, they are the text without trailing white space."""
     return _TOKEN.findall(text)
 
 
@@ -45,12 +45,12 @@ def continuation(text: str) -> str:
 
 
 def filler(tokens: int) -> list[str]:
-    """Text of so many tokens, always the same."""
+    """Text of that many tokens, always the same."""
     return _cycle(_WORDS, tokens)
 
 
 def thoughts(tokens: int) -> list[str]:
-    """Reasoning of so many tokens, always the same."""
+    """Reasoning of that many tokens, always the same."""
     return _cycle(_THOUGHTS, tokens)
 
 

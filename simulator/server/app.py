@@ -26,7 +26,7 @@ def application(world: World) -> Router:
 
 
 def _providers(world: World) -> ASGIApp:
-    """Takes each request to a provider from its first byte to its record."""
+    """Handles each request to a provider, from its first byte to its record."""
 
     async def answer(scope: Message, receive: Receive, send: Send) -> None:
         provider, path = world.find(scope["path"])
@@ -57,7 +57,7 @@ def _providers(world: World) -> ASGIApp:
 
 
 async def _while_connected(request: Request, raw: bytes) -> None:
-    """Serves until the answer has ended or the connection is gone, whichever comes first."""
+    """Serves until the answer has ended or the connection is closed, whichever comes first."""
     serving = asyncio.current_task()
     assert serving is not None  # noqa: S101 - a coroutine always runs in a task
 
@@ -70,7 +70,7 @@ async def _while_connected(request: Request, raw: bytes) -> None:
         await serve(request, raw)
     except asyncio.CancelledError:
         if not watcher.done():
-            raise  # not the client's doing: the server is stopping
+            raise  # not by the client: the server is stopping
         serving.uncancel()
         if not request.connection.record.fault:
             request.connection.record.outcome = "abandoned"

@@ -1,4 +1,4 @@
-"""The account's balance, in the shapes in which providers tell it; asked for below the origin, not below a profile."""
+"""The account's balance, in the shapes of the providers; its paths are below the origin, not below a profile."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SHAPES: Mapping[str, Callable[[float], Any]] = {
 
 
 def answer(profile: Profile, path: str, authorization: str) -> Response:
-    """What the provider says; 401 for a wrong key, 404 where it tells no balance."""
+    """The provider's answer; 401 for a wrong key, 404 without a balance."""
     if profile.key is not None and authorization != f"Bearer {profile.key}":
         return JSONResponse({"error": {"message": "invalid api key"}}, 401)
     if profile.balance is None:

@@ -1,4 +1,4 @@
-"""The server's side of one exchange: timed writes, and ends that HTTP does not have (FIN or RST in the body)."""
+"""The server's side of one exchange: timed writes, and invalid ends (FIN or RST in the body)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class ClientGoneError(Exception):
 class Connection:
     """One exchange over ASGI.
 
-    uvicorn writes each message to the socket before `send` returns (asyncio tries the system call at once),
-    so a stamp taken just before `send` is a few microseconds older than the bytes.
+    uvicorn writes each message to the socket before `send` returns (asyncio tries the system call at once), so a
+    time read just before `send` is a few microseconds before the write.
     """
 
     def __init__(self, scope: Message, receive: Receive, send: Send, record: Record) -> None:
@@ -42,7 +42,7 @@ class Connection:
         """The whole request body.
 
         Raises:
-            ClientGoneError: The client left before it was complete.
+            ClientGoneError: The client disconnected before it was complete.
         """
         parts = []
         while True:
@@ -54,7 +54,7 @@ class Connection:
                 return b"".join(parts)
 
     async def disconnected(self) -> None:
-        """Waits until the client has disconnected, or until `close` or `reset` took effect."""
+        """Waits until the client has disconnected, or `close` or `reset` has taken effect."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -109,7 +109,7 @@ class Connection:
         self._transport.write(data)
 
     async def close(self) -> None:
-        """Closes the connection in the middle (FIN, after what was written). Does not return."""
+        """Closes the connection in the middle of the body (FIN, after the written bytes). Does not return."""
         self._transport.close()
         await forever()
 
@@ -121,5 +121,5 @@ class Connection:
 
 
 async def forever() -> None:
-    """Waits until the task is cancelled, which happens as soon as the connection is gone."""
+    """Waits until the task is cancelled, which happens when the connection is closed."""
     await asyncio.get_running_loop().create_future()

@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from aimon.simulator.answer.script import Script
     from aimon.simulator.wire.shape import Headers
 
-# Writes that are all due may follow each other this often before other requests get a turn.
+# Maximum number of due writes in a row before other requests get a turn.
 _TURN = 32
 
 
 async def play(connection: Connection, script: Script, start: float, content_type: str, headers: Headers) -> None:
-    """Writes a response; returns after a clean end, any other end waits until the connection is gone.
+    """Writes a response; returns after a clean end; after any other end, waits until the connection is closed.
 
     Args:
-        connection: Where to.
-        script: What, and when after `start`.
+        connection: The connection to write to.
+        script: The writes, timed from `start`.
         start: When service began, on time.monotonic().
         content_type: Of the response.
-        headers: Beside the content type and the request id.
+        headers: In addition to the content type and the request id.
     """
     record = connection.record
     await _until(start + script.head_due)
     await connection.start(200, content_type, headers, script.length)
     for number, step in enumerate(script.steps):
         if number % _TURN == _TURN - 1:
-            # Before a write, not after it: a client may close as soon as it has the terminal event.
+            # Before a write: a client may close as soon as it has the terminal event.
             await asyncio.sleep(0)
         if step.data:
             due = start + step.due

@@ -1,4 +1,4 @@
-"""Faults that replace the answer: what a broken proxy or a hostile server would send with status 200."""
+"""Faults that replace the answer: answers of a broken proxy or a hostile server with status 200."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def _hang(connection: Connection, rule: Rule, streamed: bool) -> None:
 
 
 async def _slow_headers(connection: Connection, rule: Rule, streamed: bool) -> None:
-    """A status line at once, then a header now and then, and never the last."""
+    """A status line at once, then a header at intervals, without an end."""
     del streamed
     connection.record.status = 200
     connection.raw(b"HTTP/1.1 200 OK\r\n")
@@ -107,7 +107,7 @@ async def _gzip_bomb(connection: Connection, rule: Rule, streamed: bool) -> None
 
 
 def _line(rule: Rule, streamed: bool) -> Iterator[bytes]:
-    """One line of so many megabytes, block by block."""
+    """One line of that many megabytes, block by block."""
     megabytes = 64.0 if rule.megabytes is None else rule.megabytes
     yield b"data: " if streamed else b'{"padding": "'
     for _ in range(int(megabytes * (1 << 20) / _BLOCK)):
@@ -130,7 +130,7 @@ async def _redirect(connection: Connection, rule: Rule, streamed: bool) -> None:
     await connection.respond(307, "text/plain", b"", [("location", location)])
 
 
-# Where nothing of an answer is sent: by stage "connection" and "body" of the catalogue.
+# Faults without an answer: stages "connection" and "body" of the catalogue.
 SPOILS: Mapping[str, Spoil] = {
     "close": _close,
     "reset": _reset,

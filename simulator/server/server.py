@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-# Longer than any test waits between two requests on one connection.
+# Longer than any test's pause between two requests on one connection.
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
 _FILES = 8192
 
 
 class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses the class at run time
-    """uvicorn's HTTP protocol, which also gives the application what ASGI does not pass on.
+    """uvicorn's HTTP protocol, which also passes data to the application that ASGI lacks.
 
-    `scope["state"]` is a copy of `app_state`: it carries the transport, for endings that HTTP does not have,
-    and when the request's bytes arrived.
+    `scope["state"]` is a copy of `app_state`: it has the transport, for invalid ends, and when the request's bytes
+    arrived.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,7 +45,7 @@ class _Protocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn 
         super().data_received(data)
 
     def shutdown(self) -> None:
-        """Closes all connections when the simulator stops, those of hanging answers included."""
+        """Closes all connections when the simulator stops, including those of hanging answers."""
         self.transport.abort()
 
 
@@ -58,13 +58,13 @@ class Simulator(Control):
         *profiles: The providers, each under its name as path prefix; the first also at the root.
         host: The address to listen on.
         port: The port; 0 takes a free one.
-        certfile, keyfile: PEM files; given, the simulator speaks TLS.
+        certfile, keyfile: PEM files; with them, the simulator uses TLS.
         seed: Of all random numbers: latency and shares of faults.
         records: How many of the latest records are kept.
 
     Raises:
         SettingError: Two profiles of one name.
-        OSError: On entry: the address is not free, or a PEM file can't be read (ssl.SSLError: is wrong).
+        OSError: On entry: the address is not free, or a PEM file can't be read (ssl.SSLError: is invalid).
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class Simulator(Control):
             self._config.load()
         self._server = uvicorn.Server(self._config)
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        # It listens from here on: whoever connects before the thread accepts waits in the backlog.
+        # It listens from here on: connections before the thread accepts wait in the backlog.
         listener = socket.create_server((self._host, self._port), family=family, backlog=_BACKLOG)
-        # asyncio sets it by itself, but not on a socket that names no protocol: with Nagle's algorithm tokens would
-        # wait for a delayed acknowledgement, 40 ms, on every connection that was used before.
+        # asyncio sets TCP_NODELAY only on sockets with an explicit protocol. Without it, Nagle's algorithm delays
+        # tokens by 40 ms (delayed acknowledgements) on every connection that was used before.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listener.getsockname()[1]
         shown = f"[{self._host}]" if ":" in self._host else self._host
@@ -137,17 +137,17 @@ def serve(
     """Runs a simulator until SIGINT or SIGTERM; call it from the main thread.
 
     Args:
-        *profiles: The providers; none is one with the defaults.
+        *profiles: The providers; default: one with default settings.
         rules: Faults from the start.
-        host: The address. The control endpoints have no password: keep to loopback or a network of one's own.
+        host: The address. The control endpoints have no password: use loopback or a private network.
         port: The port; 0 takes a free one.
-        certfile: A PEM file; given, the simulator speaks TLS.
+        certfile: A PEM file; with it, the simulator uses TLS.
         keyfile: Its key.
         seed: Of all random numbers.
         ready: Called when it listens, with the running simulator (its `url` and `base_url`).
 
     Raises:
-        SettingError: A rule or profile that makes no sense.
+        SettingError: An invalid rule or profile.
         OSError: The address is not free, or a PEM file can't be read.
     """
     allow_many_connections()

@@ -44,7 +44,7 @@ class ProviderError(Exception):
 
 @dataclass(slots=True)
 class Request:
-    """One request, and what was decided for it."""
+    """One request, and the decisions about it."""
 
     target: Target
     provider: Provider
@@ -58,18 +58,18 @@ class Request:
         self.connection.headers = id_headers(self.target.family, self.vendor, self.connection.record.id)
 
     def repeat_key(self, key: str) -> None:
-        """Repeats the key in the answer's headers, as a gateway in debug mode does."""
+        """Echoes the key in the answer's headers, as a gateway in debug mode does."""
         ids = id_headers(self.target.family, self.vendor, f"{self.connection.record.id}-{key}")
         self.connection.headers = [*ids, ("x-debug-authorization", f"Bearer {key}")]
 
     @property
     def vendor(self) -> str:
-        """Whose bodies and headers the OpenAI dialects use here."""
+        """The vendor whose bodies and headers the OpenAI dialects use."""
         return "azure" if self.target.azure else self.profile.vendor
 
 
 async def serve(request: Request, raw: bytes) -> None:
-    """Answers one request, with its fault if there is one; `raw` is its body."""
+    """Answers one request, with its fault if any; `raw` is its body."""
     try:
         await _serve(request, raw)
     except ProviderError as error:
@@ -78,7 +78,7 @@ async def serve(request: Request, raw: bytes) -> None:
 
 
 async def refuse(request: Request, error: ProviderError) -> None:
-    """Sends an HTTP error in the provider's own words."""
+    """Sends an HTTP error in the provider's format."""
     problem = Problem(
         kind=error.kind,
         vendor=request.vendor,
@@ -175,7 +175,7 @@ async def _draw(request: Request, body: Mapping[str, Any], rule: Rule | None) ->
 
 
 async def _speak(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
-    """Sends sound as it is made, a piece for each token of the text."""
+    """Sends audio as it is generated, a piece for each token of the text."""
     call = _read(openai_media.read_speech, body, request.target.model)
     profile = _known_model(request, call.model)
     request.connection.record.input_tokens = call.input_tokens
@@ -225,7 +225,7 @@ async def _perform(request: Request, script: Script, headers: Headers, content_t
 
 
 def _parse(raw: bytes) -> Mapping[str, Any]:
-    """The request's JSON object; empty where it is not one, which every operation refuses in its own words."""
+    """The request's JSON object; empty if it is not one, which every operation refuses with its own error."""
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
@@ -252,13 +252,13 @@ def _check_key(request: Request) -> None:
     request.connection.record.key_sent = bool(sent)
     wanted = request.profile.key
     if wanted is not None and not compare_digest(sent.encode(), wanted.encode()):
-        # Gemini answers a wrong key with 400, everybody else with 401.
+        # Gemini answers a wrong key with 400, all others with 401.
         kind = "key_invalid" if request.target.family == "gemini" else "unauthorized"
         raise ProviderError(kind, "unauthorized")
 
 
 def _sent_key(request: Request) -> str:
-    """The key, from wherever the provider takes it; empty where there is none."""
+    """The key, from the place that the provider uses; empty without one."""
     for name in ("api-key", "x-api-key", "x-goog-api-key"):
         if name in request.headers:
             return request.headers[name]
@@ -266,7 +266,7 @@ def _sent_key(request: Request) -> str:
 
 
 def _admit(request: Request, tokens: int) -> Headers:
-    """The limit headers of a request that may pass."""
+    """The limit headers of an allowed request."""
     verdict = request.provider.limiter.admit(time.monotonic(), tokens)
     headers = limit_headers(request.target.family, verdict, time.time())
     if verdict.exceeded:
@@ -281,7 +281,7 @@ def _expected(request: Request, rule: Rule) -> str:
 
 
 def _extra_wait(rule: Rule | None) -> float:
-    """What the fault `slow` adds."""
+    """The delay that the fault `slow` adds."""
     if rule is None or rule.fault != "slow":
         return 0.0
     return _SLOW if rule.seconds is None else rule.seconds

@@ -15,7 +15,7 @@ _FINISH = {Finish.STOP: "end_turn", Finish.LENGTH: "max_tokens", Finish.REFUSAL:
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a messages request asks for; max_tokens is required here."""
+    """Parses a messages request; max_tokens is required."""
     del path_model
     model = reading.string(body, "model")
     conversation = reading.turns(body, "messages")
@@ -75,7 +75,7 @@ def error_events(answer: Answer, kind: str) -> list[Frame]:
 
 
 def _thinking(answer: Answer) -> Iterator[Frame]:
-    """A thinking block; where thoughts are not shown only their time passes."""
+    """A thinking block; hidden reasoning only takes time."""
     if not answer.thoughts_shown:
         yield from (Frame(Kind.THOUGHT, "", tokens=tokens) for _, tokens in answer.thought_chunks())
         return
@@ -102,7 +102,7 @@ def _message(answer: Answer) -> dict[str, Any]:
 
 
 def _input_usage(answer: Answer) -> dict[str, int]:
-    """What was read from a cache is counted beside the input tokens, not among them."""
+    """Usage; cached tokens are not included in the input tokens."""
     return {
         "input_tokens": answer.input_tokens - answer.cached_tokens,
         "cache_creation_input_tokens": 0,

@@ -1,4 +1,4 @@
-"""Server-sent events as bytes: plainly, or in one of the odd styles that the standard allows.
+"""Server-sent events as bytes: in the usual form, or in one of the unusual styles that the standard allows.
 
 The standard is https://html.spec.whatwg.org/multipage/server-sent-events.html (parsing an event stream).
 """
@@ -34,12 +34,12 @@ def _no_space(frame: Frame) -> bytes:
 
 
 def _comments(frame: Frame) -> bytes:
-    """Comments, and fields that a reader of data has to skip."""
+    """Comments and fields that a reader has to skip."""
     return b": a comment\nid: 7\nretry: 3000\nunknown: field\n" + lines(frame)
 
 
 def _multi_line(frame: Frame) -> bytes:
-    """JSON may hold a line break after its first brace, and then takes two data lines."""
+    """JSON with a line break after its first brace, which takes two data lines."""
     if not frame.data.startswith("{"):
         return lines(frame)
     name = f"event: {frame.event}\n" if frame.event else ""
@@ -57,12 +57,12 @@ ENCODERS: Mapping[str, Encoder] = {
 
 
 def encoder(style: str | None, dialect: str) -> Encoder:
-    """The encoder of a style; Gemini's own style is CRLF, everybody else's LF."""
+    """The encoder of a style; Gemini's default is CRLF, all others' LF."""
     default = "crlf" if dialect == "gemini" else "lf"
     return ENCODERS.get(style or default, ENCODERS[default])
 
 
 def split_inside_character(data: bytes) -> list[bytes]:
-    """Two pieces: cut inside the first character of several bytes, or in the middle."""
+    """Splits bytes in two: inside the first multi-byte character, or in the middle."""
     at = next((i + 1 for i, byte in enumerate(data) if byte >= 0xC0), len(data) // 2)
     return [data[:at], data[at:]]

@@ -1,4 +1,4 @@
-"""Gemini generateContent: the model in the path, usage in every chunk, and no terminal event but finishReason."""
+"""Gemini generateContent: the model in the path, usage in every chunk, a finishReason as the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FINISH = {Finish.STOP: "STOP", Finish.LENGTH: "MAX_TOKENS", Finish.FILTER: "SAF
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a generateContent request asks for; whether it is streamed is in the path too."""
+    """Parses a generateContent request; the path says whether it is streamed."""
     conversation = reading.turns(body, "contents")
     config = reading.section(body, "generationConfig")
     system = "".join(reading.texts(reading.section(body, "systemInstruction").get("parts")))
@@ -83,7 +83,7 @@ def _blocked(answer: Answer) -> dict[str, Any]:
 
 
 def _tail(answer: Answer, thought: int, text: int) -> dict[str, Any]:
-    """Usage so far: thoughts are counted beside the candidates' tokens, not among them."""
+    """Usage so far; thoughts are not included in the candidates' tokens."""
     usage: dict[str, Any] = {
         "promptTokenCount": answer.input_tokens,
         "candidatesTokenCount": text,

@@ -1,4 +1,4 @@
-"""Response headers: request ids and rate limits, in each provider's own names and units."""
+"""Response headers: request ids and rate limits, in each provider's names and units."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aimon.simulator.model.ratelimit import Limit, Verdict
     from aimon.simulator.wire.shape import Headers
 
-# Gemini has none of its own in REST; it gets one too, so that a client can join its result with the truth.
+# Gemini has none in REST; it gets one too, so that a client can match its result with the record.
 _ID_HEADERS: Mapping[str, tuple[str, ...]] = {
     "openai": ("x-request-id",),
     "azure": ("x-request-id", "apim-request-id"),
@@ -28,17 +28,17 @@ def id_headers(family: str, vendor: str, request_id: str) -> Headers:
 
 
 def limit_headers(family: str, verdict: Verdict, now: float) -> Headers:
-    """What the limits allow; `now` is unix time, since Anthropic's resets are points in time."""
+    """The rate-limit headers; `now` is Unix time, since Anthropic's resets are points in time."""
     if family == "gemini":
         return []
     if family == "anthropic":
-        # Input and output have one bucket here and are reported as the combined limit.
+        # Input and output share one bucket and are reported as the combined limit.
         return _anthropic("requests", verdict.requests, now) + _anthropic("tokens", verdict.tokens, now)
     return _openai("requests", verdict.requests) + _openai("tokens", verdict.tokens)
 
 
 def retry_headers(family: str, vendor: str, seconds: float | None) -> Headers:
-    """How long to wait. Gemini says it in the body; OpenAI and Azure also in milliseconds."""
+    """How long to wait. Gemini puts it in the body; OpenAI and Azure also in milliseconds."""
     if seconds is None or family == "gemini":
         return []
     whole = [("retry-after", str(math.ceil(seconds)))]
@@ -48,7 +48,7 @@ def retry_headers(family: str, vendor: str, seconds: float | None) -> Headers:
 
 
 def negative_limits() -> Headers:
-    """Limits as Azure sends them when it does not know: to be discarded."""
+    """Limits as Azure sends them when they are unknown; clients must discard them."""
     return [(f"x-ratelimit-remaining-{kind}", "-1") for kind in ("requests", "tokens")]
 
 

@@ -1,4 +1,4 @@
-"""The lists of models, in the three shapes that providers have for them."""
+"""Model lists, in the three shapes of providers."""
 
 from __future__ import annotations
 

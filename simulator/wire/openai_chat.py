@@ -1,4 +1,4 @@
-"""OpenAI chat completions, as OpenAI, Azure and the many compatible servers speak it."""
+"""OpenAI chat completions, as OpenAI, Azure and many compatible servers implement them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FILTER_DOWN = {"error": {"code": "content_filter_error", "message": "The conten
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a chat completion request asks for; on Azure the deployment in the path is the model."""
+    """Parses a chat completion request; on Azure the deployment in the path is the model."""
     model = path_model or reading.string(body, "model")
     conversation = reading.turns(body, "messages")
-    # Three vendors' ways of asking a reasoning model not to.
+    # Three vendors' ways to turn reasoning off.
     off = (
         body.get("reasoning_effort") in ("none", "minimal")
         or body.get("enable_thinking") is False
@@ -84,7 +84,7 @@ def body(answer: Answer) -> dict[str, Any]:
 
 
 def events(answer: Answer) -> Iterator[Frame]:
-    """The answer as chunks; usage comes only where stream_options.include_usage asked for it."""
+    """The answer as chunks; usage is sent only with stream_options.include_usage."""
     if answer.vendor == "azure":
         # Azure opens with a chunk that has no choices at all.
         yield Frame(Kind.OPEN, dumps(_chunk(answer, []) | {"prompt_filter_results": [{"prompt_index": 0}]}))

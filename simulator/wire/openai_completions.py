@@ -1,4 +1,4 @@
-"""OpenAI's older completions: the text that a model without instructions puts behind a text."""
+"""OpenAI's older completions: the text with which a base model continues a text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FINISH = {Finish.LENGTH: "length", Finish.FILTER: "content_filter", Finish.ERRO
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a completion request asks for; `prompt` is one text here."""
+    """Parses a completion request; `prompt` is a string."""
     model = path_model or reading.string(body, "model")
     prompt = body.get("prompt")
     if not isinstance(prompt, str):
@@ -43,7 +43,7 @@ def body(answer: Answer) -> dict[str, Any]:
 
 
 def events(answer: Answer) -> Iterator[Frame]:
-    """The answer as chunks of text; usage comes only where stream_options.include_usage asked for it."""
+    """The answer as chunks of text; usage is sent only with stream_options.include_usage."""
     thought = splice(lambda text: _envelope(answer) | {"choices": [_choice("") | {"reasoning_content": text}]})
     for text, tokens in answer.thought_chunks():
         yield Frame(Kind.THOUGHT, thought(text) if answer.thoughts_shown else "", tokens=tokens)

@@ -1,4 +1,4 @@
-"""OpenAI embeddings: vectors that depend on the text alone."""
+"""OpenAI embeddings: vectors that depend only on the text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_DIMENSIONS = 4096
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What an embeddings request asks for; `input` is a string or a list of strings."""
+    """Parses an embeddings request; `input` is a string or a list of strings."""
     model = path_model or reading.string(body, "model")
     given = body.get("input")
     inputs = [given] if isinstance(given, str) else given
@@ -38,7 +38,7 @@ def read(body: Mapping[str, Any], path_model: str) -> Call:
 
 
 def body(call: Call, *, empty: bool = False) -> dict[str, Any]:
-    """The whole answer; `empty` has no vectors in it."""
+    """The whole answer; with the fault `empty`, without vectors."""
     rows = [] if empty else [_row(index, text, call) for index, text in enumerate(call.inputs)]
     counts = {"prompt_tokens": call.input_tokens, "total_tokens": call.input_tokens}
     return {"object": "list", "data": rows, "model": call.model, "usage": counts}

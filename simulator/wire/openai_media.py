@@ -1,4 +1,4 @@
-"""OpenAI images and speech: small, but real pictures and sound."""
+"""OpenAI images and speech: small, valid image and audio files."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _SIDE = 8
 _MP3_FRAME = b"\xff\xfb\x50\xc4" + bytes(204)
 _WAV_SAMPLES = 441  # 10 ms of 44.1 kHz, 16 bits
 IMAGE_TOKENS = 272
-"""Output tokens of a picture."""
+"""Output tokens of an image."""
 
 
 def read_image(body: Mapping[str, Any], path_model: str) -> Call:
-    """What an image request asks for."""
+    """Parses an image request."""
     prompt = reading.string(body, "prompt")
     return Call(path_model or reading.string(body, "model"), prompt, count_tokens(prompt))
 
 
 def image(call: Call, created: int, *, empty: bool = False) -> dict[str, Any]:
-    """The whole answer: a PNG whose colour depends on the prompt; `empty` has no picture in it."""
+    """The whole answer: a PNG whose colour depends on the prompt; with the fault `empty`, without an image."""
     colour = hashlib.sha256(call.prompt.encode()).digest()[:3]
     rows = b"".join(b"\x00" + colour * _SIDE for _ in range(_SIDE))
     header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
@@ -45,14 +45,14 @@ def image(call: Call, created: int, *, empty: bool = False) -> dict[str, Any]:
 
 
 def read_speech(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a speech request asks for; a token of the text becomes a piece of sound."""
+    """Parses a speech request; each token of the text becomes a piece of audio."""
     said = reading.string(body, "input")
     reading.string(body, "voice")
     return Call(path_model or reading.string(body, "model"), said, count_tokens(said))
 
 
 def speech(call: Call, form: str) -> Iterator[bytes]:
-    """The pieces of sound, one for each token: mp3, or wav with an unknown length, as streams of it have."""
+    """The pieces of audio, one for each token: mp3, or wav with an unknown length, as in streams."""
     if form == "wav":
         header = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 0xFFFFFFFF, b"WAVE", b"fmt ", 16, 1, 1, 44100, 88200, 2, 16,
                              b"data", 0xFFFFFFFF)  # fmt: skip

@@ -17,7 +17,7 @@ _SERVER_ERROR = "The server had an error while processing your request. Sorry ab
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a Responses request asks for; `input` is a string or a list of messages."""
+    """Parses a Responses request; `input` is a string or a list of messages."""
     model = path_model or reading.string(body, "model")
     given = body.get("input")
     if isinstance(given, str):
@@ -60,7 +60,7 @@ def events(answer: Answer) -> Iterator[Frame]:
 
 
 def error_events(answer: Answer, kind: str) -> list[Frame]:
-    """`error` is the flat event of the API reference; `failed` nests it, as the service was seen to, and fails."""
+    """`error` is the flat event of the API reference; `failed` nests it in a failed response, as the service does."""
     if kind == "failed":
         error = {"code": "server_error", "message": _SERVER_ERROR}
         failed = _response(answer, "failed") | {"error": error}

@@ -1,4 +1,4 @@
-"""Reading request fields with the checks that providers make: a wrong type is their 400, not our crash."""
+"""Reads request fields with the checks of providers: a wrong type is a 400, not a crash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
     """An optional boolean.
 
     Raises:
-        RequestError: It is something else.
+        RequestError: It has another type.
     """
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
@@ -33,10 +33,10 @@ def flag(body: Mapping[str, Any], name: str) -> bool:
 
 
 def section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """An optional object; empty where it is absent.
+    """An optional object; empty if absent.
 
     Raises:
-        RequestError: It is something else.
+        RequestError: It has another type.
     """
     value = body.get(name)
     if value is None:
@@ -47,7 +47,7 @@ def section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def limit(body: Mapping[str, Any], *names: str) -> int | None:
-    """An optional token limit, under the first of the names that is there.
+    """An optional token limit, under the first of the names that is present.
 
     Raises:
         RequestError: It is not a whole number of at least 1.
@@ -77,7 +77,7 @@ def turns(body: Mapping[str, Any], name: str) -> list[tuple[str, str]]:
             raise RequestError(f"Invalid type for '{name}[{index}]': expected a message with a role", name)
         content = message.get("content", message.get("parts"))
         if content is None and message.get("tool_calls"):
-            content = ""  # a call of a tool needs no words
+            content = ""  # a tool call needs no text
         if content is None:
             raise RequestError(f"Missing required parameter: '{name}[{index}].content'", name)
         found.append((message.get("role", "user"), "".join(texts(content))))
@@ -95,5 +95,5 @@ def texts(content: Any) -> Iterator[str]:
 
 
 def last_user(conversation: list[tuple[str, str]]) -> str:
-    """What the user said last."""
+    """The last message of the user."""
     return next((text for role, text in reversed(conversation) if role == "user"), "")

@@ -1,4 +1,4 @@
-"""Which request is which dialect, and the table of the chat dialects."""
+"""Maps requests to dialects; the table of the chat dialects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ERRORS: Mapping[str, Callable[[Problem], ErrorAnswer]] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a method and a path address."""
+    """The operation that a method and a path address."""
 
     dialect: str
     family: str
@@ -56,7 +56,7 @@ _POST_SUFFIXES = {
 
 
 def route(method: str, path: str, query: str, headers: Mapping[str, str]) -> Target | None:
-    """What a request addresses; None where there is nothing.
+    """The target of a request; None if there is none.
 
     Args:
         method: The HTTP method.
@@ -78,7 +78,7 @@ def route(method: str, path: str, query: str, headers: Mapping[str, str]) -> Tar
         stream = called["method"] == "streamGenerateContent"
         return Target("gemini", "gemini", False, called["model"], stream, stream and "alt=sse" not in query)
     if azure and azure["deployment"] and "api-version=" not in query:
-        return None  # Azure knows no such path
+        return None  # Azure has no such path
     for suffix, (dialect, family) in _POST_SUFFIXES.items():
         if path.endswith(suffix):
             return Target(dialect, family, bool(azure), (azure["deployment"] or "") if azure else "")
@@ -86,7 +86,7 @@ def route(method: str, path: str, query: str, headers: Mapping[str, str]) -> Tar
 
 
 def family_of(path: str, headers: Mapping[str, str]) -> str:
-    """The family whose error bodies answer a path that several providers share, or none has."""
+    """The family whose error bodies are used for a path that several or no providers have."""
     if "anthropic-version" in headers:
         return "anthropic"
     return "gemini" if "/v1beta" in path else "openai"

@@ -1,4 +1,4 @@
-"""Reranking: documents by how many of the query's words they have."""
+"""Reranking: sorts documents by how many of the query's words they contain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORD = re.compile(r"\w+")
 
 
 def read(body: Mapping[str, Any], path_model: str) -> Call:
-    """What a rerank request asks for; `documents` are strings, or objects with a text."""
+    """Parses a rerank request; `documents` are strings, or objects with a text."""
     model = path_model or reading.string(body, "model")
     query = reading.string(body, "query")
     given = body.get("documents")
@@ -30,7 +30,7 @@ def read(body: Mapping[str, Any], path_model: str) -> Call:
 
 
 def body(call: Call, *, fault: str = "") -> dict[str, Any]:
-    """The whole answer, best first; with the fault `empty` nothing is ranked, with `wrong` the worst comes first."""
+    """The whole answer, best first; with the fault `empty` no results, with `wrong` worst first."""
     scores = [_score(call.prompt, text) for text in call.inputs]
     if fault == "wrong":
         scores = [1 - score for score in scores]
@@ -41,6 +41,6 @@ def body(call: Call, *, fault: str = "") -> dict[str, Any]:
 
 
 def _score(query: str, text: str) -> float:
-    """The share of the query's words that the text has."""
+    """The share of the query's words in the text."""
     asked = set(_WORD.findall(query.lower()))
     return len(asked & set(_WORD.findall(text.lower()))) / max(1, len(asked))

@@ -1,4 +1,4 @@
-"""The records that all dialects share: what was asked, what is answered, and the events that carry it."""
+"""The types that all dialects share: requests, answers, and the events of an answer."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class RequestError(Exception):
 
 @dataclass(slots=True)
 class Call:
-    """What a request asks for, whatever its dialect."""
+    """A request, independent of its dialect."""
 
     model: str
     prompt: str = ""  # the last user message
     input_tokens: int = 0
     stream: bool = False
     max_tokens: int | None = None
-    min_tokens: int = 0  # of inference servers: no end before
+    min_tokens: int = 0  # of inference servers: the minimum number of tokens
     tool: tuple[str, Mapping[str, Any]] | None = None  # the tool to call: its name, and the schema of its arguments
-    ignore_eos: bool = False  # likewise: no end at all before the limit
+    ignore_eos: bool = False  # of inference servers: no end before the limit
     include_usage: bool = False
     think: bool = True
     inputs: Sequence[str] = ()  # embeddings
@@ -47,20 +47,20 @@ class Call:
 
 
 class Finish(Enum):
-    """Why an answer ended; each dialect has its own words."""
+    """Why an answer ended; each dialect has its own names."""
 
     STOP = "stop"
     TOOL = "tool_calls"
     LENGTH = "length"
     FILTER = "filter"
     REFUSAL = "refusal"
-    BLOCKED = "blocked"  # the prompt was: no candidate at all
+    BLOCKED = "blocked"  # the prompt was filtered: no candidate
     ERROR = "error"
 
 
 @dataclass(slots=True)
 class Answer:
-    """What the model says, in tokens, and what the provider adds."""
+    """An answer of the model in tokens, and the provider's additions."""
 
     id: str
     model: str
@@ -79,10 +79,10 @@ class Answer:
     vendor: str = "openai"
     filter_down: bool = False
     negative_limits: bool = False
-    key: str = field(default="", repr=False)  # that of the request, for the faults that repeat it
+    key: str = field(default="", repr=False)  # of the request, for the faults that echo it
 
     def complaint(self, kind: str, usual: str) -> str:
-        """The message of an error event; it holds the key where the fault repeats it."""
+        """The message of an error event; contains the key if the fault echoes it."""
         return f"An upstream server refused the key {self.key}" if kind == "event_echo" else usual
 
     @property
@@ -97,7 +97,7 @@ class Answer:
 
     @property
     def musings(self) -> str:
-        """The whole reasoning text; empty where it is not sent."""
+        """The whole reasoning text; empty if it is not sent."""
         return "".join(self.thoughts) if self.thoughts_shown else ""
 
     def text_chunks(self) -> Iterator[tuple[str, int]]:
@@ -109,12 +109,12 @@ class Answer:
         return _chunks(self.arguments, self.chunk_tokens)
 
     def thought_chunks(self) -> Iterator[tuple[str, int]]:
-        """The reasoning as events would carry it; not shown it still takes its time."""
+        """The reasoning as events carry it; hidden reasoning still takes time."""
         return _chunks(self.thoughts, self.chunk_tokens)
 
 
 class Kind(Enum):
-    """What an event is, as far as timing and faults care."""
+    """The kind of an event, for timing and faults."""
 
     OPEN = "open"  # role, message_start, …: before any token
     THOUGHT = "thought"
@@ -131,7 +131,7 @@ TIMED = (Kind.THOUGHT, Kind.TEXT, Kind.REFUSAL, Kind.TOOL)
 
 @dataclass(slots=True)
 class Frame:
-    """One server-sent event. Empty data takes its time and sends nothing (reasoning that is not shown)."""
+    """One server-sent event. Empty data takes time and sends nothing (hidden reasoning)."""
 
     kind: Kind
     data: str
@@ -141,13 +141,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error to be put in a provider's words.
+    """An error, to be formatted by a provider.
 
     Attributes:
         kind: The name of the fault.
-        key: The key as it was sent: OpenAI repeats a part of it.
-        message, param: What is wrong with a request that was refused for its content.
-        retry_after: Seconds; None where no time is given.
+        key: The key as sent: OpenAI echoes a part of it.
+        message, param: The reason and field of a request refused for its content.
+        retry_after: Seconds; None if unknown.
     """
 
     kind: str
@@ -170,7 +170,7 @@ class Wire:
 
     Attributes:
         name: As aimon's configuration calls the dialect.
-        family: Whose errors and headers it has: openai, anthropic or gemini.
+        family: Its errors and headers: openai, anthropic or gemini.
         read: The Call in a parsed body; the path's model comes separately for those that put it there.
         body: The answer that is not streamed.
         events: The answer as events.

@@ -1,1 +1,1 @@
-"""The state of a running simulator, and its own account of what it did."""
+"""The state of a running simulator, and its records."""

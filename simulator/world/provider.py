@@ -34,7 +34,7 @@ class Provider:
         self._become(self.profile.changed(changes))
 
     def reset(self) -> None:
-        """The first profile again, full buckets, and the same random numbers as at the start."""
+        """Restores the initial profile, full buckets and the initial random numbers."""
         self._become(self._first)
         self.limiter = Limiter(self.profile)
         self.rng = Random(f"{self._seed}/{self.profile.name}")

@@ -1,4 +1,4 @@
-"""The simulator's own account: counts, and one record per request with when its bytes were really written."""
+"""The simulator's records: counts, and one record per request with the times of its writes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Record:
-    """What was done with one request. Times are readings of time.monotonic(), which all processes share.
+    """The record of one request. Times are readings of time.monotonic(), which all processes share.
 
     Attributes:
         id: The (x-)request-id header of the answer.
@@ -22,14 +22,14 @@ class Record:
         service: Service began: it had a slot.
         first_byte, first_token, last_token, last_write: Just before the response's head, the first and the
             last visible text, and the last bytes were handed to the kernel.
-        end: The exchange was over for the server (also when the client had gone).
+        end: The exchange ended for the server (also if the client had disconnected).
         outcome: What a client should report: `ok`, the outcome of the fault, `rate_limited`, …;
-            `abandoned` where the client left before the end of an answer without a fault.
-        fault: The fault that struck, or nothing.
-        finish: Why the answer ended, in the simulator's words (stop, length, filter, refusal, …).
+            `abandoned` if the client disconnected before the end of an answer without a fault.
+        fault: The fault that was applied, or empty.
+        finish: Why the answer ended, by the simulator's names (stop, length, filter, refusal, …).
         output_tokens: Generated until the end, reasoning included; `reasoning_tokens` of them.
-        lateness: The most that a write came after it was due, in seconds: the simulator's own lag.
-        uncertainty: The longest that a write of text took, in seconds: how exact the stamps are.
+        lateness: The longest delay of a write after it was due, in seconds: the simulator's own lag.
+        uncertainty: The longest duration of a write of text, in seconds: the accuracy of the times.
         key_sent: Whether the request carried a key.
     """
 
@@ -86,7 +86,7 @@ class Truth:
     def as_dict(self) -> dict[str, Any]:
         """The snapshot as JSON values."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        # By hand: dataclasses.asdict copies deeply, and what this costs delays writes that are due.
+        # By hand: dataclasses.asdict copies deeply, which would delay writes that are due.
         return values | {"records": [{name: getattr(record, name) for name in _RECORD} for record in self.records]}
 
     @classmethod
@@ -126,7 +126,7 @@ class Ledger:
         self._peak = max(self._peak, len(self._open))
 
     def close(self, record: Record) -> None:
-        """A request is over: stamps its end and counts it."""
+        """Ends a request: records its end and counts it."""
         record.end = time.monotonic()
         del self._open[record.id]
         self._ring.append(record)
@@ -157,14 +157,14 @@ class Ledger:
             return  # the caller looks at the condition again
 
     def find(self, request_id: str) -> Record | None:
-        """The record of a request that has ended, the most recent first."""
+        """The record of a request that has ended; of several, the most recent."""
         return next((record for record in reversed(self._ring) if record.id == request_id), None)
 
     def snapshot(self, limit: int | None = None, profile: str | None = None) -> Truth:
-        """The account so far.
+        """A snapshot.
 
         Args:
-            limit: The most records to include, the latest; None is all that the ring holds.
+            limit: The maximum number of records, the latest; None for all in the ring.
             profile: Only the records of this profile (the counts cover all).
         """
         records = [r for r in self._ring if profile is None or r.profile == profile]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class World:
-    """The providers, the faults in force and the ledger. Used from one event loop.
+    """The providers, the active faults and the ledger. Used from one event loop.
 
     Raises:
         SettingError: No profile, or two of one name.
@@ -48,7 +48,7 @@ class World:
         return next(iter(self.providers.values())), path
 
     def set_faults(self, rules: Sequence[Rule], *, add: bool = False) -> None:
-        """Replaces the rules in force, or appends to them.
+        """Replaces the active rules, or appends to them.
 
         Raises:
             SettingError: A rule names a profile that does not exist; nothing has changed then.
@@ -72,7 +72,7 @@ class World:
         return self.providers[name].profile
 
     def reset(self) -> None:
-        """As it was at the start; requests in flight go on."""
+        """Restores the initial state; requests in flight continue."""
         self.faults.replace([])
         self.ledger.reset()
         for provider in self.providers.values():
@@ -81,12 +81,12 @@ class World:
     async def truth(
         self, *, wait: float = 0.0, reset: bool = False, limit: int | None = None, profile: str | None = None
     ) -> Truth:
-        """The account so far.
+        """A snapshot of the records.
 
         Args:
             wait: Seconds to wait until nothing is in flight (and then answer in any case).
             reset: Start over afterwards.
-            limit: The most records, the latest; None is all.
+            limit: The maximum number of records, the latest; None for all.
             profile: Only the records of this one.
         """
         await self.ledger.until(lambda: not self.ledger.in_flight, wait)
@@ -96,6 +96,6 @@ class World:
         return snapshot
 
     async def record(self, request_id: str, *, wait: float = 0.0) -> Record | None:
-        """The record of a request; waits so many seconds until it has ended."""
+        """The record of a request; waits that many seconds for its end."""
         await self.ledger.until(lambda: self.ledger.find(request_id) is not None, wait)
         return self.ledger.find(request_id)

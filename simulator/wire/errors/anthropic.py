@@ -1,4 +1,4 @@
-"""Anthropic's error bodies: the type decides, and for spend limits `details.error_code`."""
+"""Anthropic's error bodies: identified by type, and for spend limits by `details.error_code`."""
 
 from __future__ import annotations
 

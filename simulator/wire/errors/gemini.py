@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aimon.simulator.wire.shape import ErrorAnswer, Problem
 
 _TYPES = "type.googleapis.com/google.rpc."
-# Gemini words every 429 so, also one that is over in a second: only quotaId and RetryInfo tell them apart.
+# Gemini uses this text for every 429, even if it lasts a second: only quotaId and RetryInfo differ.
 _LIMITED = "You exceeded your current quota, please check your plan and billing details."
 
 # status, google.rpc.Code, message

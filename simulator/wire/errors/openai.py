@@ -1,4 +1,4 @@
-"""Error bodies of the OpenAI dialects: a vendor's words in the vendor's shape."""
+"""Error bodies of the OpenAI dialects: a vendor's text in the vendor's shape."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ _SHAPES = {"azure": _azure, "dashscope": _dashscope, "openrouter": _openrouter, 
 
 
 def _masked(key: str) -> str:
-    """A key as OpenAI repeats it: the first and the last few characters."""
+    """A key as OpenAI echoes it: the first and the last few characters."""
     return f"{key[:6]}{'*' * 8}{key[-4:]}" if len(key) > 14 else "*" * 8

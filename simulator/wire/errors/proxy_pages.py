@@ -1,4 +1,4 @@
-"""Pages that come from a proxy in front of a provider: the same whatever the dialect."""
+"""Error pages of a proxy in front of a provider, the same for all dialects."""
 
 from __future__ import annotations
 

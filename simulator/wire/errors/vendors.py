@@ -1,7 +1,7 @@
-"""Error words of the vendors that speak the OpenAI dialects, OpenAI's own first.
+"""Error texts of the vendors of OpenAI dialects, OpenAI's own first.
 
 A row is status, type, code, message. In the message {model}, {key}, {masked} and {message} come from the
-request, and {wait} says when to try again.
+request, and {wait} is when to try again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _DEEPSEEK: Mapping[str, Row] = {
     "unauthorized": (401, "authentication_error", _INVALID, "Authentication Fails, Your api key: {masked} is invalid"),
     "payment_required": (402, "unknown_error", _INVALID, "Insufficient Balance"),
     "quota": (402, "unknown_error", _INVALID, "Insufficient Balance"),
-    # No 404: only the message says that it is about the model.
+    # Not a 404: only the message says that the model is unknown.
     "model_not_found": (400, _INVALID, _INVALID, "Model Not Exist"),
     "overloaded": (503, "service_unavailable_error", "service_unavailable_error", "Service is too busy."),
 }
@@ -64,7 +64,7 @@ _DASHSCOPE: Mapping[str, Row] = {
     "payment_required": _ARREARS,
     "quota": _ARREARS,
     "rate_limited": (429, "Throttling.RateQuota", "Throttling.RateQuota", "Requests rate limit exceeded."),
-    # A token rate in the words that mean an empty account at OpenAI.
+    # A token rate limit with the text that means an empty account at OpenAI.
     "token_rate_limited": (429, "insufficient_quota", "insufficient_quota", _QUOTA),
     "prompt_filtered": (400, "data_inspection_failed", "data_inspection_failed", "Inappropriate content."),
 }
@@ -89,7 +89,7 @@ _VLLM: Mapping[str, Row] = {
     "server_error": (500, "InternalServerError", 500, "Internal server error"),
 }
 
-# What a vendor says in words of its own; the rest it says as OpenAI does.
+# Errors that differ from OpenAI's.
 OWN_WORDS: Mapping[str, Mapping[str, Row]] = {
     "openai": {},
     "azure": _AZURE,
