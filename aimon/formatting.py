@@ -1,4 +1,9 @@
-"""Formats durations, numbers and shares for people."""
+"""Formats durations, rates, numbers and shares for people.
+
+Reports use three significant digits in the unit that fits (`format_duration`, `format_percent`). Tables and live views
+use a fixed number of decimals in ms or s, so that a column keeps its width while its values change
+(`format_time`, `format_milliseconds`, `format_ratio`).
+"""
 
 from __future__ import annotations
 
@@ -30,3 +35,46 @@ def format_percent(share: float) -> str:
     if 0.999 < share < 1:
         return "> 99.9 %"
     return f"{share * 100:.1f}".removesuffix(".0") + " %"
+
+
+def format_time(seconds: float | None) -> str:
+    """A duration for a live view: 0.42 ms, 9.98 ms, 412 ms, 1.24 s, 12.4 s; a dash for None."""
+    if seconds is None:
+        return "-"
+    value, unit = (seconds * 1e3, "ms") if seconds < 0.9995 else (seconds, "s")
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {unit}"
+
+
+def format_milliseconds(seconds: float | None) -> str:
+    """A duration for a table of calls, in whole milliseconds: <1 ms, 12 ms, 1.23 s; a dash for None."""
+    if seconds is None:
+        return "-"
+    if 0 < seconds <= 0.0005:
+        return "<1 ms"
+    return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.2f} s"
+
+
+def format_clock(seconds: float) -> str:
+    """A time since the start of a run: 0:08, 12:30, 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_rate(per_second: float) -> str:
+    """A rate: 0/s, 0.25/s, 40.1/s, 1,234/s."""
+    if per_second == 0:
+        return "0/s"
+    digits = 2 if per_second < 9.995 else 1 if per_second < 999.95 else 0
+    return f"{per_second:,.{digits}f}/s"
+
+
+def format_ratio(part: float, whole: float) -> str:
+    """A share with one decimal; only exactly none and all give 0% and 100%."""
+    value = 100 * part / whole
+    if 0 < value < 0.05:
+        return "<0.1%"
+    if part < whole and value > 99.95:
+        return ">99.9%"
+    return f"{value:.1f}%" if 0 < value < 100 else f"{value:.0f}%"

@@ -2,9 +2,9 @@
 
     python benchmarks/startup.py [--repeat 15] [--environment DIR]
 
-What is measured is the wheel, with compiled bytecode, in an environment of its own: the import hook of an editable
-installation costs time of its own, and finds modules in another way. --environment names one that
-`scripts/wheel_environment.py` has made. Variables are left out but for those that a process needs.
+It measures the wheel, with compiled bytecode, in a separate environment: the import hook of an editable installation
+adds time, and finds modules in another way. --environment names one that `scripts/wheel_environment.py` has made. The
+processes get only the variables that they need, and keep their history in a temporary folder.
 
 Targets: `aimon --help` at most 9 times, a one-endpoint probe of a local server at most 22 times; 200 endpoints in
 one run at most 2.5 ms CPU each. The server is aimon's own simulator, which answers at once.
@@ -47,7 +47,7 @@ def main() -> None:
             "aimon --help": [aimon, "--help"],
             "one probe": one,
         }
-        times = _in_turn(commands, arguments.repeat, {"PATH": os.defpath, "HOME": folder})
+        times = _in_turn(commands, arguments.repeat, {"PATH": os.defpath, "HOME": folder, "AIMON_STATE_DIR": folder})
         base = statistics.median(times["python -c pass"])
         for name, seconds in times.items():
             median = statistics.median(seconds)
@@ -82,7 +82,10 @@ def _cpu_each(aimon: str, url: str, folder: Path) -> float:
         config.write_text(json.dumps({"endpoints": endpoints}))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
-            [aimon, "probe", "--config", str(config), "--state", "none"], check=True, stdout=subprocess.DEVNULL
+            [aimon, "probe", "--config", str(config), "--state", "none"],
+            env={**os.environ, "AIMON_STATE_DIR": str(folder)},
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

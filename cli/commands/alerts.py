@@ -28,7 +28,7 @@ def try_out(
     alertmanager: Annotated[str | None, typer.Option(metavar="URL", help="Such as http://127.0.0.1:9093.")] = None,
     severity: Annotated[str, typer.Option(help="critical pages; warning and info do not.")] = "warning",
     hold: Annotated[
-        str, typer.Option("--for", help="Resolve it after this; longer than group_wait, or nobody is told.")
+        str, typer.Option("--for", help="Resolve it after this; longer than group_wait, or no notification is sent.")
     ] = "60s",
     notify: Annotated[
         str | None, typer.Option(metavar="NAME", help="A channel of the configuration, instead: aimon serve's notify.")
@@ -69,7 +69,7 @@ def _try_alertmanager(url: str, severity: str, hold: str) -> None:
             seen = alert.wait_until_seen(server)
             print(f"{seen.state}: severity {severity} goes to: {', '.join(seen.receivers)}", flush=True)
             if seen.state != "active":
-                raise Stop(FAILED, "a silence or an inhibition holds it back: nobody is told")
+                raise Stop(FAILED, "a silence or an inhibition suppresses it: no notification is sent")
             note(f"resolving it in {hold}; Ctrl-C does so at once")
             time.sleep(wait)
         finally:

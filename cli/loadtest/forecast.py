@@ -10,7 +10,7 @@ import msgspec
 from aimon import quantities
 from aimon.cli.console import note, write_data
 from aimon.cli.exits import USAGE, Stop
-from aimon.cli.format import rate as rate_text
+from aimon.formatting import format_rate
 from aimon.loadtests.prediction import Prediction, predict
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ def _rows(plan: Plan, found: Prediction) -> Iterator[tuple[str, str]]:
     if found.duration_s is not None:
         yield "duration", _duration(found.duration_s)
     if found.rate_peak is not None:
-        mean = "" if found.rate_mean is None else f"{rate_text(found.rate_mean)} on average, "
-        yield "rate", f"{mean}{rate_text(found.rate_peak)} at its peak"
+        mean = "" if found.rate_mean is None else f"{format_rate(found.rate_mean)} on average, "
+        yield "rate", f"{mean}{format_rate(found.rate_peak)} at its peak"
     if found.concurrency is not None and found.rate_peak is None:
         yield "concurrency", f"{found.concurrency:,} streams"
     elif found.concurrency is not None:

@@ -14,9 +14,10 @@ from rich.live import Live
 from rich.text import Text
 
 from aimon.call.outcome import Fault, Outcome
-from aimon.cli.format import clock, percent, percentile, rate, span, verdict
+from aimon.cli.format import percentile, verdict
 from aimon.cli.loadtest.view import last_line
 from aimon.cli.probe.table import money
+from aimon.formatting import format_clock, format_rate, format_ratio, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,16 +130,16 @@ class Picture:
 
     def _load(self) -> list[Text]:
         moment = self._moment
-        parts = [Text.assemble((rate(moment.achieved), "bold"))]
+        parts = [Text.assemble((format_rate(moment.achieved), "bold"))]
         if moment.asked is not None:
-            parts[0].append(f" of {rate(moment.asked)} asked")
+            parts[0].append(f" of {format_rate(moment.asked)} asked")
         if moment.users is not None:
             parts.append(Text(f"users {moment.users:,}"))
         return [*parts, Text.assemble("in flight ", (f"{moment.in_flight:,}", "bold"))]
 
     def _spending(self) -> list[Text]:
         moment = self._moment
-        flow = "-" if moment.tokens_per_s is None else rate(moment.tokens_per_s)
+        flow = "-" if moment.tokens_per_s is None else format_rate(moment.tokens_per_s)
         parts = [Text.assemble("about " if moment.tokens_estimated else "", (flow, "bold"), " out")]
         if moment.cost is not None:
             parts.append(Text.assemble("cost ", (money(moment.cost, moment.currency), "bold")))
@@ -188,32 +189,32 @@ def _progress(moment: Progress, width: int, bar: str) -> Text:
 def _done(moment: Progress) -> tuple[float, str]:
     """The finished share of the run, from 0 to 1, and as text."""
     if moment.elapsed < 0:
-        return 0.0, f"warm-up, counting starts in {clock(-moment.elapsed)}"
+        return 0.0, f"warm-up, counting starts in {format_clock(-moment.elapsed)}"
     if moment.duration is not None:
         left = moment.duration - moment.elapsed
         if left <= 0:
             return 1.0, f"waiting for {moment.in_flight:,} calls to end"
         done = moment.elapsed / moment.duration
-        return done, f"{clock(moment.elapsed)} of {clock(moment.duration)}, {clock(left)} left"
+        return done, f"{format_clock(moment.elapsed)} of {format_clock(moment.duration)}, {format_clock(left)} left"
     if moment.requests:
         done = min(1.0, moment.sent / moment.requests)
-        guess = f", about {clock(moment.elapsed * (1 - done) / done)} left" if done else ""
+        guess = f", about {format_clock(moment.elapsed * (1 - done) / done)} left" if done else ""
         return done, f"{moment.sent:,} of {moment.requests:,} calls{guess}"
-    return 0.0, clock(moment.elapsed)
+    return 0.0, format_clock(moment.elapsed)
 
 
 def _calls(moment: Progress) -> list[Text]:
     parts = [Text.assemble((f"{moment.sent:,}", "bold"), " ended")]
     if moment.sent:
         ok = (f"{moment.ok:,} ok", "green" if moment.ok == moment.sent else "bold")
-        parts.append(Text.assemble(ok, f" ({percent(moment.ok, moment.sent)})"))
+        parts.append(Text.assemble(ok, f" ({format_ratio(moment.ok, moment.sent)})"))
     return parts
 
 
 def _failures(moment: Progress) -> list[Text]:
     """Every outcome but ok, with its share."""
     return [
-        Text.assemble((f"{name} {count:,}", _colour(name)), f" ({percent(count, moment.sent)})")
+        Text.assemble((f"{name} {count:,}", _colour(name)), f" ({format_ratio(count, moment.sent)})")
         for name, count in moment.outcomes.items()
         if name != Outcome.OK and count
     ]
@@ -259,6 +260,6 @@ def _client(moment: Progress, width: int) -> Iterator[_Row]:
     elif client.get("cpu") is not None:
         parts = [Text("keeps up", "green"), Text(f"{client['cpu']:.0%} of a core")]
         if client.get("lag_p99_s") is not None:
-            parts.append(Text(f"p99 of its lag {span(client['lag_p99_s'])}"))
+            parts.append(Text(f"p99 of its lag {format_time(client['lag_p99_s'])}"))
         yield _Row(9, Text())
         yield from _flow("client", parts, width, (5, 6))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import TYPE_CHECKING, Protocol
 
-from aimon.cli.format import percentile, rate, verdict
+from aimon.cli.format import percentile, verdict
 from aimon.cli.probe.table import money
+from aimon.formatting import format_rate
 
 if TYPE_CHECKING:
     from aimon.loadtests.protocol.progress import Progress, Times
@@ -70,13 +71,13 @@ def line(subject: Subject, moment: Progress) -> str:
     if moment.phase != subject.profile:
         parts.append(moment.phase)
     if moment.asked is not None:
-        parts.append(f"asked {rate(moment.asked)}")
-    parts.append(f"started {rate(moment.achieved)}")
+        parts.append(f"asked {format_rate(moment.asked)}")
+    parts.append(f"started {format_rate(moment.achieved)}")
     if moment.users is not None:
         parts.append(f"users {moment.users}")
     parts += [f"in flight {moment.in_flight}", *_calls(moment), *_times(moment.now)]
     if moment.tokens_per_s:
-        parts.append(f"tokens {'about ' if moment.tokens_estimated else ''}{rate(moment.tokens_per_s)}")
+        parts.append(f"tokens {'about ' if moment.tokens_estimated else ''}{format_rate(moment.tokens_per_s)}")
     parts += _worth(moment)
     if moment.client.get("bottleneck"):
         parts.append("THE CLIENT IS THE BOTTLENECK")

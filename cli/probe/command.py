@@ -42,7 +42,7 @@ def probe(
     ] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: only say what probing costs.")] = False,
-    concurrency: Annotated[int, typer.Option(min=1, help="Endpoints under way at once.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, help="Endpoints probed at once.")] = 100,
     preset: Annotated[str | None, typer.Option(help="Without a file: provider, such as openai.")] = None,
     dialect: Annotated[str | None, typer.Option(help="Without a file: dialect, such as openai-chat.")] = None,
     base_url: Annotated[str | None, typer.Option(help="Without a file: address, up to /v1.")] = None,

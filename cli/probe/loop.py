@@ -95,13 +95,13 @@ class _Loop:
 
     def _hang_up(self) -> None:
         self._scheduler.stop()
-        console.note("stopping: the terminal has gone (SIGHUP); probes under way end first (nohup keeps them on)")
+        console.note("stopping: the terminal was closed (SIGHUP); running probes finish first (nohup prevents this)")
 
     def _interrupt(self) -> None:
         if self._interrupted:
             raise KeyboardInterrupt  # the second Ctrl-C does not wait
         self._interrupted = True
-        console.note("stopping: probes under way end first (Ctrl-C again to drop them)")
+        console.note("stopping: running probes finish first (Ctrl-C again to abort them)")
         self._scheduler.stop()
 
     async def _take(self, endpoint: Endpoint, result: Result) -> None:  # noqa: ARG002 - the scheduler's signature

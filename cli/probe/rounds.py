@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
 from aimon.cli import console
-from aimon.cli.probe.table import seconds
+from aimon.formatting import format_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,5 +48,5 @@ def _cells(results: Sequence[Result]) -> str:
 
 def _cell(result: Result) -> str:
     """The latency of a success, the outcome of a failure."""
-    word = seconds(result.latency) if result.outcome is Outcome.OK else result.outcome.value
+    word = format_milliseconds(result.latency) if result.outcome is Outcome.OK else result.outcome.value
     return f"{result.endpoint} {word:<8}  "

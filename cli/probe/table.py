@@ -8,6 +8,7 @@ from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
 from aimon.cli import console
 from aimon.cli.advice import explained, whose
+from aimon.formatting import format_milliseconds
 from aimon.language import pick
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def line(result: Result) -> str:
     """One Result on one line: name, outcome, latency, TTFT, and for a failure the reason and what to do."""
     words = [short(result)]
     if result.ttft is not None:
-        words.append(f"ttft {seconds(result.ttft)}")
+        words.append(f"ttft {format_milliseconds(result.ttft)}")
     if result.outcome is not Outcome.OK:
         words.append(f"({whose(result)}) {explained(result)}")
     return " ".join(words)
@@ -78,21 +79,12 @@ def line(result: Result) -> str:
 
 def short(result: Result) -> str:
     """Name, outcome and latency."""
-    return f"{result.endpoint} {result.outcome.value} {pick('latency', '延迟')} {seconds(result.latency)}"
+    return f"{result.endpoint} {result.outcome.value} {pick('latency', '延迟')} {format_milliseconds(result.latency)}"
 
 
 def cells(result: Result) -> tuple[str, ...]:
     """All texts shown for one Result."""
     return (line(result), *(of(result) for of in _FIGURES.values()))
-
-
-def seconds(value: float | None) -> str:
-    """A duration as people read it: 12 ms, 1.23 s; never a 0 that it is not."""
-    if value is None:
-        return "-"
-    if 0 < value <= 0.0005:
-        return "<1 ms"
-    return f"{value * 1000:.0f} ms" if value < 0.9995 else f"{value:.2f} s"
 
 
 def money(value: float | None, currency: str | None) -> str:
@@ -144,8 +136,8 @@ def _head(name: str) -> str:
 
 # A column without values is omitted, which leaves more room for the names.
 _FIGURES: dict[str, Callable[[Result], str]] = {
-    "LATENCY": lambda result: seconds(result.latency),
-    "TTFT": lambda result: seconds(result.ttft),
+    "LATENCY": lambda result: format_milliseconds(result.latency),
+    "TTFT": lambda result: format_milliseconds(result.ttft),
     "TOKENS": _tokens,
     "COST": lambda result: money(result.cost, result.currency),
     "HEADROOM": lambda result: headroom(result.limits),

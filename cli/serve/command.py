@@ -38,7 +38,7 @@ def serve(
     share: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Probe one of N shares of the endpoints, from 0/N.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Endpoints under way at once.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Endpoints probed at once.")] = None,
     push: Annotated[
         str | None, typer.Option(metavar="URL", help="Also push to this Pushgateway; then do not scrape.")
     ] = None,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from aimon.call.outcome import Fault, Outcome
 from aimon.cli import console
 from aimon.cli.advice import explained
-from aimon.cli.probe.table import money, seconds
+from aimon.cli.probe.table import money
+from aimon.formatting import format_milliseconds
 from aimon.language import pick
 
 if TYPE_CHECKING:
@@ -221,4 +222,6 @@ def _listed(quantiles: Mapping[float, float]) -> str:
 
 def _quantile(quantiles: Mapping[float, float], q: float) -> str:
     # Withheld with too few successes; the text says how many are needed.
-    return seconds(quantiles[q]) if q in quantiles else pick("needs {}", "需 {} 次").format(round(1 / (1 - q)))
+    if q not in quantiles:
+        return pick("needs {}", "需 {} 次").format(round(1 / (1 - q)))
+    return format_milliseconds(quantiles[q])

@@ -185,7 +185,7 @@ def test_a_call_under_way_ends_first(
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
     assert process.returncode == code
-    assert ("probes under way end first" in err) == (number is not signal.SIGTERM)
+    assert ("running probes finish first" in err) == (number is not signal.SIGTERM)
     assert out.count(" qwen ok latency ") == 1
     assert simulator.truth().by_outcome == {"ok": 1}
     [ok] = [sample for sample in pushgateway.samples("ai_api_requests_total") if sample.value]
@@ -202,7 +202,7 @@ def test_a_second_interrupt_does_not_wait(run_aimon: Command, simulator: Simulat
         wait_for(lambda: simulator.truth().in_flight == 1, what="the call under way")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        assert "Ctrl-C again to drop them" in process.stderr.readline()
+        assert "Ctrl-C again to abort them" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "")

@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from aimon.call.outcome import Outcome
-from aimon.cli.format import clock, percent, rate, span
 from aimon.cli.loadtest.live import choose
 from aimon.cli.loadtest.screen import Picture, Screen
 from aimon.cli.loadtest.view import Lines, Subject, last_line, line
+from aimon.formatting import format_clock, format_rate, format_ratio, format_time
 from moments import TOO_SLOW, a_moment
 
 SUBJECT = Subject("qwen-prod", "steady", 5.0)
@@ -209,27 +209,27 @@ def test_a_view_is_drawn_only_where_it_can_be(
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (clock(7.6), "0:08"),
-        (clock(59.7), "1:00"),
-        (clock(3599), "59:59"),
-        (clock(86_399), "23:59:59"),
-        (span(None), "-"),
-        (span(0.000421), "0.42 ms"),
-        (span(0.00998), "9.98 ms"),
-        (span(0.009997), "10.0 ms"),
-        (span(0.4126), "413 ms"),
-        (span(0.9996), "1.00 s"),
-        (span(12.44), "12.4 s"),
-        (span(599.6), "600 s"),
-        (rate(0), "0/s"),
-        (rate(0.25), "0.25/s"),
-        (rate(40.06), "40.1/s"),
-        (rate(1604.2), "1,604/s"),
-        (percent(0, 10), "0%"),
-        (percent(1, 100_000), "<0.1%"),
-        (percent(99_999, 100_000), ">99.9%"),
-        (percent(1, 3), "33.3%"),
-        (percent(10, 10), "100%"),
+        (format_clock(7.6), "0:08"),
+        (format_clock(59.7), "1:00"),
+        (format_clock(3599), "59:59"),
+        (format_clock(86_399), "23:59:59"),
+        (format_time(None), "-"),
+        (format_time(0.000421), "0.42 ms"),
+        (format_time(0.00998), "9.98 ms"),
+        (format_time(0.009997), "10.0 ms"),
+        (format_time(0.4126), "413 ms"),
+        (format_time(0.9996), "1.00 s"),
+        (format_time(12.44), "12.4 s"),
+        (format_time(599.6), "600 s"),
+        (format_rate(0), "0/s"),
+        (format_rate(0.25), "0.25/s"),
+        (format_rate(40.06), "40.1/s"),
+        (format_rate(1604.2), "1,604/s"),
+        (format_ratio(0, 10), "0%"),
+        (format_ratio(1, 100_000), "<0.1%"),
+        (format_ratio(99_999, 100_000), ">99.9%"),
+        (format_ratio(1, 3), "33.3%"),
+        (format_ratio(10, 10), "100%"),
     ],
 )
 def test_numbers_are_as_long_as_they_must_be(shown: str, words: str) -> None:

@@ -110,5 +110,5 @@ def test_on_a_real_terminal(run_aimon: Command) -> None:
         assert terminal.settings_now() == terminal.settings
     lines = [text for text in screen(terminal.output) if text]
     assert lines[0].endswith("openai-chat-m connect latency 1 ms") or " connect latency " in lines[0]
-    assert lines[1].startswith("stopping: probes under way end first")
+    assert lines[1].startswith("stopping: running probes finish first")
     assert sum("OUTCOME" in text for text in lines) == 1
