@@ -1,4 +1,4 @@
-"""Group robots: what they are sent, how it is signed, what their refusals mean to an Alertmanager."""
+"""Chat robots: messages, signatures, and the status that Alertmanager gets for a refusal."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def notification(*alerts: dict[str, Any], **more: Any) -> dict[str, Any]:
     ],
 )
 def test_the_title_counts_what_fires(alerts: list[dict[str, Any]], title: str) -> None:
-    """One that fires beside one resolved is one."""
+    """The title counts one alert if one fires and one is resolved."""
     assert message(notification(*alerts)).title == title
 
 
 @pytest.mark.parametrize(("truncated", "first"), [(0, "FIRING: s"), (3, "and 3 more, left out by max_alerts")])
 def test_alerts_that_were_left_out_are_mentioned(truncated: int, first: str) -> None:
-    """First, since robots cut long messages."""
+    """Omitted alerts are mentioned first, since robots cut long messages."""
     text = message(notification(FIRING, truncatedAlerts=truncated)).text
     assert text.splitlines()[0] == first
 
@@ -92,7 +92,7 @@ def answering(body: bytes, status: bytes = b"200 OK") -> Callable[[socket.socket
     ],
 )
 def test_a_refusal_is_told_in_the_robots_words(kind: str, body: bytes, final: bool, words: str) -> None:
-    """And whether trying again can help; the key stays out of it."""
+    """A refusal is reported with the robot's message, and whether a retry can help, without the key."""
     with Peer(answering(body)) as peer:
         robot = Robot.parse(kind, Secret(f"http://127.0.0.1:{peer.port}/robot?access_token={KEY}"))
         with pytest.raises(RobotError) as caught:
@@ -107,7 +107,7 @@ def test_a_refusal_is_told_in_the_robots_words(kind: str, body: bytes, final: bo
     ("status", "final"), [(b"404 Not Found", True), (b"403 No", True), (b"429 Slow", False), (b"503 Busy", False)]
 )
 def test_statuses_of_robots(status: bytes, final: bool) -> None:
-    """A token that is in the path, as Feishu's, is wrong with a status."""
+    """A wrong token in the path, as Feishu's, is reported by HTTP status."""
     with Peer(answering(b"no", status)) as peer:
         robot = Robot.parse("feishu", Secret(f"http://127.0.0.1:{peer.port}/open-apis/bot/v2/hook/{KEY}"))
         with pytest.raises(RobotError, match=r"answers \d+: no$") as caught:
@@ -116,7 +116,7 @@ def test_statuses_of_robots(status: bytes, final: bool) -> None:
 
 
 def test_signatures() -> None:
-    """As the robots' documentation says: DingTalk signs the query, by milliseconds, Feishu the body, by seconds."""
+    """As documented, DingTalk signs the query with milliseconds, and Feishu the body with seconds."""
     with http_sink() as posts:
         said = ChatMessage("title", "text")
         Robot.parse("dingtalk", Secret(f"{posts.url}/robot?access_token=x"), Secret(SECRET)).send(said)
@@ -134,14 +134,14 @@ def test_signatures() -> None:
 
 
 def test_a_robot_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment's, as for probes; one that refuses is named, without its password."""
+    """The environment's proxy is used, as for probes; a refusing proxy is named without its password."""
     monkeypatch.setenv("http_proxy", "http://user:proxy-password@127.0.0.1:1")
     robot = Robot.parse("wecom", Secret(f"http://robot.invalid/send?key={KEY}"))
     with pytest.raises(RobotError, match=r"through the proxy http://127\.0\.0\.1:1 \(http_proxy\): Connection refused"):
         robot.send(ChatMessage("title", "text"))
     with http_sink() as posts:
         monkeypatch.setenv("http_proxy", f"http://user:proxy-password@{posts.url.removeprefix('http://')}")
-        # What is asked of a proxy is the whole URL.
+        # A request to a proxy has the whole URL.
         robot.send(ChatMessage("title", "text"))
         assert list(posts.received) == ["http://robot.invalid/send"]
         monkeypatch.setenv("no_proxy", ".invalid")
@@ -174,7 +174,7 @@ def bridge_to(robot: Robot) -> Iterator[tuple[int, list[str]]]:
     ],
 )
 def test_what_the_bridge_answers(answer: bytes, expected: int) -> None:
-    """Alertmanager repeats what was answered with 5xx, and nothing else."""
+    """The bridge answers with 5xx only if a repetition by Alertmanager can help."""
     with Peer(answering(answer)) as peer:
         robot = Robot.parse("dingtalk", Secret(f"http://127.0.0.1:{peer.port}/robot"))
         with bridge_to(robot) as (port, said):
@@ -184,7 +184,7 @@ def test_what_the_bridge_answers(answer: bytes, expected: int) -> None:
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"[]", b"{}", b"", b"\xff", b'{"alerts": [1]}', b'"\\ud800"'])
 def test_what_is_no_notification(body: bytes) -> None:
-    """400, one line of report, and the bridge goes on."""
+    """A body that is not a notification gets 400 and one line of report, and the bridge keeps running."""
     robot = Robot.parse("dingtalk", Secret("http://127.0.0.1:1/robot"))
     with bridge_to(robot) as (port, said):
         assert [post(port, body), post(port, body)] == [400, 400]
@@ -202,7 +202,7 @@ def post(port: int, body: bytes, length: str | None = None) -> int:
 
 @pytest.mark.e2e
 def test_an_alertmanager_does_not_repeat_what_is_refused_for_good(servers: Servers) -> None:
-    """The robot is asked once, and the Alertmanager counts a notification that failed."""
+    """After a permanent refusal the robot gets no second request, and Alertmanager counts a failed notification."""
     with http_sink() as posts:
         posts.refuse = 93000
         with bridge_to(Robot.parse("wecom", Secret(f"{posts.url}/robot"))) as (port, said):
@@ -240,7 +240,7 @@ def failures(metrics: str) -> float:
 def test_mistakes_are_found_at_the_start(
     arguments: list[str], environ: dict[str, str], said: str, run_aimon: Command
 ) -> None:
-    """And not by the first alert; no key is shown."""
+    """Mistakes in the options are reported at the start, not at the first alert, and without keys."""
     done = run_aimon("alerts", "bridge", "--to", *arguments, env=environ)
     assert done.returncode == 2
     assert said in done.stderr

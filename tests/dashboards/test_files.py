@@ -16,14 +16,14 @@ from aimon.metrics import definitions
 from dashboard_files import NAMES, interpolated, load, panels, queries
 
 ENGLISH = [name for name in NAMES if name.startswith("en/")]
-# What a load test found holds for production, whose job is another.
+# Results of a load test are compared with production, which has another job.
 _ANY_JOB = re.compile(r"ai_loadtest_(capacity|limit)_\w+")
 _GUIDES_COSTS = ("ai_api_cost_total_yuan", "ai_api_cost_total_usd")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def test_the_committed_files_are_those_that_the_code_makes() -> None:
-    """Regenerating changes nothing."""
+    """Regenerating the dashboards changes nothing."""
     assert {name: (build.FOLDER / name).read_text(encoding="utf-8") for name in NAMES} == build.dashboards()
 
 
@@ -39,7 +39,7 @@ def test_check_tells_of_a_stale_file(
 
 
 def test_there_are_four_boards_in_two_languages_and_two_currencies() -> None:
-    """Nothing is missing from the set."""
+    """There is a file for each of four boards, two languages and two currencies."""
     boards = ("endpoint", "loadtest", "overview", "tokens")
     expected = [f"{lang}/{money}/{board}.json" for lang in ("en", "zh") for money in ("cny", "usd") for board in boards]
     assert expected == NAMES
@@ -47,18 +47,18 @@ def test_there_are_four_boards_in_two_languages_and_two_currencies() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sdk_reads_what_it_wrote(name: str) -> None:
-    """Decoding and encoding gives the same document: nothing is in it that the schema does not know."""
+    """Decoding and encoding gives the same document, so it has no keys outside the schema."""
     register_default_plugins()
     again = json.loads(json.dumps(Dashboard.from_json(load(name)), cls=JSONEncoder))
     for shown in (*again["links"], *again["annotations"]["list"]):
-        # The SDK writes its only value of this whatever it has read.
+        # The SDK always writes its only value of this key.
         assert shown.pop("placement") == "inControlsMenu"
     assert again == load(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_identities(name: str) -> None:
-    """Fixed uids, panels with ids of their own, and links to all the other boards of that language."""
+    """Boards have fixed uids, unique panel ids, and links to all other boards of their language."""
     dashboard = load(name)
     language, _, file = name.split("/")
     suffix = "" if language == "en" else "-zh"
@@ -158,16 +158,16 @@ def test_currencies() -> None:
 
 @pytest.mark.parametrize("name", ENGLISH)
 def test_languages(name: str) -> None:
-    """A Chinese board asks what the English one asks, and describes every panel in Chinese."""
+    """A Chinese board has the queries of the English one, and Chinese descriptions of all panels."""
     english, chinese = load(name), load(name.replace("en/", "zh/", 1))
     assert [query.expr for query in queries(name)] == [query.expr for query in queries(name.replace("en/", "zh/", 1))]
     assert not any(_CHINESE.search(panel["title"] + panel["description"]) for panel in panels(english))
     without = [panel["title"] for panel in panels(chinese) if not _CHINESE.search(panel["description"])]
-    # Two are but a list of metrics.
+    # Two are only lists of metrics.
     assert all("token" in title for title in without), without
 
 
-# The guide's own panels: title in English and Chinese, kind, unit, and where its colours begin.
+# The guide's panels: title in English and Chinese, kind, unit, and the thresholds of its colours.
 _GUIDE = (
     ("AI API requests", "AI API 请求量", "timeseries", "reqps", None),
     ("Tokens (cumulative)", "Token 消耗(累计)", "timeseries", "short", None),
@@ -184,7 +184,7 @@ _GUIDE = (
 
 @pytest.mark.parametrize("panel", _GUIDE, ids=lambda panel: panel[0])
 def test_the_guides_panels(panel: tuple[str, str, str, str, list[tuple[float | None, str]] | None]) -> None:
-    """On the overview, under the guide's titles, with its kinds, units and thresholds."""
+    """The overview has the guide's panels with its titles, kinds, units and thresholds."""
     *titles, kind, unit, steps = panel
     for language, title in zip(("en", "zh"), titles, strict=True):
         found = next(each for each in panels(load(f"{language}/cny/overview.json")) if each["title"] == title)
@@ -199,7 +199,7 @@ def test_the_guides_panels(panel: tuple[str, str, str, str, list[tuple[float | N
 
 @pytest.mark.parametrize("name", NAMES)
 def test_costs_say_what_they_lack(name: str) -> None:
-    """Each total has the calls without a price beside it, as a number and not as money, and no cost is not 0."""
+    """Each total has the number of calls without a price beside it, and an unknown cost is not shown as 0."""
     costs = [
         panel for panel in panels(load(name)) if panel["type"] == "stat" and "ai_api_cost" in str(panel["targets"])
     ]
@@ -215,7 +215,7 @@ def test_costs_say_what_they_lack(name: str) -> None:
 
 
 def test_the_board_of_load_tests_shows_no_unix_time() -> None:
-    """When a run began is a date; and the outcomes add up to a line beside them, of the same counters and window."""
+    """The start of a run is shown as a date, and the outcomes add up to the line of all calls."""
     shown = {panel["title"]: panel for panel in panels(load("en/cny/loadtest.json"))}
     runs = shown["Runs"]
     assert runs["fieldConfig"]["defaults"]["unit"] == "dateTimeAsIso"

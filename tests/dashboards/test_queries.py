@@ -62,7 +62,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 
 
 def test_every_query_gives_series(filled: Prometheus) -> None:
-    """Nothing is empty and nothing is NaN where there is traffic; no variable is left."""
+    """With traffic, no query is empty or NaN, and every variable is replaced."""
     empty = {}
     for expr, where in ASKED.items():
         samples = filled.query(interpolated(expr))
@@ -80,7 +80,7 @@ def test_no_query_gives_nan_on_an_idle_system(filled: Prometheus) -> None:
 
 
 def test_a_dead_prober_is_not_up(filled: Prometheus) -> None:
-    """Its last probe succeeded, but an hour ago: it is shown as stopped and counts as not up."""
+    """An endpoint whose last successful probe was an hour ago is shown as stopped and counts as not up."""
     states = {sample.labels["endpoint"]: sample.value for sample in filled.query(interpolated(promql.up()))}
     assert states[DEAD.endpoint] == -1
     assert {states[YUAN.endpoint], states[DOLLARS.endpoint]} <= {0, 1}
@@ -91,7 +91,7 @@ def test_a_dead_prober_is_not_up(filled: Prometheus) -> None:
 
 
 def test_sums_are_those_of_the_counters(filled: Prometheus) -> None:
-    """The load test's capacity is held against production's rate, whatever job measured it; ratios are true."""
+    """Sums and ratios equal the counters'; the load test's capacity is compared with production's rate."""
     chosen = {"job": "prober", "endpoint": YUAN.endpoint}
     counted = filled.value(interpolated(promql.share_of_all('status="error"', promql.CALLS), **chosen))
     assert 0 < counted < 1

@@ -255,7 +255,7 @@ def test_the_measuring_process_ends_with_the_one_that_started_it(run_aimon: Comm
 
 
 def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorProcess) -> None:
-    """While it starts up: at once, without a report and without a traceback."""
+    """Ctrl-C during start-up ends the run at once, without a report or a traceback."""
     configure(run_aimon, sim)
     with start(run_aimon, "--rate", "10/s") as run:
         until(lambda: len(psutil.Process(run.pid).children()) > 0)
@@ -267,7 +267,7 @@ def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorP
 
 
 def test_ctrl_c_while_workers_start_up(run_aimon: Command, sim: SimulatorProcess) -> None:
-    """They are not waited for, and none is left behind."""
+    """Ctrl-C while workers start ends the run at once and leaves no worker behind."""
     configure(run_aimon, sim)
     with start(run_aimon, "--rate", "10/s", "--processes", "2") as run:
         until(lambda: len(psutil.Process(run.pid).children(recursive=True)) == 3)
@@ -365,7 +365,7 @@ def test_a_call_comes_back_as_often_as_it_may(run_aimon: Command, sim: Simulator
 
 
 def test_a_call_does_not_come_back_after_its_deadline(run_aimon: Command, sim: SimulatorProcess) -> None:
-    """Told to come back in an hour, it is over."""
+    """A call with a Retry-After beyond its deadline is not retried."""
     configure(run_aimon, sim)
     sim.set_faults("rate_limited:share=0.5,retry_after=3600")
     with start(run_aimon, "--concurrency", "4", "--requests", "40", "--honour-retry-after", "3") as run:

@@ -90,7 +90,7 @@ def test_a_log_that_may_not_grow(tmp_path: Path) -> None:
 
 
 def test_a_log_without_trouble(tmp_path: Path) -> None:
-    """Holds every call, in many blocks."""
+    """On a disk with room, the log has every call, in many blocks."""
     log = CallLog(tmp_path / "results.jsonl.gz")
     for number in range(2000):
         log.add(result(number))
@@ -123,7 +123,7 @@ def test_the_report_survives_a_full_disk(run_aimon: Command, tmp_path: Path, pro
 
 @pytest.mark.e2e
 def test_a_report_that_can_not_be_written_is_on_stdout(run_aimon: Command, tmp_path: Path) -> None:
-    """And each of its files is named."""
+    """A report that can't be written is printed on stdout, and each of its files is named."""
     out = tmp_path / "run"
     program = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)); "

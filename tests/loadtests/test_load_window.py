@@ -90,7 +90,7 @@ def test_an_overlap_is_a_share() -> None:
 
 
 def test_shares_travel_and_merge() -> None:
-    """Workers' windows add up."""
+    """Shares survive JSON, and the windows of workers add up."""
     one, other = CallStats(), CallStats()
     one.observe(call(0, 1), 1000.0, share=0.25)
     other.serve(call(-1, 2), 1000.0, 0.5)

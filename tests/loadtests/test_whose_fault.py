@@ -64,14 +64,14 @@ def test_what_failed_on_this_side_is_in_no_objective(outcome: Outcome) -> None:
 
 
 def test_nothing_but_own_failures_is_no_verdict() -> None:
-    """Not judged, and so not met."""
+    """With failures of this machine only, an objective is not judged, and so not met."""
     stats = tallied(*[result(Outcome.PROBER_ERROR)] * 3)
     (row,) = slo.judge([slo.parse("error_rate<1%")], stats, 1.0)
     assert (row["value"], row["verdict"]) == (None, "not judged")
 
 
 def test_own_failures_may_change_the_verdict_on_times() -> None:
-    """As arrivals that could not start."""
+    """Failures of this machine may change the verdict on times, as arrivals that could not start do."""
     stats = tallied(*[result(Outcome.OK)] * 60, *[result(Outcome.PROBER_ERROR)] * 40)
     (row,) = slo.judge([slo.parse("p90<1s")], stats, 1.0)
     assert row["verdict"] == "not judged"
@@ -125,7 +125,7 @@ def where(sim: SimulatorProcess) -> list[str]:
 
 @pytest.mark.e2e
 def test_an_interrupted_run_judges_what_ended(run_aimon: Command) -> None:
-    """The calls that Ctrl-C cut are no errors: the objective on errors is met."""
+    """Calls cut by Ctrl-C are not errors, so the objective on errors is met."""
     with SimulatorProcess(Profile(ttft=0.3)) as sim:
         command: list[str | Path] = [
             Path(sys.executable).with_name("aimon"),

@@ -1,4 +1,4 @@
-"""The shipped Alertmanager configuration as amtool sees it, and the commands that talk to Alertmanager and robots."""
+"""The shipped Alertmanager configuration checked by amtool, and the commands for Alertmanager and chat robots."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def amtool(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.requires_binary("amtool")
 def test_amtool_accepts_the_configuration() -> None:
-    """It is valid, and its four receivers are there."""
+    """The configuration is valid and has four receivers."""
     checked = amtool("check-config", str(ALERTMANAGER))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "4 receivers" in checked.stdout
@@ -48,7 +48,7 @@ def test_amtool_accepts_the_configuration() -> None:
 @pytest.mark.requires_binary("amtool")
 @pytest.mark.parametrize("severity", sorted(RECEIVERS))
 def test_severities_go_to_their_receivers(severity: str) -> None:
-    """Every severity that an alert has is routed, by the label and not by name."""
+    """Every severity of an alert is routed by the label `severity`."""
     alert = next(alert for alert in ALERTS if alert.severity == severity)
     labels = (f"severity={severity}", f"alertname={alert.name}", "region=local")
     expected = f"--verify.receivers={RECEIVERS[severity]}"
@@ -66,14 +66,14 @@ def test_inhibitions_name_alerts_that_exist() -> None:
 
 
 def test_one_pattern_finds_all_alerts() -> None:
-    """Routes and the boards' annotations match them by it; the Watchdog is no alert to be shown."""
+    """Routes and the boards' annotations match all alert names by one pattern, which excludes the Watchdog."""
     assert {alert.name for alert in ALERTS if not re.fullmatch(promql.ALERTS, alert.name)} == {"Watchdog"}
     assert not re.fullmatch(promql.ALERTS, "HighCPU")
 
 
 @pytest.mark.requires_binary("amtool")
 def test_routes_and_inhibitions_for_an_existing_alertmanager(tmp_path: Path, run_aimon: Command) -> None:
-    """Merged as the output says, they take our alerts alone, to the receivers of their severity."""
+    """Merged as the output says, the routes match only our alerts and lead to the receivers of their severity."""
     done = run_aimon("rules", "--alertmanager")
     assert (done.returncode, done.stderr) == (0, "")
     printed = yaml.safe_load(done.stdout)
@@ -96,7 +96,7 @@ def test_routes_and_inhibitions_for_an_existing_alertmanager(tmp_path: Path, run
 
 @pytest.mark.requires_binary("promtool")
 def test_what_to_scrape_for_an_existing_prometheus(tmp_path: Path, run_aimon: Command) -> None:
-    """It is valid, and the gateway is scraped as by the stack: with honor_labels, by the job that an alert knows."""
+    """The scrape configuration is valid; the gateway has honor_labels and the job name that the alerts use."""
     done = run_aimon("rules", "--scrape")
     assert (done.returncode, done.stderr) == (0, "")
     (tmp_path / "prometheus.yml").write_text(done.stdout)
@@ -111,7 +111,7 @@ def test_what_to_scrape_for_an_existing_prometheus(tmp_path: Path, run_aimon: Co
 
 
 def test_what_is_printed_instead_of_rules_stands_alone(run_aimon: Command) -> None:
-    """Exit code 2, and nothing on stdout."""
+    """Options that print something else exclude other options: exit code 2 and nothing on stdout."""
     for others in (("--scrape",), ("--default",), ("--runbook-url", "https://example.com")):
         done = run_aimon("rules", "--alertmanager", *others)
         assert (done.returncode, done.stdout) == (2, "")
@@ -120,7 +120,7 @@ def test_what_is_printed_instead_of_rules_stands_alone(run_aimon: Command) -> No
 
 @pytest.mark.requires_binary("amtool")
 def test_the_configuration_is_exported(tmp_path: Path, run_aimon: Command) -> None:
-    """With its templates, found beside it; a file that somebody has changed is replaced on demand alone."""
+    """The configuration is exported with its templates; a changed file is only replaced with --overwrite."""
     folder = tmp_path / "am"
     done = run_aimon("alerts", "export", str(folder))
     assert done.returncode == 0
@@ -142,7 +142,7 @@ def test_the_configuration_is_exported(tmp_path: Path, run_aimon: Command) -> No
 
 
 def test_alerts_test_fires_and_resolves(servers: Servers, run_aimon: Command) -> None:
-    """The command says who gets the alert, the receiver gets it, marked as a test, and it is resolved at the end."""
+    """The command names the receiver, which gets an alert marked as a test, and the alert is resolved at the end."""
     with http_sink() as posts:
         hook = {"name": "hook", "webhook_configs": [{"url": f"{posts.url}/hook"}]}
         route = {"receiver": "hook", "group_wait": "100ms", "group_interval": "1s", "repeat_interval": "1h"}
@@ -178,14 +178,14 @@ def test_a_refusal_does_not_show_the_robots_key() -> None:
 
 
 def strings(made: Any) -> Iterator[str]:
-    """All texts in a JSON value."""
+    """All strings in a JSON value."""
     for part in made.values() if isinstance(made, dict) else made:
         yield from (part,) if isinstance(part, str) else strings(part)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_messages_are_cut_where_a_character_ends(kind: str) -> None:
-    """A long text in Chinese is cut to what WeCom takes, and says so."""
+    """A long text in Chinese is cut to WeCom's limit between characters, with a note."""
     made = KINDS[kind].message(ChatMessage("标题", "告警" * 3000))
     text = next(value for value in strings(made) if "告" in value)
     assert len(text.encode()) in range(LONGEST_BYTES - 3, LONGEST_BYTES + 1)
@@ -193,7 +193,7 @@ def test_messages_are_cut_where_a_character_ends(kind: str) -> None:
 
 
 def test_a_fault_in_one_notification(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    """It is reported in a line, Alertmanager is told, and the next one is passed on as ever."""
+    """A failure is reported in one line and to Alertmanager, and the next notification is delivered."""
     said: list[str] = []
 
     def broken(message: ChatMessage) -> dict[str, Any]:  # a robot's signature
@@ -242,7 +242,7 @@ def test_the_bridge_refuses_what_is_no_notification() -> None:
 
 
 def test_a_notification_is_told_in_both_languages() -> None:
-    """What happened to whom comes first; what it means and what to do, once, and only while it fires."""
+    """The event comes first; its meaning and what to do are given once, and only while the alert fires."""
     texts = {"summary": "s", "summary_zh": "摘要", "description": "d", "description_zh": "说明", "runbook_url": "r"}
     texts |= {"action": "a", "action_zh": "处理"}
     alerts = [{"status": status, "annotations": texts} for status in ("firing", "firing", "resolved")]

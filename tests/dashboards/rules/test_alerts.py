@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("rule", ALERTS, ids=name_of)
 def test_fires_and_stays_silent(rule: dict[str, Any], tmp_path: Path, require_binary: Callable[[str], Path]) -> None:
-    """Each case of the rule holds, with samples on the grid of the evaluations and off it."""
+    """Each case of the rule passes, with samples at evaluation times and between them."""
     cases = cases_of(rule)
     assert {case.fires for case in cases} == ({True} if rule["alert"] == "Watchdog" else {True, False})
     rules = {"groups": [{"name": "needed", "rules": [*recordings_of(rule), rule]}]}
@@ -25,5 +25,5 @@ def test_fires_and_stays_silent(rule: dict[str, Any], tmp_path: Path, require_bi
 
 
 def test_every_case_has_a_rule() -> None:
-    """No case is of an alert, or of a window, that the rules do not have."""
+    """Every case names an alert and a window of the rules."""
     assert sum(len(cases_of(rule)) for rule in ALERTS) == len(CASES)

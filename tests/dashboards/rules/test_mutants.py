@@ -1,4 +1,4 @@
-"""The alerts' cases notice each plausible mistake in a rule."""
+"""The alerts' cases detect each plausible mistake in a rule."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_no_mutant_survives(rule: dict[str, Any], tmp_path: Path, require_binary
 
 
 def _batches(cases: list[Case]) -> Iterator[list[Case]]:
-    """All cases, a few at a time: what one batch has found is not asked again."""
+    """All cases in batches: a mutant found by one batch is not run in later ones."""
     first = [next(case for case in cases if case.fires), *[case for case in cases if not case.fires][:1]]
     on_grid = [replace(case, steps=case.steps[:1]) for case in (*first, *(each for each in cases if each not in first))]
     for start in range(0, len(cases), BATCH):

@@ -1,4 +1,4 @@
-"""What is recorded is right to the last label, and a mistake in any recording rule would be noticed."""
+"""Recorded values and labels are exact, and a mistake in any recording rule would be detected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _read_by(rule: dict[str, Any]) -> list[dict[str, Any]]:
 def test_values_hold_and_no_mutant_survives(
     rule: dict[str, Any], tmp_path: Path, require_binary: Callable[[str], Path]
 ) -> None:
-    """The rule records what its cases say; change a metric, matcher, window, label or operator: a case fails."""
+    """The rule records its cases' values; change a metric, matcher, window, label or operator: a case fails."""
     tried = list(recording_mutants(rule))
     assert len(tried) >= (1 if rule["record"] == "ai_api_cost_total_yuan" else 6)
     mutants = [{**mutant, "record": f"mutant:{number}"} for number, (_, mutant) in enumerate(tried)]

@@ -45,14 +45,14 @@ endpoints:
 
 
 def test_the_committed_set_is_what_the_code_generates() -> None:
-    """Whoever changes the code renews the file, too."""
+    """The committed rules are identical to the generated ones."""
     assert build.PATH.read_text(encoding="utf-8") == render(GROUPS, note=build.NOTE)
     assert build.main(["--check"]) == 0
 
 
 @pytest.mark.requires_binary("promtool")
 def test_promtool_accepts_both_sets(tmp_path: Path, run_aimon: Command) -> None:
-    """`aimon rules` needs no key to be set, and its output has no error and no lint."""
+    """Both sets of rules pass promtool without an error or lint, and `aimon rules` prints them without any key."""
     (tmp_path / "aimon.yaml").write_text(WITH_OBJECTIVES)
     for arguments in (("rules", "--default"), ("rules", "--config", "aimon.yaml")):
         done = run_aimon(*arguments, "--runbook-url", "https://wiki.example.com/aimon")
@@ -70,7 +70,7 @@ def test_promtool_accepts_both_sets(tmp_path: Path, run_aimon: Command) -> None:
 
 
 def test_what_to_write_where_there_is_no_file(run_aimon: Command) -> None:
-    """Exit code 2, nothing on stdout, and both ways out."""
+    """Without a file: exit code 2, nothing on stdout, and a message with both alternatives."""
     done = run_aimon("rules")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "no aimon.yaml: --config names one, and --default makes the set that needs none\n"
@@ -78,7 +78,7 @@ def test_what_to_write_where_there_is_no_file(run_aimon: Command) -> None:
 
 
 def test_links_to_the_runbook_are_addresses(run_aimon: Command) -> None:
-    """What can be no link is refused; without one they are Prometheus' own, and it is said how it serves the page."""
+    """An invalid link is refused; without one, links lead to Prometheus, and the output says how it serves the page."""
     refused = run_aimon("rules", "--default", "--runbook-url", "wiki.example.com/aimon")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "such as https://" in refused.stderr
@@ -89,7 +89,7 @@ def test_links_to_the_runbook_are_addresses(run_aimon: Command) -> None:
 
 
 def test_what_to_do_is_in_the_alert() -> None:
-    """The first step in both languages, for each alert and no other; and in mail and PagerDuty it is shown."""
+    """Each alert has its first step in both languages, which mail and PagerDuty show."""
     assert set(ACTIONS) == {alert.name for alert in ALERTS}
     for action in ACTIONS.values():
         assert re.search("[\u4e00-\u9fff]", action.zh)
@@ -129,13 +129,13 @@ def test_texts_are_complete_in_both_languages() -> None:
 
 
 def test_every_alert_is_in_the_runbook() -> None:
-    """The anchor of each runbook_url is a heading of docs/runbook.md, and no heading is without its alert."""
+    """The anchor of each runbook_url is a heading of docs/runbook.md, and each heading has its alert."""
     headings = set(re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert headings == {alert.name for alert in ALERTS}
 
 
 def test_every_alert_is_in_the_overview() -> None:
-    """docs/alerting.md names each with its severity, and none that does not exist."""
+    """docs/alerting.md lists exactly the existing alerts, with their severities."""
     rows = [line for line in (ROOT / "docs" / "alerting.md").read_text("utf-8").splitlines() if line[:3] == "| `"]
     named = {name: row.split("|")[3] for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert set(named) == {alert.name for alert in ALERTS}
@@ -144,7 +144,7 @@ def test_every_alert_is_in_the_overview() -> None:
 
 @pytest.mark.parametrize("buckets", [DURATION_BUCKETS, TTFT_BUCKETS, TPOT_BUCKETS], ids=["latency", "ttft", "tpot"])
 def test_a_bound_is_matched_alone(buckets: tuple[float, ...]) -> None:
-    """As Go writes it and as Python does; 1 s is not found in 120 s."""
+    """A bound matches in Go's and in Python's format; 1 s does not match 120 s."""
     written = {text: bound for bound in buckets for text in (f"{bound:g}", str(bound))}
     for bound in buckets:
         _, _, pattern = within(bound).partition("=")
@@ -154,9 +154,9 @@ def test_a_bound_is_matched_alone(buckets: tuple[float, ...]) -> None:
 
 
 def test_every_metric_exists() -> None:
-    """What the rules read is in the table of metrics, is recorded, or is Prometheus' or the Pushgateway's own."""
+    """Every metric in the rules is one of aimon's, a recorded one, or one of Prometheus or the Pushgateway."""
     recorded = {rule.record for rule in RULES if isinstance(rule, Recording)}
-    # The last is what Python's client library makes of the guide's own name for the cost.
+    # The last is the name that Python's client library makes from the guide's name for the cost.
     foreign = {"up", "push_time_seconds", "push_failure_time_seconds", "ai_api_cost_total_yuan_total"}
     for rule in RULES:
         for name in re.findall(r"\b((?:ai|aimon|push)_[a-z_]+|endpoint:[a-z_]+:[a-z0-9]+)\b(?![=!])", rule.expr):
@@ -209,7 +209,7 @@ def test_cost_by_day_week_and_month(
 
 
 def test_a_real_prometheus_loads_all_and_finds_them_healthy(servers: Servers) -> None:
-    """As many rules as the file holds, each evaluated without an error."""
+    """Prometheus loads all rules of the file, and evaluates each without an error."""
     prometheus = servers.prometheus(rule_files=[build.PATH])
 
     def rules() -> list[dict[str, Any]]:
@@ -232,7 +232,7 @@ def test_a_real_prometheus_loads_all_and_finds_them_healthy(servers: Servers) ->
 def test_objectives_of_a_configuration_fire_as_the_default_ones(
     tmp_path: Path, require_binary: Callable[[str], Path]
 ) -> None:
-    """Endpoint e with the default set's objectives passes its cases, beside one that promises more."""
+    """Endpoint e with the default objectives passes the default cases, beside an endpoint with stricter ones."""
     config = parse(
         """
 endpoints:

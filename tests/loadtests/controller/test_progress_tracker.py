@@ -1,4 +1,4 @@
-"""What a run looks like at one moment, from what its workers report."""
+"""The progress of a run, computed from its workers' reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def told(
     cpu: float = 0.1,
     calls: int = 1,
 ) -> StatsDelta:
-    """A worker's report of so many calls, when so many have been started in all."""
+    """A worker's report of this many calls, out of this many started ones."""
     stats = CallStats()
     for _ in range(calls):
         stats.observe(a_result(outcome, end=latency), 0.0)
@@ -74,7 +74,7 @@ def test_a_moment_is_too_short_to_tell_that_the_client_is_busy() -> None:
 
 
 def test_rates_are_of_all_workers_and_of_the_last_seconds() -> None:
-    """10 and 20 calls in two seconds are 15 a second; ten seconds later they are forgotten."""
+    """The rate is that of all workers over the last ten seconds: 10 and 20 calls in two seconds are 15/s."""
     tracker, run = begun()
     tracker.add("a", told(10, in_flight=3))
     tracker.add("b", told(20, in_flight=4))
@@ -120,7 +120,7 @@ def test_now_is_a_window_and_overall_is_not() -> None:
 
 
 def test_failures_are_in_no_percentile() -> None:
-    """They are counted by their outcome."""
+    """Failures are counted by outcome and are in no percentile."""
     tracker, run = begun()
     failed = told(1, outcome=Outcome.SERVER_ERROR)
     tracker.add("a", failed)
@@ -130,7 +130,7 @@ def test_failures_are_in_no_percentile() -> None:
 
 
 def test_calls_that_timed_out_are_in_every_percentile() -> None:
-    """As longer than they had lasted, now and in all; a percentile of too few says how many it takes."""
+    """Calls that timed out count as longer than they lasted; a percentile of too few values says how many it needs."""
     tracker, run = begun()
     for report in (told(20, calls=20), told(40, latency=3.0, outcome=Outcome.TIMEOUT_TOTAL, calls=20)):
         tracker.add("a", report)
@@ -145,7 +145,7 @@ def test_calls_that_timed_out_are_in_every_percentile() -> None:
 
 
 def test_what_was_under_way_at_a_lost_worker_is_not() -> None:
-    """It will never be heard of."""
+    """Calls in flight at a lost worker no longer count as in flight."""
     tracker, run = begun()
     tracker.add("a", told(1, in_flight=3))
     tracker.add("b", told(1, in_flight=4))
@@ -165,7 +165,7 @@ def test_another_rate_begins_anew() -> None:
 
 
 def test_the_busiest_worker_is_the_bottleneck() -> None:
-    """However idle the others are."""
+    """One busy worker marks the client as the bottleneck, even if the others are idle."""
     tracker, run = begun()
     tracker.add("a", told(1, cpu=0.2))
     tracker.add("b", told(1, cpu=0.99))
@@ -175,7 +175,7 @@ def test_the_busiest_worker_is_the_bottleneck() -> None:
 
 
 def test_notes_wait_until_they_are_told() -> None:
-    """None is lost between two looks, and none is told twice."""
+    """Each note is reported exactly once."""
     tracker, run = begun()
     assert tracker.progress(run, -4.8, BOTH, ["worker 1 was lost"]) is None
     assert look(tracker, run, -3.0).notes == ["worker 1 was lost"]

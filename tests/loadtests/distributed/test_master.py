@@ -44,7 +44,7 @@ def counts(sim: SimulatorProcess) -> dict[str, int]:
 
 @pytest.mark.parametrize("arrivals", ["constant", "poisson"])
 def test_two_processes_make_each_arrival_once(run_aimon: Command, arrivals: str) -> None:
-    """The rate is divided without rest, and what they counted adds up to what was sent."""
+    """Two processes share the rate exactly, and their counts add up to the simulator's."""
     with SimulatorProcess(Profile(ttft=0.05, itl=0.01)) as sim:
         arguments = ["--rate", "61/s", "--duration", "3s", "--arrivals", arrivals, "--output-tokens", "5"]
         done = run_aimon("loadtest", *where(sim), *arguments, "--processes", "2", "--json")
@@ -61,7 +61,7 @@ def test_two_processes_make_each_arrival_once(run_aimon: Command, arrivals: str)
 
 
 def test_two_processes_share_users_and_requests(run_aimon: Command) -> None:
-    """101 calls, 7 at a time, by two processes."""
+    """Two processes make 101 calls, 7 at a time."""
     with SimulatorProcess(Profile(ttft=0.2)) as sim:
         arguments = ["--concurrency", "7", "--requests", "101", "--processes", "2", "--json"]
         done = run_aimon("loadtest", *where(sim), *arguments)
@@ -72,7 +72,7 @@ def test_two_processes_share_users_and_requests(run_aimon: Command) -> None:
 
 
 def test_a_master_and_two_workers(run_aimon: Command) -> None:
-    """As on three machines: the workers read their own configuration, and end with the run."""
+    """As on three machines, workers read their own configuration, and end with the run."""
     with SimulatorProcess(Profile(ttft=0.05, key="sk-Qm3xK9vT2pLw7ZbR4nHd")) as sim, ExitStack() as stack:
         (run_aimon.cwd / "aimon.yaml").write_text(
             f"endpoints: [{{name: local, dialect: openai-chat, base_url: {sim.base_url()}, model: m, "
@@ -97,7 +97,7 @@ def test_a_master_and_two_workers(run_aimon: Command) -> None:
 
 
 def test_a_worker_that_dies_is_reported_and_its_share_given_to_the_others(run_aimon: Command) -> None:
-    """The rate comes back; what it had under way, and what nobody started meanwhile, is counted as lost."""
+    """The rate recovers; the worker's calls in flight and the arrivals not started meanwhile count as lost."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         arguments = ["--rate", "60/s", "--arrivals", "constant", "--duration", "8s", "--processes", "3", "--json"]
         with start(run_aimon, *where(sim), *arguments) as run:
@@ -123,7 +123,7 @@ def test_a_worker_that_dies_is_reported_and_its_share_given_to_the_others(run_ai
 
 
 def test_calls_of_a_closed_loop_are_made_by_others_when_a_worker_dies(run_aimon: Command) -> None:
-    """All that were asked for, and as many at a time."""
+    """If a worker dies, the others make all remaining calls at the full concurrency."""
     with SimulatorProcess(Profile(ttft=0.2)) as sim:
         arguments = ["--concurrency", "8", "--requests", "200", "--processes", "2", "--json"]
         with start(run_aimon, *where(sim), *arguments) as run:
@@ -140,7 +140,7 @@ def test_calls_of_a_closed_loop_are_made_by_others_when_a_worker_dies(run_aimon:
 
 
 def test_a_run_without_workers_ends(run_aimon: Command) -> None:
-    """With exit code 1, and what they had told."""
+    """When all workers are lost, the run ends with exit code 1 and a report of their calls."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         arguments = ["--rate", "40/s", "--duration", "1m", "--processes", "2", "--json"]
         with start(run_aimon, *where(sim), *arguments) as run:
@@ -178,7 +178,7 @@ def test_workers_end_with_their_master_and_keep_what_they_know(run_aimon: Comman
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_of_them(run_aimon: Command, number: signal.Signals) -> None:
-    """With exit code 130, and every call that was begun in the report."""
+    """A signal ends all processes with exit code 130, and the report has every started call."""
     with SimulatorProcess(Profile(ttft=0.3)) as sim:
         arguments = ["--concurrency", "6", "--duration", "1m", "--processes", "2", "--json"]
         with start(run_aimon, *where(sim), *arguments) as run:
@@ -212,7 +212,7 @@ def test_a_signal_as_the_load_begins_ends_it(run_aimon: Command) -> None:
 
 
 def test_a_worker_that_joins_gets_a_share(run_aimon: Command) -> None:
-    """From a second later on, and no arrival is made twice or left out."""
+    """A worker that joins gets its share from a second later, and each arrival is made exactly once."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim, ExitStack() as stack:
         arguments = ["--master", "--bind-port", "0", "--rate", "40/s", "--arrivals", "constant", "--duration", "8s"]
         master = stack.enter_context(start(run_aimon, *where(sim), *arguments, "--json"))
@@ -231,7 +231,7 @@ def test_a_worker_that_joins_gets_a_share(run_aimon: Command) -> None:
 
 
 def test_a_limit_of_cost_holds_for_all_workers_together(run_aimon: Command) -> None:
-    """What they spend in sum stays below it."""
+    """The total cost of all workers stays below the limit."""
     with SimulatorProcess(Profile(ttft=0.02)) as sim:
         (run_aimon.cwd / "aimon.yaml").write_text(
             f"currency: USD\nendpoints: [{{name: local, dialect: openai-chat, base_url: {sim.base_url()}, model: m, "
@@ -248,7 +248,7 @@ def test_a_limit_of_cost_holds_for_all_workers_together(run_aimon: Command) -> N
 
 
 def test_a_wrong_key_ends_it_after_one_call(run_aimon: Command) -> None:
-    """However many workers there are."""
+    """With several workers, a wrong key ends the run after one call."""
     with SimulatorProcess(Profile(key="another-key")) as sim:
         done = run_aimon("loadtest", *where(sim), "--rate", "100/s", "--processes", "2")
         assert counts(sim) == {"unauthorized": 1}
@@ -270,7 +270,7 @@ def test_a_worker_that_cannot_follow_the_plan_says_why(run_aimon: Command, tmp_p
 
 
 def test_workers_that_do_not_come_are_not_waited_for_forever(run_aimon: Command) -> None:
-    """`--wait` says how long."""
+    """The master waits for workers only as long as `--wait` says."""
     flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
     arguments = ["--rate", "1/s", "--master", "--bind-port", "0", "--expect-workers", "2", "--wait", "1s"]
     done = run_aimon("loadtest", *flags, *arguments)
@@ -279,7 +279,7 @@ def test_workers_that_do_not_come_are_not_waited_for_forever(run_aimon: Command)
 
 
 def test_an_address_that_is_taken_is_said(run_aimon: Command) -> None:
-    """With exit code 3, and the option that chooses another."""
+    """An address in use gives exit code 3 and names the option for another one."""
     with SimulatorProcess() as sim:
         port = str(urlsplit(sim.base_url()).port)
         done = run_aimon("loadtest", *where(sim), "--rate", "1/s", "--master", "--bind-port", port)
@@ -290,7 +290,7 @@ def test_an_address_that_is_taken_is_said(run_aimon: Command) -> None:
 
 
 def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -> None:
-    """It would go on for minutes."""
+    """A worker that is connecting to its master can be interrupted."""
     with start(run_aimon, "--worker", "--master-port", "9") as worker:
         assert worker.stderr is not None
         assert "looking for the master at 127.0.0.1:9" in worker.stderr.readline()
@@ -313,7 +313,7 @@ def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -
     ],
 )
 def test_options_of_different_roles_do_not_mix(run_aimon: Command, arguments: list[str], message: str) -> None:
-    """They are refused with exit code 2."""
+    """Options of different roles are refused together with exit code 2."""
     flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--rate", "1/s"]
     done = run_aimon("loadtest", *flags, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
@@ -321,7 +321,7 @@ def test_options_of_different_roles_do_not_mix(run_aimon: Command, arguments: li
 
 
 def test_the_interpreter_of_workers_shows_no_arguments(run_aimon: Command) -> None:
-    """What any user of the machine can see of a process holds no key and no plan."""
+    """The arguments of worker processes, visible to all users, contain neither keys nor the plan."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         key = "sk-recognisable-key-0123456789"
         run_aimon.env["MY_KEY"] = key

@@ -1,4 +1,4 @@
-"""Masters and workers that don't trust each other: who may take part, what a master may decide, what is no message."""
+"""Mutual distrust of master and workers: authentication, the master's limited power, malformed messages."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def peer(kind: int, address: str, identity: bytes = b"w") -> Iterator[Any]:
 
 @pytest.mark.parametrize("frames", MALFORMED.values(), ids=MALFORMED)
 def test_what_is_no_message_is_refused(frames: list[bytes]) -> None:
-    """At the envelope, or where the bytes in it are read."""
+    """Malformed bytes are refused by the envelope or by the decoder of its content."""
     with pytest.raises((ValueError, RecursionError)):
         _read(from_worker([b"w", *frames]))
 
@@ -151,7 +151,7 @@ def test_any_value_in_any_field_of_a_report_is_read_or_refused(field: str, value
 
 @given(st.sampled_from(sorted(_REPORT["stats"])), _JSON)
 def test_any_value_in_any_field_of_the_statistics_is_read_or_refused(field: str, value: Any) -> None:
-    """The same, one level deeper."""
+    """Any value in any field of the statistics is read or refused with one kind of error."""
     try:
         report = unpack(json.dumps(_REPORT | {"stats": _REPORT["stats"] | {field: value}}).encode())
     except ValueError:
@@ -181,7 +181,7 @@ def test_a_master_hears_workers_after_whatever_came_before(run_aimon: Command) -
 
 @pytest.mark.e2e
 def test_what_a_worker_says_drives_no_terminal(run_aimon: Command) -> None:
-    """Its host and version are shown on one line, without escapes."""
+    """A worker's host and version are shown on one line, without terminal escapes."""
     escape = "\x1b]52;c;ZXZpbA==\x07\u202e\n" * 99
     hello = messages.encode(messages.Register(version=f"0{escape}", host=f"host{escape}", pid=1))
     flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--rate", "1/s"]
@@ -216,7 +216,7 @@ def test_a_message_without_end_is_cut_off(run_aimon: Command) -> None:
 
 @pytest.mark.e2e
 def test_a_worker_hears_its_master_after_whatever_came_before(run_aimon: Command) -> None:
-    """The same in the other direction."""
+    """A worker drops malformed messages and still follows its master."""
     with peer(zmq.ROUTER, "tcp://127.0.0.1") as master:
         port = str(master.bind_to_random_port("tcp://127.0.0.1"))
         flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
@@ -276,7 +276,7 @@ def test_a_master_does_not_choose_address_key_or_folder(run_aimon: Command, tmp_
 def test_what_only_the_worker_can_give_is_asked_for(
     run_aimon: Command, of_the_master: list[str], of_the_worker: list[str], message: str
 ) -> None:
-    """The run ends before it begins, with what to add."""
+    """If a worker lacks a value that only it can supply, the run ends before the load and says what to add."""
     if "--dataset" in of_the_master:
         (run_aimon.cwd / "prompts.jsonl").write_text('{"prompt": "hello"}\n')
         of_the_master = ["--dataset", "prompts.jsonl"]
@@ -328,7 +328,7 @@ def test_who_knows_the_token_takes_part(run_aimon: Command, tokens: dict[str, li
 def test_another_token_is_said_on_both_sides(
     run_aimon: Command, tokens: dict[str, list[str]], of_the_master: str, of_the_worker: str, message: str
 ) -> None:
-    """Neither hears a word of the other: no plan, no introduction."""
+    """With different tokens both sides report it, and neither sends the other a plan or an introduction."""
     flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
     load = ["--rate", "1/s", "--master", "--bind-port", "0", *tokens[of_the_master]]
     with start(run_aimon, *flags, *load) as master:

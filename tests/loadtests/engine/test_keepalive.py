@@ -1,4 +1,4 @@
-"""Kept connections that the server closes: sent again only where nobody can have seen the request."""
+"""Kept connections that the server closes: a request is only repeated if the server can't have received it."""
 
 from __future__ import annotations
 

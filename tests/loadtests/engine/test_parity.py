@@ -1,4 +1,4 @@
-"""One answer, two drivers: the prober on asyncio and the engine on gevent make the same Result of it."""
+"""The prober on asyncio and the engine on gevent produce the same Result for one answer."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("answer", FAULTS.values(), ids=FAULTS)
 def test_faults(answer: bytes) -> None:
-    """What breaks is broken in the same way for both."""
+    """Faults have the same outcome in both drivers."""
     prober, engine = both([answer], "openai-chat", stream=True)
     assert seen(engine) == seen(prober)
 

@@ -1,4 +1,4 @@
-"""Schedules: how many arrivals, when, and how they are shared; all pure, so all exact."""
+"""Schedules: number, times and division of arrivals, tested as pure functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a server does to HTTP, probes and load tests call it the same, in the same words."""
+"""For any violation of HTTP, probes and load tests report the same outcome and message."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CHUNKED = b"Transfer-Encoding: chunked"
 LAST = chunk(BODY) + b"0\r\n"
 IN_CHUNKS = chunk(BODY[:20]) + chunk(BODY[20:]) + chunk(b"")
 
-# What comes back, and what it is.
+# Bytes of the answer, and the expected outcome.
 HEADS: dict[str, tuple[Answer, Outcome]] = {
     "a good one": (Answer([headed(LENGTH)]), OK),
     "byte by byte": (Answer([bytes([each]) for each in headed(LENGTH)]), OK),

@@ -1,4 +1,4 @@
-"""Totals that travel as JSON arrive as they left."""
+"""Totals sent as JSON are decoded unchanged."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_workers_together_are_as_one() -> None:
 
 
 def test_nothing_is_nothing() -> None:
-    """No worker has told anything yet."""
+    """Empty totals are encoded and decoded as empty totals."""
     assert same(totals_codec.merge([]), Totals())
 
 
 def test_what_is_no_dump_is_refused() -> None:
-    """With an error, not with half of it."""
+    """An invalid dump raises an error, and nothing of it is used."""
     with pytest.raises(KeyError):
         totals_codec.load({"counters": {}})

@@ -1,4 +1,4 @@
-"""Resampling of blocks: against what is known of processes whose answer is exact."""
+"""The block bootstrap, checked against processes with known results."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def read(run: Any = None, **more: Any) -> Report:
 
 
 def verdicts(comparison: Comparison) -> dict[str, str]:
-    """By measure."""
+    """The verdicts by measure."""
     return {row.name: row.verdict for row in comparison.rows}
 
 
@@ -124,7 +124,7 @@ def test_a_load_that_goes_up_and_down_is_no_part_of_the_difference() -> None:
 
 
 def test_a_latency_that_grows_is_worse_than_one_that_does_not() -> None:
-    """As that of a server beyond its capacity does: that it grows makes it no less certain."""
+    """A latency that grows, as beyond the capacity, is significantly worse than a level one."""
     growing = quick(2)
     for k, block in enumerate(growing.blocks):
         for series in block.series.values():

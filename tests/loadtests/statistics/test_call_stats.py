@@ -68,7 +68,7 @@ def test_a_call_is_counted_once_wherever_it_belongs() -> None:
 
 
 def test_failures_leave_latencies_alone() -> None:
-    """What failed has an outcome, a lag and a lateness, and no share in any other percentile."""
+    """A failed call has an outcome, a lag and a lateness, and is in no other percentile."""
     stats = CallStats()
     stats.observe(answer([0.1], Outcome.STREAM_TRUNCATED), BEGAN, gaps=[0.1])
     counts = {name: series.count for name, series in stats.series.items()}

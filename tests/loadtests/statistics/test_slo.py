@@ -47,7 +47,7 @@ def stats(*results: Result, objectives: tuple[str, ...] = ()) -> CallStats:
     ],
 )
 def test_objectives_are_read(text: str, measure: str, quantile: float | None, threshold: float) -> None:
-    """Each measure, in its units."""
+    """Objectives of each measure are parsed in their units."""
     objective = slo.parse(text)
     assert (objective.measure, objective.quantile) == (measure, quantile)
     assert objective.threshold == pytest.approx(threshold)
@@ -68,7 +68,7 @@ def test_objectives_are_read(text: str, measure: str, quantile: float | None, th
     ],
 )
 def test_what_is_wrong_is_said(text: str, message: str) -> None:
-    """With what to write instead."""
+    """An invalid objective is refused with what to write instead."""
     with pytest.raises(ValueError, match=re.escape(message)):
         slo.parse(text)
 

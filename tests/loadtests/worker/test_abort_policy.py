@@ -26,18 +26,18 @@ def after(policy: AbortPolicy, *outcomes: Outcome, cost: float | None = None) ->
 
 @pytest.mark.parametrize("outcome", [Outcome.UNAUTHORIZED, Outcome.QUOTA_EXHAUSTED, Outcome.DNS, Outcome.CONNECT])
 def test_a_first_call_that_no_other_can_better_ends_the_run(outcome: Outcome) -> None:
-    """With its reason."""
+    """A first call with a fatal failure ends the run, and gives its reason."""
     assert AbortPolicy().check_first_call(result(outcome, status_code=None, error="why")) == f"{outcome}: why"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.RATE_LIMITED, Outcome.SERVER_ERROR])
 def test_other_first_calls_do_not(outcome: Outcome) -> None:
-    """The next may go better."""
+    """A first call with another failure does not end the run."""
     assert AbortPolicy().check_first_call(result(outcome)) is None
 
 
 def test_five_fatal_calls_in_a_row_end_it() -> None:
-    """But not five with a success between them."""
+    """Five fatal calls in a row end the run, but not with a success between them."""
     bad, good = Outcome.UNAUTHORIZED, Outcome.OK
     assert after(AbortPolicy(), bad, bad, bad, bad, good, bad) == [None] * 6
     assert after(AbortPolicy(), bad, bad, bad, bad, bad)[-1] == "5 calls in a row ended so: unauthorized"
@@ -76,12 +76,12 @@ def test_cost_counts_what_is_under_way() -> None:
 
 
 def test_a_limit_of_cost_needs_a_price() -> None:
-    """Otherwise it could never be reached."""
+    """With a cost limit, a first call of unknown cost ends the run, since the limit could never be reached."""
     assert "does not report usage" in (AbortPolicy(1.0).check_first_call(result(Outcome.OK)) or "")
 
 
 def test_a_late_client_is_named() -> None:
-    """By what was late, and how much."""
+    """A late client is named with what was late, and by how much."""
     stats = CallStats()
     for _ in range(100):
         stats.observe(result(Outcome.OK, scheduled=-0.1, self_lag=0.05), 0.0)

@@ -159,7 +159,7 @@ def test_more_workers_than_entries(tmp_path: Path) -> None:
 
 
 def test_blank_lines_and_marks_are_no_entries(tmp_path: Path) -> None:
-    """As editors leave them."""
+    """Blank lines and byte order marks are not entries."""
     file = tmp_path / "d.jsonl"
     file.write_bytes(b'\xef\xbb\xbf{"prompt": "a"}\r\n\r\n  {"prompt": "b"}')
     assert contents(asked(file, 3)) == ["a", "b", "a"]
@@ -260,7 +260,7 @@ def test_a_wrong_element_of_an_array(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_question(tmp_path: Path) -> None:
-    """There is nothing to send."""
+    """A file without a question is refused, since there is nothing to send."""
     file = written(tmp_path, {"conversations": []})
     with pytest.raises(WorkloadError) as error:
         asked(file, 1)

@@ -73,7 +73,7 @@ def test_azure() -> None:
 
 
 def test_dates_in_zones(tmp_path: Path) -> None:
-    """Those of the trace of 2024."""
+    """Dates with a time zone, as in the Azure trace of 2024, are read."""
     file = tmp_path / "t.csv"
     file.write_text(
         "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -135,7 +135,7 @@ def test_offsets_rise_strictly_and_from_zero(tmp_path: Path) -> None:
 
 
 def test_blocks_follow_their_arrivals(tmp_path: Path) -> None:
-    """Also where the file is not in order."""
+    """Blocks stay with their arrivals, even if the file is not in order of time."""
     file = written(tmp_path, arrival(9, 1000, hash_ids=[1, 2]), arrival(3, 500, hash_ids=[1]), arrival(1, 30))
     source = trace(file)
     first, second, third = (text(source.next_item(due)) for due in offsets(source))
@@ -152,7 +152,7 @@ def test_calls_that_are_no_arrivals(tmp_path: Path) -> None:
 
 
 def test_prompts_without_blocks_are_unique() -> None:
-    """A cache of prompts finds nothing."""
+    """Prompts without blocks are unique, so that a prompt cache has no hits."""
     source = trace(EXAMPLES / "azure.csv")
     assert text(source.next_item(0.0))[:8] != text(source.next_item(0.0))[:8]
 
@@ -232,7 +232,7 @@ def test_numbers_that_fit_no_blocks(tmp_path: Path) -> None:
 
 
 def test_a_trace_without_arrivals(tmp_path: Path) -> None:
-    """There is nothing to send."""
+    """A trace without arrivals is refused, since there is nothing to send."""
     file = tmp_path / "t.csv"
     file.write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n")
     with pytest.raises(WorkloadError) as error:

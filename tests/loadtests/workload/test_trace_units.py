@@ -85,7 +85,7 @@ def test_bailians_blocks_have_16_tokens(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chat", ["chat_id", "parent_chat_id"])
 def test_either_column_of_chats_is_enough(tmp_path: Path, chat: str) -> None:
-    """The other may have been left out."""
+    """One of the two columns of chats is enough to recognise the form."""
     rows = [{chat: 1, "timestamp": at, "input_length": 20, "output_length": 5} for at in (0, 30)]
     assert list(read(str(as_json(tmp_path, rows))).offsets) == [0.0, 30.0]
 
@@ -102,13 +102,13 @@ def test_a_unit_that_is_said_wins(tmp_path: Path, unit: str, scale: float, form:
 
 @pytest.mark.parametrize("speed", [0.5, 1.0, 60.0])
 def test_speed(tmp_path: Path, speed: float) -> None:
-    """So many times as fast as it was recorded."""
+    """`trace_speed` replays a trace this many times as fast as it was recorded."""
     source = open_source(ENDPOINT, Workload(trace=str(as_json(tmp_path, [bailian(9), bailian(69)])), trace_speed=speed))
     assert list(source.offsets() or []) == pytest.approx([0.0, 60 / speed])
 
 
 def test_dates_have_no_unit(tmp_path: Path) -> None:
-    """Said with the line."""
+    """A unit for dates is refused with the line number."""
     file = as_csv(tmp_path, dense(["2023-11-16 18:15:46"], time="TIMESTAMP", lengths="ContextTokens|GeneratedTokens"))  # type: ignore[list-item]
     with pytest.raises(WorkloadError, match=r"t\.csv:2: TIMESTAMP is '2023.*: --trace-unit is for numbers"):
         read(str(file), "s")
@@ -159,7 +159,7 @@ def test_times_that_can_hardly_be_right_are_doubted(
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], problem: str) -> None:
-    """With what to write instead."""
+    """Options that do not fit together are refused with what to write instead."""
     with pytest.raises(WorkloadError) as error:
         Workload(**options).check()
     assert str(error.value) == problem
