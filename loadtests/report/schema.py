@@ -1,4 +1,4 @@
-"""report.json, version 1: what it holds, and reading it. docs/report.schema.json is made from these structs."""
+"""The format of report.json, version 1, and its reader. docs/report.schema.json is generated from these structs."""
 # ruff: noqa: TC001 - msgspec reads the annotations
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 VERSION = 1
 NAME = "report.json"
-# Says it in the file itself, so that whoever has the file can read it.
+# Written into the file, so that it documents itself.
 FORMULA = "bucket i counts values above unit_s * gamma^(i-1) and up to unit_s * gamma^i; bucket 0 all up to unit_s"
 
 
 class ReportError(ValueError):
-    """A file is no report that can be read; says which and why."""
+    """A file can't be read as a report; the message names it and the reason."""
 
 
 class Ended(Struct, forbid_unknown_fields=True):
@@ -41,58 +41,58 @@ class Ended(Struct, forbid_unknown_fields=True):
     how: Literal["complete", "incomplete", "interrupted", "aborted"]
     why: Annotated[str | None, Meta(description="Null for `complete`.")]
     uncounted: Annotated[int, Meta(ge=0, description="The first call and those of the warm-up.")]
-    lost: Annotated[int, Meta(ge=0, description="Calls of a worker that was lost: what came of them is not known.")]
-    outcome: Annotated[str | None, Meta(description="Of the call for which the run was aborted.")] = None
+    lost: Annotated[int, Meta(ge=0, description="Calls of a lost worker, whose outcome is unknown.")]
+    outcome: Annotated[str | None, Meta(description="Outcome of the call for which the run was aborted.")] = None
     status_code: Annotated[int | None, Meta(description="HTTP status of that call.")] = None
     failure_reason: Annotated[str | None, Meta(description="Why the transport of that call failed.")] = None
 
 
 class RatePoint(Struct, forbid_unknown_fields=True):
-    """A point of the line that the schedule's rate follows."""
+    """A point of the scheduled rate, which is linear between points."""
 
     at_s: Seconds
     rate: Rate
 
 
 class AskedAndAchieved(Struct, forbid_unknown_fields=True):
-    """Calls started per second, over the seconds in which calls were started; iterations, where `of` says so."""
+    """Calls (or iterations, see `of`) started per second, over the seconds in which calls were started."""
 
     asked: Annotated[float | None, Meta(description="Null in a closed loop and in a search.")]
     achieved: float | None
-    schedule: Annotated[list[RatePoint], Meta(description="The rate asked for over time; empty where `asked` is null.")]
-    of: Annotated[Literal["calls", "iterations"], Meta(description="What is counted: a scenario's iterations.")] = (
+    schedule: Annotated[list[RatePoint], Meta(description="The scheduled rate over time; empty if `asked` is null.")]
+    of: Annotated[Literal["calls", "iterations"], Meta(description="What is counted; iterations for a scenario.")] = (
         "calls"
     )
 
 
 class Cost(Struct, forbid_unknown_fields=True):
-    """Of all calls whose cost is known, with the first one and those of the warm-up, which are paid for, too."""
+    """Cost of all calls whose cost is known, including the first call and the warm-up."""
 
     amount: float
     currency: str
-    unpriced: Annotated[int, Meta(ge=0, description="Successes whose cost is not known.")]
-    estimated: Annotated[int, Meta(ge=0, description="Calls in it whose tokens are estimated.")] = 0
-    counted: Annotated[float | None, Meta(description="Of the calls that are counted.")] = None
+    unpriced: Annotated[int, Meta(ge=0, description="Successes of unknown cost.")]
+    estimated: Annotated[int, Meta(ge=0, description="Calls included with estimated tokens.")] = 0
+    counted: Annotated[float | None, Meta(description="Cost of the counted calls.")] = None
 
 
 class Slo(Struct, forbid_unknown_fields=True):
     """An objective; one that could not be judged is not met."""
 
     expr: str
-    value: Annotated[float | None, Meta(description="Null where it is not known; see `at_least`.")]
+    value: Annotated[float | None, Meta(description="Null if unknown; see `at_least`.")]
     met: bool
     verdict: Literal["met", "missed", "not judged", ""] = ""
-    at_least: Annotated[float | None, Meta(description="Above what the value lies, where calls had no end.")] = None
-    why: Annotated[str | None, Meta(description="What there is to know about the verdict.")] = None
+    at_least: Annotated[float | None, Meta(description="Lower bound of the value, if calls did not end.")] = None
+    why: Annotated[str | None, Meta(description="The reason of the verdict.")] = None
 
 
 class Client(Struct, forbid_unknown_fields=True):
-    """The self-check: if the client was the bottleneck, the report tells of the client, and not of the endpoint."""
+    """The self-check: if the client was the bottleneck, the report describes the client, not the endpoint."""
 
     bottleneck: bool
     reasons: list[str]
-    lag_p99_s: Annotated[float | None, Meta(description="How late the client's event loop was.")]
-    start_lateness_p99_s: Annotated[float | None, Meta(description="How late calls started.")]
+    lag_p99_s: Annotated[float | None, Meta(description="P99 of the delay of the client's event loop.")]
+    start_lateness_p99_s: Annotated[float | None, Meta(description="P99 of the delay of starts of calls.")]
     cpu: Annotated[float, Meta(ge=0, description="Share of a core that the busiest worker used.")]
 
 
@@ -101,14 +101,14 @@ class Step(Struct, forbid_unknown_fields=True):
 
     rate: Rate
     served: Annotated[float, Meta(description="Successes per second.")]
-    met: Annotated[bool, Meta(description="Whether what was offered was served, and all objectives were met.")]
+    met: Annotated[bool, Meta(description="Whether the offered load was served and all objectives were met.")]
     trend: Annotated[float | None, Meta(description="Growth of latency from schedule, in seconds per second.")]
     why: str
     limited: Annotated[bool, Meta(description="The client could not keep up.")]
     held: bool
     latency_p50_s: Annotated[float | None, Meta(description="From schedule.")] = None
     latency_p95_s: Annotated[float | None, Meta(description="From schedule.")] = None
-    limit: Annotated[str, Meta(description="The name of what stood in the way; empty where it was held.")] = ""
+    limit: Annotated[str, Meta(description="The limiting factor; empty if the rate was held.")] = ""
 
 
 class Capacity(Struct, forbid_unknown_fields=True):
@@ -122,17 +122,17 @@ class Capacity(Struct, forbid_unknown_fields=True):
     interval: Annotated[
         tuple[float, float] | None,
         Meta(
-            description="What the steps beyond the capacity tell of it, with 95 % confidence; `rate` was held, and may "
-            "lie below. Null without such a step."
+            description="95 % confidence interval from the steps beyond the capacity; `rate` was held, and may be "
+            "below it. Null without such a step."
         ),
     ] = None
     limit: Annotated[
-        str | None, Meta(description="What ended the search, and above which rate; null where nothing did.")
+        str | None, Meta(description="What limited the search, and above which rate; null without a limit.")
     ] = None
 
 
 class Limits(Struct, forbid_unknown_fields=True):
-    """What `--profile limits` found."""
+    """Results of `--profile limits`."""
 
     requests_per_s: float | None
     tokens_per_min: float | None
@@ -140,7 +140,7 @@ class Limits(Struct, forbid_unknown_fields=True):
 
 
 class SteadyTimes(Struct, forbid_unknown_fields=True):
-    """Of the calls that ended in the steady part, in seconds; null where there are too few for it."""
+    """Times of the calls that ended in the steady part, in seconds; null if there are too few."""
 
     p50: float | None
     p95: float | None
@@ -149,19 +149,21 @@ class SteadyTimes(Struct, forbid_unknown_fields=True):
 
 
 class Steady(Struct, forbid_unknown_fields=True):
-    """The part of the load window in which concurrency was level; null where there was none."""
+    """The part of the load window with level concurrency; null if there was none."""
 
-    why: Annotated[str | None, Meta(description="There is no such part, or no times of it.")]
+    why: Annotated[str | None, Meta(description="Why there is no such part, or no times of it.")]
     start_s: Count | None
     seconds: Count | None
-    in_flight: Annotated[float | None, Meta(description="Calls under way, in the mean.")]
-    ok_per_s: Annotated[float | None, Meta(description="Successes, each counted by the part of its time in it.")]
-    output_tokens_per_s: Annotated[float | None, Meta(description="Null, too, where any call had no usage.")]
-    times: Annotated[dict[str, SteadyTimes], Meta(description="By the name that a kind of time has in this file.")]
+    in_flight: Annotated[float | None, Meta(description="Mean number of calls in flight.")]
+    ok_per_s: Annotated[
+        float | None, Meta(description="Successes per second, weighted by the share of their time in it.")
+    ]
+    output_tokens_per_s: Annotated[float | None, Meta(description="Also null if any call had no usage.")]
+    times: Annotated[dict[str, SteadyTimes], Meta(description="By the names of times in this file.")]
 
 
 class Second(Struct, forbid_unknown_fields=True):
-    """What happened in one second; 0 is the first that counts."""
+    """Counts of one second; second 0 is the first that is counted."""
 
     second: Count
     sent: Annotated[int, Meta(ge=0, description="Calls that started.")]
@@ -171,18 +173,18 @@ class Second(Struct, forbid_unknown_fields=True):
 
 
 class Series(Struct, forbid_unknown_fields=True):
-    """A histogram of a stretch."""
+    """A histogram of a block of time."""
 
     buckets: Buckets
-    censored: Annotated[int, Meta(ge=0, description="Calls that were given up before an end; in no bucket.")] = 0
+    censored: Annotated[int, Meta(ge=0, description="Calls that were cut off before their end; in no bucket.")] = 0
 
 
 class Block(Struct, forbid_unknown_fields=True):
-    """The calls that ended in one of at most 64 stretches of the run. The series are those of `distributions`."""
+    """The calls that ended in one of at most 64 blocks of the run. The series are those of `distributions`."""
 
     start_s: Count
     seconds: Annotated[int, Meta(ge=1)]
-    sent: Annotated[int, Meta(ge=0, description="Calls that ended, whatever came of them.")]
+    sent: Annotated[int, Meta(ge=0, description="Calls that ended, with any outcome.")]
     ok: Count
     outcomes: dict[str, Count]
     output_tokens: Count
@@ -198,7 +200,7 @@ class Distribution(Struct, forbid_unknown_fields=True):
     min_s: float
     max_s: float
     buckets: Buckets
-    censored: Annotated[int, Meta(ge=0, description="Calls that were given up before an end; in no bucket.")] = 0
+    censored: Annotated[int, Meta(ge=0, description="Calls that were cut off before their end; in no bucket.")] = 0
 
 
 class Distributions(Struct, forbid_unknown_fields=True):
@@ -206,12 +208,12 @@ class Distributions(Struct, forbid_unknown_fields=True):
 
     unit_s: float
     gamma: float
-    formula: Annotated[str, Meta(description="Which values are in which bucket.")]
+    formula: Annotated[str, Meta(description="The bounds of each bucket.")]
     series: dict[str, Distribution]
 
 
 class Report(Struct, forbid_unknown_fields=True):
-    """A load test. Times are in seconds; what there was none of, or is not known, is null."""
+    """A load test. Times are in seconds; values without data are null."""
 
     version: Literal[1]
     aimon: Annotated[str, Meta(description="The version that wrote it.")]
@@ -219,33 +221,33 @@ class Report(Struct, forbid_unknown_fields=True):
     model: str | None
     profile: str
     started_at: Annotated[float, Meta(description="Unix time after the warm-up.")]
-    duration_s: Annotated[float, Meta(ge=0, description="Until the last call had ended.")]
+    duration_s: Annotated[float, Meta(ge=0, description="Until the end of the last call.")]
     window_s: Annotated[
-        float, Meta(ge=0, description="In which load was put on: what rates, goodput and tokens per second divide by.")
+        float, Meta(ge=0, description="The time under load, by which rates, goodput and tokens per second are divided.")
     ]
     ended: Ended
     requests: Requests
     rate: AskedAndAchieved
     latency_s: Annotated[Times | None, Meta(description="From the start of a call to its end.")]
     latency_from_schedule_s: Annotated[
-        Times | None, Meta(description="From when a call was due to its end: what a user sees who waits in line.")
+        Times | None, Meta(description="From the scheduled start of a call to its end: includes time in the queue.")
     ]
     connection_s: Annotated[
         Times | None,
-        Meta(description="Name, TCP and TLS of new connections: part of latency, and not of TTFT."),
+        Meta(description="Name resolution, TCP and TLS of new connections: part of latency, not of TTFT."),
     ]
     ttft_s: Annotated[
         Times | None,
-        Meta(description="From the start of a call, or from when its new connection was set up, to its text."),
+        Meta(description="From the start of a call, or the end of its connection set-up, to its text."),
     ]
-    ttft_reasoning_s: Annotated[Times | None, Meta(description="From the same moment to the first reasoning.")]
+    ttft_reasoning_s: Annotated[Times | None, Meta(description="From the same time to the first reasoning.")]
     itl_s: Annotated[
         Times | None,
         Meta(description="Gaps between chunks as they arrive; a chunk may carry several tokens."),
     ]
     tpot_s: Annotated[
         Times | None,
-        Meta(description="Time per visible token after the first, from the token count: how chunks are cut is no part"),
+        Meta(description="Time per visible token after the first, by token counts, independent of chunks"),
     ]
     tpot: Tpot
     tokens: Tokens
@@ -255,21 +257,21 @@ class Report(Struct, forbid_unknown_fields=True):
     client: Client
     capacity: Capacity | None
     limits: Limits | None
-    workers: Annotated[int, Meta(ge=0, description="The most processes that were under load at a time.")]
-    notes: Annotated[list[str], Meta(description="What happened on the way, such as the loss of a worker.")]
-    config: Annotated[dict[str, Any], Meta(description="What was asked for.")]
+    workers: Annotated[int, Meta(ge=0, description="The highest number of concurrent worker processes.")]
+    notes: Annotated[list[str], Meta(description="Events during the run, such as the loss of a worker.")]
+    config: Annotated[dict[str, Any], Meta(description="The options of the run.")]
     steady: Steady
     seconds: list[Second]
     blocks: Annotated[list[Block], Meta(max_length=64)]
     distributions: Distributions
-    scenario: Annotated[str | None, Meta(description="What ran: a file or a name, and the user classes.")] = None
+    scenario: Annotated[str | None, Meta(description="The scenario: a file or a name, and the user classes.")] = None
     iterations: Annotated[Iterations | None, Meta(description="Null without a scenario.")] = None
     by_name: Annotated[list[Named], Meta(description="By request name, in order; empty without a scenario.")] = []
     first_output_s: Annotated[
         Times | None,
-        Meta(description="From the moment of `ttft_s` to the first output of any kind: reasoning, text or a tool call"),
+        Meta(description="From the start of `ttft_s` to the first output of any kind: reasoning, text or a tool call"),
     ] = None
-    ladder: Annotated[Ladder | None, Meta(description="Null but for a ladder of concurrencies.")] = None
+    ladder: Annotated[Ladder | None, Meta(description="Null unless the run is a ladder of concurrencies.")] = None
 
 
 def read(path: Path) -> Report:
