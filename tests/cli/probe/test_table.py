@@ -12,6 +12,7 @@ from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Limits, Usage
 from aimon.cli import console
 from aimon.cli.probe import table
+from aimon.formatting import format_milliseconds
 from aimon.metrics.totals import Identity
 from results import QWEN, a_result
 
@@ -65,7 +66,7 @@ def on_a_terminal(results: Sequence[Result], columns: int, monkeypatch: pytest.M
 )
 def test_seconds(value: float | None, shown: str) -> None:
     """Milliseconds below a second, never 1000 of them, and never a 0 that is none."""
-    assert table.seconds(value) == shown
+    assert format_milliseconds(value) == shown
 
 
 @pytest.mark.parametrize(
