@@ -176,6 +176,16 @@ SLOW = [
     ),
     Case(
         "HighAPILatency",
+        "only calls that an application broke off are slow",
+        {
+            **histogram("ai_api_request_duration_seconds", status="success")(("10", rising(20))),
+            **histogram("ai_api_request_duration_seconds", status="cancelled")(("10", constant(0)), ("60", rising(5))),
+        },
+        False,
+        WARNING,
+    ),
+    Case(
+        "HighAPILatency",
         "an application, whose histogram has no status",
         histogram("ai_api_request_duration_seconds")(("10", rising(20)), ("15", rising(2)), ("60", constant(0))),
         True,
@@ -255,6 +265,7 @@ LIMITED = [
     _limited("all calls of a prober", True, rising(1)),
     _limited("all calls, others were never made", True, rising(1), budget_skipped=rising(2)),
     _limited("all calls, the prober failed else", True, rising(1), prober_error=rising(2)),
+    _limited("all calls, the application broke others off", True, rising(1), cancelled=rising(2)),
     _limited("a third", False, rising(0.5), ok=rising(1)),
     _limited("three in a row, then well", False, at_minutes(50, 51, 52), ok=rising(1)),
     _limited("two of two", False, at_minutes(49, 54)),
