@@ -29,6 +29,11 @@ _KNOWN = frozenset(outcome.value for outcome in Outcome)
 _COLUMNS = "total, planned, counted, ok, slow, failures, ifnull(latency, ''), ifnull(ttft, '')"
 
 
+def availability(counted: int, ok: int, slow: int = 0) -> float | None:
+    """Successes over `counted`, of which each slow one counts as half a failure; None if `counted` is 0."""
+    return (ok - IMPACT_OF_SLOW * slow) / counted if counted else None
+
+
 @dataclass(slots=True)
 class Period:
     """What an endpoint did from `since` to `until` (unix time).
@@ -60,12 +65,12 @@ class Period:
     @property
     def availability(self) -> float | None:
         """Successes over `counted`; None if that is 0."""
-        return self.ok / self.counted if self.counted else None
+        return availability(self.counted, self.ok)
 
     @property
     def weighted(self) -> float | None:
         """Availability in which a slow success counts as half a failure; None where availability is."""
-        return (self.ok - IMPACT_OF_SLOW * self.slow) / self.counted if self.counted else None
+        return availability(self.counted, self.ok, self.slow)
 
     @property
     def outcomes(self) -> dict[Outcome, int]:

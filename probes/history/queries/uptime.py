@@ -1,7 +1,7 @@
 """Uptime bars: the 90 segments of a day, a week, 30 or 90 days, of one endpoint or of many at once.
 
-A segment is a roll-up: of 16 minutes, 1 h 52 min, 8 hours or a day. They begin at multiples of their length, so a bar
-does not change its past as time goes by; the last one is still under way.
+A segment is a roll-up of 16 minutes, 1 h 52 min, 8 hours or a day. Segments begin at multiples of their length, so past
+segments do not change; the last one has not ended.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aimon.call.outcome import Outcome
 from aimon.probes.history.queries.endpoint_ids import EACH, endpoint_ids, listed
-from aimon.probes.history.queries.period import IMPACT_OF_SLOW
+from aimon.probes.history.queries.period import availability
 from aimon.probes.history.rollups import DAY, HOUR, SLOT, failures_of
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Segment(NamedTuple):
     @property
     def availability(self) -> float | None:
         """Successes over `counted`; None if that is 0."""
-        return self.ok / self.counted if self.counted else None
+        return availability(self.counted, self.ok)
 
     @property
     def weighted(self) -> float | None:
         """Availability in which a slow success counts as half a failure; None where availability is."""
-        return (self.ok - IMPACT_OF_SLOW * self.slow) / self.counted if self.counted else None
+        return availability(self.counted, self.ok, self.slow)
 
     @property
     def maintenance(self) -> bool:
@@ -173,9 +173,7 @@ def _sums(
 
 
 def _uptime(counted: int, ok: int, slow: int) -> Uptime:
-    if not counted:
-        return Uptime(None, None, 0)
-    return Uptime(ok / counted, (ok - IMPACT_OF_SLOW * slow) / counted, counted)
+    return Uptime(availability(counted, ok), availability(counted, ok, slow), counted)
 
 
 def _ordered(failures: str) -> tuple[tuple[Outcome, int], ...]:
