@@ -43,6 +43,9 @@ def seen(result: Result) -> dict[str, Any]:
     fields = {name: getattr(result, name) for name in result.__struct_fields__ if name not in OWN}
     marks = ("headers", "first_output", "first_reasoning", "first_token", "last_token")
     fields |= {f"has {mark}": getattr(result, mark) is not None for mark in marks}
+    if result.pace is not None:
+        # Which chunks come in one read differs, and with it all that is told of the time between them.
+        fields["pace"] = result.pace.estimated
     if result.connection is not None:
         fields |= {"cold": result.connection.cold, "address": result.connection.address}
     return fields

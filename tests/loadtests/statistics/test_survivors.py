@@ -52,7 +52,7 @@ def test_every_report_counts_the_calls_that_timed_out(run_aimon: Command) -> Non
     assert "| ttft_p95<500ms | MISSED, > 6" in done.stdout
     page = (folder / "report.html").read_text()
     assert "&gt; 6" in page
-    assert f"TTFT, and {sent - ok} without an end" in page
+    assert f"Time to first token, and {sent - ok} without an end" in page
     (ended,) = (line for line in done.stderr.splitlines() if " ended " in line)
     assert "ttft p50 > 6" in ended
 
