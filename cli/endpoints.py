@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from aimon.probes.selection import Selection
 
 
-class Flags(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Flags:
     """An endpoint on the command line, for a run without a file."""
 
     preset: str | None = None
@@ -41,7 +41,7 @@ def load(path: Path | None, flags: Flags) -> Config:
     from aimon import config
 
     try:
-        return config.from_flags(**msgspec.structs.asdict(flags)) if flags.given else config.load(path)
+        return config.from_flags(**asdict(flags)) if flags.given else config.load(path)
     except config.ConfigError as error:
         raise Stop(USAGE, str(error)) from error
 

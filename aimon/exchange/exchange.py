@@ -136,7 +136,7 @@ class Exchange(AnswerState):
                     return
                 self._stream = stream
             if self._bytes > self.most:
-                self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+                self._leave_unread(_TOO_LARGE, t)
                 return
             for said in stream.feed(chunk):
                 if isinstance(said, list):
@@ -146,11 +146,11 @@ class Exchange(AnswerState):
                 if self.complete:
                     break  # bytes after the terminal event are ignored, whichever read they came in
         except UnreadError as error:
-            self._stop(Outcome.MALFORMED, str(error), t)
+            self._leave_unread(str(error), t)
         except InflateError as error:
             self._stop(Outcome.MALFORMED, str(error), t)
         except EventTooLargeError as error:
-            self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
+            self._leave_unread(f"an event that can't be read: {error}", t)
         except UNREADABLE as error:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
@@ -218,7 +218,7 @@ class Exchange(AnswerState):
             # Sound comes as it is made; other bodies that are no stream are only known when they are whole.
             self._first_output = t if self._dialect.read_media(bytes(body.data[:ENOUGH])) is not None else None
         if len(body.data) > MAX_ANSWER_BYTES:
-            self._stop(Outcome.MALFORMED, _TOO_LARGE, t)
+            self._leave_unread(_TOO_LARGE, t)
         elif body.is_page:
             self._stop(Outcome.MALFORMED, body.page(), t)
         return b""
@@ -234,6 +234,10 @@ class Exchange(AnswerState):
 
     def _succeeded(self) -> bool:
         return self._status is not None and 200 <= self._status < 300
+
+    def _leave_unread(self, error: str, t: float) -> None:
+        """The answer is larger than answers of canaries and load tests are, or encoded in a way that is not read."""
+        self._stop(Outcome.MALFORMED, error, t)
 
     def _stop(self, outcome: Outcome, error: str, t: float) -> None:
         self._failure = Failure(outcome, error)

@@ -30,7 +30,7 @@ def install(folder: Path, name: str, commands: str | None) -> None:
 def test_the_name_is_that_of_the_project() -> None:
     """One constant, and the extra of all extras names it."""
     assert PROJECT["name"] == NAME != "aimon"
-    assert PROJECT["optional-dependencies"]["all"] == [f"{NAME}[sim,http2,loadtest]"]
+    assert PROJECT["optional-dependencies"]["all"] == [f"{NAME}[sim,serve,notify,otel,http2,loadtest]"]
     assert list(PROJECT["scripts"]) == ["aimon"]
 
 

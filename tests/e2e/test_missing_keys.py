@@ -98,7 +98,7 @@ def test_alone_it_is_refused(
 @pytest.mark.parametrize("lack", ["variable", "no file"])
 @pytest.mark.parametrize(
     "command",
-    ["probe lacking", "config check", "loadtest lacking --profile constant --rate 1/s --duration 1s"],
+    ["probe lacking", "config check", "loadtest lacking --profile steady --rate 1/s --duration 1s"],
 )
 def test_commands_that_need_it_refuse(
     lack: str, command: str, run_aimon: Command, provider: SimulatorProcess, tmp_path: Path

@@ -96,7 +96,8 @@ def test_the_file_of_all_calls_agrees_with_the_report(run_aimon: Command) -> Non
             withheld = name in report[key]["not_measured"]
             assert withheld or report[key][name] == pytest.approx(value, rel=0.005), (key, name)
     files = list((run_aimon.cwd / "out").iterdir())
-    assert {file.name for file in files} == {"report.json", "report.md", "report.html", "results.jsonl.gz"}
+    reports = {"report.json", "report.md", "report.html", "report.csv", "seconds.csv"}
+    assert {file.name for file in files} == {*reports, "results.jsonl.gz"}
     for file in files:
         content = file.read_bytes()
         assert KEY.encode() not in (gzip.decompress(content) if file.suffix == ".gz" else content)

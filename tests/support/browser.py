@@ -30,9 +30,10 @@ ARGUMENTS = (
 SERIOUS = frozenset({"serious", "critical"})
 
 
-@pytest.fixture(scope="session", name="browser")
+# Playwright keeps an event loop running in the thread of the tests, in which no other can run: it ends with the module.
+@pytest.fixture(scope="module", name="browser")
 def browser_fixture(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """One headless Chromium for all tests of a process."""
+    """One headless Chromium for all tests of a module."""
     from playwright.sync_api import sync_playwright
 
     from programs import require_binary

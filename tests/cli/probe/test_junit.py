@@ -53,7 +53,7 @@ def written(path: Path) -> ET.Element:
     return suite
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.CANCELLED}))  # no probe is broken off
 def test_each_outcome(outcome: Outcome, tmp_path: Path) -> None:
     """A success is bare; the prober's own fault is an error, a spent budget is skipped, the rest are failures."""
     junit.write(tmp_path / "j.xml", [a_result(outcome, error="no luck")])
