@@ -202,8 +202,6 @@ class Exchange(AnswerState):
         """Whether the head of an answer has arrived."""
         return self._status is not None
 
-    # The body
-
     def _gather(self, chunk: bytes, t: float) -> bytes:
         """Keeps the bytes until the body is known to be a stream; returns those that the stream decoder must read."""
         body = self._body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,7 +37,7 @@ def with_run(plan: Plan, config: Path | None, flags: Flags, run: RunOptions) -> 
         plan,
         endpoint=None if flags.given else plan.endpoint,
         config=_text(config),
-        flags={name: value for name, value in msgspec.structs.asdict(flags).items() if value is not None},
+        flags={name: value for name, value in asdict(flags).items() if value is not None},
         cold=run.cold,
         metered=run.push is not None or run.listen is not None,
         push=run.push,
