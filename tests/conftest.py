@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Takes what 8,000 collected tests are made of out of every later garbage collection, of which each looked at it."""
+    """Takes the objects of 8,000 collected tests out of all later garbage collections."""
     gc.collect()
     gc.freeze()
 

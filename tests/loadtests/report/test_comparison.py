@@ -20,7 +20,7 @@ from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits
 from report_cases import few, noisy, plan, quick, result, run
 
-TRIALS = 200
+TRIALS = 100
 pair = partial(compare, names=("A", "B"))
 fast = partial(pair, resamples=600)
 
@@ -36,7 +36,7 @@ def verdicts(comparison: Comparison) -> dict[str, str]:
 
 
 def test_what_is_the_same_is_not_called_different() -> None:
-    """Of 200 pairs from one distribution, with thirteen measures each, about one in twenty at the most."""
+    """Of 100 pairs from one distribution, with thirteen measures each, about one in twenty at the most."""
     different = shown = 0
     for seed in range(TRIALS):
         found = fast(quick(2 * seed), quick(2 * seed + 1), seed=seed)
