@@ -17,8 +17,8 @@ demo: ## a tour: simulated providers, probes, a table; nothing leaves this machi
 	@$(BOOTSTRAP) demo
 	@$(BIN)/aimon demo
 
-# Most tests wait for servers, so that one process more than there are cores keeps these busy.
-WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 1))')
+# Most tests wait for servers, so that two processes more than there are cores keep these busy.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(min(8, (os.cpu_count() or 1) + 2))')
 
 test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make test ARGS='-n 0 -k sse'`
 	@$(BOOTSTRAP) test
