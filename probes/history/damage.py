@@ -31,7 +31,7 @@ def open_or_renew(path: Path, tell: Callable[[str], None], retention: Retention 
     try:
         return _checked(path, retention)
     except DamagedError:
-        pass
+        pass  # another process may be setting it aside: it is checked again under the lock
     try:
         with exclusive(path.with_name(f"{path.name}.lock"), _PATIENCE):
             try:

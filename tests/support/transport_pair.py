@@ -83,7 +83,8 @@ def play(answers: Sequence[Answer], *, dialect: str = "openai-chat", stream: boo
         url = f"http://127.0.0.1:{peer.port}/v1"
         target = Target("e", "custom", dialect, url, "m", api_key=Secret(KEY))
         timeouts = Timeouts(**TIMEOUTS)
-        call = Call(target, (Message("user", "Hi"),), stream=stream, source=Source.LOADTEST, timeouts=timeouts)
+        messages = (Message("user", "Hi"),) * (2 if dialect == "rerank" else 1)  # a query and a document
+        call = Call(target, messages, stream=stream, source=Source.LOADTEST, timeouts=timeouts)
 
         async def probe() -> list[Result]:
             return [await transport.perform(call, Transport()) for _ in answers]
