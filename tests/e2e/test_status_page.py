@@ -60,10 +60,16 @@ def test_the_page_shows_an_outage_begin_and_end_by_itself(
     page.goto(address)
     page.get_by_role("heading", name="All endpoints are up").wait_for(timeout=PATIENCE)
     page.evaluate("window.loadedOnce = true")
+    page.locator("#bar-steady").focus()
+    page.keyboard.press("End")
     provider.set_faults("server_error")
     page.get_by_role("heading", name="1 of 2 endpoints are down").wait_for(timeout=PATIENCE)
     page.get_by_role("heading", name="shaky is down").wait_for(timeout=PATIENCE)
     assert page.locator("#spoken").text_content() == "1 of 2 endpoints are down"
+    # A reader's place in a bar outlives the update.
+    assert page.evaluate("document.activeElement.id") == "bar-steady"
+    assert page.locator("#bar-steady rect.on").count() == 1
+    assert page.locator("#tip").is_visible()
     assert page.locator("li.card").first.get_by_role("link").text_content() == "shaky"
     provider.set_faults()
     page.get_by_role("heading", name="All endpoints are up").wait_for(timeout=PATIENCE)
@@ -81,6 +87,7 @@ def test_the_page_works_for_eye_keyboard_phone_and_screen_reader(
     page = browser_page()
     page.goto(address)
     page.get_by_role("heading", name="All endpoints are up").wait_for(timeout=PATIENCE)
+    page.get_by_text("Hello <b>there</b>").wait_for(timeout=PATIENCE)
     bar = page.locator("#bar-steady")
     bar.locator("rect.u").last.hover()
     assert "probes succeeded" in (page.locator("#tip").text_content() or "")
@@ -91,7 +98,6 @@ def test_the_page_works_for_eye_keyboard_phone_and_screen_reader(
     assert "no probe" in (page.locator("#spoken").text_content() or "")
     page.keyboard.press("Escape")
     assert page.locator("#tip").is_hidden()
-    page.get_by_text("Hello <b>there</b>").wait_for(timeout=PATIENCE)
     assert page.title() == "All endpoints are up"
     assert accessibility_problems(page) == []
     page.get_by_role("link", name="Dark").click()

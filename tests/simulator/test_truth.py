@@ -140,9 +140,12 @@ def test_capacity_is_slots_by_service_time(sim: Simulator) -> None:
     sim.configure("small", ttft=0.03, queue=None)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: ask(f"{sim.url}/small", "openai-chat"), range(8)))
-    starts = sorted(_service(record) for record in sim.truth(wait=5).records)
+    records = sim.truth(wait=5).records
+    starts = sorted(map(_service, records))
     assert [late - early for early, late in itertools.pairwise(starts)] == pytest.approx([0.03] * 7)
-    assert sim.truth().peak_in_flight == 8
+    # On a busy machine the last client may arrive when the first has its answer.
+    together = [sum(r.received <= at.received < (r.end or 0.0) for r in records) for at in records]
+    assert sim.truth().peak_in_flight == max(together) > 1
 
 
 def _service(record: Record) -> float:

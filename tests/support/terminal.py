@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -72,10 +73,11 @@ class Terminal:
         return termios.tcgetattr(self._theirs)
 
     def _read(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
         with contextlib.suppress(OSError):  # EIO: all that had it open have closed it
             while data := os.read(self._ours, 65536):
                 with self._grown:
-                    self.output += data.decode()
+                    self.output += decoder.decode(data)
                     self._grown.notify_all()
 
 

@@ -30,6 +30,8 @@ class Resolver:
 
     def __init__(self, ip: str = "any") -> None:
         self.family = _FAMILIES[ip]
+        # gevent imports its resolver and the idna codec with the first lookup: tens of milliseconds that are no DNS.
+        gevent.socket.getaddrinfo("127.0.0.1", 0, 0, socket.SOCK_STREAM)
         self._cached: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
 

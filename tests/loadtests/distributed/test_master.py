@@ -7,7 +7,7 @@ import os
 import re
 import signal
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
+    from aimon.simulator.world.truth import Truth
     from command import Command
 
 pytestmark = pytest.mark.e2e
@@ -172,8 +173,14 @@ def test_workers_end_with_their_master_and_keep_what_they_know(run_aimon: Comman
     reports = [json.loads((out / f"worker-{k}" / "report.json").read_text()) for k in (1, 2)]
     assert all(report["ended"]["how"] == "aborted" for report in reports)
     assert "these are the calls of worker 1 alone" in reports[0]["ended"]["why"]
-    asked = sum(report["requests"][count] for report in reports for count in ("sent", "interrupted"))
-    assert asked == served.requests - 1
+    all_of_them_counted([report["requests"] for report in reports], served)
+
+
+def all_of_them_counted(parts: list[dict[str, Any]], served: Truth) -> None:
+    """The preflight's call is in no report; one that is cut off may not have reached the server yet."""
+    interrupted = sum(part["interrupted"] for part in parts)
+    asked = interrupted + sum(part["sent"] for part in parts)
+    assert 0 <= asked - (served.requests - 1) <= interrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -192,7 +199,7 @@ def test_a_signal_ends_all_of_them(run_aimon: Command, number: signal.Signals) -
     assert report["ended"]["how"] == "interrupted"
     requests = report["requests"]
     assert requests["sent"] == sum(requests["by_outcome"].values())
-    assert requests["sent"] + requests["interrupted"] == served.requests - 1
+    all_of_them_counted([requests], served)
     assert (requests["by_outcome"].get("prober_error"), requests["interrupted"] <= 6) == (None, True)
 
 

@@ -68,7 +68,8 @@ def test_locust_and_aimon_count_the_same(run_aimon: Command, processes: int) -> 
         configure(run_aimon, sim)
         sim.set_faults("server_error:profile=summaries,count=1")
         options = ("--processes", str(processes)) if processes > 1 else ()
-        with locust(run_aimon, "--headless", "-t", "3s", "--json", *options) as run:
+        # So many that a user who is never asked to talk, and so never gives the turns, is one in 100,000 runs.
+        with locust(run_aimon, "-u", "24", "--headless", "-t", "3s", "--json", *options) as run:
             out, said = run.communicate(timeout=60)
         truth = sim.truth(wait=10)
     assert "Traceback" not in said, said

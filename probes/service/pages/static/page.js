@@ -40,19 +40,30 @@ document.addEventListener("pointerover", (event) => {
 
 // In a bar or chart that has the focus, arrow keys go from mark to mark.
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity };
+function marksOf(group) {
+  return [...group.querySelectorAll("rect")].filter(textOf);
+}
+
+function chosen(group) {
+  return marksOf(group).findIndex((mark) => mark.classList.contains("on"));
+}
+
+function choose(mark, aloud) {
+  hide();
+  mark.classList.add("on");
+  show(mark, aloud);
+}
+
 document.addEventListener("keydown", (event) => {
   const group = event.target.closest?.(".marks");
   if (event.key === "Escape") return hide();
   if (!group || !(event.key in STEPS)) return undefined;
   event.preventDefault();
-  const marks = [...group.querySelectorAll("rect")].filter(textOf);
+  const marks = marksOf(group);
   if (!marks.length) return undefined;
-  const at = marks.findIndex((mark) => mark.classList.contains("on"));
+  const at = chosen(group);
   const start = at < 0 ? (STEPS[event.key] < 0 ? marks.length : -1) : at;
-  const next = marks[Math.min(Math.max(start + STEPS[event.key], 0), marks.length - 1)];
-  hide();
-  next.classList.add("on");
-  return show(next, true);
+  return choose(marks[Math.min(Math.max(start + STEPS[event.key], 0), marks.length - 1)], true);
 });
 document.addEventListener("focusout", hide);
 
@@ -76,8 +87,8 @@ let failures = 0;
 async function update() {
   if (document.hidden) return;
   const main = document.querySelector("main");
-  // Nothing is replaced under somebody who is typing, or is reading a mark.
-  if (main.contains(document.activeElement) && document.activeElement.matches("input, select, .marks")) return;
+  // Nothing is replaced under somebody who is typing.
+  if (main.contains(document.activeElement) && document.activeElement.matches("input, select")) return;
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
     if (!answer.ok) throw new Error(answer.status);
@@ -87,11 +98,18 @@ async function update() {
     keep(main, next);
     own(next);
     localise(next);
-    const focused = main.contains(document.activeElement) ? document.activeElement.id : "";
+    const focused = main.contains(document.activeElement) ? document.activeElement : null;
+    const at = focused?.matches(".marks") ? chosen(focused) : -1;
     const before = main.querySelector("[data-verdict]")?.textContent.trim();
     main.replaceWith(document.adoptNode(next));
     document.title = fresh.title;
-    if (focused) document.getElementById(focused)?.focus();
+    const again = focused?.id && document.getElementById(focused.id);
+    if (again) {
+      again.focus();
+      // Whoever reads a mark goes on reading the same one, as it is now.
+      const mark = at < 0 ? undefined : marksOf(again)[at];
+      if (mark) choose(mark, false);
+    }
     const after = next.querySelector("[data-verdict]")?.textContent.trim();
     if (after && after !== before) spoken.textContent = after;
     failures = 0;
