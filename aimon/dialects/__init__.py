@@ -88,16 +88,16 @@ class Dialect(msgspec.Struct, frozen=True, eq=False):
 
 # Imported on demand: a probe of one endpoint needs one dialect.
 _MODULES = {
-    "openai-chat": "openai_chat",
-    "openai-responses": "openai_responses",
+    "openai-chat": "openai.chat",
+    "openai-responses": "openai.responses",
     "anthropic-messages": "anthropic_messages",
     "gemini": "gemini",
-    "openai-embeddings": "openai_embeddings",
-    "openai-models": "openai_models",
-    "openai-completions": "openai_completions",
+    "openai-embeddings": "openai.embeddings",
+    "openai-models": "openai.models",
+    "openai-completions": "openai.completions",
     "rerank": "rerank",
-    "openai-images": "openai_images",
-    "openai-speech": "openai_speech",
+    "openai-images": "openai.images",
+    "openai-speech": "openai.speech",
 }
 
 NAMES = tuple(_MODULES)
