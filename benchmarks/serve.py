@@ -3,8 +3,9 @@
     python benchmarks/serve.py [--endpoints 1000] [--interval 10] [--minutes 5]
 
 One process of `aimon serve` probes the simulator, which runs on another core where there is one; the service is pinned
-to one core, if `taskset` is there. Then prometheus-blackbox-exporter, on the same core, is asked for as many plain HTTP
-probes of the same server. Its probe is a GET of a short answer; aimon's is a chat whose stream is parsed,
+to one core, if `taskset` is there. Everything is counted from the end of a warm-up on, in which each endpoint is probed
+for the first time. Then prometheus-blackbox-exporter, on the same core, is asked for as many plain HTTP probes of the
+same server, and CPU time is compared. Its probe is a GET of a short answer; aimon's is a chat whose stream is parsed,
 checked, priced, counted and committed to disk.
 
 Targets, on a quiet core: no missed run, starts at most 50 ms late at P99, at most 250 MB resident, a scrape and the
@@ -57,8 +58,8 @@ def main() -> None:
         config = Path(folder) / "aimon.yaml"
         config.write_text(_config(arguments.endpoints, arguments.interval, simulator.base_url("fast")))
         with _serving(config) as service:
-            _measure(service, arguments.minutes * 60)
-        _lateness(config.with_name("history.db"))
+            window = _measure(service, arguments.minutes * 60)
+        _lateness(config.with_name("history.db"), *window)
         _blackbox(simulator.base_url("fast"), arguments.endpoints / arguments.interval, arguments.minutes * 20)
 
 
@@ -127,45 +128,53 @@ def _serving(config: Path) -> Iterator[_Process]:
         service.end()
 
 
-def _measure(service: _Process, seconds: float) -> None:
+def _measure(service: _Process, seconds: float) -> tuple[float, float]:
+    """Prints what was measured in the window after the warm-up; returns its begin and its end in unix time."""
     time.sleep(_WARM_UP)
-    before, cpu = service.text("/metrics"), service.cpu()
+    before, began = service.text("/metrics"), time.time()
     scrapes: list[float] = []
     pages: list[float] = []
     megabytes = 0.0
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    start, cpu = time.monotonic(), service.cpu()
+    alone_cpu = alone = 0.0
+    end = start + seconds
+    while (now := time.monotonic()) < end:
         # As often as Prometheus does by default with a scrape_interval of 15 s.
-        time.sleep(min(15.0, max(0.0, end - time.monotonic())))
+        undisturbed = service.cpu()
+        time.sleep(min(15.0, max(0.0, end - now)))
+        alone_cpu, alone = alone_cpu + service.cpu() - undisturbed, alone + time.monotonic() - now
         status, body, took = service.get("/metrics")
         scrapes.append(took)
         status, _, took = service.get("/")
         if status == http.HTTPStatus.OK:
             pages.append(took)
         megabytes = max(megabytes, service.megabytes())
+    cpu, lasted = service.cpu() - cpu, time.monotonic() - start
+    window = began, time.time()
     after = service.text("/metrics")
     probes, good = (
         _sum(after, "ai_api_requests_total", having) - _sum(before, "ai_api_requests_total", having)
         for having in ("", 'outcome="ok"')
     )
-    missed = _sum(after, "aimon_scheduler_missed_runs_total")
+    missed = _sum(after, "aimon_scheduler_missed_runs_total") - _sum(before, "aimon_scheduler_missed_runs_total")
     print(f"probes         {probes:10.0f}, failed {probes - good:.0f}, missed {missed:.0f}")
-    print(f"CPU each       {(service.cpu() - cpu) / probes * 1000:10.2f} ms, with scrapes and pages")
+    print(f"CPU each       {cpu / probes * 1000:10.2f} ms, with scrapes and pages")
+    print(f"  probing alone{alone_cpu / (probes * alone / lasted) * 1000:10.2f} ms")
     print(f"resident       {megabytes:10.0f} MB at most")
     print(
         f"/metrics       {max(scrapes) * 1000:10.0f} ms at most of {len(scrapes)}, {len(body) / 1e6:.2f} MB compressed"
     )
     if pages:
         print(f"/              {max(pages) * 1000:10.0f} ms at most of {len(pages)}")
+    return window
 
 
-def _lateness(history: Path) -> None:
+def _lateness(history: Path, begin: float, end: float) -> None:
     with Database(history, read_only=True) as database:
-        [(first,)] = database.query("SELECT min(started_at) FROM results")
         rows = database.query(
             "SELECT json_extract(record, '$.scheduled') FROM results JOIN records ON records.id = record_id "
-            "WHERE started_at > ?",
-            (first + _WARM_UP,),
+            "WHERE started_at BETWEEN ? AND ?",
+            (begin, end),
         )
     late = sorted(-(scheduled or 0.0) for (scheduled,) in rows)
     shown = ", ".join(f"P{q:g} {late[int(len(late) * q / 100)] * 1000:.1f} ms" for q in (50, 95, 99, 99.9))
@@ -175,7 +184,7 @@ def _lateness(history: Path) -> None:
 def _blackbox(url: str, rate: float, seconds: float) -> None:
     """CPU of a blackbox_exporter that is asked for plain HTTP probes of the same server at the same rate."""
     if shutil.which(_BLACKBOX) is None:
-        print(f"{_BLACKBOX} is not installed: no comparison")
+        print(f"blackbox       not compared: apt-get install {_BLACKBOX}")
         return
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +203,8 @@ def _blackbox(url: str, rate: float, seconds: float) -> None:
                     client.submit(blackbox.get, path)
                     asked += 1
                     time.sleep(max(0.0, start + asked / rate - now))
-            print(f"blackbox       {(blackbox.cpu() - before) / asked * 1000:10.2f} ms CPU each, of {asked}")
+            each = (blackbox.cpu() - before) / asked
+            print(f"blackbox       {each * 1000:10.2f} ms CPU each, of {asked} plain HTTP probes")
         finally:
             blackbox.end()
 
