@@ -6,6 +6,7 @@ import socket
 from time import monotonic
 from typing import Any, NamedTuple
 
+import gevent
 import gevent.socket
 from gevent.event import AsyncResult
 
@@ -30,8 +31,9 @@ class Resolver:
 
     def __init__(self, ip: str = "any") -> None:
         self.family = _FAMILIES[ip]
-        # gevent imports its resolver and the idna codec with the first lookup: tens of milliseconds that are no DNS.
-        gevent.socket.getaddrinfo("127.0.0.1", 0, 0, socket.SOCK_STREAM)
+        # What would be imported in the first lookup: tens of milliseconds that are no DNS.
+        "localhost".encode("idna")
+        gevent.get_hub().resolver  # noqa: B018 - it is made when it is first asked for
         self._cached: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
 
