@@ -185,7 +185,6 @@ class WorkerProcess:
             self._worker.stop(cut=True, why="the worker was stopped by a signal")
             self._worker.done.wait(_SILENCE)
             self._report(self._worker)
-        self._environment.events.quitting.fire(environment=self._environment)  # type: ignore[no-untyped-call]  # Locust's
         self._finish()
         return INTERRUPTED
 

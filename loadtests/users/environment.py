@@ -104,13 +104,14 @@ def begin(environment: Environment) -> None:
 
 
 def end(environment: Environment) -> None:
-    """The run has ended: Locust's `test_stop`, `quitting` and `quit`."""
+    """The run has ended, and with it the process: Locust's `test_stop` and `quitting`."""
     runner = environment.runner
     assert runner is not None  # noqa: S101 - made before
     if runner.state == STATE_RUNNING:
         environment.events.test_stopping.fire(environment=environment)  # type: ignore[no-untyped-call]
         runner.update_state(STATE_STOPPED)
         environment.events.test_stop.fire(environment=environment)  # type: ignore[no-untyped-call]
+    environment.events.quitting.fire(environment=environment)  # type: ignore[no-untyped-call]
 
 
 @contextmanager

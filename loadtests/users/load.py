@@ -85,7 +85,7 @@ class ScenarioLoad:
         environment.begin(self.environment)
 
     def end(self) -> None:
-        """See Load: Locust's event `test_stop`."""
+        """See Load: Locust's events `test_stop` and `quitting`."""
         environment.end(self.environment)
 
 

@@ -59,6 +59,7 @@ def on_init(environment, runner, **_):
     environment.events.request.add_listener(lambda request_type, name, **_: print(request_type, name, file=seen))
     events.test_start.add_listener(lambda **_: print("start", type(runner).__name__, file=seen))
     events.test_stop.add_listener(lambda environment, **_: print("stop", environment.stats is not None, file=seen))
+    events.quitting.add_listener(lambda **_: print("quitting", file=seen))
 """
 
 
@@ -123,7 +124,7 @@ def test_an_example_of_locusts_documentation_runs_under_a_ramp(run_aimon: Comman
     assert sum(asked.values()) == report["requests"]["sent"] + report["ended"]["uncounted"]
     assert asked["/login"] > 0
     lines = Counter((run_aimon.cwd / "seen.txt").read_text().split("\n"))
-    assert (lines["start ScenarioRunner"], lines["stop True"]) == (1, 1)
+    assert (lines["start ScenarioRunner"], lines["stop True"], lines["quitting"]) == (1, 1, 1)
     assert {path: lines[f"GET {path}"] for path in rows} == {path: asked[path] for path in rows}
     assert lines["POST /login"] == asked["/login"]
 
