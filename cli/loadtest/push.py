@@ -47,7 +47,7 @@ class Pusher:
 
     Args:
         gateway: the Pushgateway.
-        identity: the endpoint.
+        identity: the endpoint, or the scenario, whose gauges these are.
         look: returns the metrics of this run only; None while there are none.
         say: prints a message for the user.
 
@@ -114,7 +114,8 @@ class Pusher:
         totals, gauges = found
         if self._held is None:
             # Read once: afterwards this process is the only writer, and each push is absolute.
-            self._held = read_back(self._gateway, JOB, [self._identity])
+            # A scenario may call several endpoints, and all of them are declared in the first metrics.
+            self._held = read_back(self._gateway, JOB, {self._identity, *totals.by_identity()})
         labels = self._identity.labels
         for name, value in self._held.gauges.get(self._identity, {}).items():
             if name in LASTING and gauges.get(name, **labels) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from command import Command
+    from services import Pushgateway
 
 pytestmark = pytest.mark.e2e
 
@@ -133,3 +135,25 @@ def test_a_master_and_two_workers_with_their_own_files(run_aimon: Command, sim: 
     assert report["workers"] == 2
     # Of four users Locust makes one a clerk.
     assert sent["summary"] < sum(sent.values()) / 2
+
+
+@pytest.mark.requires_binary("prometheus-pushgateway")
+def test_counters_of_every_endpoint_go_on_from_the_run_before(
+    run_aimon: Command, sim: SimulatorProcess, pushgateway: Pushgateway
+) -> None:
+    """A Pushgateway that two runs of a scenario push to holds the calls of both, for each endpoint."""
+    configure(run_aimon, sim)
+    sent: Counter[str] = Counter()
+    for _ in range(2):
+        sim.truth(wait=10, reset=True)
+        options = (*OPEN, "--duration", "1s", "--push", pushgateway.url, "--json", "--quiet")
+        done = run_aimon("loadtest", str(SHOP), *options)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        # The first iteration and the logins are in the metrics, too.
+        sent.update(sim.truth(wait=10).by_profile)
+        assert sum(sent.values()) >= report["requests"]["sent"]
+    pushed: Counter[str] = Counter()
+    for sample in pushgateway.samples("ai_api_requests_total"):
+        pushed[sample.labels["endpoint"]] += int(sample.value)
+    assert pushed == sent
