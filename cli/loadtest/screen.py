@@ -9,6 +9,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
@@ -20,12 +21,12 @@ from aimon.cli.probe.table import money
 from aimon.formatting import format_clock, format_rate, format_ratio, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import ConsoleOptions, RenderResult
 
     from aimon.cli.loadtest.view import Subject
-    from aimon.loadtests.protocol.progress import Progress, Times
+    from aimon.loadtests.protocol.progress import Progress, RequestProgress, Times
 
 _LABEL, _CELL, _GAP, _BAR = 15, 9, 4, 30
 _FAILURES = 3  # lines
@@ -117,6 +118,7 @@ class Picture:
             yield from _flow("objective", [Text(row["expr"]), _verdict(row)], width, (6, 6))
         yield _Row(9, Text())
         yield from _table(moment, width)
+        yield from _by_name(moment, width)
         yield from _client(moment, width)
 
     def _title(self) -> Text:
@@ -246,6 +248,27 @@ def _table_width(heads: tuple[str, ...], quantiles: tuple[str, ...]) -> int:
 
 def _cells(times: Times | None, quantiles: tuple[str, ...]) -> str:
     return "".join(f"{percentile(times, name):>{_CELL}}" for name in quantiles)
+
+
+def _by_name(moment: Progress, width: int) -> Iterator[_Row]:
+    """A line for each request name of a scenario, over the whole run; fewer columns on a narrow terminal."""
+    if not moment.by_name:
+        return
+    name_width = min(max(_LABEL, *(cell_len(each.name) + 2 for each in moment.by_name)), max(_LABEL, width // 3))
+    columns: dict[str, Callable[[RequestProgress], str]] = {
+        "calls": lambda each: f"{each.sent:,}",
+        "ok": lambda each: format_ratio(each.ok, each.sent) if each.sent else "-",
+        "p50": lambda each: percentile(each.latency, "p50"),
+        "p99": lambda each: percentile(each.latency, "p99"),
+        "TTFT p50": lambda each: percentile(each.ttft, "p50"),
+    }
+    shown = list(columns)[: max(2, (width - name_width) // _CELL)]
+    yield _Row(9, Text())
+    yield _Row(8, Text("request".ljust(name_width) + "".join(f"{head:>{_CELL}}" for head in shown), "dim"))
+    for each in moment.by_name:
+        name = Text(each.name, "dim")
+        name.truncate(name_width - 1, overflow="ellipsis", pad=True)
+        yield _Row(8, name.append(" " + "".join(f"{columns[head](each):>{_CELL}}" for head in shown)))
 
 
 def _client(moment: Progress, width: int) -> Iterator[_Row]:

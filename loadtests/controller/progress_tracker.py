@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from heapq import nlargest
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from aimon.load_terms import SEARCHES
-from aimon.loadtests.protocol.progress import Progress, Times
+from aimon.loadtests.protocol.progress import Progress, RequestProgress, Times
 from aimon.loadtests.protocol.stage import Stage
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
@@ -18,6 +19,8 @@ from aimon.loadtests.statistics.cpu_usage import CpuUsage
 from aimon.loadtests.statistics.self_check import check, distorted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.protocol.stage import StatsDelta
     from aimon.loadtests.report.run_result import RunResult
@@ -27,6 +30,7 @@ WINDOW = 10.0
 _EVERY = 1.0
 _LEAST = 0.1
 _NONE = Times(p50=None, p95=None, p99=None, count=0)
+_NAMES = 8  # a view has no room for more, and each costs some percentiles a second
 _SERIES = ("latency", "latency_from_schedule", "ttft", "itl", "tpot")
 
 
@@ -121,6 +125,7 @@ class ProgressTracker:
             workers=len(workers),
             slo=slo.judge(run.objectives, run.stats, self._window(run, now), by_name=run.by_name, bottleneck=whole),
             iterations=None if run.iterations is None else run.iterations.ended,
+            by_name=_by_name(run.by_name, bottleneck=whole),
             notes=told,
             totals=run.totals,
         )
@@ -154,9 +159,24 @@ def _tokens(recent: CallStats, seconds: float) -> float | None:
     return amounts["all_output"] / seconds if amounts["output_calls"] + amounts["estimated_calls"] else None
 
 
+def _by_name(named: Mapping[str, CallStats], *, bottleneck: bool) -> list[RequestProgress]:
+    most = sorted(nlargest(_NAMES, named, key=lambda name: named[name].sent))
+    return [
+        RequestProgress(
+            name=name,
+            sent=stats.sent,
+            ok=stats.ok,
+            latency=_series(stats, "latency", bottleneck=bottleneck),
+            ttft=_series(stats, "ttft", bottleneck=bottleneck),
+        )
+        for name, stats in ((name, named[name]) for name in most)
+    ]
+
+
 def _times(stats: CallStats, *, bottleneck: bool) -> dict[str, Times]:
-    times = {}
-    for name in _SERIES:
-        found = summary(stats.sample(name), partial(distorted, stats, name) if bottleneck else None)
-        times[name] = _NONE if found is None else msgspec.convert(found, Times)
-    return times
+    return {name: _series(stats, name, bottleneck=bottleneck) for name in _SERIES}
+
+
+def _series(stats: CallStats, name: str, *, bottleneck: bool) -> Times:
+    found = summary(stats.sample(name), partial(distorted, stats, name) if bottleneck else None)
+    return _NONE if found is None else msgspec.convert(found, Times)

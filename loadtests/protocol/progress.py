@@ -19,6 +19,16 @@ class Times(msgspec.Struct, kw_only=True):
     not_measured: list[str] = []
 
 
+class RequestProgress(msgspec.Struct, kw_only=True):
+    """The calls of one request name so far: ended, successful, and their times."""
+
+    name: str
+    sent: int
+    ok: int
+    latency: Times
+    ttft: Times
+
+
 class Progress(msgspec.Struct, kw_only=True):
     """The state of a run at one moment. Rates are per second, durations are seconds.
 
@@ -42,6 +52,7 @@ class Progress(msgspec.Struct, kw_only=True):
         slo: the objectives so far, as in report.json.
         notes: what has happened since the last line, such as the loss of a worker.
         iterations: of a scenario that have ended and were counted; None without one.
+        by_name: of a scenario, its most frequent request names in alphabetical order; empty without one.
         totals: the cumulative metrics of all calls, if they were asked for; see `protocol.totals_codec`.
     """
 
@@ -67,4 +78,5 @@ class Progress(msgspec.Struct, kw_only=True):
     slo: list[dict[str, Any]] = []
     notes: list[str] = []
     iterations: int | None = None
+    by_name: list[RequestProgress] = []
     totals: dict[str, Any] | None = None

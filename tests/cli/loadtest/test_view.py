@@ -14,7 +14,8 @@ from aimon.cli.loadtest.live import choose
 from aimon.cli.loadtest.screen import Picture, Screen
 from aimon.cli.loadtest.view import Lines, Subject, last_line, line
 from aimon.formatting import format_clock, format_rate, format_ratio, format_time
-from moments import TOO_SLOW, a_moment
+from aimon.loadtests.protocol.progress import RequestProgress, Times
+from moments import TOO_SLOW, a_moment, times
 
 SUBJECT = Subject("qwen-prod", "steady", 5.0)
 SLO = [
@@ -22,6 +23,12 @@ SLO = [
     {"expr": "error_rate<0.1%", "value": 0.002, "met": False},
 ]
 SIZES = [(200, 60), (120, 40), (80, 24), (64, 20), (44, 16), (30, 8), (12, 3), (1, 1)]
+
+
+def a_request(name: str, **changes: Any) -> RequestProgress:
+    """What is known of the calls of one name."""
+    fields: dict[str, Any] = {"sent": 1200, "ok": 1198, "latency": times(0.398), "ttft": times(0.0498)}
+    return RequestProgress(name=name, **(fields | changes))
 
 
 def drawn(width: int, height: int, subject: Subject = SUBJECT, *, colour: bool = False, **changes: Any) -> str:
@@ -66,6 +73,7 @@ def test_at_80_by_24_everything_is_there() -> None:
         {},
         {"outcomes": {outcome.value: 3 for outcome in Outcome}, "client": TOO_SLOW, "slo": SLO * 4, "users": 6400},
         {"sent": 0, "ok": 0, "outcomes": {}, "now": {}, "overall": {}, "client": {}, "cost": None, "elapsed": -3.0},
+        {"by_name": [a_request("a name that is longer than any terminal of these is wide" * 4), a_request("二〇二六")]},
     ],
 )
 def test_it_fits(width: int, height: int, changes: dict[str, Any]) -> None:
@@ -78,6 +86,20 @@ def test_it_fits(width: int, height: int, changes: dict[str, Any]) -> None:
         assert all(word in text for word in ("qwen-prod", "rate  ", "calls  ", "latency  "))
         if changes.get("client") is TOO_SLOW:
             assert "IS THE BOT" in text
+
+
+def test_requests_of_a_scenario_have_lines_by_name() -> None:
+    """Over the whole run; what is not known of a name that no call has ended with is a dash."""
+    none = Times(p50=None, p95=None, p99=None, count=0)
+    names = [a_request("question"), a_request("summary", sent=0, ok=0, latency=none, ttft=none)]
+    text = drawn(80, 24, by_name=names)
+    assert [line.rstrip() for line in text.splitlines() if line.startswith(("request", "question", "summary"))] == [
+        "request            calls       ok      p50      p99 TTFT p50",
+        "question           1,200    99.8%   398 ms   1.13 s  49.8 ms",
+        "summary                0        -        -        -        -",
+    ]
+    # Where there is little room the run as a whole matters more.
+    assert "question" not in drawn(80, 12, by_name=names)
 
 
 def test_narrow_views_have_fewer_percentiles() -> None:
