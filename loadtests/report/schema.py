@@ -298,11 +298,11 @@ class _Versioned(Struct):
     version: int
 
 
-def json_schema() -> str:
-    """The JSON Schema of report.json, draft 2020-12."""
+def json_schema(of: type[Struct] = Report, title: str = "Report of aimon loadtest") -> str:
+    """The JSON Schema of report.json, or of another file of a load test, draft 2020-12."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Report of aimon loadtest",
-        **msgspec.json.schema(Report),
+        "title": title,
+        **msgspec.json.schema(of),
     }
     return msgspec.json.format(msgspec.json.encode(schema)).decode() + "\n"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import statistics
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -15,6 +18,8 @@ from aimon.loadtests.report.repeats import files, page, words
 from aimon.loadtests.report.repeats.spread import Spread, spread, student
 from aimon.loadtests.report.run_result import INTERRUPTED
 from report_cases import few, ladder, noisy, plan
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "repeat.schema.json"
 
 
 def built(seed: int, **more: Any) -> dict[str, Any]:
@@ -102,3 +107,11 @@ def test_files_hold_the_same_numbers(tmp_path: Any) -> None:
     assert 'href="run-2/report.html"' in text
     assert page.render(found) == text
     assert INTERRUPTED not in text
+
+
+def test_the_file_fits_its_json_schema() -> None:
+    """Of complete series, and of one that ended early with runs that could not tell everything."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for found in (several(built(1), built(2), built(3)), several(built(1), report.build(few(), plan(), "e"), why="x")):
+        jsonschema.Draft202012Validator(schema).validate(json.loads(msgspec.json.encode(found)))

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from aimon.loadtests import report
+from aimon.loadtests.report.__main__ import SCHEMAS
 from aimon.loadtests.report.run_result import RunResult
-from aimon.loadtests.report.schema import Report, ReportError, json_schema, read
+from aimon.loadtests.report.schema import Report, ReportError, read
 from aimon.loadtests.search.capacity import Capacity, CapacityStep
 from aimon.loadtests.search.latency_trend import Trend
 from aimon.loadtests.search.limits import AccountLimits
@@ -35,9 +36,10 @@ def validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-def test_the_file_is_made_from_the_code() -> None:
-    """Write it anew with: python -m aimon.loadtests.report > docs/report.schema.json."""
-    assert SCHEMA.read_text(encoding="utf-8") == json_schema()
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_the_files_are_made_from_the_code(name: str) -> None:
+    """Write them anew with: python -m aimon.loadtests.report docs."""
+    assert SCHEMA.with_name(name).read_text(encoding="utf-8") == SCHEMAS[name]
 
 
 @pytest.mark.parametrize(
