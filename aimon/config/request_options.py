@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon.call.call import Timeouts
-from aimon.config.model.secret_values import is_sensitive
+from aimon.config.model.values.secret_values import is_sensitive
 from aimon.config.yaml import variables
 from aimon.dialects import exact_output
 from aimon.security import credentials

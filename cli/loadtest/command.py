@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aimon.cli import listening
 from aimon.cli.endpoints import Flags
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.loadtest.options import (  # `grouped` reads the annotations at run time
@@ -12,6 +11,7 @@ from aimon.cli.loadtest.options import (  # `grouped` reads the annotations at r
     RunOptions,
     grouped,
 )
+from aimon.cli.options import listening
 from aimon.distribution import how_to_add
 
 
@@ -53,7 +53,7 @@ def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: Dis
     todo = job.direct(plan, found.configuration, options.processes, given, among, web)
     output_folder.prepare(run.out, overwrite=run.overwrite)
     if run.push is not None and not run.yes:
-        from aimon.cli.loadtest import push
+        from aimon.cli.loadtest.progress import push
 
         push.check(run.push)
     forecast.confirm(plan, selection, where.config, yes=run.yes, quiet=run.quiet, runs=run.repeat or 1)

@@ -10,7 +10,7 @@ import msgspec
 from aimon import quantities
 from aimon.cli.exits import USAGE, Stop
 from aimon.cli.loadtest import scenarios
-from aimon.cli.out_mode import out_mode
+from aimon.cli.options.out_mode import out_mode
 from aimon.config.model.loadtest import flag
 from aimon.loadtests.protocol.job import ALONE, MASTER, PORT, WORKER, Job
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from aimon.cli.language_option import Language  # noqa: TC001 - `grouped` reads the annotations at run time
+from aimon.cli.options.language import Language  # noqa: TC001 - `grouped` reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
 from aimon.loadtests.protocol.job import spawn
 
 if TYPE_CHECKING:
-    from aimon.cli.loadtest.live import Live
     from aimon.cli.loadtest.options import RunOptions
+    from aimon.cli.loadtest.progress.live import Live
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.job import Job
 
@@ -44,7 +44,7 @@ def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | 
     Raises:
         Stop: it was killed, or its metrics can't be served or pushed.
     """
-    from aimon.cli.loadtest.live import Live
+    from aimon.cli.loadtest.progress.live import Live
 
     plan = job.plan
     assert plan is not None  # noqa: S101 - only workers have none

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aimon.cli import listening
 from aimon.cli.console import note
 from aimon.cli.endpoints import Flags, select
 from aimon.cli.exits import GOOD, USAGE, Stop
-from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
+from aimon.cli.options import listening
+from aimon.cli.options.language import Language  # noqa: TC001 - typer reads the annotations at run time
+from aimon.cli.options.pushing import gateway as gateway_of
 from aimon.cli.probe.options import ProbeOptions
-from aimon.cli.pushing import gateway as gateway_of
 
 if TYPE_CHECKING:
     from aimon.probes.history.history import History

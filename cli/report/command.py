@@ -11,8 +11,8 @@ import typer
 from aimon import files
 from aimon.cli import console
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
-from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
-from aimon.cli.out_mode import out_mode
+from aimon.cli.options.language import Language  # noqa: TC001 - typer reads the annotations at run time
+from aimon.cli.options.out_mode import out_mode
 from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aimon.cli import listening
 from aimon.cli.exits import USAGE, Stop
-from aimon.cli.pushing import gateway
+from aimon.cli.options import listening
+from aimon.cli.options.pushing import gateway
 
 if TYPE_CHECKING:
     from aimon.config import Config

@@ -10,7 +10,7 @@ import typer
 
 from aimon.cli.console import note, write_data
 from aimon.cli.exits import FAILED, GOOD, UNABLE, USAGE, Stop
-from aimon.cli.language_option import Language  # noqa: TC001 - typer reads the annotations at run time
+from aimon.cli.options.language import Language  # noqa: TC001 - typer reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

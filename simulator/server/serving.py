@@ -14,8 +14,9 @@ from aimon.simulator.model.faults import FAULTS, FaultBook, Rule, expected_outco
 from aimon.simulator.model.latency import Clock
 from aimon.simulator.server.playback import play
 from aimon.simulator.server.response_faults import HTML, JSON, SPOILS, SSE
-from aimon.simulator.wire import models, openai_embeddings, openai_media, rerank
+from aimon.simulator.wire import models, rerank
 from aimon.simulator.wire.headers import id_headers, limit_headers, negative_limits, retry_headers
+from aimon.simulator.wire.openai import embeddings, media
 from aimon.simulator.wire.registry import ERRORS, WIRES, Target
 from aimon.simulator.wire.shape import Call, Headers, Problem, RequestError, dumps
 
@@ -144,11 +145,11 @@ async def _chat(request: Request, body: Mapping[str, Any], rule: Rule | None) ->
 
 
 async def _embed(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
-    call = _read(openai_embeddings.read, body, request.target.model)
+    call = _read(embeddings.read, body, request.target.model)
     profile = _known_model(request, call.model)
     request.connection.record.input_tokens = call.input_tokens
     headers = _admit(request, call.input_tokens)
-    data = dumps(openai_embeddings.body(call, empty=bool(rule and rule.fault == "empty"))).encode()
+    data = dumps(embeddings.body(call, empty=bool(rule and rule.fault == "empty"))).encode()
     due = Clock(profile, request.provider.rng, _extra_wait(rule)).due(0)
     await _perform(request, whole(data, due, rule), headers)
 
@@ -164,25 +165,25 @@ async def _rerank(request: Request, body: Mapping[str, Any], rule: Rule | None) 
 
 
 async def _draw(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
-    call = _read(openai_media.read_image, body, request.target.model)
+    call = _read(media.read_image, body, request.target.model)
     profile = _known_model(request, call.model)
     record = request.connection.record
-    record.input_tokens, record.output_tokens = call.input_tokens, openai_media.IMAGE_TOKENS
+    record.input_tokens, record.output_tokens = call.input_tokens, media.IMAGE_TOKENS
     headers = _admit(request, call.input_tokens + record.output_tokens)
-    answer = openai_media.image(call, int(time.time()), empty=bool(rule and rule.fault == "empty"))
+    answer = media.image(call, int(time.time()), empty=bool(rule and rule.fault == "empty"))
     due = Clock(profile, request.provider.rng, _extra_wait(rule)).due(0)
     await _perform(request, whole(dumps(answer).encode(), due, rule), headers)
 
 
 async def _speak(request: Request, body: Mapping[str, Any], rule: Rule | None) -> None:
     """Sends audio as it is generated, a piece for each token of the text."""
-    call = _read(openai_media.read_speech, body, request.target.model)
+    call = _read(media.read_speech, body, request.target.model)
     profile = _known_model(request, call.model)
     request.connection.record.input_tokens = call.input_tokens
     headers = _admit(request, call.input_tokens)
     form = "wav" if body.get("response_format") == "wav" else "mp3"
     clock = Clock(profile, request.provider.rng, _extra_wait(rule))
-    pieces = [] if rule and rule.fault == "empty" else list(openai_media.speech(call, form))
+    pieces = [] if rule and rule.fault == "empty" else list(media.speech(call, form))
     await _perform(request, sound(pieces, clock, rule), headers, f"audio/{'mpeg' if form == 'mp3' else form}")
 
 

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimon.simulator.wire import anthropic_messages, gemini, openai_chat, openai_completions, openai_responses
+from aimon.simulator.wire import anthropic_messages, gemini
 from aimon.simulator.wire.errors import anthropic, openai
 from aimon.simulator.wire.errors import gemini as gemini_errors
+from aimon.simulator.wire.openai import chat, completions, responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from aimon.simulator.wire.shape import ErrorAnswer, Problem, Wire
 
 WIRES: Mapping[str, Wire] = {
-    wire.name: wire
-    for wire in (openai_chat.WIRE, openai_completions.WIRE, openai_responses.WIRE, anthropic_messages.WIRE, gemini.WIRE)
+    wire.name: wire for wire in (chat.WIRE, completions.WIRE, responses.WIRE, anthropic_messages.WIRE, gemini.WIRE)
 }
 
 ERRORS: Mapping[str, Callable[[Problem], ErrorAnswer]] = {

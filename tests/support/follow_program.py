@@ -6,7 +6,7 @@ import json
 import sys
 from threading import Thread
 
-from aimon.cli.loadtest.live import Live
+from aimon.cli.loadtest.progress.live import Live
 from moments import ENDPOINT
 
 OPTIONS = {"endpoint": ENDPOINT, "profile": "steady", "quiet": False, "plain": False, "listen": None, "push": None}

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from aimon.config.incident_policy import Threshold
 from aimon.config.model.sections import Section, ValueType, key, many, rule, section
-from aimon.config.model.times import MOMENT
-from aimon.config.model.types import DURATION, FLAG, MONEY, NAME, TEMPLATE, TEXT, count, words
+from aimon.config.model.values.times import MOMENT
+from aimon.config.model.values.types import DURATION, FLAG, MONEY, NAME, TEMPLATE, TEXT, count, words
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import Issue, is_keylike
 from aimon.language import LANGUAGES

@@ -18,13 +18,13 @@ from aimon.config.model.alerting import (
     DegradedSection,
     IncidentSection,
 )
-from aimon.config.model.expectations import EXPECT
 from aimon.config.model.loadtest import LOAD_TEST, LoadTestOptions
 from aimon.config.model.sections import Section, key, many, section, table
 from aimon.config.model.service import MaintenanceSection, ServeSection
 from aimon.config.model.storage import HeartbeatSection, HistorySection
-from aimon.config.model.times import INTERVAL, TIME_ZONE
-from aimon.config.model.types import (
+from aimon.config.model.values.expectations import EXPECT
+from aimon.config.model.values.times import INTERVAL, TIME_ZONE
+from aimon.config.model.values.types import (
     API_KEY,
     AUTH,
     BODY_FIELDS,

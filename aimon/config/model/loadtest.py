@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon import token_lengths
-from aimon.config.model import secret_values
 from aimon.config.model.sections import Section, key, many, rule, section, table
-from aimon.config.model.types import (
+from aimon.config.model.values import secret_values
+from aimon.config.model.values.types import (
     BODY_FIELDS,
     CONCURRENCY,
     DURATION,

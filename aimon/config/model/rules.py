@@ -13,8 +13,9 @@ from msgspec.structs import asdict
 
 from aimon import providers
 from aimon.config.model import config as model
-from aimon.config.model import currency, secret_values, times
+from aimon.config.model import currency
 from aimon.config.model.sections import rule, section
+from aimon.config.model.values import secret_values, times
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import Issue, is_keylike, shown
 from aimon.dialects import reasoning

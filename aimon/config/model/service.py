@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.config.model.sections import Section, key, many, rule, section
-from aimon.config.model.times import CRON, MOMENT
-from aimon.config.model.types import DURATION, NAME, TEMPLATE, TEXT, count
+from aimon.config.model.values.times import CRON, MOMENT
+from aimon.config.model.values.types import DURATION, NAME, TEMPLATE, TEXT, count
 from aimon.config.yaml.issues import Issue
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from aimon.config.model.sections import Section, ValueType, key, rule
-from aimon.config.model.types import DURATION, NAME, TEMPLATE, TEXT
+from aimon.config.model.values.types import DURATION, NAME, TEMPLATE, TEXT
 from aimon.config.yaml.issues import Issue
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from msgspec.structs import asdict
 from aimon import dialects, pricing, providers
 from aimon.call.call import Message, Timeouts
 from aimon.config.endpoint import Budget, Canary, Endpoint, LatencyObjective, Slo, Transport
-from aimon.config.model import currency, expectations, rules
+from aimon.config.model import currency, rules
+from aimon.config.model.values import expectations
 from aimon.config.resolution import incidents, reasoning_models
 from aimon.config.resolution.defaults import effective
 from aimon.config.resolution.environment import EndpointExpander

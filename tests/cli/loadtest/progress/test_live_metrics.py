@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from aimon.cli.exits import UNABLE, USAGE, Stop
-from aimon.cli.loadtest import push as loadpush
-from aimon.cli.loadtest.live import Live
+from aimon.cli.loadtest.progress import push as loadpush
+from aimon.cli.loadtest.progress.live import Live
 from aimon.dashboards.boards import loadtest
 from aimon.loadtests.protocol import progress_lines
 from aimon.metrics import exposition

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from aimon.call.outcome import Outcome
-from aimon.cli.loadtest.live import choose
-from aimon.cli.loadtest.screen import Picture, Screen
-from aimon.cli.loadtest.view import Lines, Subject, last_line, line
+from aimon.cli.loadtest.progress.live import choose
+from aimon.cli.loadtest.progress.screen import Picture, Screen
+from aimon.cli.loadtest.progress.view import Lines, Subject, last_line, line
 from aimon.formatting import format_clock, format_rate, format_ratio, format_time
 from aimon.loadtests.protocol.progress import RequestProgress, Times
 from moments import TOO_SLOW, a_moment, times

@@ -18,11 +18,11 @@ import msgspec
 from aimon import __version__
 from aimon.call.failure import FailureReason
 from aimon.call.outcome import Outcome
-from aimon.cli import listening
 from aimon.cli.advice import advise
 from aimon.cli.console import can_draw
 from aimon.cli.exits import UNABLE, USAGE, Stop
-from aimon.cli.loadtest.view import Lines, Subject
+from aimon.cli.loadtest.progress.view import Lines, Subject
+from aimon.cli.options import listening
 from aimon.loadtests import metrics
 from aimon.loadtests.protocol import progress_lines, totals_codec
 from aimon.metrics import definitions, exposition
@@ -32,8 +32,8 @@ from aimon.security.redact import Redactor
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aimon.cli.loadtest.push import Pusher
-    from aimon.cli.loadtest.view import View
+    from aimon.cli.loadtest.progress.push import Pusher
+    from aimon.cli.loadtest.progress.view import View
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.progress import Progress
     from aimon.loadtests.protocol.progress_lines import FinalReport
@@ -213,7 +213,7 @@ class Live:
             raise Stop(UNABLE, f"--listen {text}: {why_not(error)}") from error
 
     def _make_pusher(self, url: str) -> Pusher:
-        from aimon.cli.loadtest.push import Pusher
+        from aimon.cli.loadtest.progress.push import Pusher
         from aimon.metrics.pushgateway import Gateway
 
         try:
@@ -232,6 +232,6 @@ def choose(subject: Subject, *, plain: bool) -> View:
     """A drawn view if stderr is a terminal that can be drawn on, otherwise lines."""
     if plain or not can_draw(sys.stderr):
         return Lines(subject)
-    from aimon.cli.loadtest.screen import Screen
+    from aimon.cli.loadtest.progress.screen import Screen
 
     return Screen(subject)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aimon import quantities
-from aimon.config.model import types
 from aimon.config.model.sections import ValueType
+from aimon.config.model.values import types
 from aimon.distribution import NAME
 
 SHORTEST = 1.0

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.cli.format import percentile, verdict
-from aimon.cli.loadtest.view import last_line
+from aimon.cli.loadtest.progress.view import last_line
 from aimon.cli.probe.table import money
 from aimon.formatting import format_clock, format_rate, format_ratio, format_time
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderResult
 
-    from aimon.cli.loadtest.view import Subject
+    from aimon.cli.loadtest.progress.view import Subject
     from aimon.loadtests.protocol.progress import Progress, RequestProgress, Times
 
 _LABEL, _CELL, _GAP, _BAR = 15, 9, 4, 30

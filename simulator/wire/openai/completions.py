@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aimon.simulator.model.text import continuation, count_tokens
-from aimon.simulator.wire import openai_chat, reading
+from aimon.simulator.wire import reading
 from aimon.simulator.wire.errors.openai import stream_error
+from aimon.simulator.wire.openai import chat
 from aimon.simulator.wire.shape import Answer, Call, Finish, Frame, Kind, RequestError, Wire, dumps, splice
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def body(answer: Answer) -> dict[str, Any]:
     choice = _choice(answer.words, _FINISH.get(answer.finish, "stop"))
     if answer.musings:
         choice["reasoning_content"] = answer.musings
-    return _envelope(answer) | {"choices": [choice], "usage": openai_chat.usage(answer)}
+    return _envelope(answer) | {"choices": [choice], "usage": chat.usage(answer)}
 
 
 def events(answer: Answer) -> Iterator[Frame]:
@@ -53,7 +54,7 @@ def events(answer: Answer) -> Iterator[Frame]:
     last = _choice("", _FINISH.get(answer.finish, "stop"))
     yield Frame(Kind.FINISH, dumps(_envelope(answer) | {"choices": [last]}))
     if answer.include_usage:
-        yield Frame(Kind.FINISH, dumps(_envelope(answer) | {"choices": [], "usage": openai_chat.usage(answer)}))
+        yield Frame(Kind.FINISH, dumps(_envelope(answer) | {"choices": [], "usage": chat.usage(answer)}))
     yield Frame(Kind.DONE, "[DONE]")
 
 

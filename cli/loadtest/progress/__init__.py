@@ -1,0 +1,1 @@
+"""What a load test shows, serves and pushes while it runs."""

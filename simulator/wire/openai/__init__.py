@@ -1,0 +1,1 @@
+"""The wire shapes of OpenAI, in which many other providers answer too."""
