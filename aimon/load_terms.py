@@ -13,6 +13,12 @@ POISSON: Final = "poisson"
 GAMMA: Final = "gamma"
 ARRIVALS: Final = (POISSON, CONSTANT, GAMMA)
 
+COMPLETE: Final = "complete"
+INCOMPLETE: Final = "incomplete"
+INTERRUPTED: Final = "interrupted"
+ABORTED: Final = "aborted"
+"""How a run ends, as its report says it."""
+
 TRACE_UNITS: Final = ("s", "ms", "us", "ns")
 MOST_TRACE_SPEED: Final = 10_000
 MOST_TURNS: Final = 1000

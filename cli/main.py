@@ -8,7 +8,6 @@ to stderr.
 from __future__ import annotations
 
 import os
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +18,7 @@ from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 from aimon.cli.help_groups import ByTask
 from aimon.cli.lazy_commands import LazyCommands
 from aimon.distribution import intruder
+from aimon.process_exit import leave
 
 # The function of each command, or the `app` with its subcommands. Each is imported when it is called.
 COMMANDS = {
@@ -78,7 +78,7 @@ def run() -> None:
     """Runs the command line and exits."""
     open_closed_streams()
     take_any_text()
-    sys.exit(finish(_run()))
+    leave(finish(_run()))
 
 
 def _run() -> int:

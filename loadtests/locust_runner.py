@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import locust  # noqa: F401 - for its patches
 
-import sys
-
 from aimon.loadtests import runner
 from aimon.loadtests.distributed.worker_process import serve
 from aimon.loadtests.protocol.job import WORKER
+from aimon.process_exit import leave
 
 
 def main() -> int:
@@ -24,4 +23,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

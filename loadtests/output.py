@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aimon import exit_codes
-from aimon.loadtests import report
+from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.console import say
 from aimon.loadtests.protocol.progress_lines import FinalReport
-from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
+from aimon.loadtests.report import build, markdown, verdict
 
 if TYPE_CHECKING:
     from aimon.loadtests.controller.progress_pipe import ProgressPipe
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
     from aimon.loadtests.worker.load import Load
 
 
+def prepare(plan: Plan) -> None:
+    """Imports what `deliver` writes files with, before the run: aimon may be upgraded while that lasts."""
+    if plan.out is not None:
+        from aimon.loadtests.report import save  # noqa: F401, PLC0415 - only --out needs it
+
+
 def deliver(run: RunResult, plan: Plan, load: Load, pipe: ProgressPipe | None) -> int:
     """Writes all outputs and returns the exit code; reports on stderr what can't be written."""
-    built = report.build(run, plan, load.name, model=load.model)
+    built = build(run, plan, load.name, model=load.model)
     code = exit_code(built)
     # Files first: the process that started this one may have ended, and closed stdout.
     if plan.out is not None:
-        written, problems = report.save(built, Path(plan.out), mode=plan.out_mode)
+        from aimon.loadtests.report import save  # noqa: PLC0415 - as above
+
+        written, problems = save(built, Path(plan.out), mode=plan.out_mode)
         for path in written:
             say(f"written: {path}")
         run.unwritten += problems
@@ -39,7 +47,7 @@ def deliver(run: RunResult, plan: Plan, load: Load, pipe: ProgressPipe | None) -
     if pipe is not None:
         pipe.finish(FinalReport(report=built, totals=run.totals))
     with suppress(OSError):
-        text = msgspec.json.encode(built).decode() if plan.as_json else report.markdown(built)
+        text = msgspec.json.encode(built).decode() if plan.as_json else markdown(built)
         # Not sys.stdout, which is stderr for the code of a scenario.
         assert sys.__stdout__ is not None  # noqa: S101 - a pipe, or a terminal
         sys.__stdout__.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
@@ -47,7 +55,7 @@ def deliver(run: RunResult, plan: Plan, load: Load, pipe: ProgressPipe | None) -
     if built["client"]["bottleneck"]:
         say(f"aimon loadtest: the client was the bottleneck: {'; '.join(built['client']['reasons'])}")
     if code == exit_codes.FAILED or built["ended"]["how"] == INCOMPLETE:
-        say(f"aimon loadtest: {report.verdict(built)}")
+        say(f"aimon loadtest: {verdict(built)}")
     return code
 
 

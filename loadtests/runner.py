@@ -20,15 +20,16 @@ import gevent
 import msgspec
 
 from aimon import config, exit_codes, files
+from aimon.load_terms import INTERRUPTED
 from aimon.loadtests import output
 from aimon.loadtests.console import say
 from aimon.loadtests.controller.controller import RunController
 from aimon.loadtests.controller.progress_pipe import ProgressPipe
 from aimon.loadtests.controller.worker_pool import LocalWorker
 from aimon.loadtests.protocol.job import MASTER, Job
-from aimon.loadtests.report.run_result import INTERRUPTED
 from aimon.loadtests.worker.call_log import NAME, CallLog
 from aimon.loadtests.worker.load import open_load
+from aimon.process_exit import leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +70,7 @@ def run_job(job: Job) -> int:
         except OSError as error:
             say(f"aimon loadtest: {files.problem(error)}")
             return exit_codes.UNABLE
+        output.prepare(plan)
         pipe = None if job.progress is None else stack.enter_context(ProgressPipe(job.progress))
         try:
             # The call log may fill the disk: reserve space for the report.
@@ -176,4 +178,4 @@ def _watch_parent(controller: RunController, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_job(read_job()))
+    leave(run_job(read_job()))

@@ -11,9 +11,9 @@ import msgspec
 from aimon.cli import console
 from aimon.cli.exits import INTERRUPTED, UNABLE, USAGE, Stop
 from aimon.cli.loadtest.process import run_once
+from aimon.load_terms import ABORTED
+from aimon.load_terms import INTERRUPTED as CUT_SHORT
 from aimon.loadtests.protocol.job import MASTER
-from aimon.loadtests.report.run_result import ABORTED
-from aimon.loadtests.report.run_result import INTERRUPTED as CUT_SHORT
 
 if TYPE_CHECKING:
     from aimon.cli.loadtest.options import RunOptions

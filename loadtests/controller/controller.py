@@ -6,12 +6,13 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE
 from aimon.loadtests.controller import searches
 from aimon.loadtests.controller.progress_tracker import ProgressTracker
 from aimon.loadtests.controller.step import Step, merge_names
 from aimon.loadtests.protocol import totals_codec
 from aimon.loadtests.protocol.stage import Stage
-from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, RunResult
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import gevent
 
-from aimon.load_terms import CONSTANT
+from aimon.load_terms import COMPLETE, CONSTANT
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.protocol.stage import CALLS, POINTS
-from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.search import capacity, ladder, ladder_step, limits, step_verdict
 from aimon.loadtests.search.latency_trend import trend
 from aimon.loadtests.statistics import slo

@@ -20,14 +20,15 @@ from locust.env import Environment
 from aimon import __version__, files
 from aimon.config import ConfigError
 from aimon.exit_codes import GOOD, INTERRUPTED, UNABLE
-from aimon.loadtests import report
+from aimon.load_terms import ABORTED
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import SecureSockets
 from aimon.loadtests.distributed.worker_settings import worker_settings
 from aimon.loadtests.locust_plugin.statistics import without_statistics
 from aimon.loadtests.protocol.stage import pack
-from aimon.loadtests.report.run_result import ABORTED, RunResult
+from aimon.loadtests.report import build, save
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.worker.call_log import NAME, CallLog
@@ -204,9 +205,9 @@ class WorkerProcess:
         own_run.ended, own_run.why = ABORTED, f"{why}; these are the calls of worker {self._index + 1} alone"
         if self._folder is not None:
             assert self._load is not None  # noqa: S101 - it has made the worker
-            built = report.build(own_run, plan, self._load.name, model=self._load.model)
+            built = build(own_run, plan, self._load.name, model=self._load.model)
             folder = self._folder / f"worker-{self._index + 1}"
-            written, problems = report.save(built, folder, mode=plan.out_mode)
+            written, problems = save(built, folder, mode=plan.out_mode)
             for line in [f"written: {path}" for path in written] + [f"aimon loadtest: {each}" for each in problems]:
                 say(line)
         self._finish()

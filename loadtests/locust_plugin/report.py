@@ -20,11 +20,12 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from aimon.call.containment import isolated
 from aimon.call.result import Result
-from aimon.loadtests import report
+from aimon.load_terms import INTERRUPTED
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.protocol.plan import Plan
-from aimon.loadtests.report.run_result import INTERRUPTED, RunResult
+from aimon.loadtests.report import build, save, verdict
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.statistics import slo as objectives
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
@@ -193,13 +194,13 @@ class _Collector:
             run.cpu, run.workers = self._cpu_usage.busiest, len(self._processes)
             self._judge_end(run, elapsed)
             plan = Plan(endpoint=endpoint, profile=PROFILE, duration=elapsed, slo=self._slo, out=str(self._folder))
-            built = report.build(run, plan, endpoint, model=self._models[endpoint])
-            written, problems = report.save(built, self._folder / endpoint)
+            built = build(run, plan, endpoint, model=self._models[endpoint])
+            written, problems = save(built, self._folder / endpoint)
             for line in [f"written: {path}" for path in written] + problems:
                 say(line)
             missed = not all(row["met"] for row in built["slo"])
             if missed:
-                say(f"{endpoint}: {report.verdict(built)}")
+                say(f"{endpoint}: {verdict(built)}")
             if missed or problems:
                 environment = self._environment
                 assert environment is not None  # noqa: S101 - there is no test without one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aimon.load_terms import COMPLETE
 from aimon.loadtests.statistics.blocks import Blocks
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from aimon.loadtests.statistics.call_stats import CallStats
     from aimon.loadtests.statistics.iteration_stats import IterationStats
     from aimon.loadtests.statistics.slo import Objective
-
-COMPLETE, INCOMPLETE, INTERRUPTED, ABORTED = "complete", "incomplete", "interrupted", "aborted"
 
 
 @dataclass(slots=True)

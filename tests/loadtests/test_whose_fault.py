@@ -14,10 +14,11 @@ import pytest
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Connection, Result
 from aimon.exit_codes import UNABLE
+from aimon.load_terms import INCOMPLETE, INTERRUPTED
 from aimon.loadtests.output import exit_code
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.report import build, markdown
-from aimon.loadtests.report.run_result import INCOMPLETE, INTERRUPTED, RunResult
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.report.text.summary import verdict
 from aimon.loadtests.search import limits
 from aimon.loadtests.search.capacity import Capacity

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aimon.load_terms import SEARCHES
-from aimon.loadtests.report.run_result import COMPLETE
+from aimon.load_terms import COMPLETE, SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from aimon.load_terms import SEARCHES
+from aimon.load_terms import ABORTED, COMPLETE, SEARCHES
 from aimon.loadtests.report.comparison.bootstrap import CONFIDENCE, simultaneous
 from aimon.loadtests.report.comparison.comparability import different_load, reservations
 from aimon.loadtests.report.comparison.samples import (
@@ -24,7 +24,6 @@ from aimon.loadtests.report.comparison.samples import (
     Sample,
     samples,
 )
-from aimon.loadtests.report.run_result import ABORTED, COMPLETE
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.comparison.bootstrap import Floats

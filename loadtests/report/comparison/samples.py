@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from aimon.formatting import format_duration
+from aimon.load_terms import COMPLETE
 from aimon.loadtests.report.comparison import bootstrap
-from aimon.loadtests.report.run_result import COMPLETE
 from aimon.loadtests.report.schema import Block, Series
 
 if TYPE_CHECKING:

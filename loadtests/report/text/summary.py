@@ -7,9 +7,8 @@ from typing import Any
 
 from aimon import quantities
 from aimon.language import pick
-from aimon.load_terms import SEARCHES
+from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED, SEARCHES
 from aimon.loadtests.report import steady_state
-from aimon.loadtests.report.run_result import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED
 from aimon.loadtests.report.text import ladder, token_figures
 from aimon.loadtests.report.text.times import suspect_words
 from aimon.loadtests.statistics.formatting import format_slo_value, slo_verdict

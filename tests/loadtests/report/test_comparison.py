@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from aimon.call.outcome import Outcome
+from aimon.load_terms import ABORTED, INTERRUPTED
 from aimon.loadtests import report
 from aimon.loadtests.report.comparison import page
 from aimon.loadtests.report.comparison import summary as comparison_text
 from aimon.loadtests.report.comparison.comparability import different_load
 from aimon.loadtests.report.comparison.comparison import Comparison, Verdict, compare
-from aimon.loadtests.report.run_result import ABORTED, INTERRUPTED
 from aimon.loadtests.report.schema import RatePoint, Report
 from aimon.loadtests.search.capacity import Capacity
 from aimon.loadtests.search.limits import AccountLimits

@@ -13,10 +13,10 @@ import jsonschema
 import msgspec
 import pytest
 
+from aimon.load_terms import INTERRUPTED
 from aimon.loadtests import report
 from aimon.loadtests.report.repeats import files, page, words
 from aimon.loadtests.report.repeats.spread import Spread, spread, student
-from aimon.loadtests.report.run_result import INTERRUPTED
 from report_cases import few, ladder, noisy, plan
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "repeat.schema.json"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from aimon.load_terms import ABORTED
 from aimon.loadtests import report
 from aimon.loadtests.report import chart_data
 from aimon.loadtests.report.page import page
 from aimon.loadtests.report.page.script import SCRIPT
-from aimon.loadtests.report.run_result import ABORTED, RunResult
+from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.search.capacity import Capacity, CapacityStep
 from aimon.loadtests.search.latency_trend import Trend
 from aimon.loadtests.search.limits import AccountLimits
