@@ -84,7 +84,7 @@ class _Race:
             if timer is not None:
                 timer.cancel()
         for sock in self._sockets:
-            self._loop.remove_writer(sock)
+            self._loop.remove_writer(sock.fileno())
             if sock is not winner:
                 sock.close()
 
@@ -103,7 +103,7 @@ class _Race:
             self._sockets[sock] = address
             code = sock.connect_ex(address.sockaddr)
             if code in _IN_PROGRESS:
-                self._loop.add_writer(sock, self._settle, sock)
+                self._loop.add_writer(sock.fileno(), self._settle, sock)  # the number is cheaper: see SocketStream
                 self._next = self._loop.call_later(ATTEMPT_DELAY, self._try_next)
                 return
             if code == 0:
@@ -121,7 +121,7 @@ class _Race:
         if code == 0:
             self._win(sock)
             return
-        self._loop.remove_writer(sock)
+        self._loop.remove_writer(sock.fileno())
         self._lose(sock, code)
         self._try_next()
 

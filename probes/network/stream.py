@@ -46,6 +46,8 @@ class SocketStream(httpcore2.AsyncNetworkStream):
     def __init__(self, sock: socket.socket, marks: NetworkMarks, deadline: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
+        # A socket that asyncio does not know yet makes it word an error with both addresses, two system calls.
+        self._fd = sock.fileno()
         self._marks = marks
         self._deadline = deadline
         self._clock = StampClock(-math.inf if marks.dns is None else marks.dns)
@@ -118,7 +120,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
             return
         self._ended = True
         self._pause()
-        self._loop.remove_writer(self._sock)
+        self._loop.remove_writer(self._fd)
         self._sock.close()
         for waiter, error in ((self._reader, httpcore2.ReadError), (self._writer, httpcore2.WriteError)):
             if waiter is not None:
@@ -139,12 +141,12 @@ class SocketStream(httpcore2.AsyncNetworkStream):
                 return None
 
     def _resume(self) -> None:
-        self._loop.add_reader(self._sock, self._receive)
+        self._loop.add_reader(self._fd, self._receive)
         self._reading = True
 
     def _pause(self) -> None:
         if self._reading:
-            self._loop.remove_reader(self._sock)
+            self._loop.remove_reader(self._fd)
             self._reading = False
 
     def _receive(self) -> None:
@@ -177,7 +179,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
 
     async def _until_writable(self, deadline: float | None, timeout: float | None) -> None:
         self._writer = self._loop.create_future()
-        self._loop.add_writer(self._sock, _settle, self._writer)
+        self._loop.add_writer(self._fd, _settle, self._writer)
         try:
             await _limited(
                 self._writer,
@@ -187,7 +189,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
         finally:
             self._writer = None
             if self._sock.fileno() >= 0:
-                self._loop.remove_writer(self._sock)
+                self._loop.remove_writer(self._fd)
 
 
 async def _limited(waiter: asyncio.Future[None], timeout: float | None, expired: Callable[[], Exception]) -> None:
