@@ -61,6 +61,10 @@ class UnstorableError(HistoryError):
     """The values can't be stored; the file itself works."""
 
 
+class LostFileError(HistoryError):
+    """The open file can't be written any more; opening it anew may help."""
+
+
 # Errors that blame the values, not the file: too large, or not a number where one is required.
 _OF_VALUES = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.IntegrityError, sqlite3.ProgrammingError)
 
@@ -69,6 +73,7 @@ class Database:
     """One open file. Safe to use from several threads, and from several processes at once."""
 
     _copy: AbstractContextManager[object] = nullcontext()
+    _dated = False
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Opens the file; makes it, readable by its owner only, if there is none.
@@ -84,7 +89,11 @@ class Database:
         self.read_only = read_only
         self._lock = RLock()
         if read_only:
-            self._connection, self._copy = reading.connect(path, _BUSY_TIMEOUT, self._explained)
+            # Where the file can't be written, its index is open to be read only, for all connections of this process.
+            writable = os.access(path, os.W_OK)
+            self._connection, self._copy, snapshot = reading.connect(path, _BUSY_TIMEOUT, self._explained)
+            self._dated = snapshot or not writable
+            self._identity = _identity(path)
             self._prepare(self._check_readable)
             return
         try:
@@ -100,6 +109,7 @@ class Database:
             )
         except sqlite3.Error as error:
             raise self._explained(error) from error
+        self._identity = _identity(path)
         self._prepare(self._migrate)
 
     def close(self) -> None:
@@ -118,6 +128,11 @@ class Database:
         """Of the schema: an older one where the file is only read."""
         with self._lock:
             return self._version()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether to open it anew: there is another file at its path, or it can be written now and could not be."""
+        return _identity(self.path) != self._identity or (self._dated and os.access(self.path, os.W_OK))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -239,9 +254,18 @@ class Database:
         name = getattr(error, "sqlite_errorname", "")
         for prefix, advice in _ADVICE.items():
             if name.startswith(prefix):
-                kind = DamagedError if prefix in _DAMAGE else HistoryError
+                kind = DamagedError if prefix in _DAMAGE else LostFileError if prefix in _LOST else HistoryError
                 return kind(f"{self.path}: {advice} ({error})")
         return HistoryError(f"{self.path}: {error}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at a path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 _ELSEWHERE = "name another file with --history, or a folder of your own in AIMON_STATE_DIR"
@@ -250,6 +274,7 @@ _DAMAGED = (
     "`sqlite3 FILE .recover` may save its data"
 )
 _DAMAGE = ("SQLITE_NOTADB", "SQLITE_CORRUPT")
+_LOST = ("SQLITE_READONLY", "SQLITE_IOERR")
 _ADVICE = {
     "SQLITE_BUSY": f"other processes kept it locked for {_BUSY_TIMEOUT:g} s",
     "SQLITE_NOTADB": "not a history of aimon: name another file with --history; if it was one, aimon probe "

@@ -11,7 +11,7 @@ import sqlite3
 import tempfile
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,9 +21,21 @@ if TYPE_CHECKING:
 _NO_INDEX = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR")
 
 
-def connect(
-    path: Path, timeout: float, explained: Callable[[sqlite3.Error], Exception]
-) -> tuple[sqlite3.Connection, AbstractContextManager[object]]:
+class Opened(NamedTuple):
+    """A file that is open for reading.
+
+    Attributes:
+        connection: to it.
+        leave: what to leave after the connection was closed.
+        snapshot: whether later writes are not seen.
+    """
+
+    connection: sqlite3.Connection
+    leave: AbstractContextManager[object]
+    snapshot: bool
+
+
+def connect(path: Path, timeout: float, explained: Callable[[sqlite3.Error], Exception]) -> Opened:
     """Connects to a file without changing it.
 
     Args:
@@ -31,21 +43,18 @@ def connect(
         timeout: seconds to wait for one that is locked.
         explained: makes the exception to raise of what SQLite says.
 
-    Returns:
-        The connection, and what to leave after it was closed.
-
     Raises:
         What `explained` makes: the file cannot be read.
     """
     try:
         try:
-            return _open(path, "mode=ro", timeout), nullcontext()
+            return Opened(_open(path, "mode=ro", timeout), nullcontext(), snapshot=False)
         except sqlite3.OperationalError as error:
             if not getattr(error, "sqlite_errorname", "").startswith(_NO_INDEX):
                 raise
             if not _has_log(path):
-                return _open(path, "immutable=1", timeout), nullcontext()
-            return _copied(path, timeout)
+                return Opened(_open(path, "immutable=1", timeout), nullcontext(), snapshot=True)
+            return Opened(*_copied(path, timeout), snapshot=True)
     except sqlite3.Error as error:
         raise explained(error) from error
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from aimon.probes.history.history import History
@@ -54,6 +55,7 @@ class Service:
         self._load, self._settings, self._say = load, settings, say
         self._reader: History | None = None
         self._writer: History | None = None
+        self._opening = Lock()
         self._reloading = asyncio.Lock()
 
     async def run(self) -> int:
@@ -113,9 +115,8 @@ class Service:
             if pusher is not None:
                 self._pusher.close()
                 await pusher
+        self._close_reader()  # before the writer, which puts the log's content into the file when it is the last
         self._state.close()
-        if self._reader is not None:
-            self._reader.close()
         return left
 
     def stop(self) -> None:
@@ -198,6 +199,8 @@ class Service:
         return name in self._maintenance.names(at)  # of the configuration that is in use then
 
     def _history(self, read_only: bool) -> History:
+        if not read_only:
+            self._close_reader(only_outdated=True)  # it would keep the file's index open to be read only
         history = History(self._settings.history, read_only=read_only, retention=self._retention)
         if not read_only:
             # Of probes on demand: scheduled ones pause then.
@@ -206,6 +209,14 @@ class Service:
         return history
 
     def _open_history(self) -> History:
-        if self._reader is None:
-            self._reader = self._history(True)
-        return self._reader
+        self._close_reader(only_outdated=True)
+        with self._opening:
+            if self._reader is None:
+                self._reader = self._history(True)
+            return self._reader
+
+    def _close_reader(self, *, only_outdated: bool = False) -> None:
+        with self._opening:
+            if self._reader is not None and (not only_outdated or self._reader.database.outdated):
+                self._reader.close()
+                self._reader = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from aimon.call.containment import isolated
 from aimon.metrics.push_error import PushError
 from aimon.metrics.totals import Gauges, Identity, Totals
-from aimon.probes.history.database import HistoryError, UnstorableError
+from aimon.probes.history.database import HistoryError, LostFileError, UnstorableError
 from aimon.probes.state.pushgateway_snapshot import PushgatewaySnapshot, read_back
 from aimon.probes.state.state import JOB, MemoryState, SqliteState
 
@@ -113,6 +113,8 @@ class GuardedState:
             except UnstorableError:
                 raise
             except HistoryError as error:
+                if isinstance(error, LostFileError):
+                    self._reopen()
                 self._keep_waiting(results, str(error))
                 raise
             self._seen.record(results)
@@ -164,13 +166,24 @@ class GuardedState:
         return self._read
 
     def _state(self) -> SqliteState:
+        if self._kept is not None and self._kept.history.database.outdated:
+            self._reopen()
         if self._kept is None:
+            if self._read is not None and self._read.history.database.outdated:
+                self._read.close()
+                self._read = None
             try:
                 self._kept = SqliteState(self._monitored, self._open_history(False))
             except HistoryError as error:
                 self.problem = str(error)
                 raise
         return self._kept
+
+    def _reopen(self) -> None:
+        """Has the file opened anew at the next attempt."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def _keep_waiting(self, results: Sequence[Result], why: str) -> None:
         if self.problem is None or time.monotonic() >= self._not_before:

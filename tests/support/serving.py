@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from services import free_port, wait_for
 
@@ -81,6 +82,12 @@ class Serving:
             connection.request(method, path, headers=sent)
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
+
+    def json(self, path: str) -> Any:
+        """What the API says, which must succeed."""
+        answer = self.ask(path)
+        assert answer.status == http.HTTPStatus.OK, answer.text
+        return json.loads(answer.body)
 
     def value(self, name: str, *having: str) -> float:
         """The sum of the samples of that name whose labels have all of those texts."""

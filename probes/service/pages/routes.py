@@ -37,7 +37,8 @@ def _page(make: Callable[[ServiceContext, Request, Words], tuple[str, str, objec
             template, title, view = make(context, request, words)
         except HistoryError as error:
             template, title = "broken.html", words.t("The history can't be read")
-            return HTMLResponse(render(template, request, words, title, str(error)), 503)
+            # Where it can't be written either, that says more: there may be no file yet.
+            return HTMLResponse(render(template, request, words, title, context.history_problem or str(error)), 503)
         except sources.UnknownEndpointError as error:
             title = words.t("There is no such endpoint")
             return HTMLResponse(render("broken.html", request, words, title, str(error)), 404)
