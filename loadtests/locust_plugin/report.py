@@ -113,6 +113,8 @@ class _Collector:
     def on_init(self, environment: Environment, runner: Runner, **_: object) -> None:
         """The process has its role: master, worker or single."""
         self._environment, self._runner = environment, runner
+        # Locust's timer counts from the time that the loop knows, which is as old as all that was done since.
+        gevent.get_hub().loop.update_now()
         self._initialised = monotonic()
         if isinstance(runner, MasterRunner):
             runner.register_message(_MESSAGE, self._on_counted)
