@@ -263,5 +263,7 @@ class Scheduler:
             self.missed["stalled"] += entry.times.between(wall - suspended, wall)
             entry.not_before = 0.0
             # What is due right away, such as the first probes, is not put off.
-            if entry.due > self._clock.monotonic() + HEARTBEAT:
+            if (left := entry.due - self._clock.monotonic()) > HEARTBEAT:
                 self._plan(entry)
+            else:
+                entry.planned = wall + left

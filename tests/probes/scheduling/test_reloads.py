@@ -147,3 +147,17 @@ def test_after_a_clock_jump_times_are_those_of_the_new_clock() -> None:
             assert prober.calls == []
 
     asyncio.run(main())
+
+
+def test_a_probe_that_is_due_when_the_clock_is_set_back_is_not_the_last() -> None:
+    """Its time was planned by the clock of before, an hour ahead of the new one; the next is an interval later."""
+
+    async def main() -> None:
+        prober, clock = Prober(), SetClock()
+        async with running(prober, endpoint("a", 0.5), clock=clock) as scheduler:
+            await until(lambda: len(prober.calls) == 2)
+            clock.ahead = -3600.0
+            scheduler._jumped(0.0)
+            await until(lambda: len(prober.calls) >= 4)
+
+    asyncio.run(main())
