@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import locust
 import msgspec
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from aimon.call.containment import isolated
 from aimon.call.result import Result
-from aimon.load_terms import INTERRUPTED
+from aimon.exit_codes import FAILED, UNABLE
+from aimon.load_terms import INCOMPLETE, INTERRUPTED
 from aimon.loadtests.console import say
 from aimon.loadtests.distributed import messages
 from aimon.loadtests.protocol.plan import Plan
@@ -40,9 +41,13 @@ if TYPE_CHECKING:
 
 PROFILE = "locust"
 _MESSAGE = "aimon_counted"
+_END = "aimon_end"
 _INTERVAL = 1.0
 # Seconds that Locust may take to end a test after its run time.
 _END_TOLERANCE = 1.0
+# Seconds that a worker gets for its last message, after the --stop-timeout that its users have.
+_PATIENCE = 10.0
+_LOOK = 0.05
 
 
 def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
@@ -66,6 +71,7 @@ def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
     for hook, listener in (
         (events.init, collector.on_init),
         (events.test_start, collector.on_start),
+        (events.test_stopping, collector.on_stopping),
         (events.request, collector.on_request),
         (events.test_stop, collector.on_stop),
         (events.quitting, collector.on_quitting),
@@ -74,12 +80,17 @@ def keep_report(folder: str | Path, *, slo: Sequence[str] = ()) -> None:
 
 
 class _StatsMessage(msgspec.Struct):
-    """Message of a worker: statistics by endpoint since its last message, with CPU and wall-clock seconds."""
+    """Message of a worker: statistics by endpoint since its last message, with CPU and wall-clock seconds.
+
+    Attributes:
+        last: nothing follows in this test.
+    """
 
     stats_by_endpoint: dict[str, dict[str, Any]]
     models: dict[str, str]
     cpu: float
     wall: float
+    last: bool = False
 
 
 class _Collector:
@@ -95,6 +106,7 @@ class _Collector:
 
     def _reset(self) -> None:
         self._began, self._clock = time.time(), monotonic()
+        self._stopped: float | None = None
         self._elapsed: float | None = None
         self._fresh: defaultdict[str, CallStats] = defaultdict(self._stats)
         self._models: dict[str, str] = {}
@@ -103,6 +115,8 @@ class _Collector:
         self._runs: dict[str, RunResult] = {}
         self._cpu_usage = CpuUsage()
         self._processes: set[str] = set()
+        self._expected: set[str] = set()
+        self._finished: set[str] = set()
         self._unwritten = True
 
     def _stats(self) -> CallStats:
@@ -118,11 +132,16 @@ class _Collector:
         self._initialised = monotonic()
         if isinstance(runner, MasterRunner):
             runner.register_message(_MESSAGE, self._on_counted)
+        elif isinstance(runner, WorkerRunner):
+            # Users may take long to stop, and heartbeats must not wait for them.
+            runner.register_message(_END, self._on_end, concurrent=True)
 
     def on_start(self, **_: object) -> None:
         """A test starts."""
         self._reset()
-        if not isinstance(self._runner, MasterRunner):
+        if isinstance(self._runner, MasterRunner):
+            self._expected = {each.id for each in self._runner.clients.all}
+        else:
             self._sender = gevent.spawn(self._send_regularly)
 
     def on_request(self, context: dict[str, Any], **_: object) -> None:
@@ -134,12 +153,18 @@ class _Collector:
                 amounts_of(result)
                 self._fresh[result.endpoint].observe(result, self._began, gaps=context.get("gaps"))
 
+    def on_stopping(self, **_: object) -> None:
+        """The test is to end; its users may have calls under way."""
+        self._stopped = monotonic() - self._clock
+
     def on_stop(self, **_: object) -> None:
-        """All users have stopped; the last messages of workers may still be on their way to the master."""
+        """All users of this process have stopped."""
+        if isinstance(self._runner, MasterRunner):
+            self._end_workers(self._runner)
         self._elapsed = monotonic() - self._clock
         if self._sender is not None:
             self._sender.kill()
-            self._send()
+            self._send(last=True)
         if not isinstance(self._runner, WorkerRunner):
             self._write()
 
@@ -150,12 +175,31 @@ class _Collector:
 
     # Messages between processes
 
+    def _end_workers(self, master: MasterRunner) -> None:
+        """Has the workers end now, and waits: Locust waits half a second, however long their users take to stop."""
+
+        def going_on() -> list[str]:
+            clients = master.clients.all
+            return [each.id for each in clients if each.state != STATE_MISSING and each.id not in self._finished]
+
+        for worker in going_on():
+            messages.send(master, _END, b"", worker)
+        ends = monotonic() + master.environment.stop_timeout + _PATIENCE
+        while going_on() and monotonic() < ends:
+            gevent.sleep(_LOOK)
+
+    def _on_end(self, **_: object) -> None:
+        assert self._runner is not None  # noqa: S101 - it has received the message
+        self._runner.stop()
+        if self._sender is None:  # it never had users
+            self._send(last=True)
+
     def _send_regularly(self) -> None:
         while True:
             gevent.sleep(_INTERVAL)
             self._send()
 
-    def _send(self) -> None:
+    def _send(self, *, last: bool = False) -> None:
         """Sends the statistics since the last time to the master, or keeps them in a single process."""
         now, cpu = monotonic(), time.process_time()
         counted = _StatsMessage(
@@ -163,6 +207,7 @@ class _Collector:
             dict(self._models),
             cpu - self._sent_cpu,
             now - self._sent_at,
+            last,
         )
         self._sent_at, self._sent_cpu = now, cpu
         self._fresh.clear()
@@ -177,6 +222,8 @@ class _Collector:
     def _take(self, worker: str, counted: _StatsMessage) -> None:
         self._cpu_usage.add(worker, counted.cpu, counted.wall)
         self._processes.add(worker)
+        if counted.last:
+            self._finished.add(worker)
         self._models |= counted.models
         for endpoint, dumped in counted.stats_by_endpoint.items():
             run = self._runs.get(endpoint)
@@ -203,17 +250,25 @@ class _Collector:
             missed = not all(row["met"] for row in built["slo"])
             if missed:
                 say(f"{endpoint}: {verdict(built)}")
-            if missed or problems:
+            incomplete = run.ended == INCOMPLETE
+            if incomplete:
+                say(f"{endpoint}: Incomplete: {run.why}")
+            if missed or problems or incomplete:
                 environment = self._environment
                 assert environment is not None  # noqa: S101 - there is no test without one
-                environment.process_exit_code = max(environment.process_exit_code or 0, 3 if problems else 1)
+                code = UNABLE if problems or incomplete else FAILED
+                environment.process_exit_code = max(environment.process_exit_code or 0, code)
         self._unwritten = False
 
     def _judge_end(self, run: RunResult, elapsed: float) -> None:
-        """Marks a test that ended before its run time as interrupted."""
+        """Marks a test that ended before its run time, and one of whose calls not all are known."""
+        if lost := (self._expected | self._processes) - self._finished:
+            workers = "a worker" if len(lost) == 1 else f"{len(lost)} workers"
+            run.ended, run.why = INCOMPLETE, f"{workers} did not tell of the last calls, which are in no number"
         options = self._environment and self._environment.parsed_options
         planned = getattr(options, "run_time", None)
         # Without the web page Locust's timer starts before the test does, which on a busy machine is much later.
         delay = self._clock - self._initialised if getattr(options, "headless", False) else 0.0
-        if planned and delay + elapsed < planned - _END_TOLERANCE:
-            run.ended, run.why = INTERRUPTED, f"it was stopped after {elapsed:.0f} of {planned} s"
+        stopped = elapsed if self._stopped is None else self._stopped
+        if planned and delay + stopped < planned - _END_TOLERANCE:
+            run.ended, run.why = INTERRUPTED, f"it was stopped after {stopped:.0f} of {planned} s"

@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from aimon.loadtests.report import schema
@@ -123,6 +124,22 @@ def test_a_test_that_is_interrupted_leaves_a_report(run_aimon: Command) -> None:
     assert re.fullmatch(r"it was stopped after \d+ of 60 s", found["chat"]["ended"]["why"])
     counted = sum(report["requests"]["ok"] for report in found.values())
     assert 0 <= truth.by_outcome["ok"] - counted <= hit
+
+
+def test_a_worker_that_dies_makes_the_reports_incomplete(run_aimon: Command) -> None:
+    """Its last calls are in no number, and whoever reads the numbers is told so."""
+    with SimulatorProcess(Profile("chat", ttft=0.1), Profile("summaries", ttft=0.05)) as sim:
+        configure(run_aimon, sim)
+        with locust(run_aimon, "-u", "24", "--headless", "-t", "8s", "--processes", "2") as run:
+            until(lambda: sim.truth(limit=0).requests > 20)
+            worker = max(psutil.Process(run.pid).children(), key=lambda child: child.pid)
+            worker.kill()
+            _, said = run.communicate(timeout=60)
+    found = reports(run_aimon.cwd)
+    assert {report["ended"]["how"] for report in found.values()} == {"incomplete"}
+    assert "a worker did not tell of the last calls" in found["chat"]["ended"]["why"]
+    assert "chat: Incomplete: a worker did not tell of the last calls" in said
+    assert run.returncode == 3
 
 
 def until(true: Callable[[], bool]) -> None:
