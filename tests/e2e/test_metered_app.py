@@ -103,9 +103,9 @@ def test_the_guide_works_for_an_application_without_probes(
         for panel in panels(load("zh/cny/overview.json")):
             if panel["title"] in PANELS:
                 for target in panel["targets"]:
-                    assert prometheus.query(interpolated(target["expr"])), panel["title"]
+                    prometheus.wait_until(interpolated(target["expr"]), timeout=60)
         for query in QUERIES:
-            assert prometheus.query(query), query
+            prometheus.wait_until(query, timeout=60)
         over.set()
         for thread in threads:
             thread.join()

@@ -153,10 +153,10 @@ def test_faults_page_and_resolve(servers: Servers, pager: Pager, tmp_path: Path,
             _break(simulator, gateway)
             _is_told(pager)
             _mend(simulator, gateway)
-            _wait(pager, PAGES, WARNINGS, 60, over=True)
-        _wait(pager, {"AIProberStopped"}, set(), 30)
+            _wait(pager, PAGES, WARNINGS, 120, over=True)
+        _wait(pager, {"AIProberStopped"}, set(), 90)
         with program(*probing, env=env):
-            _wait(pager, {"AIProberStopped"}, set(), 30, over=True)
+            _wait(pager, {"AIProberStopped"}, set(), 90, over=True)
     assert pager.mailbox.passwords == {"mail-password"}
     assert {event["routing_key"] for event in pager.posts.at("/pagerduty")} == {"R0UTINGKEY"}
     assert pager.posts.at("/heartbeat")[0]["alerts"][0]["labels"]["alertname"] == "Watchdog"
@@ -212,7 +212,7 @@ def _wait(pager: Pager, pages: set[str], warnings: set[str], timeout: float, *, 
 
 def _is_told(pager: Pager) -> None:
     pager.posts.refuse = 45009  # the robot's own limit: the bridge answers 502 and Alertmanager tries again
-    _wait(pager, PAGES, WARNINGS, 40)
+    _wait(pager, PAGES, WARNINGS, 120)
     texts = [event["payload"]["custom_details"]["firing"] for event in pager.posts.at("/pagerduty")]
     assert any("gone is down" in text and "gone 不可用" in text for text in texts)
     assert any("Do: Run aimon probe gone" in text for text in texts)
