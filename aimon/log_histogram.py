@@ -63,6 +63,9 @@ class LogHistogram:
     def merge(self, other: Mapping[int, int]) -> None:
         """Adds another's counts by bucket."""
         counts = self.counts
+        if not counts:
+            counts.update(other)
+            return
         for bucket, count in other.items():
             counts[bucket] = counts.get(bucket, 0) + count
 

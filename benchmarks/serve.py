@@ -57,7 +57,7 @@ def main() -> None:
     ):
         config = Path(folder) / "aimon.yaml"
         config.write_text(_config(arguments.endpoints, arguments.interval, simulator.base_url("fast")))
-        with _serving(config) as service:
+        with serving(config) as service:
             window = _measure(service, arguments.minutes * 60)
         _lateness(config.with_name("history.db"), *window)
         _blackbox(simulator.base_url("fast"), arguments.endpoints / arguments.interval, arguments.minutes * 20)
@@ -71,7 +71,7 @@ def _config(endpoints: int, interval: float, url: str) -> str:
     return f"defaults: {{budget: none}}\nendpoints:\n{''.join(lines)}"
 
 
-class _Process:
+class Process:
     """A server whose CPU time and memory are read from /proc."""
 
     def __init__(self, command: list[str], port: int, **options: object) -> None:
@@ -111,7 +111,8 @@ class _Process:
 
 
 @contextlib.contextmanager
-def _serving(config: Path) -> Iterator[_Process]:
+def serving(config: Path) -> Iterator[Process]:
+    """A service with that configuration, whose history is in the same folder."""
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("aimon")),
@@ -120,7 +121,7 @@ def _serving(config: Path) -> Iterator[_Process]:
         f"--listen=127.0.0.1:{port}",
     ]
     environment = {**os.environ, "AIMON_STATE_DIR": str(config.parent)}
-    service = _Process(command, port, env=environment, stderr=subprocess.DEVNULL)
+    service = Process(command, port, env=environment, stderr=subprocess.DEVNULL)
     try:
         _wait(service, "/-/ready")
         yield service
@@ -128,7 +129,7 @@ def _serving(config: Path) -> Iterator[_Process]:
         service.end()
 
 
-def _measure(service: _Process, seconds: float) -> tuple[float, float]:
+def _measure(service: Process, seconds: float) -> tuple[float, float]:
     """Prints what was measured in the window after the warm-up; returns its begin and its end in unix time."""
     time.sleep(_WARM_UP)
     before, began = service.text("/metrics"), time.time()
@@ -191,7 +192,7 @@ def _blackbox(url: str, rate: float, seconds: float) -> None:
         config = Path(folder) / "blackbox.yml"
         config.write_text("modules: {http: {prober: http, timeout: 5s, http: {preferred_ip_protocol: ip4}}}\n")
         command = [_BLACKBOX, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
-        blackbox = _Process(command, port, stderr=subprocess.DEVNULL)
+        blackbox = Process(command, port, stderr=subprocess.DEVNULL)
         try:
             _wait(blackbox, "/-/healthy")
             path = f"/probe?module=http&target={quote(f'{url}/models')}"
@@ -219,7 +220,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def _wait(server: _Process, path: str) -> None:
+def _wait(server: Process, path: str) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         with contextlib.suppress(OSError):

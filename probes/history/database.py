@@ -70,7 +70,11 @@ _OF_VALUES = (sqlite3.DataError, sqlite3.InterfaceError, sqlite3.IntegrityError,
 
 
 class Database:
-    """One open file. Safe to use from several threads, and from several processes at once."""
+    """One open file. Safe to use from several threads, and from several processes at once.
+
+    Attributes:
+        memory: what queries know of this file beside it, by their name; it is gone when the file is opened anew.
+    """
 
     _copy: AbstractContextManager[object] = nullcontext()
     _dated = False
@@ -87,6 +91,7 @@ class Database:
         """
         self.path = path
         self.read_only = read_only
+        self.memory: dict[str, Any] = {}
         self._lock = RLock()
         if read_only:
             # Where the file can't be written, its index is open to be read only, for all connections of this process.

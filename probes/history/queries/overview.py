@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.metrics.totals import Identity
@@ -119,7 +119,15 @@ def overviews(database: Database, now: float, intervals: Mapping[Identity, float
     ]
 
 
-def states(database: Database, now: float, intervals: Mapping[Identity, float]) -> dict[Identity, State]:
+class Glance(NamedTuple):
+    """How an endpoint is, and when it was last probed: unix time at which its last probe and success ended."""
+
+    state: State
+    last_run_at: float | None
+    last_success_at: float | None
+
+
+def glances(database: Database, now: float, intervals: Mapping[Identity, float]) -> dict[Identity, Glance]:
     """How these endpoints are, and nothing else: for many of them, of which a page shows some.
 
     Args:
@@ -131,7 +139,11 @@ def states(database: Database, now: float, intervals: Mapping[Identity, float]) 
         HistoryError: the history cannot be read.
     """
     latest = _latest(database, tuple(intervals), in_full=False)
-    return {each: _state(latest.get(each, _NEVER), now, interval) for each, interval in intervals.items()}
+    return {
+        identity: Glance(_state(found, now, interval), found.run_at, found.success_at)
+        for identity, interval in intervals.items()
+        for found in (latest.get(identity, _NEVER),)
+    }
 
 
 @dataclass(frozen=True, slots=True)

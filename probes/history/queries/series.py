@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aimon.log_histogram import LogHistogram
 from aimon.probes.history.queries.endpoint_ids import EACH, endpoint_ids, listed
@@ -12,7 +13,7 @@ from aimon.probes.history.queries.uptime import segment_starts
 from aimon.probes.history.rollups import DAY, HOUR, SLOT, histogram_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from aimon.metrics.totals import Identity
     from aimon.probes.history.database import Database
@@ -83,22 +84,74 @@ class Quantiles:
 def quantiles_of_a_day(database: Database, now: float, identities: Collection[Identity]) -> dict[Identity, Quantiles]:
     """Quantiles over the last day, of many endpoints at once. The day begins on the hour.
 
+    The sums of the hours that have passed are kept in memory (2 kB each), until something is recorded in one of them:
+    to add up 24 histograms for each of a thousand endpoints takes a second.
+
     Raises:
         HistoryError: the history cannot be read.
     """
     ids = endpoint_ids(database, identities)
+    hours = _Hours(int((now - DAY) // HOUR * HOUR), int(now // HOUR * HOUR))
+    passed = _passed(database, ids, hours)
+    present = _histograms(database, ids, hours.present, now)
+    found = {}
+    for number, identity in ids.items():
+        latency, ttft = LogHistogram.load(passed[number].latency), LogHistogram.load(passed[number].ttft)
+        if number in present:
+            latency.merge(present[number][0].counts)
+            ttft.merge(present[number][1].counts)
+        found[identity] = Quantiles(latency.quantiles(QUANTILES), ttft.quantiles(QUANTILES))
+    return {identity: found.get(identity) or Quantiles({}, {}) for identity in identities}
+
+
+class _Hours(NamedTuple):
+    """The begins of the first hour of a day and of the present one, which has not passed."""
+
+    first: int
+    present: int
+
+
+class _Passed(NamedTuple):
+    """The sums of the hours of a day that have passed, as they are stored.
+
+    `mark` says what they are of: which hours, the last record in them, and how many results.
+    """
+
+    mark: tuple[_Hours, int, int]
+    latency: str
+    ttft: str
+
+
+def _passed(database: Database, ids: Mapping[int, Identity], hours: _Hours) -> dict[int, _Passed]:
+    known: dict[int, _Passed] = database.memory.setdefault("quantiles_of_a_day", {})
+    rows = database.query(
+        "SELECT endpoint_id, max(record_id), sum(total) "  # noqa: S608 - constants
+        f"FROM {EACH} rollups ON endpoint_id = each.value AND seconds = :length "
+        "AND start >= :first AND start < :present GROUP BY each.key",
+        {"ids": listed(ids), "length": HOUR, **hours._asdict()},
+    )
+    marks = dict.fromkeys(ids, (hours, 0, 0)) | {number: (hours, *of) for number, *of in rows}
+    outdated = [number for number, mark in marks.items() if number not in known or known[number].mark != mark]
+    sums = _histograms(database, outdated, hours.first, math.nextafter(hours.present, 0)) if outdated else {}
+    for number in outdated:
+        latency, ttft = sums.get(number) or (LogHistogram(), LogHistogram())
+        known[number] = _Passed(marks[number], latency.dump(), ttft.dump())
+    return {number: known[number] for number in ids}
+
+
+def _histograms(
+    database: Database, ids: Collection[int], since: float, until: float
+) -> dict[int, tuple[LogHistogram, LogHistogram]]:
+    """Latency and TTFT of endpoints, of the hours that begin from `since` to `until`."""
     rows = database.query(
         "SELECT endpoint_id, latency, ttft "  # noqa: S608 - constants
         f"FROM {EACH} rollup_histograms ON endpoint_id = each.value AND seconds = :length "
-        "AND start BETWEEN :since AND :now",
-        {"ids": listed(ids), "length": HOUR, "since": (now - DAY) // HOUR * HOUR, "now": now},
+        "AND start BETWEEN :since AND :until",
+        {"ids": listed(ids), "length": HOUR, "since": since, "until": until},
     )
-    found = {identity: (LogHistogram(), LogHistogram()) for identity in identities}
+    found: dict[int, tuple[LogHistogram, LogHistogram]] = {}
     for number, latency, ttft in rows:
-        latencies, ttfts = found[ids[number]]
+        latencies, ttfts = found.setdefault(number, (LogHistogram(), LogHistogram()))
         latencies.merge(histogram_of(latency).counts)
         ttfts.merge(histogram_of(ttft).counts)
-    return {
-        identity: Quantiles(latencies.quantiles(QUANTILES), ttfts.quantiles(QUANTILES))
-        for identity, (latencies, ttfts) in found.items()
-    }
+    return found

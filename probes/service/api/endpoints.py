@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.config.yaml.issues import shown, suggestion
-from aimon.probes.history.queries.overview import State, overviews
+from aimon.probes.history.queries.overview import State, glances, overviews
 from aimon.probes.history.queries.results import ResultFilter, last_failures, results
 from aimon.probes.history.queries.series import series
 from aimon.probes.history.queries.uptime import bars, uptimes
@@ -77,8 +77,8 @@ def list_endpoints(call: Call) -> answers.Endpoints:
     wanted = [each for each in call.context.endpoints if query.provider in (None, each.identity.provider)]
     if query.state is not None:
         # Only states are asked for here; everything else is of the page alone.
-        found = {each.identity: each.state for each in _overviews(call, wanted)}
-        wanted = [each for each in wanted if found[each.identity] is query.state]
+        found = glances(call.database, call.now, {each.identity: each.interval for each in wanted})
+        wanted = [each for each in wanted if found[each.identity].state is query.state]
     page, following = _page(wanted, query.limit, query.cursor)
     return answers.Endpoints(_endpoints(call, page), len(wanted), following)
 

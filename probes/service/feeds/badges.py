@@ -6,6 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from aimon.probes.history.queries.overview import overviews
 from aimon.probes.history.queries.uptime import BAR_WINDOWS
 from aimon.probes.service.feeds.condition import Condition, conditions
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aimon.config.endpoint import Endpoint
+    from aimon.probes.history.queries.overview import Overview
     from aimon.probes.service.context import ServiceContext
     from aimon.probes.service.feeds.condition import Conditioned
 
@@ -51,8 +53,14 @@ def badge(context: ServiceContext, endpoint: Endpoint, metric: str, window: str,
         KeyError: there is no such metric.
         HistoryError: the history cannot be read.
     """
-    [found] = conditions(context, [endpoint], now)
-    label, value, colour = METRICS[metric](found, window, _CHINESE if language == "zh" else {})
+    words = _CHINESE if language == "zh" else {}
+    if metric == "state":
+        [found] = conditions(context, [endpoint], now)
+        label, value, colour = _state(found, words)
+    else:
+        database = context.open_history().database
+        [overview] = overviews(database, now, {endpoint.identity: endpoint.interval})
+        label, value, colour = _FIGURES[metric](overview, window, words)
     return draw(f"{endpoint.name}{label}", value, colour)
 
 
@@ -73,13 +81,13 @@ def draw(label: str, value: str, colour: str) -> str:
     )
 
 
-def _state(found: Conditioned, _: str, words: dict[str, str]) -> tuple[str, str, str]:
+def _state(found: Conditioned, words: dict[str, str]) -> tuple[str, str, str]:
     return "", words.get(found.condition.value, found.condition.value), _COLOURS[found.condition]
 
 
-def _uptime(found: Conditioned, window: str, words: dict[str, str]) -> tuple[str, str, str]:
+def _uptime(found: Overview, window: str, words: dict[str, str]) -> tuple[str, str, str]:
     label = f" {words.get('uptime', 'uptime')} {window}"
-    share = found.overview.uptime[window].plain
+    share = found.uptime[window].plain
     if share is None:
         return label, words.get("unknown", "unknown"), _GREY
     colour = _GREEN if share >= 0.999 else _YELLOW if share >= 0.99 else _RED
@@ -87,21 +95,21 @@ def _uptime(found: Conditioned, window: str, words: dict[str, str]) -> tuple[str
     return label, f"{int(share * 10_000) / 100:.2f} %".replace("100.00", "100"), colour
 
 
-def _latency(found: Conditioned, _: str, words: dict[str, str]) -> tuple[str, str, str]:
+def _latency(found: Overview, _: str, words: dict[str, str]) -> tuple[str, str, str]:
     label = f" {words.get('latency', 'latency')} P95"
-    seconds = found.overview.quantiles.latency.get(_QUANTILE)
+    seconds = found.quantiles.latency.get(_QUANTILE)
     if seconds is None:
         return label, words.get("unknown", "unknown"), _GREY
     # Two digits that the histogram's half a percent can't change by more than one.
     return label, f"{seconds:.{2 if seconds < 1 else 1 if seconds < 10 else 0}f} s", _BLUE
 
 
-METRICS: dict[str, Callable[[Conditioned, str, dict[str, str]], tuple[str, str, str]]] = {
-    "state": _state,
+_FIGURES: dict[str, Callable[[Overview, str, dict[str, str]], tuple[str, str, str]]] = {
     "uptime": _uptime,
     "latency": _latency,
 }
-"""By name: what is written behind the endpoint's, the value, and its colour."""
+METRICS = ("state", *_FIGURES)
+"""What a badge can show. Each function has what is written behind the endpoint's name, the value, and its colour."""
 WINDOWS = tuple(BAR_WINDOWS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from aimon.probes.history.queries.overview import Overview, State, overviews
+from aimon.probes.history.queries.overview import Glance, State, glances
 from aimon.probes.incidents.kinds import State as Status
 from aimon.probes.incidents.reader import states
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimon.config.endpoint import Endpoint
+    from aimon.metrics.totals import Identity
     from aimon.probes.service.context import ServiceContext
 
 
@@ -34,7 +35,8 @@ _UNTOLD = {State.PAUSED: Condition.PAUSED, State.SILENT: Condition.UNKNOWN, Stat
 class Conditioned(NamedTuple):
     """An endpoint, and how it is."""
 
-    overview: Overview
+    identity: Identity
+    glance: Glance
     condition: Condition
 
 
@@ -50,20 +52,20 @@ def conditions(context: ServiceContext, endpoints: Sequence[Endpoint], now: floa
     database = context.open_history().database
     intervals = {endpoint.name: endpoint.interval for endpoint in endpoints}
     by_incidents = states(database, intervals, now, planned=sorted(context.maintenance.names(now)))
-    found = overviews(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
+    found = glances(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
     return [
-        Conditioned(overview, _condition(overview, by_incidents[overview.identity.endpoint].state))
-        for overview in found
+        Conditioned(identity, glance, _condition(glance, by_incidents[identity.endpoint].state))
+        for identity, glance in found.items()
     ]
 
 
-def _condition(overview: Overview, status: Status) -> Condition:
+def _condition(glance: Glance, status: Status) -> Condition:
     if status is Status.MAINTENANCE:
         return Condition.MAINTENANCE
-    if overview.state in _UNTOLD:
-        return _UNTOLD[overview.state]
+    if glance.state in _UNTOLD:
+        return _UNTOLD[glance.state]
     # Where none of its results was looked at yet, or none was a success, its last probe tells.
-    if status is Status.UNKNOWN or (status is Status.UP and overview.last_success_at is None):
+    if status is Status.UNKNOWN or (status is Status.UP and glance.last_success_at is None):
         by_probe = {State.UP: Condition.UP, State.DOWN: Condition.DOWN, State.REFUSED: Condition.BLOCKED}
-        return by_probe[overview.state]
+        return by_probe[glance.state]
     return Condition(status.value)

@@ -51,12 +51,12 @@ def status(context: ServiceContext, base: str, now: float) -> dict[str, Any]:
         "status": {"indicator": indicator, "description": _DESCRIPTION[indicator]},
         "components": [
             {
-                "id": each.overview.identity.endpoint,
-                "name": each.overview.identity.endpoint,
-                "description": each.overview.identity.model,
+                "id": each.identity.endpoint,
+                "name": each.identity.endpoint,
+                "description": each.identity.model,
                 "status": _STATUS[each.condition],
                 "aimon_state": each.condition.value,
-                "updated_at": moment(each.overview.last_run_at),
+                "updated_at": moment(each.glance.last_run_at),
                 "position": position,
                 "group": False,
             }

@@ -119,10 +119,10 @@ def _balance(database: Database, endpoint: Endpoint, words: Words) -> tuple[Fact
 def _standings(
     context: ServiceContext, database: Database, endpoints: Sequence[Endpoint], now: float
 ) -> list[Standing]:
-    last = overviews.states(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
+    last = overviews.glances(database, now, {endpoint.identity: endpoint.interval for endpoint in endpoints})
     intervals = {endpoint.name: endpoint.interval for endpoint in endpoints}
     by_incident = reader.states(database, intervals, now, planned=tuple(planned(context, database, now)))
-    return [standing(identity, state, by_incident[identity.endpoint]) for identity, state in last.items()]
+    return [standing(identity, glance.state, by_incident[identity.endpoint]) for identity, glance in last.items()]
 
 
 def _figures(

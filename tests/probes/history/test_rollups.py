@@ -170,6 +170,27 @@ def test_a_chart_has_the_quantiles_of_each_segment(history: History) -> None:
     assert day[OTHER].latency == {}
 
 
+def test_quantiles_of_a_day_follow_what_is_recorded_late(history: History) -> None:
+    """The sums of passed hours are kept in memory: not when one of these gets a result, nor when an hour has passed."""
+
+    def told(now: float) -> dict[float, float]:
+        return quantiles_of_a_day(history.database, now, [QWEN])[QWEN].latency
+
+    def exact(now: float) -> dict[float, float]:
+        return windows(history, QWEN, now)[1].latency
+
+    # From the full hour on, where both begin the day at the same time.
+    hour = NOW // HOUR * HOUR
+    history.append([a_result(started_at=hour - 7 * HOUR * (i % 3) - 60 - i, end=1.0 + i) for i in range(200)])
+    assert told(hour) == pytest.approx(exact(hour), rel=CLOSE)
+    history.append([a_result(started_at=hour - 5 * HOUR, end=90.0 + i) for i in range(40)])  # after the next one
+    assert told(hour) == pytest.approx(exact(hour), rel=CLOSE)
+    history.append([a_result(started_at=hour + 1, end=0.01) for i in range(150)])
+    assert told(hour + 2) == pytest.approx(exact(hour + 2), rel=CLOSE)
+    for later in (1, 8, 20):
+        assert told(hour + later * HOUR) == pytest.approx(exact(hour + later * HOUR), rel=CLOSE)
+
+
 def test_maintenance_is_not_counted(history: History) -> None:
     """Neither as up nor as down, in windows, bars and roll-ups; the results are kept, and totals count them."""
     history.in_maintenance = lambda endpoint, at: endpoint == QWEN.endpoint and at > NOW - 100
