@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -185,12 +186,18 @@ def _message(request: Request) -> httpx2.Request:
     target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
     return httpx2.Request(
         request.method,
-        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        _origin(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"),
         headers=[(name.encode("ascii"), value.encode()) for name, value in request.headers],
         content=request.body,
         # As it is written, and as the load tests send it: httpx2 resolves `..` and encodes braces.
         extensions={"target": target.encode("ascii")},
     )
+
+
+# Endpoints are probed again and again, and a URL takes longer to parse than all the rest of a request to make.
+@lru_cache(maxsize=4096)
+def _origin(text: str) -> httpx2.URL:
+    return httpx2.URL(text)
 
 
 def _connection(request: Request, marks: NetworkMarks, transport: Transport, proxy: Proxy | None) -> FreshConnection:

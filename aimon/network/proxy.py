@@ -170,9 +170,9 @@ def _variables(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     client can set it by a header (CVE-2016-5385).
     """
     found: dict[str, tuple[str, str]] = {}
-    for name, value in environ.items():
+    for name in environ:  # names alone: os.environ decodes every value that it is asked for
         if name.lower().endswith("_proxy") and not (name == "HTTP_PROXY" and "REQUEST_METHOD" in environ):
-            found.setdefault(name.lower(), (name, credentials.unquoted(value)))
+            found.setdefault(name.lower(), (name, credentials.unquoted(environ[name])))
     for name in [name for name in found if name in environ]:
         found[name] = (name, credentials.unquoted(environ[name]))
     return {lowered: (name, value) for lowered, (name, value) in found.items() if value}

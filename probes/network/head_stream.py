@@ -1,5 +1,6 @@
-"""A stream that normalises the heads of answers (`aimon.network.answer_head`)."""
+"""A stream that normalises the heads of answers (`aimon.network.answer_head`), and sends requests in one piece."""
 
+import contextlib
 import ssl
 from typing import Any
 
@@ -8,6 +9,9 @@ import httpcore2
 from aimon.network.answer_head import AnswerHead, HeadError
 from aimon.probes.network.backend import NetworkBackend
 from aimon.probes.network.errors import NotHTTPError
+
+# Larger bodies are not copied behind their head.
+_JOINED_BYTES = 64 * 1024
 
 
 class AnswerBackend(NetworkBackend):
@@ -19,11 +23,17 @@ class AnswerBackend(NetworkBackend):
 
 
 class AnswerStream(httpcore2.AsyncNetworkStream):
-    """The stream of one HTTP/1.1 exchange, or of HTTP/2 if ALPN chose it."""
+    """The stream of one HTTP/1.1 exchange, or of HTTP/2 if ALPN chose it.
+
+    httpcore2 writes the head of a request and then its body. The head is held until the body comes, or the answer is
+    wanted: one segment instead of two is a quarter of a millisecond less.
+    """
 
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
         self._head = AnswerHead()
+        self._held: bytes | None = None
+        self._begun = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Returns the next bytes, with the head normalised; empty at the end of the stream.
@@ -31,6 +41,10 @@ class AnswerStream(httpcore2.AsyncNetworkStream):
         Raises:
             NotHTTPError: The received bytes are not HTTP.
         """
+        if self._held is not None:
+            # As httpcore2 does with its own writes: whoever refuses a request early may have answered it.
+            with contextlib.suppress(httpcore2.WriteError):
+                await self.write(b"", timeout)
         while data := await self._inner.read(max_bytes, timeout):
             try:
                 given = self._head.feed(data)
@@ -41,7 +55,16 @@ class AnswerStream(httpcore2.AsyncNetworkStream):
         return b""
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """See the wrapped stream."""
+        """See the wrapped stream; the first write waits for the second."""
+        if not self._begun:
+            self._begun, self._held = True, buffer
+            return
+        if self._held is not None:
+            head, self._held = self._held, None
+            if len(buffer) > _JOINED_BYTES:
+                await self._inner.write(head, timeout)
+            else:
+                buffer = head + buffer
         await self._inner.write(buffer, timeout)
 
     async def start_tls(
