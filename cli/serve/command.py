@@ -81,7 +81,6 @@ def _loader(path: Path | None, first: Config, share: Shard) -> Callable[[], Sele
 
 def _run(load_selection: Callable[[], Selection], chosen: Settings) -> int:
     import asyncio
-    from ssl import SSLError
 
     from aimon.probes.service.service import LoadError, Service
 
@@ -89,8 +88,6 @@ def _run(load_selection: Callable[[], Selection], chosen: Settings) -> int:
         lost = asyncio.run(Service(load_selection, chosen, say=note).run())
     except LoadError as error:
         raise Stop(USAGE, str(error)) from error
-    except SSLError as error:
-        raise Stop(USAGE, f"the certificate can't be used: {error.reason or error}") from error
     except OSError as error:
         from aimon.network.listen import why_not
 

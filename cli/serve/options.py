@@ -79,25 +79,17 @@ def shard(text: str | None) -> Shard:
 
 
 def _tls(options: ServeOptions, config: Config) -> Tls | None:
-    from aimon.probes.service.web_server import Tls
+    from aimon.cli.serve import tls
 
     if options.tls_key is not None and options.tls_cert is None:
         raise Stop(USAGE, "--tls-key belongs to a certificate: add --tls-cert FILE")
     if options.tls_cert is not None:
-        found = {"--tls-cert": options.tls_cert, "--tls-key": options.tls_key}
-    elif config.serve.tls is not None:
-        written = config.serve.tls
-        found = {
-            "serve.tls.certificate": _path(written.certificate, "tls.certificate"),
-            "serve.tls.key": _path(written.key, "tls.key"),
-        }
-    else:
+        return tls.checked(options.tls_cert, options.tls_key, names=("--tls-cert", "--tls-key"))
+    written = config.serve.tls
+    if written is None or (certificate := _path(written.certificate, "tls.certificate")) is None:
         return None
-    for name, path in found.items():
-        if path is not None and not path.is_file():
-            raise Stop(USAGE, f"{name} {path}: there is no such file")
-    certificate, key = found.values()
-    return None if certificate is None else Tls(certificate, key)
+    names = "serve.tls.certificate", "serve.tls.key"
+    return tls.checked(certificate, _path(written.key, "tls.key"), names=names)
 
 
 def _path(template: str | None, key: str) -> Path | None:

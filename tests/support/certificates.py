@@ -54,6 +54,19 @@ class Authority:
         self_signed: bool = False,
     ) -> ssl.SSLContext:
         """A server's context with a fresh certificate for `host`, valid between two points relative to now."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.leaf(host, begins=begins, ends=ends, self_signed=self_signed))
+        return context
+
+    def leaf(
+        self,
+        host: str = "localhost",
+        *,
+        begins: dt.timedelta = -_DAY,
+        ends: dt.timedelta = 10 * _DAY,
+        self_signed: bool = False,
+    ) -> Path:
+        """A PEM file with a fresh certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = _name(host) if self_signed else self._name
         builder = _builder(_name(host), issuer, key.public_key(), begins, ends)
@@ -66,9 +79,7 @@ class Authority:
         file = self._folder / f"leaf-{certificate.serial_number}.pem"
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 def over_tls(context: ssl.SSLContext, serve: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from services import free_port, wait_for
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 
@@ -37,10 +38,14 @@ class Serving:
     Attributes:
         port: of 127.0.0.1.
         process: the present one.
+        trust: to speak TLS with it.
     """
 
-    def __init__(self, folder: Path, env: Mapping[str, str], *options: str) -> None:
+    def __init__(
+        self, folder: Path, env: Mapping[str, str], *options: str, trust: ssl.SSLContext | None = None
+    ) -> None:
         self.port = free_port()
+        self.trust = trust
         self._folder, self._env, self._options = folder, dict(env), options
         self._log = folder / "serve.log"
 
@@ -78,10 +83,15 @@ class Serving:
     def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """Asks for a page; underscores in the names of headers stand for hyphens."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+        with closing(self._connection()) as connection:
             connection.request(method, path, headers=sent)
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.trust is not None:
+            return http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.trust)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def json(self, path: str) -> Any:
         """What the API says, which must succeed."""
