@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,7 @@ NEVER = (KEY, KEY[3:], KEY[:20], KEY[-16:], PROXY_PASSWORD)
 
 CONFIG = """\
 endpoints:
+{faulty}
   - {{name: by-env, dialect: {dialect}, base_url: "{url}", model: sim-1, api_key: "${{SIM_KEY}}"}}
   - {{name: by-file, dialect: {dialect}, base_url: "{url}", model: sim-1, api_key_file: {file}}}
   - {{name: no-host, dialect: {dialect}, base_url: "http://no.such.host.invalid/v1", model: m, api_key: "${{SIM_KEY}}"}}
@@ -35,14 +37,15 @@ endpoints:
     proxy: http://user:${{PROXY_PASSWORD}}@127.0.0.1:1
 defaults: {{timeout: {{connect: 1s, ttft: 1s, total: 2s}}}}
 """
+FAULTY = '  - {{name: {name}, dialect: {dialect}, base_url: "{url}", model: sim-1, api_key: "${{SIM_KEY}}"}}'
 ECHOES = ["unauthorized_echo", "answer_echo", "event_echo", "header_echo"]
-FAULTS = [None, *ECHOES, "unauthorized", "server_error", "html", "cut", "error_event", "reset", "redirect"]
+FAULTS = [*ECHOES, "unauthorized", "server_error", "html", "cut", "error_event", "reset", "redirect"]
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[SimulatorProcess]:
-    """A provider that asks for the key."""
-    with SimulatorProcess(Profile("sim", ttft=0.01, itl=0.001, key=KEY)) as running:
+    """Providers that ask for the key: a well one, and one for each fault, named after it."""
+    with SimulatorProcess(*(Profile(name, ttft=0.01, itl=0.001, key=KEY) for name in ("sim", *FAULTS))) as running:
         yield running
 
 
@@ -64,26 +67,31 @@ def test_the_key_shows_nowhere(
     dialect: str, run_aimon: Command, pushgateway: Pushgateway, simulator: SimulatorProcess, tmp_path: Path
 ) -> None:
     """Every command and every kind of failure, with all outputs on."""
-    url = simulator.base_url("sim", "gemini" if dialect == "gemini" else "openai")
+    simulator.set_faults(*({"fault": name, "profile": name} for name in FAULTS))
+    family = "gemini" if dialect == "gemini" else "openai"
+    url = simulator.base_url("sim", family)
     tmp_path.joinpath("key.txt").write_text(f"{KEY}\n")
     config = tmp_path / "aimon.yaml"
     tls = url.replace("http:", "https:")
-    config.write_text(CONFIG.format(dialect=dialect, url=url, tls=tls, file=tmp_path / "key.txt"))
+    faulty = [FAULTY.format(name=name, dialect=dialect, url=simulator.base_url(name, family)) for name in FAULTS]
+    config.write_text(
+        CONFIG.format(faulty="\n".join(faulty), dialect=dialect, url=url, tls=tls, file=tmp_path / "key.txt")
+    )
     env = {"SIM_KEY": KEY, "PROXY_PASSWORD": PROXY_PASSWORD, "AIMON_DEBUG": "1"}
     outputs: list[str | bytes] = []
-    for fault in FAULTS:
-        simulator.set_faults(*([{"fault": fault}] if fault else []))
-        files = ["--junit", "j.xml", "--push", pushgateway.url, "--textfile", "t.prom"]
-        # The two print the same words; what repeats the key is looked at in both.
-        for how in (["--json", *files], files)[: 2 if fault in ECHOES else 1]:
-            done = run_aimon("probe", "-c", str(config), *how, env=env)
-            assert done.returncode == 1, done.stderr
-            outputs += [done.stdout, done.stderr]
+    files = ["--junit", "j.xml", "--push", pushgateway.url, "--textfile", "t.prom"]
+    for how in (["--json", *files], files):
+        done = run_aimon("probe", "-c", str(config), *how, env=env)
+        assert done.returncode == 1, done.stderr
+        outputs += [done.stdout, done.stderr]
+    results = [json.loads(line) for line in str(outputs[0]).splitlines()]
+    outcomes = {result["endpoint"]: result["outcome"] for result in results}
+    assert outcomes["by-env"] == outcomes["by-file"] == "ok"
+    assert len(outcomes) == len(FAULTS) + 5
     for command in (["status"], ["status", "--json"], ["config", "show"], ["config", "check"]):
         done = run_aimon(*command, *(["-c", str(config)] if command[0] == "config" else []), env=env)
         outputs += [done.stdout, done.stderr]
     outputs.append(pushgateway.get("/metrics"))
-    assert "by-env" in str(outputs[0])
     assert seen(tmp_path, *outputs) == []
 
 
