@@ -25,6 +25,7 @@ from aimon.call.result import Connection
 from aimon.exchange.exchange import Exchange
 from aimon.network import failures
 from aimon.network import proxy as proxies
+from aimon.network.headers import by_lower_name
 from aimon.network.kernel_timestamps import keep_stamping
 from aimon.network.tls_context import ssl_context
 from aimon.probes.network import (
@@ -157,7 +158,7 @@ async def _exchange(
 
     request.extensions |= {"timeout": {"connect": exchange.call.timeouts.connect}, "trace": trace}
     response = await client.send(request, stream=True, auth=None, follow_redirects=False)
-    exchange.head(response.status_code, _lower(response.headers.raw), marks.last_arrival)
+    exchange.head(response.status_code, by_lower_name(response.headers.raw), marks.last_arrival)
     if transcript is not None:
         transcript.head(response.http_version, response.status_code, response.headers.raw, marks.last_arrival)
     limit = exchange.deadline()[0]
@@ -215,15 +216,6 @@ def _connection(request: Request, marks: NetworkMarks, transport: Transport, pro
 def _through(proxy: Proxy | None, exchange: Exchange, failure: Failure) -> Failure:
     """Names the proxy where no answer came through it."""
     return failure if exchange.headed else failures.through(proxy, failure)
-
-
-def _lower(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Lower-case names; what was sent twice is joined by commas."""
-    lower: dict[str, str] = {}
-    for name, value in headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        lower[key] = f"{lower[key]}, {text}" if key in lower else text
-    return lower
 
 
 def _expired(exchange: Exchange) -> Failure:

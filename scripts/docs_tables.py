@@ -19,8 +19,7 @@ from aimon import dialects, providers
 from aimon.call import classify, finish_reasons
 from aimon.call.outcome import FAULTS as WHOSE
 from aimon.call.outcome import Outcome
-from aimon.config.model import alerting, config, sections, service, storage
-from aimon.config.model.loadtest import LoadTestOptions
+from aimon.config.model import config, json_schema, sections
 from aimon.dialects import reasoning
 from aimon.metrics import definitions
 from aimon.simulator import FAULTS
@@ -160,23 +159,7 @@ def _written(value: object) -> str | None:
     return json.dumps(value)
 
 
-SECTIONS = (
-    config.Config,
-    config.DefaultsSection,
-    config.EndpointSection,
-    config.TimeoutSection,
-    config.SloSection,
-    config.PricesSection,
-    config.QuirksSection,
-    config.CanarySection,
-    service.ServeSection,
-    service.TlsSection,
-    service.MaintenanceSection,
-    storage.HistorySection,
-    storage.HeartbeatSection,
-    LoadTestOptions,
-    *alerting.SECTIONS,
-)
+SECTIONS = (config.Config, *(each for each in json_schema.SECTIONS if each is not config.MessageSection))
 
 
 def faults_markdown() -> str:

@@ -22,6 +22,7 @@ from aimon.call.call import Target
 from aimon.call.containment import describe
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges, Identity, Totals
+from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -216,7 +217,7 @@ class Meter:
     def _last_limits(self) -> dict[Identity, Limits]:
         while self._headers:
             identity, headers = self._headers.popitem()
-            limits, _ = rate_limits.read(lower(headers), time.time())
+            limits, _ = rate_limits.read(by_lower_name(headers), time.time())
             if limits is not None:
                 self._limits[identity] = limits
         return self._limits
@@ -231,15 +232,6 @@ def limit_gauges(limits: Limits) -> list[tuple[str, str, float]]:
         (definitions.RATE_LIMIT_REMAINING, "tokens", limits.tokens_remaining),
     )
     return [(name, kind, value) for name, kind, value in said if value is not None]
-
-
-def lower(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers with lower-case names; what was sent twice is joined by commas."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
 
 
 def _after_fork() -> None:

@@ -15,7 +15,7 @@ from aimon.call.result import Source
 from aimon.metering import asked as requests
 from aimon.metering import failures
 from aimon.metering.exchange import ApplicationExchange
-from aimon.metering.meter import lower
+from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -120,7 +120,7 @@ class Observation:
                 return False
             raw = response.headers.raw
             self._headers = raw  # limits are read when they are shown: they are a fifth of what a call would cost
-            headers = lower(raw) if self._meter.settings.on_result else _encoding(raw)
+            headers = by_lower_name(raw) if self._meter.settings.on_result else _encoding(raw)
             whole = getattr(response, "is_stream_consumed", False)
             if whole:
                 headers.pop("content-encoding", None)

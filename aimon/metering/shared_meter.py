@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from aimon import __version__
 from aimon.call import rate_limits
 from aimon.metering import shared
-from aimon.metering.meter import Meter, limit_gauges, lower
+from aimon.metering.meter import Meter, limit_gauges
 from aimon.metrics import definitions
+from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ class SharedMeter(Meter):
 
     def answered(self, identity: Identity, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """The headers of the last answer, which may say what the provider's limits are."""
-        limits, _ = rate_limits.read(lower(headers), time.time())
+        limits, _ = rate_limits.read(by_lower_name(headers), time.time())
         if limits is not None:
             for name, kind, value in limit_gauges(limits):
                 self.totals.gauge(name, (*identity, kind), value)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aimon.config.model.sections import Section
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
-_SECTIONS: Final = (
+SECTIONS: Final = (
     config.DefaultsSection,
     config.EndpointSection,
     config.TimeoutSection,
@@ -29,6 +29,7 @@ _SECTIONS: Final = (
     LoadTestOptions,
     *alerting.SECTIONS,
 )
+"""All sections within the file, which itself is `config.Config`."""
 
 
 def schema() -> dict[str, Any]:
@@ -37,7 +38,7 @@ def schema() -> dict[str, Any]:
     It accepts all that `load` accepts; what it can't say (keys that belong together, names that must exist) is left
     to `aimon config check`.
     """
-    sections = {section_name(section): _section(section) for section in _SECTIONS}
+    sections = {section_name(section): _section(section) for section in SECTIONS}
     # Where YAML's anchors live.
     extensions: dict[str, Any] = {"patternProperties": {"^x-": {}}}
     return {"$schema": DRAFT, **_section(config.Config), **extensions, "title": "aimon.yaml", "$defs": sections}

@@ -29,11 +29,19 @@ def text(value: object) -> str:
     return value
 
 
-def template(value: object) -> str:
-    """Text in which `${NAME}` stands for an environment variable."""
-    written = text(value)
-    variables.check(written)
-    return written
+def checked(check: Callable[[str], object]) -> Callable[[object], str]:
+    """Text as it is written, for which `check` raises no ValueError."""
+
+    def read(value: object) -> str:
+        written = text(value)
+        check(written)
+        return written
+
+    return read
+
+
+template = checked(variables.check)
+"""Text in which `${NAME}` stands for an environment variable."""
 
 
 def flag(value: object) -> bool:
@@ -119,40 +127,6 @@ def proxy(value: object) -> str:
     return url
 
 
-def label_name(value: object) -> str:
-    """The name of a label that neither Prometheus nor aimon sets itself."""
-    name = text(value)
-    definitions.check_label_name(name)
-    return name
-
-
-def ip_version(value: object) -> str:
-    """any, 4 or 6."""
-    return choice(("any", "4", "6"), "IP version")(value)
-
-
-def objective(value: object) -> str:
-    """An objective of a load test.
-
-    Raises:
-        ValueError: it is none; says what to write.
-    """
-    written = text(value)
-    objectives.parse(written)
-    return written
-
-
-def token_length(value: object) -> str:
-    """A length in tokens, or its distribution, as it is written.
-
-    Raises:
-        ValueError: it is none; says what to write.
-    """
-    written = text(value)
-    token_lengths.parse(written)
-    return written
-
-
 def concurrency(value: object) -> tuple[int, ...]:
     """A concurrency, or the steps of a ladder of them.
 
@@ -190,8 +164,8 @@ API_KEY = ValueType(
 )
 PROXY = ValueType(proxy, _TEXT)
 BODY_FIELDS = ValueType(body_fields, {"type": "object"})
-LABEL_NAME = ValueType(label_name, {"pattern": f"^{LABEL_PATTERN}$"})
-IP_VERSION = ValueType(ip_version, {"enum": ["any", 4, 6, "4", "6"]})
+LABEL_NAME = ValueType(checked(definitions.check_label_name), {"pattern": f"^{LABEL_PATTERN}$"})
+IP_VERSION = ValueType(choice(("any", "4", "6"), "IP version"), {"enum": ["any", 4, 6, "4", "6"]})
 RATE = ValueType(quantities.rate, {"type": "string", "pattern": quantities.RATE_PATTERN}, quantities.rate_text)
 DURATION = ValueType(
     quantities.seconds, {"type": "string", "pattern": quantities.DURATION_PATTERN}, quantities.duration_text
@@ -244,7 +218,7 @@ CURRENCY = matching("[A-Z]{3}", "a currency code: three capital letters, such as
 HEADER_NAME = matching(HEADER_PATTERN, "the name of a header")
 SETTING_NAME = matching("[A-Za-z_][A-Za-z0-9_]{0,99}", "the name of a setting: letters, digits and underscores")
 AUTH = matching(HEADER_PATTERN, "bearer or the name of a header")
-OBJECTIVE = ValueType(objective, {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
+OBJECTIVE = ValueType(checked(objectives.parse), {"type": "string", "pattern": f"^{objectives.PATTERN}$"})
 CONCURRENCY = ValueType(
     concurrency,
     {
@@ -255,7 +229,9 @@ CONCURRENCY = ValueType(
     },
     lambda steps: steps[0] if len(steps) == 1 else ",".join(map(str, steps)),
 )
-LENGTH = ValueType(token_length, {"type": ["string", "number"], "pattern": f"^({token_lengths.PATTERN})$"})
+LENGTH = ValueType(
+    checked(token_lengths.parse), {"type": ["string", "number"], "pattern": f"^({token_lengths.PATTERN})$"}
+)
 TOKENS = count(1, 1_000_000)
 TEMPERATURE = real(0, 2)
 PRICE = real(0, 1_000_000)
