@@ -15,7 +15,7 @@ import typer
 
 from aimon.cli.exits import USAGE
 from aimon.cli.main import app
-from shipped import AIMON
+from command import AIMON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

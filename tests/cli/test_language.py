@@ -15,6 +15,7 @@ from aimon.language import VARIABLE, current, pick
 from aimon.loadtests import report
 from aimon.loadtests.report.comparison import summary
 from aimon.loadtests.report.comparison.comparison import compare
+from command import target_flags
 from report_cases import few, plan, quick
 from results import a_result
 from services import free_port
@@ -72,7 +73,7 @@ def test_the_special_cases_are_there_in_both() -> None:
 
 def test_status_and_probe_speak_it(run_aimon: Command) -> None:
     """By the option and by the locale; outcomes and JSON are the same."""
-    target = ("--dialect", "openai-chat", "--base-url", f"http://127.0.0.1:{free_port()}/v1", "--model", "m")
+    target = target_flags(f"http://127.0.0.1:{free_port()}/v1")
     done = run_aimon("probe", *target, "--lang", "zh")
     assert done.returncode == 1
     assert re.search(r"^openai-chat-m connect 延迟 .* \(网络\) .*请检查 base_url", done.stdout)

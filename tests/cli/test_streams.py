@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import AIMON, target_flags
 
 if TYPE_CHECKING:
     from command import Command
 
-AIMON = str(Path(sys.executable).with_name("aimon"))
-NOBODY = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
+NOBODY = target_flags("http://127.0.0.1:9/v1")
 # Each with the exit code that it has anyway.
 COMMANDS: dict[str, tuple[list[str], int]] = {
     "help": (["--help"], 0),
@@ -59,7 +57,7 @@ def test_closed_streams_are_no_error(run_aimon: Command, arguments: list[str], c
 def test_a_load_test_goes_on_with_closed_streams(run_aimon: Command, redirection: str) -> None:
     """Its process has streams of its own; the report is written."""
     with SimulatorProcess(Profile(ttft=0.0)) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+        where = target_flags(sim.base_url())
         load = ["--concurrency", "1", "--requests", "3", "--out", "out"]
         done = shell(run_aimon, ["loadtest", *where, *load], redirection)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr

@@ -7,7 +7,6 @@ import resource
 import shutil
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import pytest
 from aimon.metrics.totals import Identity
 from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
+from command import AIMON
 from results import a_result
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def test_a_full_disk_costs_the_record_alone(room: int, run_aimon: Command, path:
     """For neither the log nor its index, or for the index alone: totals are those of before, gauges those of now."""
     size = path.stat().st_size
     done = subprocess.run(
-        [Path(sys.executable).with_name("aimon"), "probe", "--textfile", "t.prom"],
+        [AIMON, "probe", "--textfile", "t.prom"],
         env={**run_aimon.env, "PYTHONDONTWRITEBYTECODE": "1"}, cwd=tmp_path, capture_output=True, text=True,
         check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
     )  # fmt: skip

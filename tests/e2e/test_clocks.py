@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from aimon.simulator import Profile, SimulatorProcess
+from command import AIMON, target_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from command import Command
     from services import Pushgateway
@@ -39,9 +39,9 @@ def probe(
     def run(*arguments: str, off: str = "", fault: str = "") -> int:
         provider.set_faults(*([fault] if fault else []))
         clock: list[str | Path] = [require_binary("faketime"), "-f", off] if off else []
-        where = ("--dialect", "openai-chat", "--base-url", provider.base_url("sim"), "--model", "m")
+        where = target_flags(provider.base_url("sim"))
         done = subprocess.run(
-            [*clock, Path(sys.executable).with_name("aimon"), "probe", *where, *arguments],
+            [*clock, AIMON, "probe", *where, *arguments],
             env=run_aimon.env, cwd=run_aimon.cwd, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode in {0, 1}, done.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 
 if TYPE_CHECKING:
     from command import Command
@@ -46,7 +47,7 @@ def test_a_load_test_runs_nothing_of_the_current_folder(run_aimon: Command, impo
     """Neither in the measuring process nor in workers, with a key in the environment that such code would read."""
     with SimulatorProcess(Profile(ttft=0.0, key="sk-in-the-environment")) as sim:
         run_aimon.env["SIM_KEY"] = "sk-in-the-environment"
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--api-key-env", "SIM_KEY"]
+        where = [*target_flags(sim.base_url()), "--api-key-env", "SIM_KEY"]
         load = [
             "--concurrency",
             "2",
@@ -69,7 +70,7 @@ def test_a_load_test_runs_nothing_of_the_current_folder(run_aimon: Command, impo
 def test_probes_run_nothing_of_the_current_folder(run_aimon: Command, imported: Path) -> None:
     """Nor do the commands that read what they leave."""
     with SimulatorProcess(Profile(ttft=0.0)) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+        where = target_flags(sim.base_url())
         for command in (["probe", *where, "--junit", "junit.xml"], ["status"], ["--help"], ["rules", "--default"]):
             done = run_aimon(*command)
             assert not imported.exists(), imported.read_text()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from aimon.simulator import Profile, Simulator
+from command import AIMON
 from services import free_port, wait_for
 from sinks import http_sink
 
@@ -39,7 +38,7 @@ notify:
 @contextmanager
 def serving(run_aimon: Command, *, kill: bool) -> Iterator[subprocess.Popen[bytes]]:
     """`aimon serve`, until the end of the block; then killed (SIGKILL) or stopped (SIGTERM)."""
-    program = [str(Path(sys.executable).with_name("aimon")), "serve", "--listen", f"127.0.0.1:{free_port()}"]
+    program = [AIMON, "serve", "--listen", f"127.0.0.1:{free_port()}"]
     process = subprocess.Popen(
         [*program, "--history", "history.db"],
         env={**run_aimon.env, "ROUTING_KEY": "routing-key-0123"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from aimon.cli import console
 from aimon.metrics.totals import Identity
 from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
+from command import AIMON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _configured(provider: SimulatorProcess, tmp_path: Path) -> None:
 def run(run_aimon: Command, encoding: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Runs aimon in a locale of that encoding."""
     return subprocess.run(
-        [Path(sys.executable).with_name("aimon"), *arguments],
+        [AIMON, *arguments],
         env={**run_aimon.env, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
         cwd=run_aimon.cwd, capture_output=True, check=False, timeout=60,
     )  # fmt: skip

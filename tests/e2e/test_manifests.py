@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from aimon.simulator import Profile, SimulatorProcess
+from command import AIMON
 from services import free_port, wait_for
-from shipped import AIMON
 
 if TYPE_CHECKING:
     from command import Command

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +16,7 @@ from services import free_port, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from command import Command
 
@@ -127,11 +125,7 @@ def test_a_loop_probes_the_others(run_aimon: Command, provider: SimulatorProcess
     """At each beat, with metrics of both meanwhile."""
     configure(tmp_path, provider, LACKS["variable"][0])
     port = free_port()
-    aimon = Path(sys.executable).with_name("aimon")
-    with subprocess.Popen(
-        [aimon, "probe", "--every", "1s", "--listen", f"127.0.0.1:{port}", "--json"],
-        env={**run_aimon.env, **KEYS}, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+    with run_aimon.start("probe", "--every", "1s", "--listen", f"127.0.0.1:{port}", "--json", env=KEYS) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("metrics: ")
 

@@ -245,14 +245,7 @@ def test_a_wrong_key_is_one_page_without_inhibitions(
         alertmanager = servers.alertmanager({"route": route, "receivers": [hook]})
         gateway = servers.pushgateway()
         prometheus = servers.prometheus()
-        prometheus.config = overlay.prometheus(
-            overlay.rules(tmp_path),
-            {
-                "alertmanager:9093": f"127.0.0.1:{alertmanager.port}",
-                "pushgateway:9091": f"127.0.0.1:{gateway.port}",
-                "127.0.0.1:9090": f"127.0.0.1:{prometheus.port}",
-            },
-        )
+        overlay.local_prometheus(overlay.rules(tmp_path), (alertmanager, gateway, prometheus))
         prometheus.reload()
         probing = ("probe", "--config", configuration(simulator, tmp_path, tuple(wrong)), "--every", "1s")
         with program(*probing, "--push", gateway.url, env={**clean_env, "AIMON_STATE_DIR": str(tmp_path)}):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,8 @@ from aimon.metrics.pushgateway import push as push_bodies
 from aimon.metrics.totals import Identity
 from aimon.probes.history.history import History
 from aimon.simulator import Profile, SimulatorProcess
+from command import AIMON
+from one_endpoint import configure
 from services import free_port, scrape, wait_for
 
 if TYPE_CHECKING:
@@ -28,17 +29,6 @@ if TYPE_CHECKING:
     from command import Command
     from services import Pushgateway, Servers
 
-CONFIG = """\
-region: test
-endpoints:
-  - name: qwen
-    dialect: openai-chat
-    base_url: {url}
-    model: sim-1
-    prices: {{input: 2, output: 8, currency: CNY}}
-    timeout: {{connect: 2s, ttft: 8s, total: 10s}}
-    slo: {{availability: 99%, latency_p95: 1234ms, ttft_p95: 437ms}}
-"""
 QWEN = Identity("qwen", "sim-1", "custom", "test")
 
 
@@ -53,7 +43,7 @@ def provider() -> Iterator[SimulatorProcess]:
 def simulator(provider: SimulatorProcess, tmp_path: Path) -> SimulatorProcess:
     """The provider as at the start, and the configuration that names it."""
     provider.reset()
-    tmp_path.joinpath("aimon.yaml").write_text(CONFIG.format(url=provider.base_url("sim")))
+    configure(tmp_path, provider)
     return provider
 
 
@@ -165,22 +155,13 @@ def test_state_in_the_gateway_needs_no_disk(
     assert {outcome: value for outcome, value in counts.items() if value} == {"ok": 3}
 
 
-def start(run_aimon: Command, *arguments: str) -> subprocess.Popen[str]:
-    """`aimon probe` in the background."""
-    aimon = Path(sys.executable).with_name("aimon")
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [aimon, "probe", *arguments], env=run_aimon.env, cwd=run_aimon.cwd, stdout=pipe, stderr=pipe, text=True
-    )
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
 def test_a_call_under_way_ends_first(
     number: signal.Signals, code: int, run_aimon: Command, simulator: SimulatorProcess, pushgateway: Pushgateway
 ) -> None:
     """Told to stop in the middle of a call: it ends, is printed, recorded, and in the last push."""
     simulator.configure("sim", ttft=1.0)
-    with start(run_aimon, "--every", "60s", "--push", pushgateway.url) as process:
+    with run_aimon.start("probe", "--every", "60s", "--push", pushgateway.url) as process:
         wait_for(lambda: simulator.truth().in_flight == 1, what="the call under way")
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
@@ -198,7 +179,7 @@ def test_a_call_under_way_ends_first(
 def test_a_second_interrupt_does_not_wait(run_aimon: Command, simulator: SimulatorProcess) -> None:
     """The call under way is dropped, and the shell is told that it was an interrupt."""
     simulator.set_faults("hang")
-    with start(run_aimon, "--every", "60s") as process:
+    with run_aimon.start("probe", "--every", "60s") as process:
         wait_for(lambda: simulator.truth().in_flight == 1, what="the call under way")
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
@@ -215,7 +196,9 @@ def test_prometheus_scrapes_with_a_token(
     secret = tmp_path / "token"
     secret.write_text("a-token-0123456789abcdef\n")
     port = free_port()
-    with start(run_aimon, "--every", "60s", "--listen", f"127.0.0.1:{port}", "--listen-token-file", "token") as process:
+    with run_aimon.start(
+        "probe", "--every", "60s", "--listen", f"127.0.0.1:{port}", "--listen-token-file", "token"
+    ) as process:
         assert process.stderr is not None
         url = process.stderr.readline().removeprefix("metrics: ").strip().removesuffix("/metrics")
         prometheus = servers.prometheus(
@@ -283,10 +266,9 @@ def test_results_that_cannot_be_printed_are_recorded(
     how: list[str], run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path
 ) -> None:
     """A full disk behind stdout: exit code 3 says so, and what was paid for is in history and textfile."""
-    aimon = Path(sys.executable).with_name("aimon")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [aimon, "probe", "--textfile", "t.prom", *how],
+            [AIMON, "probe", "--textfile", "t.prom", *how],
             env=run_aimon.env, cwd=run_aimon.cwd, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (3, "aimon: stdout can't be written: No space left on device\n")
@@ -296,7 +278,7 @@ def test_results_that_cannot_be_printed_are_recorded(
 
 def test_a_loop_whose_reader_has_gone_ends_in_order(run_aimon: Command, simulator: SimulatorProcess) -> None:
     """As with `| head -1`: the next line ends it, and is recorded."""
-    with start(run_aimon, "--every", "1s") as process:
+    with run_aimon.start("probe", "--every", "1s") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert " qwen ok " in process.stdout.readline()

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.simulator import Profile, SimulatorProcess
+from command import AIMON
+from one_endpoint import configure
 from services import scrape, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from command import Command
     from services import Pushgateway, Servers
 
-CONFIG = """\
-region: test
-endpoints:
-  - name: qwen
-    dialect: openai-chat
-    base_url: {url}
-    model: sim-1
-    prices: {{input: 2, output: 8, currency: CNY}}
-    timeout: {{connect: 2s, ttft: 3s, total: 5s}}
-"""
 # One fault (or none) a run, in this order; and the outcome that each must come to.
 RUNS = [None, "overloaded", None, None, "unauthorized", None, "cut", None, "rate_limited", None, None, "wrong"]
 OUTCOMES = {"overloaded": 1, "unauthorized": 1, "stream_truncated": 1, "rate_limited": 1, "answer_mismatch": 1, "ok": 7}
@@ -38,7 +29,7 @@ AVAILABILITY = 7 / 10
 def simulator(tmp_path: Path) -> Iterator[SimulatorProcess]:
     """A provider, and the configuration that names it."""
     with SimulatorProcess(Profile("sim", ttft=0.02, itl=0.001)) as running:
-        tmp_path.joinpath("aimon.yaml").write_text(CONFIG.format(url=running.base_url("sim")))
+        configure(tmp_path, running)
         yield running
 
 
@@ -50,8 +41,7 @@ def probe(run_aimon: Command, tmp_path: Path, *arguments: str) -> subprocess.Com
 def killed(run_aimon: Command, simulator: SimulatorProcess, *arguments: str) -> None:
     """Starts `aimon` and sends SIGKILL while its call is under way."""
     simulator.set_faults({"fault": "hang_midway"})
-    aimon = Path(sys.executable).with_name("aimon")
-    with subprocess.Popen([aimon, *arguments], env=run_aimon.env, cwd=run_aimon.cwd) as process:
+    with subprocess.Popen([AIMON, *arguments], env=run_aimon.env, cwd=run_aimon.cwd) as process:
         wait_for(lambda: simulator.truth().in_flight == 1, what="the call under way")
         process.kill()
     wait_for(lambda: simulator.truth().in_flight == 0, what="the end of the call")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.simulator import Profile, Simulator
 from browser import accessibility_problems, overflow
+from command import AIMON
 from services import free_port
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def site(run_aimon: Command) -> Iterator[tuple[str, Simulator]]:
         text = CONFIG.format(steady=steady.base_url(), shaky=shaky.base_url().removesuffix("/v1"))
         (run_aimon.cwd / "aimon.yaml").write_text(text, encoding="utf-8")
         address = f"127.0.0.1:{free_port()}"
-        program = [str(Path(sys.executable).with_name("aimon")), "serve", "--listen", address]
+        program = [AIMON, "serve", "--listen", address]
         with subprocess.Popen(program, env=run_aimon.env, cwd=run_aimon.cwd, stderr=subprocess.PIPE) as process:
             try:
                 assert process.stderr is not None

@@ -7,11 +7,8 @@ import itertools
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,9 +19,12 @@ from aimon.loadtests.statistics.censoring import LATE
 from aimon.simulator.model.faults import FAULTS
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from services import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
 
     from command import Command
 
@@ -66,14 +66,6 @@ def configure(run_aimon: Command, sim: SimulatorProcess) -> None:
     )
 
 
-def start(run_aimon: Command, *arguments: str) -> subprocess.Popen[str]:
-    """`aimon loadtest local --json`, going on."""
-    command = [str(Path(sys.executable).with_name("aimon")), "loadtest", "local", "--json", *arguments]
-    return subprocess.Popen(
-        command, env=run_aimon.env, cwd=run_aimon.cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
 def reported(run: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
     """The report on stdout, which adds up, and what was said."""
     out, said = run.communicate(timeout=SOON)
@@ -82,14 +74,6 @@ def reported(run: subprocess.Popen[str]) -> tuple[dict[str, Any], str]:
     assert report["requests"]["sent"] == sum(report["requests"]["by_outcome"].values())
     assert report["latency_s"] is None or report["latency_s"]["count"] == report["requests"]["ok"]
     return report, said
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Waits for something that must happen soon."""
-    ends = time.monotonic() + SOON
-    while not true():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.01)
 
 
 def served(sim: SimulatorProcess) -> int:
@@ -122,7 +106,7 @@ def test_every_fault_is_counted_as_what_it_was(
     configure(run_aimon, sim)
     sim.set_faults(*FAULTY)
     out = run_aimon.cwd / "out"
-    with start(run_aimon, *loop, "--out", str(out), "--results") as run:
+    with run_aimon.start("loadtest", "local", "--json", *loop, "--out", str(out), "--results") as run:
         report, said = reported(run)
     happened = but_the_first(sim)
     assert run.returncode == 0, said
@@ -155,7 +139,9 @@ def test_connections_that_break_are_counted(run_aimon: Command, sim: SimulatorPr
     configure(run_aimon, sim)
     sim.set_faults("close:share=0.1", "reset:share=0.1")
     out = run_aimon.cwd / "out"
-    with start(run_aimon, "--concurrency", "8", "--requests", "150", "--out", str(out), "--results") as run:
+    with run_aimon.start(
+        "loadtest", "local", "--json", "--concurrency", "8", "--requests", "150", "--out", str(out), "--results"
+    ) as run:
         report, said = reported(run)
     happened = but_the_first(sim)
     assert run.returncode == 0, said
@@ -175,8 +161,8 @@ def test_connections_that_break_are_counted(run_aimon: Command, sim: SimulatorPr
 def test_a_server_that_restarts(run_aimon: Command, sim: SimulatorProcess, loop: tuple[str, ...]) -> None:
     """The run goes on: calls are refused while the server is away, and succeed once it is back."""
     configure(run_aimon, sim)
-    with start(run_aimon, *loop) as run:
-        until(lambda: served(sim) > 20)
+    with run_aimon.start("loadtest", "local", "--json", *loop) as run:
+        wait_for(lambda: served(sim) > 20)
         before = served(sim) - 1
         sim.__exit__(None, None, None)
         time.sleep(1)  # as long as the provider is away
@@ -198,8 +184,8 @@ def test_a_server_that_restarts(run_aimon: Command, sim: SimulatorProcess, loop:
 def test_a_server_that_is_gone_ends_the_run(run_aimon: Command, sim: SimulatorProcess) -> None:
     """After five seconds of refused connections; what had succeeded before is kept."""
     configure(run_aimon, sim)
-    with start(run_aimon, "--rate", "50/s", "--duration", "1m") as run:
-        until(lambda: served(sim) > 20)
+    with run_aimon.start("loadtest", "local", "--json", "--rate", "50/s", "--duration", "1m") as run:
+        wait_for(lambda: served(sim) > 20)
         before = served(sim) - 1
         sim.__exit__(None, None, None)
         report, said = reported(run)
@@ -217,8 +203,8 @@ def test_a_storm_of_errors_ends_the_run(run_aimon: Command, sim: SimulatorProces
     configure(run_aimon, sim)
     out = run_aimon.cwd / "out"
     load = ["--concurrency", str(STREAMS), "--duration", "1m"]
-    with start(run_aimon, *load, "--out", str(out), "--results") as run:
-        until(lambda: served(sim) > 40)
+    with run_aimon.start("loadtest", "local", "--json", *load, "--out", str(out), "--results") as run:
+        wait_for(lambda: served(sim) > 40)
         sim.set_faults("server_error")
         report, said = reported(run)
     happened = but_the_first(sim)
@@ -237,11 +223,13 @@ def test_the_measuring_process_ends_with_the_one_that_started_it(run_aimon: Comm
     """A killed `aimon loadtest` leaves a report behind, marked as interrupted, and no process."""
     configure(run_aimon, sim)
     out = run_aimon.cwd / "out"
-    with start(run_aimon, "--concurrency", "4", "--duration", "1m", "--out", str(out), "--results") as run:
-        until(lambda: served(sim) > 40)
+    with run_aimon.start(
+        "loadtest", "local", "--json", "--concurrency", "4", "--duration", "1m", "--out", str(out), "--results"
+    ) as run:
+        wait_for(lambda: served(sim) > 40)
         (measuring,) = psutil.Process(run.pid).children()
         run.kill()
-        until(lambda: not measuring.is_running() or measuring.status() == psutil.STATUS_ZOMBIE)
+        wait_for(lambda: not measuring.is_running() or measuring.status() == psutil.STATUS_ZOMBIE)
     report = json.loads((out / "report.json").read_text())
     assert report["ended"]["how"] == "interrupted"
     assert report["ended"]["why"] == "the process that started it has ended"
@@ -257,8 +245,8 @@ def test_the_measuring_process_ends_with_the_one_that_started_it(run_aimon: Comm
 def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorProcess) -> None:
     """Ctrl-C during start-up ends the run at once, without a report or a traceback."""
     configure(run_aimon, sim)
-    with start(run_aimon, "--rate", "10/s") as run:
-        until(lambda: len(psutil.Process(run.pid).children()) > 0)
+    with run_aimon.start("loadtest", "local", "--json", "--rate", "10/s") as run:
+        wait_for(lambda: len(psutil.Process(run.pid).children()) > 0)
         run.send_signal(signal.SIGINT)
         out, said = run.communicate(timeout=SOON)
     assert (run.returncode, out) == (130, "")
@@ -269,8 +257,8 @@ def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorP
 def test_ctrl_c_while_workers_start_up(run_aimon: Command, sim: SimulatorProcess) -> None:
     """Ctrl-C while workers start ends the run at once and leaves no worker behind."""
     configure(run_aimon, sim)
-    with start(run_aimon, "--rate", "10/s", "--processes", "2") as run:
-        until(lambda: len(psutil.Process(run.pid).children(recursive=True)) == 3)
+    with run_aimon.start("loadtest", "local", "--json", "--rate", "10/s", "--processes", "2") as run:
+        wait_for(lambda: len(psutil.Process(run.pid).children(recursive=True)) == 3)
         processes = psutil.Process(run.pid).children(recursive=True)
         run.send_signal(signal.SIGINT)
         report, _ = reported(run)
@@ -284,8 +272,8 @@ def test_ctrl_c_before_the_first_answer(run_aimon: Command, sim: SimulatorProces
     """The first call is cut off, and nothing else is sent."""
     configure(run_aimon, sim)
     sim.configure("sim", ttft=30.0)
-    with start(run_aimon, "--concurrency", "4") as run:
-        until(lambda: sim.truth(limit=0).in_flight == 1)
+    with run_aimon.start("loadtest", "local", "--json", "--concurrency", "4") as run:
+        wait_for(lambda: sim.truth(limit=0).in_flight == 1)
         run.send_signal(signal.SIGINT)
         report, _ = reported(run)
     assert run.returncode == 130
@@ -312,8 +300,8 @@ def test_ctrl_c_at_any_moment(run_aimon: Command, sim: SimulatorProcess, load: t
     waiting = "--honour-retry-after" in load
     if waiting:
         sim.set_faults("rate_limited:share=0.3,retry_after=1.5")
-    with start(run_aimon, *load) as run:
-        until(lambda: served(sim) > 10)
+    with run_aimon.start("loadtest", "local", "--json", *load) as run:
+        wait_for(lambda: served(sim) > 10)
         run.send_signal(signal.SIGINT)
         run.send_signal(signal.SIGINT)
         report, said = reported(run)
@@ -342,7 +330,7 @@ def test_a_call_comes_back_as_often_as_it_may(run_aimon: Command, sim: Simulator
     told.write_text(told.read_text().replace("total: 1800ms", "total: 5s"))
     sim.set_faults("rate_limited:share=0.5,retry_after=1")
     arguments = ["--rate", "40/s", "--arrivals", "constant", "--duration", "2s", "--honour-retry-after", "2"]
-    with start(run_aimon, *arguments, "--out", str(out), "--results") as run:
+    with run_aimon.start("loadtest", "local", "--json", *arguments, "--out", str(out), "--results") as run:
         report, said = reported(run)
     assert run.returncode == 0, said
     assert report["requests"]["by_outcome"] == but_the_first(sim)
@@ -368,7 +356,9 @@ def test_a_call_does_not_come_back_after_its_deadline(run_aimon: Command, sim: S
     """A call with a Retry-After beyond its deadline is not retried."""
     configure(run_aimon, sim)
     sim.set_faults("rate_limited:share=0.5,retry_after=3600")
-    with start(run_aimon, "--concurrency", "4", "--requests", "40", "--honour-retry-after", "3") as run:
+    with run_aimon.start(
+        "loadtest", "local", "--json", "--concurrency", "4", "--requests", "40", "--honour-retry-after", "3"
+    ) as run:
         report, said = reported(run)
     assert run.returncode == 0, said
     assert report["requests"]["by_outcome"] == but_the_first(sim)

@@ -19,6 +19,7 @@ from aimon.call.result import Result
 from aimon.loadtests.worker.call_log import CallLog
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,11 +99,6 @@ def test_a_log_without_trouble(tmp_path: Path) -> None:
     assert held(tmp_path / "results.jsonl.gz") == list(range(2000))
 
 
-def where(sim: SimulatorProcess) -> list[str]:
-    """The options that name the simulator."""
-    return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
-
-
 @pytest.mark.e2e
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_the_report_survives_a_full_disk(run_aimon: Command, tmp_path: Path, processes: str) -> None:
@@ -111,7 +107,7 @@ def test_the_report_survives_a_full_disk(run_aimon: Command, tmp_path: Path, pro
         (disk / "ballast").write_bytes(b"x" * ((2 << 20) - (300 << 10)))
         arguments = ["--concurrency", "8", "--requests", "2500", "--results", "--out", str(disk / "run")]
         (disk / "run").mkdir()
-        done = run_aimon("loadtest", *where(sim), *arguments, "--processes", processes, "--json")
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, "--processes", processes, "--json")
         assert done.returncode == 3, done.stderr
         assert "results.jsonl.gz: No space left on device: it holds " in done.stderr
         assert "Errno" not in done.stderr
@@ -129,9 +125,10 @@ def test_a_report_that_can_not_be_written_is_on_stdout(run_aimon: Command, tmp_p
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)); "
         "sys.argv = ['aimon', *sys.argv[1:]]; from aimon.cli.main import run; run()"
     )
+    options = ["--profile", "smoke", "--out", str(out)]
     with SimulatorProcess(Profile(ttft=0.001)) as sim:
         done = subprocess.run(
-            [sys.executable, "-c", program, "loadtest", *where(sim), "--profile", "smoke", "--out", str(out)],
+            [sys.executable, "-c", program, "loadtest", *target_flags(sim.base_url()), *options],
             env=run_aimon.env,
             capture_output=True,
             text=True,

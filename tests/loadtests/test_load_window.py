@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.call.outcome import Outcome
 from aimon.call.result import Result, Usage
 from aimon.loadtests.engine.schedule import Schedule
 from aimon.loadtests.protocol.profiles import phases
@@ -16,6 +15,8 @@ from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats, share_within
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
+from results import a_result
 
 if TYPE_CHECKING:
     from command import Command
@@ -26,15 +27,8 @@ RATIOS = (0.1, 0.3, 0.62, 1.0, 1.3, 2.0)
 
 def call(at: float, latency: float) -> Result:
     """A success that began at that second of the window, with 100 tokens."""
-    return Result(
-        endpoint="e",
-        provider="p",
-        model="m",
-        operation="chat",
-        started_at=1000.0 + at,
-        end=latency,
-        outcome=Outcome.OK,
-        usage=Usage(10, 100),
+    return a_result(
+        started_at=1000.0 + at, end=latency, usage=Usage(10, 100), first_token=None, last_token=None, pace=None
     )
 
 
@@ -102,7 +96,7 @@ def test_shares_travel_and_merge() -> None:
 
 def _loadtest(run_aimon: Command, latency: float, *arguments: str) -> dict[str, Any]:
     with SimulatorProcess(Profile(ttft=latency, itl=0.0, tokens=4)) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+        where = target_flags(sim.base_url())
         done = run_aimon("loadtest", *where, *arguments, "--json", "-q")
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)

@@ -16,6 +16,7 @@ from aimon.call.result import Result, Source
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 
 if TYPE_CHECKING:
     from command import Command
@@ -27,7 +28,7 @@ KEY = "sk-recognisable-key-0123456789"
 
 def loadtest(run_aimon: Command, sim: SimulatorProcess, *arguments: str) -> tuple[dict[str, Any], list[Result]]:
     """The report, and the calls that `--results` wrote, in the order of their ends."""
-    where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--api-key-env", "MY_KEY"]
+    where = [*target_flags(sim.base_url()), "--api-key-env", "MY_KEY"]
     out = run_aimon.cwd / "out"
     what = [*where, *arguments, "--json", "--out", str(out), "--results"]
     done = run_aimon("loadtest", *what, env={"MY_KEY": KEY})

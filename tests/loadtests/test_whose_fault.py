@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +26,8 @@ from aimon.loadtests.statistics.self_check import check
 from aimon.loadtests.worker.abort_policy import AbortPolicy
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
+from loadtest_command import interrupted
 
 if TYPE_CHECKING:
     from command import Command
@@ -119,34 +117,13 @@ def test_a_search_that_was_interrupted_says_what_it_knows() -> None:
     assert verdict(build(run, plan, "e")).endswith("it was stopped by a signal; at least 10/s met no 429")
 
 
-def where(sim: SimulatorProcess) -> list[str]:
-    """The options that name the simulator."""
-    return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
-
-
 @pytest.mark.e2e
 def test_an_interrupted_run_judges_what_ended(run_aimon: Command) -> None:
     """Calls cut by Ctrl-C are not errors, so the objective on errors is met."""
     with SimulatorProcess(Profile(ttft=0.3)) as sim:
-        command: list[str | Path] = [
-            Path(sys.executable).with_name("aimon"),
-            "loadtest",
-            *where(sim),
-            "--concurrency",
-            "4",
-            "--json",
-        ]
-        options = ["--duration", "1m", "--slo", "error_rate<1%"]
-        with subprocess.Popen(
-            [*command, *options], env=run_aimon.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as run:
-            assert run.stderr is not None
-            while "ok " not in run.stderr.readline():
-                pass
-            run.send_signal(signal.SIGINT)
-            out, _ = run.communicate(timeout=20)
-    report = json.loads(out)
-    assert run.returncode == 130
+        load = ["--concurrency", "4", "--duration", "1m", "--slo", "error_rate<1%"]
+        code, report = interrupted(run_aimon, "ok ", *target_flags(sim.base_url()), *load)
+    assert code == 130
     assert set(report["requests"]["by_outcome"]) == {"ok"}
     assert 1 <= report["requests"]["interrupted"] <= 4
     assert report["slo"][0]["met"]

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aimon import dialects
+from aimon import dialects, providers
 from aimon.call.call import Call, Message, Target, Timeouts
 from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
@@ -150,6 +150,18 @@ def sse(*events: Any) -> bytes:
 
 def _data(event: Any) -> bytes:
     return event.encode() if isinstance(event, str) else json.dumps(event).encode()
+
+
+def target_of(preset: str, dialect: str | None = None) -> Target:
+    """An endpoint of a preset with a key; on Azure, the address names the resource."""
+    return providers.target(
+        preset,
+        endpoint="e",
+        model="m",
+        api_key=Secret("key"),
+        dialect=dialect,
+        base_url="https://r.openai.azure.com/openai/v1" if preset == "azure" else None,
+    )
 
 
 def answered(

@@ -55,6 +55,12 @@ def counted(status: str, body: bytes, *headers: str, content_type: str = "applic
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+def completion_counting(digits: str) -> bytes:
+    """The body of a chat completion whose token counts are these digits, however many."""
+    counts = f'{{"prompt_tokens": {digits}, "completion_tokens": {digits}}}'
+    return f'{{"choices": [{{"message": {{"content": "pong"}}, "finish_reason": "stop"}}], "usage": {counts}}}'.encode()
+
+
 def completion(text: str) -> bytes:
     """The body of a chat completion that is not streamed."""
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}

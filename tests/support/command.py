@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+AIMON = str(Path(sys.executable).with_name("aimon"))
+"""The installed command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -28,7 +31,7 @@ class Command:
             subprocess.TimeoutExpired: It was still running after `timeout` seconds, and is killed.
         """
         return subprocess.run(
-            [Path(sys.executable).with_name("aimon"), *arguments],
+            [AIMON, *arguments],
             env={**self.env, **(env or {})},
             cwd=self.cwd,
             input=stdin,
@@ -37,3 +40,19 @@ class Command:
             text=True,
             check=False,
         )
+
+    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `aimon`, with `env` added, its stdout and stderr as pipes of text; the caller ends it."""
+        return subprocess.Popen(
+            [AIMON, *arguments],
+            env={**self.env, **(env or {})},
+            cwd=self.cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def target_flags(url: str) -> list[str]:
+    """The options that name a chat model at a base URL."""
+    return ["--dialect", "openai-chat", "--base-url", url, "--model", "m"]

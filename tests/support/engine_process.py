@@ -10,32 +10,10 @@ from typing import Any
 
 import msgspec
 
-from aimon.call.result import Result  # noqa: TC001 - msgspec looks the annotation up at run time
+from engine_report import Report
 
 PROGRAM = Path(__file__).with_name("engine_program.py")
 PATIENCE = 60.0
-
-
-class Report(msgspec.Struct, kw_only=True):
-    """What came of a plan: the program's own Report, without its imports."""
-
-    results: list[Result]
-    gaps: list[list[float]]
-    dialled: int
-    resent: int
-    retried: int
-    in_flight: int
-
-    @property
-    def only(self) -> Result:
-        """The one Result that there is."""
-        (result,) = self.results
-        return result
-
-    @property
-    def outcomes(self) -> list[str]:
-        """The outcomes in order."""
-        return [str(result.outcome) for result in self.results]
 
 
 def perform(base_url: str, *, environ: dict[str, str] | None = None, **plan: Any) -> Report:

@@ -17,6 +17,7 @@ from aimon.call.result import Result, Source
 from aimon.config.endpoint import Transport
 from aimon.loadtests.engine.client import Client
 from aimon.security.secret import Secret
+from engine_report import Report
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -43,17 +44,6 @@ class Plan(msgspec.Struct, kw_only=True):
     timeouts: dict[str, float] = {}
     transport: dict[str, Any] = {}
     client: dict[str, Any] = {}
-
-
-class Report(msgspec.Struct, kw_only=True):
-    """What came of it; `users` of the Plan that were killed have no Result."""
-
-    results: list[Result]
-    gaps: list[list[float]]
-    dialled: int
-    resent: int
-    retried: int
-    in_flight: int
 
 
 class RacingClient(Client):

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from aimon.metrics.definitions import DURATION
 from aimon.quantities import seconds
+
+if TYPE_CHECKING:
+    from services import Alertmanager, Prometheus, Pushgateway
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROMETHEUS = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
@@ -44,6 +47,12 @@ def rules(folder: Path) -> Path:
     path = folder / "rules.yml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
+
+
+def local_prometheus(rules_file: Path, servers: tuple[Alertmanager, Pushgateway, Prometheus]) -> None:
+    """Configures a Prometheus of the test to scrape itself and the gateway, and to alert through the Alertmanager."""
+    named = zip(("alertmanager:9093", "pushgateway:9091", "127.0.0.1:9090"), servers, strict=True)
+    servers[-1].config = prometheus(rules_file, {name: f"127.0.0.1:{server.port}" for name, server in named})
 
 
 def prometheus(rules_file: Path, addresses: dict[str, str]) -> dict[str, Any]:

@@ -7,16 +7,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from command import AIMON
 from services import free_port, wait_for
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 class Answer(NamedTuple):
@@ -61,7 +62,7 @@ class Serving:
     def start(self) -> None:
         """Starts it, and waits until it is ready."""
         command = [
-            str(Path(sys.executable).with_name("aimon")),
+            AIMON,
             "serve",
             f"--listen=127.0.0.1:{self.port}",
             *self._options,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import overlay
+from command import AIMON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from services import Prometheus, Pushgateway, Servers
     from sinks import Mailbox, Posts
-
-AIMON = Path(sys.executable).with_name("aimon")
 
 
 def start(servers: Servers, posts: Posts, mailbox: Mailbox, folder: Path) -> tuple[Prometheus, Pushgateway]:
@@ -39,14 +37,7 @@ def start(servers: Servers, posts: Posts, mailbox: Mailbox, folder: Path) -> tup
     )
     gateway = servers.pushgateway(persistent=True)
     prometheus = servers.prometheus()
-    prometheus.config = overlay.prometheus(
-        overlay.rules(folder),
-        {
-            "alertmanager:9093": f"127.0.0.1:{alertmanager.port}",
-            "pushgateway:9091": f"127.0.0.1:{gateway.port}",
-            "127.0.0.1:9090": f"127.0.0.1:{prometheus.port}",
-        },
-    )
+    overlay.local_prometheus(overlay.rules(folder), (alertmanager, gateway, prometheus))
     return prometheus, gateway
 
 

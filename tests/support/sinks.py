@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import socketserver
 import urllib.error
@@ -12,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+from receiving import MailSession, answer, posted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,23 +47,18 @@ def http_sink() -> Iterator[Posts]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = posted(self)
             path, _, query = self.path.partition("?")
             posts.queries.append(query)
-            status, answer = _ANSWERS.get(path, (200, {}))
+            status, said = _ANSWERS.get(path, (200, {}))
             if path == "/robot" and posts.refuse:
-                status, answer = 200, {"errcode": posts.refuse, "errmsg": "refused"}
+                status, said = 200, {"errcode": posts.refuse, "errmsg": "refused"}
                 posts.refuse = 0
             else:
                 posts.received.setdefault(path, []).append(body)
             if path in posts.onward:
                 status = _pass_on(posts.onward[path], body)
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            answer(self, status, said)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
             """Says nothing."""
@@ -76,8 +72,8 @@ def http_sink() -> Iterator[Posts]:
 def _pass_on(url: str, body: dict[str, Any]) -> int:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - a loopback URL of the test
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise
-            return int(answer.status)
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - likewise
+            return int(response.status)
     except urllib.error.HTTPError as error:
         with error:
             return error.code
@@ -94,33 +90,15 @@ class Mailbox:
 
 @contextmanager
 def mail_sink() -> Iterator[Mailbox]:
-    """Runs a mail server that takes all mail after AUTH PLAIN (RFC 5321, RFC 4616)."""
+    """Runs a mail server that keeps all mail."""
     mailbox = Mailbox()
 
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            self._say("220 sink")
-            while line := self.rfile.readline().decode().strip():
-                verb = line.split()[0].upper()
-                if verb == "EHLO":
-                    self._say("250-sink\r\n250 AUTH PLAIN")
-                elif verb == "AUTH":
-                    mailbox.passwords.add(base64.b64decode(line.split()[2]).decode().split("\0")[2])
-                    self._say("235 welcome")
-                elif verb == "DATA":
-                    self._say("354 go on")
-                    mailbox.mails.append("".join(iter(lambda: self.rfile.readline().decode(), ".\r\n")))
-                    self._say("250 taken")
-                elif verb == "QUIT":
-                    self._say("221 bye")
-                    return
-                else:
-                    self._say("250 ok")
+    class Session(MailSession):
+        def took(self, mail: str, password: str) -> None:
+            mailbox.mails.append(mail)
+            mailbox.passwords.add(password)
 
-        def _say(self, text: str) -> None:
-            self.wfile.write(f"{text}\r\n".encode())
-
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session)
     mailbox.address = f"127.0.0.1:{server.server_address[1]}"
     with _running(server):
         yield mailbox

@@ -115,7 +115,7 @@ class Stack:
 
     def __init__(self) -> None:
         self.folder = RUN / "checkout"
-        for name in ("deploy", "dashboards", "tests/stack"):
+        for name in ("deploy", "dashboards", "tests/stack", "tests/support"):
             ignored = shutil.ignore_patterns("secrets", ".env", "__pycache__")
             shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
         shutil.copytree(RUN / "trust", self.folder / "trust")

@@ -16,7 +16,7 @@ from aimon.call.outcome import Outcome
 from aimon.call.result import Result
 from aimon.dialects import ProviderError, errors
 from aimon.exchange.exchange import Exchange
-from aimon.security.secret import Secret
+from answer_shapes import target_of
 
 HERE = Path(__file__).parent
 ROWS: dict[str, dict[str, Any]] = {
@@ -28,15 +28,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 def answered(row: dict[str, Any]) -> Result:
     """The Result of a call that is answered as the row says."""
-    preset = row["preset"]
-    target = providers.target(
-        preset,
-        endpoint="e",
-        model="m",
-        api_key=Secret("key"),
-        dialect=row.get("dialect"),
-        base_url="https://r.openai.azure.com/openai/v1" if preset == "azure" else None,
-    )
+    target = target_of(row["preset"], row.get("dialect"))
     exchange = Exchange(
         Call(target, (Message("user", "hello"),)), dialects.get(target.dialect), started=0.0, started_at=1.8e9
     )

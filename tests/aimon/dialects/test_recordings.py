@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from aimon import dialects, providers
+from aimon import dialects
 from aimon.call.call import Call, Message
 from aimon.call.result import Result, Usage
 from aimon.exchange.exchange import Exchange
-from aimon.security.secret import Secret
+from answer_shapes import target_of
 
 FILES = sorted((Path(__file__).parent / "recordings").glob("*.toml"))
 RECORDINGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -30,16 +30,11 @@ UNSAID: dict[str, Any] = {
 def play(dialect: str, recording: dict[str, Any]) -> Result:
     """The Result of an answer whose event n arrives n seconds after the start."""
     streamed = "stream" in recording
-    preset = recording["preset"]
-    target = providers.target(
-        preset,
-        endpoint="e",
-        model="m",
-        api_key=Secret("key"),
-        dialect=dialect,
-        base_url="https://r.openai.azure.com/openai/v1" if preset == "azure" else None,
+    call = Call(
+        target_of(recording["preset"], dialect),
+        (Message("user", "Hi"),),
+        stream=streamed or recording.get("stream_asked", False),
     )
-    call = Call(target, (Message("user", "Hi"),), stream=streamed or recording.get("stream_asked", False))
     exchange = Exchange(call, dialects.get(dialect), started=0.0, started_at=1.8e9)
     exchange.connected(0.1)
     content_type = "text/event-stream; charset=utf-8" if streamed else "application/json"

@@ -18,6 +18,7 @@ from aimon.network.http_server import MOST_CONNECTIONS
 from aimon.network.listen import HEALTH, Listener
 from aimon.notifications.robots import Robot
 from aimon.security.secret import Secret
+from services import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +129,7 @@ def test_no_request_makes_a_traceback(
         answer = ask(port, request)
         assert b" 500 " not in answer.partition(b"\r\n")[0], name
         assert is_well(port), name
-    until(lambda: server.connections == 0)
+    wait_for(lambda: server.connections == 0)
     assert capfd.readouterr().err == ""
     assert caplog.text == ""
 
@@ -146,7 +147,7 @@ def test_clients_that_leave_make_no_traceback(
                 client.sendall(request)
                 if read and request.endswith(b"\r\n\r\n"):
                     client.recv(read)
-    until(lambda: server.connections == 0)
+    wait_for(lambda: server.connections == 0)
     assert is_well(port)
     assert capfd.readouterr().err == ""
     assert caplog.text == ""
@@ -173,7 +174,7 @@ def test_a_request_that_drips_is_ended(
                 except OSError:
                     break
         assert time.monotonic() - began < 25
-    until(lambda: server.connections == 0)
+    wait_for(lambda: server.connections == 0)
 
 
 def test_idle_clients_keep_nobody_out(listening: tuple[int, http_server.Server]) -> None:
@@ -186,8 +187,8 @@ def test_idle_clients_keep_nobody_out(listening: tuple[int, http_server.Server])
         for _ in range(5):
             assert is_well(port)
         assert server.connections <= MOST_CONNECTIONS
-        until(lambda: threading.active_count() - before <= MOST_CONNECTIONS + 2)
-    until(lambda: server.connections == 0)
+        wait_for(lambda: threading.active_count() - before <= MOST_CONNECTIONS + 2)
+    wait_for(lambda: server.connections == 0)
 
 
 def test_who_is_being_answered_is_not_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,11 +229,3 @@ def test_the_case_of_bearer_does_not_matter(sent: str, status: bytes) -> None:
     with _pages(TOKEN) as (port, _):
         answer = ask(port, f"HEAD /metrics HTTP/1.1\r\nAuthorization: {sent}\r\n\r\n".encode())
     assert answer.split(b" ", 2)[1] == status
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Waits for something that must happen soon."""
-    ends = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < ends, "it did not happen"
-        time.sleep(0.01)

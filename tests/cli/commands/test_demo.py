@@ -8,13 +8,14 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from command import AIMON
 
 if TYPE_CHECKING:
     from command import Command
@@ -61,9 +62,8 @@ def test_on_a_terminal_it_goes_on_until_ctrl_c(run_aimon: Command, temporary: Pa
     """The status page and metrics are served meanwhile; Ctrl-C ends it well, also in the simulator's process."""
     ours, theirs = pty.openpty()
     environment = {**run_aimon.env, "TMPDIR": str(temporary), "COLUMNS": "200", "TERM": "dumb"}
-    aimon = Path(sys.executable).with_name("aimon")
     with subprocess.Popen(
-        [aimon, "demo"], env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        [AIMON, "demo"], env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     ) as process:
         os.close(theirs)
         text = ""

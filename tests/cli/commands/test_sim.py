@@ -6,10 +6,7 @@ import json
 import re
 import shlex
 import signal
-import subprocess
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +17,7 @@ from services import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from command import Command
 
@@ -31,14 +29,7 @@ def running(
     run_aimon: Command, *arguments: str, env: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, list[str]]]:
     """The simulator's address, and the probe that it proposes; it must end well on Ctrl-C."""
-    aimon = Path(sys.executable).with_name("aimon")
-    with subprocess.Popen(
-        [aimon, "sim", "--port", "0", *arguments],
-        env={**run_aimon.env, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with run_aimon.start("sim", "--port", "0", *arguments, env=env) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:

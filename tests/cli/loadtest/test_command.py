@@ -5,20 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
+from loadtest_command import interrupted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from command import Command
     from services import Pushgateway
 
@@ -30,11 +30,6 @@ _KEYS = (
     "tpot_s tokens cost goodput slo client capacity limits workers config"
 )
 KEYS = _KEYS.split()
-
-
-def where(sim: SimulatorProcess) -> list[str]:
-    """The options that name the simulator."""
-    return ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
 
 
 def configure(run_aimon: Command, sim: SimulatorProcess, prices: str) -> None:
@@ -62,7 +57,8 @@ def test_an_open_loop_is_reported_as_it_was(run_aimon: Command, tmp_path: Path) 
     """Every call is counted once, times are right, and the files hold the same numbers."""
     with SimulatorProcess(Profile(ttft=0.05, itl=0.01)) as sim:
         arguments = ["--rate", "40/s", "--duration", "2s", "--slo", "p99<5s", "--slo", "error_rate<1%", "--json"]
-        done = run_aimon("loadtest", *where(sim), *arguments, "--output-tokens", "6", "--out", str(tmp_path / "out"))
+        arguments += ["--output-tokens", "6", "--out", str(tmp_path / "out")]
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments)
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert outcomes(sim) == {"ok": 81}  # and the first call, which is not counted
@@ -89,7 +85,7 @@ def test_an_open_loop_is_reported_as_it_was(run_aimon: Command, tmp_path: Path) 
 def test_a_closed_loop_makes_as_many_calls_as_asked(run_aimon: Command) -> None:
     """50 calls, 8 at a time."""
     with SimulatorProcess(Profile(ttft=0.2)) as sim:
-        done = run_aimon("loadtest", *where(sim), "--concurrency", "8", "--requests", "50", "--json")
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), "--concurrency", "8", "--requests", "50", "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["requests"]["by_outcome"] == {"ok": 50}
         truth = sim.truth(wait=10, limit=0)
@@ -100,7 +96,9 @@ def test_refusals_are_counted_exactly(run_aimon: Command) -> None:
     """429s of a limit, as many as the simulator sent, with no part in the latencies; the objective is missed."""
     with SimulatorProcess(Profile(rpm=600, burst=0.5, ttft=0.02)) as sim:
         slo = ["--slo", "rate_limited<1%"]
-        done = run_aimon("loadtest", *where(sim), "--rate", "40/s", "--duration", "3s", *slo, "--json")
+        done = run_aimon(
+            "loadtest", *target_flags(sim.base_url()), "--rate", "40/s", "--duration", "3s", *slo, "--json"
+        )
         truth = outcomes(sim)
     report = json.loads(done.stdout)
     assert done.returncode == 1
@@ -117,7 +115,7 @@ def test_a_wrong_key_ends_the_run_after_one_call(run_aimon: Command, tmp_path: P
     with SimulatorProcess(Profile(key="another-key")) as sim:
         out = tmp_path / "out"
         arguments = ["--api-key-env", "MY_KEY", "--rate", "100/s", "--duration", "1m", "--out", str(out)]
-        done = run_aimon("loadtest", *where(sim), *arguments, env={"MY_KEY": KEY})
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, env={"MY_KEY": KEY})
         assert outcomes(sim) == {"unauthorized": 1}
     assert done.returncode == 1
     assert "ABORTED, nothing was measured: unauthorized (HTTP 401)" in done.stderr
@@ -144,7 +142,9 @@ def test_a_key_that_is_withdrawn_ends_the_run(run_aimon: Command) -> None:
     with SimulatorProcess(Profile(ttft=0.01)) as sim:
         withdrawal = threading.Thread(target=withdraw, args=(sim,))
         withdrawal.start()
-        done = run_aimon("loadtest", *where(sim), "--concurrency", "2", "--requests", "5000", "--json")
+        done = run_aimon(
+            "loadtest", *target_flags(sim.base_url()), "--concurrency", "2", "--requests", "5000", "--json"
+        )
         withdrawal.join()
         truth = outcomes(sim)
     assert done.returncode == 1, done.stderr
@@ -158,24 +158,9 @@ def test_a_key_that_is_withdrawn_ends_the_run(run_aimon: Command) -> None:
 def test_an_interrupted_run_keeps_what_it_has(run_aimon: Command) -> None:
     """Ctrl-C: exit code 130; calls that it cut are counted apart, and are no failures."""
     with SimulatorProcess(Profile(ttft=0.3)) as sim:
-        command: list[str | Path] = [
-            Path(sys.executable).with_name("aimon"),
-            "loadtest",
-            *where(sim),
-            "--concurrency",
-            "4",
-            "--json",
-        ]
-        with subprocess.Popen(
-            [*command, "--duration", "1m"], env=run_aimon.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as run:
-            assert run.stderr is not None
-            assert run.stderr.readline().startswith("up to ")
-            assert "in flight 4" in run.stderr.readline()
-            run.send_signal(signal.SIGINT)
-            out, _ = run.communicate(timeout=20)
-    report = json.loads(out)
-    assert run.returncode == 130
+        load = ["--concurrency", "4", "--duration", "1m"]
+        code, report = interrupted(run_aimon, "in flight 4", *target_flags(sim.base_url()), *load)
+    assert code == 130
     assert report["ended"]["how"] == "interrupted"
     by_outcome = report["requests"]["by_outcome"]
     assert report["requests"]["interrupted"] <= 4
@@ -188,7 +173,7 @@ def test_a_known_capacity_is_found(run_aimon: Command) -> None:
     """Within 5 %: 8 slots of 0.1 s are 80 a second."""
     with SimulatorProcess(Profile(slots=8, ttft=0.05, itl=0.01, tokens=6)) as sim:
         arguments = ["--profile", "capacity", "--prompt-tokens", "8", "--output-tokens", "6", "--rate", "50/s"]
-        done = run_aimon("loadtest", *where(sim), *arguments, "--json", timeout=120)
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, "--json", timeout=120)
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         # Measured and not computed: the simulator's own timers add to each service.
@@ -204,7 +189,7 @@ def test_a_limit_is_no_capacity_beyond_it(run_aimon: Command) -> None:
     """With an objective on times alone, too: 429s were not served, and the limit is named."""
     with SimulatorProcess(Profile(rpm=1200, ttft=0.02)) as sim:
         arguments = ["--profile", "capacity", "--slo", "p99<2s", "--rate", "40/s"]
-        done = run_aimon("loadtest", *where(sim), *arguments, "--json", timeout=120)
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, "--json", timeout=120)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)["capacity"]
     assert found["rate"] == pytest.approx(20.0, rel=0.05)
@@ -223,7 +208,7 @@ def test_a_known_limit_is_found(run_aimon: Command, profile: Profile, key: str, 
     """A limit of requests within 5 %, and one of tokens within 10; every 429 is counted."""
     with SimulatorProcess(profile) as sim:
         arguments = ["--profile", "limits", "--prompt-tokens", "50", "--output-tokens", "10", "--rate", "15/s"]
-        done = run_aimon("loadtest", *where(sim), *arguments, "--json", timeout=120)
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, "--json", timeout=120)
         happened = outcomes(sim)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -237,7 +222,7 @@ def test_the_result_is_pushed(run_aimon: Command, pushgateway: Pushgateway) -> N
     """To a real Pushgateway, under the load test's own job."""
     with SimulatorProcess(Profile(ttft=0.01)) as sim:
         arguments = ["--profile", "smoke", "--slo", "error_rate<1%", "--push", pushgateway.url]
-        done = run_aimon("loadtest", *where(sim), *arguments)
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments)
     assert done.returncode == 0, done.stderr
     (met,) = pushgateway.samples("ai_loadtest_slo_met")
     assert (met.value, met.labels["job"], met.labels["slo"]) == (1, "aimon-loadtest", "error_rate<1%")
@@ -298,7 +283,7 @@ def test_a_limit_of_cost_ends_the_run(run_aimon: Command) -> None:
 )
 def test_what_does_not_fit_is_refused(run_aimon: Command, arguments: list[str], message: str) -> None:
     """With exit code 2 and what to write instead, before anything is sent."""
-    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
+    flags = target_flags("http://127.0.0.1:9/v1")
     done = run_aimon("loadtest", *flags, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr

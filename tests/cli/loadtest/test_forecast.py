@@ -23,6 +23,7 @@ from aimon.probes.selection import Selection
 from aimon.quantities import Amount
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -294,7 +295,7 @@ def test_the_command(run_aimon: Command) -> None:
 def test_a_gateway_is_looked_at_first(run_aimon: Command, address: str, code: int, words: str) -> None:
     """One that is not there, or is none, is said before anything is sent."""
     with SimulatorProcess(Profile()) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--profile", "smoke"]
+        where = [*target_flags(sim.base_url()), "--profile", "smoke"]
         done = run_aimon("loadtest", *where, "--push", address.format(sim=sim.base_url()))
         assert (done.returncode, done.stdout) == (code, "")
         assert words in done.stderr

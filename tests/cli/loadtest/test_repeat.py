@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 
 if TYPE_CHECKING:
     from command import Command
@@ -22,16 +20,9 @@ if TYPE_CHECKING:
 def test_an_interrupted_series_keeps_the_runs_that_were_complete(run_aimon: Command) -> None:
     """Ctrl-C in the third of five runs: exit code 130, and a report of the spread of the first two."""
     with SimulatorProcess(Profile(ttft=0.02)) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+        where = target_flags(sim.base_url())
         load = ["--requests", "20", "--concurrency", "2", "--repeat", "5", "--out", "runs", "--slo", "error_rate<50%"]
-        with subprocess.Popen(
-            [Path(sys.executable).with_name("aimon"), "loadtest", *where, *load],
-            cwd=run_aimon.cwd,
-            env=run_aimon.env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
+        with run_aimon.start("loadtest", *where, *load) as process:
             assert process.stderr is not None
             assert process.stdout is not None
             for line in process.stderr:
@@ -65,7 +56,7 @@ def test_an_interrupted_series_keeps_the_runs_that_were_complete(run_aimon: Comm
 )
 def test_what_can_not_be_repeated_is_refused(run_aimon: Command, arguments: list[str], message: str) -> None:
     """With exit code 2, before anything is sent."""
-    where = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
+    where = target_flags("http://127.0.0.1:9/v1")
     done = run_aimon("loadtest", *where, "--rate", "1/s", "--duration", "1s", *arguments)
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
@@ -73,7 +64,7 @@ def test_what_can_not_be_repeated_is_refused(run_aimon: Command, arguments: list
 
 def test_a_forecast_is_of_all_runs(run_aimon: Command) -> None:
     """`--dry-run --repeat 3` has the calls and the time of three runs, at the rate of one."""
-    where = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
+    where = target_flags("http://127.0.0.1:9/v1")
     dry = ["--rate", "2/s", "--duration", "10s", "--dry-run", "--json", "--repeat", "3"]
     found = json.loads(run_aimon("loadtest", *where, *dry).stdout)
     # Each with the call that goes first.

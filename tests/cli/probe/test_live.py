@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,12 +15,14 @@ from aimon.call.result import Limits
 from aimon.cli.probe.live import LiveTable
 from aimon.cli.probe.repeats import Repeats
 from aimon.metrics.totals import Identity
+from command import AIMON, target_flags
 from results import a_result
 from services import free_port
 from terminal import Terminal, hidden_cursor, screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from aimon.call.result import Result
     from command import Command
@@ -97,8 +97,8 @@ def test_more_endpoints_than_lines() -> None:
 
 def test_on_a_real_terminal(run_aimon: Command) -> None:
     """It is drawn in place, notes stay above it, and Ctrl-C leaves the terminal as it was."""
-    path = Path(sys.executable).with_name("aimon")
-    target = ("--dialect", "openai-chat", "--base-url", f"http://127.0.0.1:{free_port()}/v1", "--model", "m")
+    path = AIMON
+    target = target_flags(f"http://127.0.0.1:{free_port()}/v1")
     env = {**run_aimon.env, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PATH": os.environ["PATH"]}
     command: list[str | Path] = [path, "probe", *target, "--every", "1s", "--state", "none"]
     with Terminal(command, (100, 24), env, whole=True) as terminal:

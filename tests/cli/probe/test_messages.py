@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import re
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +13,12 @@ from aimon.call.outcome import Outcome
 from aimon.cli import advice
 from aimon.simulator import Profile, SimulatorProcess
 from certificates import Authority
+from peers import black_hole
 from results import a_result
 from services import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from command import Command
@@ -74,20 +73,6 @@ ELSEWHERE = {
 }
 
 
-@contextlib.contextmanager
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel drops whoever else comes."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
-
-
 def entry(name: str, url: str, **more: object) -> str:
     """An endpoint of the configuration."""
     keys = {"name": name, "dialect": "openai-chat", "base_url": url, "model": "sim-1", **more}
@@ -111,7 +96,7 @@ def test_each_line_says_what_is_wrong_and_where_and_what_to_do(run_aimon: Comman
     authority.server(begins=-dt.timedelta(days=9), ends=-dt.timedelta(days=2))
     [leaf] = tmp_path.glob("leaf-*.pem")
     old = SimulatorProcess(Profile("sim"), certfile=leaf, keyfile=leaf)
-    with SimulatorProcess(*map(Profile, ANSWERED)) as simulator, old, full_port() as full:
+    with SimulatorProcess(*map(Profile, ANSWERED)) as simulator, old, black_hole() as full:
         simulator.set_faults(
             "rate_limited:profile=rate_limited,retry_after=7",
             *({"fault": name, "profile": name} for name in ANSWERED if name != "rate_limited"),

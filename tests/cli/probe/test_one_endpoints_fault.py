@@ -27,7 +27,7 @@ from aimon.probes.publish.recorder import Recorder
 from aimon.probes.selection import Selection
 from aimon.probes.state import gauges, state
 from aimon.probes.state.open_state import open_state
-from chat_wire import counted, read_request, streamed
+from chat_wire import completion_counting, counted, read_request, streamed
 from peers import Peer
 
 if TYPE_CHECKING:
@@ -260,12 +260,8 @@ def test_a_real_answer(count: str, run_aimon: Command, tmp_path: Path) -> None:
 
     def serve(connection: socket.socket) -> None:
         head, _ = read_request(connection)
-        tokens = count if b"/bad/" in head else "3"
-        body = (
-            '{"choices": [{"message": {"content": "pong"}, "finish_reason": "stop"}],'
-            f' "usage": {{"prompt_tokens": {tokens}, "completion_tokens": {tokens}}}}}'
-        )
-        connection.sendall(counted("200 OK", body.encode()))
+        body = completion_counting(count if b"/bad/" in head else "3")
+        connection.sendall(counted("200 OK", body))
 
     with Peer(serve) as peer:
         (tmp_path / "aimon.yaml").write_text(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -18,6 +15,7 @@ from services import free_port, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from command import Command
 
@@ -119,15 +117,6 @@ def test_an_unwritable_history_is_exit_3(run_aimon: Command, simulator: Simulato
     assert "the results are not recorded: file/history.db: " in done.stderr
 
 
-def start(run_aimon: Command, *arguments: str) -> subprocess.Popen[str]:
-    """`aimon` in the background."""
-    aimon = Path(sys.executable).with_name("aimon")
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [aimon, *arguments], env=run_aimon.env, cwd=run_aimon.cwd, stdout=pipe, stderr=pipe, text=True
-    )
-
-
 def test_an_interrupt_keeps_what_was_probed(run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
     """Exit code 130, the finished endpoint shown and recorded, the other one named as unfinished."""
     simulator.set_faults({"fault": "hang", "profile": "stuck"})
@@ -138,7 +127,7 @@ def test_an_interrupt_keeps_what_was_probed(run_aimon: Command, simulator: Simul
         f"- {{name: quick, dialect: openai-chat, base_url: '{simulator.base_url('sim')}', model: m}}\n"
         f"- {{name: stuck, dialect: openai-chat, base_url: '{simulator.base_url('stuck')}', model: m}}\n"
     )
-    with start(run_aimon, "probe", "-c", str(config)) as process:
+    with run_aimon.start("probe", "-c", str(config)) as process:
         wait_for(lambda: simulator.truth().requests >= 1 and simulator.truth().in_flight == 1, what="both calls")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
@@ -153,7 +142,7 @@ def test_every_serves_metrics_and_drains(run_aimon: Command, simulator: Simulato
     simulator.clear_faults()
     port = free_port()
     listen = ["--every", "1s", "--listen", f"127.0.0.1:{port}"]
-    with start(run_aimon, *flags(simulator.base_url("sim")), *listen) as process:
+    with run_aimon.start(*flags(simulator.base_url("sim")), *listen) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == f"metrics: http://127.0.0.1:{port}/metrics\n"
 

@@ -15,7 +15,9 @@ import pytest
 
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from fleet_command import SOON, port_of, reported, start, until, where
+from command import target_flags
+from loadtest_command import SOON, port_of, reported
+from services import wait_for
 
 if TYPE_CHECKING:
     import subprocess
@@ -48,7 +50,7 @@ def test_two_processes_make_each_arrival_once(run_aimon: Command, arrivals: str)
     """Two processes share the rate exactly, and their counts add up to the simulator's."""
     with SimulatorProcess(Profile(ttft=0.05, itl=0.01)) as sim:
         arguments = ["--rate", "61/s", "--duration", "3s", "--arrivals", arrivals, "--output-tokens", "5"]
-        done = run_aimon("loadtest", *where(sim), *arguments, "--processes", "2", "--json")
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, "--processes", "2", "--json")
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
         assert counts(sim) == {"ok": 184}
@@ -65,7 +67,7 @@ def test_two_processes_share_users_and_requests(run_aimon: Command) -> None:
     """Two processes make 101 calls, 7 at a time."""
     with SimulatorProcess(Profile(ttft=0.2)) as sim:
         arguments = ["--concurrency", "7", "--requests", "101", "--processes", "2", "--json"]
-        done = run_aimon("loadtest", *where(sim), *arguments)
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments)
         assert done.returncode == 0, done.stderr
         truth = sim.truth(wait=10, limit=0)
     assert json.loads(done.stdout)["requests"]["by_outcome"] == {"ok": 101}
@@ -81,10 +83,10 @@ def test_a_master_and_two_workers(run_aimon: Command) -> None:
         )
         run_aimon.env["SIM_KEY"] = "sk-Qm3xK9vT2pLw7ZbR4nHd"
         arguments = ["--master", "--bind-port", "0", "--expect-workers", "2", "--rate", "40/s", "--duration", "3s"]
-        master = stack.enter_context(start(run_aimon, "local", *arguments, "--json"))
+        master = stack.enter_context(run_aimon.start("loadtest", "local", *arguments, "--json"))
         port = port_of(master)
         workers = [
-            stack.enter_context(start(run_aimon, "--worker", "--master-port", port, "-c", "aimon.yaml"))
+            stack.enter_context(run_aimon.start("loadtest", "--worker", "--master-port", port, "-c", "aimon.yaml"))
             for _ in range(2)
         ]
         report, said = reported(master)
@@ -101,8 +103,8 @@ def test_a_worker_that_dies_is_reported_and_its_share_given_to_the_others(run_ai
     """The rate recovers; the worker's calls in flight and the arrivals not started meanwhile count as lost."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         arguments = ["--rate", "60/s", "--arrivals", "constant", "--duration", "8s", "--processes", "3", "--json"]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests > 60)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 60)
             victim = descendants(run)[-1]
             victim.kill()
             report, said = reported(run)
@@ -127,8 +129,8 @@ def test_calls_of_a_closed_loop_are_made_by_others_when_a_worker_dies(run_aimon:
     """If a worker dies, the others make all remaining calls at the full concurrency."""
     with SimulatorProcess(Profile(ttft=0.2)) as sim:
         arguments = ["--concurrency", "8", "--requests", "200", "--processes", "2", "--json"]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests > 40)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 40)
             descendants(run)[-1].kill()
             report, said = reported(run)
         truth = sim.truth(wait=10, limit=0)
@@ -144,8 +146,8 @@ def test_a_run_without_workers_ends(run_aimon: Command) -> None:
     """When all workers are lost, the run ends with exit code 1 and a report of their calls."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         arguments = ["--rate", "40/s", "--duration", "1m", "--processes", "2", "--json"]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests > 60)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 60)
             for victim in descendants(run)[1:]:
                 victim.kill()
             report, said = reported(run)
@@ -161,12 +163,12 @@ def test_workers_end_with_their_master_and_keep_what_they_know(run_aimon: Comman
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         out = tmp_path / "out"
         arguments = ["--rate", "40/s", "--duration", "1m", "--processes", "2", "--out", str(out)]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests > 60)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 60)
             director, *workers = descendants(run)
             director.kill()
             _, said = run.communicate(timeout=SOON)
-        until(lambda: ended(workers))
+        wait_for(lambda: ended(workers))
         served = sim.truth(wait=10, limit=0)
     assert run.returncode == 3
     assert "killed by signal 9" in said
@@ -188,12 +190,12 @@ def test_a_signal_ends_all_of_them(run_aimon: Command, number: signal.Signals) -
     """A signal ends all processes with exit code 130, and the report has every started call."""
     with SimulatorProcess(Profile(ttft=0.3)) as sim:
         arguments = ["--concurrency", "6", "--duration", "1m", "--processes", "2", "--json"]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests > 20)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 20)
             processes = descendants(run)
             run.send_signal(number)
             report, said = reported(run)
-        until(lambda: ended(processes))
+        wait_for(lambda: ended(processes))
         served = sim.truth(wait=10, limit=0)
     assert run.returncode == 130, said
     assert report["ended"]["how"] == "interrupted"
@@ -207,8 +209,8 @@ def test_a_signal_as_the_load_begins_ends_it(run_aimon: Command) -> None:
     """Between the first call and those of the schedule, when workers are just told of it."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         arguments = ["--rate", "50/s", "--duration", "1m", "--processes", "2", "--json"]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests == 1)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests == 1)
             run.send_signal(signal.SIGINT)
             report, said = reported(run)
         served = sim.truth(wait=10, limit=0)
@@ -222,11 +224,15 @@ def test_a_worker_that_joins_gets_a_share(run_aimon: Command) -> None:
     """A worker that joins gets its share from a second later, and each arrival is made exactly once."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim, ExitStack() as stack:
         arguments = ["--master", "--bind-port", "0", "--rate", "40/s", "--arrivals", "constant", "--duration", "8s"]
-        master = stack.enter_context(start(run_aimon, *where(sim), *arguments, "--json"))
+        master = stack.enter_context(run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments, "--json"))
         port = port_of(master)
-        stack.enter_context(start(run_aimon, "--worker", "--master-port", port, *where(sim)))
-        until(lambda: sim.truth(limit=0).requests > 40)
-        second = stack.enter_context(start(run_aimon, "--worker", "--master-port", port, *where(sim)))
+        stack.enter_context(
+            run_aimon.start("loadtest", "--worker", "--master-port", port, *target_flags(sim.base_url()))
+        )
+        wait_for(lambda: sim.truth(limit=0).requests > 40)
+        second = stack.enter_context(
+            run_aimon.start("loadtest", "--worker", "--master-port", port, *target_flags(sim.base_url()))
+        )
         report, said = reported(master)
         assert second.wait(SOON) == 0
         assert counts(sim) == {"ok": 321}
@@ -257,7 +263,7 @@ def test_a_limit_of_cost_holds_for_all_workers_together(run_aimon: Command) -> N
 def test_a_wrong_key_ends_it_after_one_call(run_aimon: Command) -> None:
     """With several workers, a wrong key ends the run after one call."""
     with SimulatorProcess(Profile(key="another-key")) as sim:
-        done = run_aimon("loadtest", *where(sim), "--rate", "100/s", "--processes", "2")
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), "--rate", "100/s", "--processes", "2")
         assert counts(sim) == {"unauthorized": 1}
     assert done.returncode == 1
     assert "unauthorized (HTTP 401)" in done.stderr
@@ -268,7 +274,7 @@ def test_a_worker_that_cannot_follow_the_plan_says_why(run_aimon: Command, tmp_p
     (run_aimon.cwd / "aimon.yaml").write_text("endpoints: [{name: local, preset: ollama, model: m}]\n")
     other = tmp_path / "other.yaml"
     other.write_text("endpoints: [{name: elsewhere, preset: ollama, model: m}]\n")
-    with start(run_aimon, "local", "--rate", "1/s", "--master", "--bind-port", "0") as master:
+    with run_aimon.start("loadtest", "local", "--rate", "1/s", "--master", "--bind-port", "0") as master:
         port = port_of(master)
         worker = run_aimon("loadtest", "--worker", "--master-port", port, "-c", str(other))
         _, said = master.communicate(timeout=SOON)
@@ -278,7 +284,7 @@ def test_a_worker_that_cannot_follow_the_plan_says_why(run_aimon: Command, tmp_p
 
 def test_workers_that_do_not_come_are_not_waited_for_forever(run_aimon: Command) -> None:
     """The master waits for workers only as long as `--wait` says."""
-    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
+    flags = target_flags("http://127.0.0.1:9/v1")
     arguments = ["--rate", "1/s", "--master", "--bind-port", "0", "--expect-workers", "2", "--wait", "1s"]
     done = run_aimon("loadtest", *flags, *arguments)
     assert done.returncode == 3
@@ -289,7 +295,7 @@ def test_an_address_that_is_taken_is_said(run_aimon: Command) -> None:
     """An address in use gives exit code 3 and names the option for another one."""
     with SimulatorProcess() as sim:
         port = str(urlsplit(sim.base_url()).port)
-        done = run_aimon("loadtest", *where(sim), "--rate", "1/s", "--master", "--bind-port", port)
+        done = run_aimon("loadtest", *target_flags(sim.base_url()), "--rate", "1/s", "--master", "--bind-port", port)
     assert done.returncode == 3
     assert f"--master can't listen on 127.0.0.1:{port}" in done.stderr
     assert "choose another --bind-port" in done.stderr
@@ -298,7 +304,7 @@ def test_an_address_that_is_taken_is_said(run_aimon: Command) -> None:
 
 def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -> None:
     """A worker that is connecting to its master can be interrupted."""
-    with start(run_aimon, "--worker", "--master-port", "9") as worker:
+    with run_aimon.start("loadtest", "--worker", "--master-port", "9") as worker:
         assert worker.stderr is not None
         assert "looking for the master at 127.0.0.1:9" in worker.stderr.readline()
         worker.send_signal(signal.SIGTERM)
@@ -321,7 +327,7 @@ def test_a_worker_that_looks_for_its_master_can_be_stopped(run_aimon: Command) -
 )
 def test_options_of_different_roles_do_not_mix(run_aimon: Command, arguments: list[str], message: str) -> None:
     """Options of different roles are refused together with exit code 2."""
-    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--rate", "1/s"]
+    flags = [*target_flags("http://127.0.0.1:9/v1"), "--rate", "1/s"]
     done = run_aimon("loadtest", *flags, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
@@ -333,8 +339,8 @@ def test_the_interpreter_of_workers_shows_no_arguments(run_aimon: Command) -> No
         key = "sk-recognisable-key-0123456789"
         run_aimon.env["MY_KEY"] = key
         arguments = ["--api-key-env", "MY_KEY", "--rate", "10/s", "--duration", "2s", "--processes", "2"]
-        with start(run_aimon, *where(sim), *arguments) as run:
-            until(lambda: sim.truth(limit=0).requests > 3)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 3)
             lines = [" ".join(process.cmdline()) for process in descendants(run)]
             run.communicate(timeout=SOON)
     assert len(lines) == 3

@@ -21,7 +21,9 @@ from aimon.loadtests.protocol.stage import StatsDelta, pack, unpack
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from fleet_command import port_of, reported, start, until, where
+from command import target_flags
+from loadtest_command import port_of, reported
+from services import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 OWN_KEY, OTHER_SECRET = "sk-own-key-of-the-worker-0123456789", "AKIA-another-secret-0123456789"
 TOKEN = "a-token-of-thirty-two-characters"
+MASTER = ["--master", "--bind-port", "0"]
 
 
 def say(kind: Any, data: Any, worker: Any = "w") -> bytes:
@@ -164,13 +167,15 @@ def test_a_master_hears_workers_after_whatever_came_before(run_aimon: Command) -
     """Each malformed message is dropped and counted, and the run is as if there had been none."""
     with SimulatorProcess(Profile(ttft=0.02)) as sim, ExitStack() as stack:
         arguments = ["--master", "--bind-port", "0", "--rate", "20/s", "--arrivals", "constant", "--duration", "2s"]
-        master = stack.enter_context(start(run_aimon, *where(sim), *arguments, "--json"))
+        master = stack.enter_context(run_aimon.start("loadtest", *target_flags(sim.base_url()), *arguments, "--json"))
         port = port_of(master)
         with peer(zmq.DEALER, f"tcp://127.0.0.1:{port}", b"stranger") as stranger:
             for frames in [*MALFORMED.values(), UNINTRODUCED]:
                 if frames:
                     stranger.send_multipart(frames)
-            worker = stack.enter_context(start(run_aimon, "--worker", "--master-port", port, *where(sim)))
+            worker = stack.enter_context(
+                run_aimon.start("loadtest", "--worker", "--master-port", port, *target_flags(sim.base_url()))
+            )
             report, said = reported(master)
         assert worker.wait(60) == 0
     assert master.returncode == 0, said
@@ -184,9 +189,9 @@ def test_what_a_worker_says_drives_no_terminal(run_aimon: Command) -> None:
     """A worker's host and version are shown on one line, without terminal escapes."""
     escape = "\x1b]52;c;ZXZpbA==\x07\u202e\n" * 99
     hello = messages.encode(messages.Register(version=f"0{escape}", host=f"host{escape}", pid=1))
-    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--rate", "1/s"]
+    flags = [*target_flags("http://127.0.0.1:9/v1"), "--rate", "1/s"]
     with (
-        start(run_aimon, *flags, "--duration", "1s", "--master", "--bind-port", "0") as master,
+        run_aimon.start("loadtest", *flags, "--duration", "1s", "--master", "--bind-port", "0") as master,
         peer(zmq.DEALER, f"tcp://127.0.0.1:{port_of(master)}", b"stranger") as stranger,
     ):
         stranger.send(say("client_ready", "2.47.0", "stranger"))
@@ -200,14 +205,15 @@ def test_what_a_worker_says_drives_no_terminal(run_aimon: Command) -> None:
 @pytest.mark.e2e
 def test_a_message_without_end_is_cut_off(run_aimon: Command) -> None:
     """A peer whose message is larger than any report is disconnected before it is read into memory."""
+    load = ["--rate", "9/s", "--duration", "1s", "--json"]
     with SimulatorProcess(Profile(ttft=0.02)) as sim, ExitStack() as stack:
-        master = stack.enter_context(
-            start(run_aimon, *where(sim), "--master", "--bind-port", "0", "--rate", "9/s", "--duration", "1s", "--json")
-        )
+        master = stack.enter_context(run_aimon.start("loadtest", *target_flags(sim.base_url()), *load, *MASTER))
         port = port_of(master)
         with peer(zmq.DEALER, f"tcp://127.0.0.1:{port}") as stranger:
             stranger.send(b"\x00" * (65 << 20))
-            worker = stack.enter_context(start(run_aimon, "--worker", "--master-port", port, *where(sim)))
+            worker = stack.enter_context(
+                run_aimon.start("loadtest", "--worker", "--master-port", port, *target_flags(sim.base_url()))
+            )
             report, said = reported(master)
         assert worker.wait(60) == 0
     assert master.returncode == 0, said
@@ -219,8 +225,8 @@ def test_a_worker_hears_its_master_after_whatever_came_before(run_aimon: Command
     """A worker drops malformed messages and still follows its master."""
     with peer(zmq.ROUTER, "tcp://127.0.0.1") as master:
         port = str(master.bind_to_random_port("tcp://127.0.0.1"))
-        flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
-        with start(run_aimon, "--worker", "--master-port", port, *flags) as worker:
+        flags = target_flags("http://127.0.0.1:9/v1")
+        with run_aimon.start("loadtest", "--worker", "--master-port", port, *flags) as worker:
             address, _ = master.recv_multipart()
             name = address.decode()
             for frames in MALFORMED.values():
@@ -228,7 +234,7 @@ def test_a_worker_hears_its_master_after_whatever_came_before(run_aimon: Command
                     master.send_multipart([address, *frames])
             master.send_multipart([address, say("aimon_start_stage", b'{"type":"aimon_start_stage","order":1}', name)])
             master.send_multipart([address, say("ack", {"index": 0}, name)])
-            until(lambda: "aimon_register" in str(master.recv_multipart()[1]))
+            wait_for(lambda: "aimon_register" in str(master.recv_multipart()[1]))
             master.send_multipart([address, say("quit", None, name)])
             _, said = worker.communicate(timeout=60)
     assert worker.returncode == 0, said
@@ -250,9 +256,8 @@ def test_a_master_does_not_choose_address_key_or_folder(run_aimon: Command, tmp_
             "api_key: '${OWN_KEY}'}]\n"
         )
         load = ["--rate", "20/s", "--duration", "1s", "--out", str(tmp_path / "masters"), "--results", "--json"]
-        master = stack.enter_context(
-            start(run_aimon, *where(rogue), "--api-key-env", "OTHER_SECRET", *load, "--master", "--bind-port", "0")
-        )
+        load += ["--api-key-env", "OTHER_SECRET"]
+        master = stack.enter_context(run_aimon.start("loadtest", *target_flags(rogue.base_url()), *load, *MASTER))
         port = port_of(master)
         worker = run_aimon("loadtest", "--worker", "--master-port", port, "-c", "worker.yaml", "--out", "workers")
         _, said = reported(master)
@@ -280,8 +285,8 @@ def test_what_only_the_worker_can_give_is_asked_for(
     if "--dataset" in of_the_master:
         (run_aimon.cwd / "prompts.jsonl").write_text('{"prompt": "hello"}\n')
         of_the_master = ["--dataset", "prompts.jsonl"]
-    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
-    with start(run_aimon, *flags, *of_the_master, "--rate", "1/s", "--master", "--bind-port", "0") as master:
+    flags = target_flags("http://127.0.0.1:9/v1")
+    with run_aimon.start("loadtest", *flags, *of_the_master, "--rate", "1/s", "--master", "--bind-port", "0") as master:
         worker = run_aimon("loadtest", "--worker", "--master-port", port_of(master), *flags, *of_the_worker)
         _, said = master.communicate(timeout=60)
     assert (master.returncode, worker.returncode) == (3, 0)
@@ -301,13 +306,15 @@ def test_who_knows_the_token_takes_part(run_aimon: Command, tokens: dict[str, li
     """Nothing of the plan or of the token can be read on the way, and others are turned away meanwhile."""
     with SimulatorProcess(Profile(ttft=0.02)) as sim, ExitStack() as stack:
         load = ["--rate", "20/s", "--duration", "2s", "--bind-port", "0", *tokens["token"], "--json"]
-        master = stack.enter_context(start(run_aimon, *where(sim), *load, "--master"))
+        master = stack.enter_context(run_aimon.start("loadtest", *target_flags(sim.base_url()), *load, "--master"))
         port = port_of(master)
         with peer(zmq.DEALER, f"tcp://127.0.0.1:{port}") as stranger:
             stranger.send(say("client_ready", "2.47.0"))
             stranger.send(say("aimon_register", HELLO))
             worker = stack.enter_context(
-                start(run_aimon, "--worker", "--master-port", port, *where(sim), *tokens["token"])
+                run_aimon.start(
+                    "loadtest", "--worker", "--master-port", port, *target_flags(sim.base_url()), *tokens["token"]
+                )
             )
             report, said = reported(master)
             assert stranger.poll(0) == 0
@@ -329,11 +336,11 @@ def test_another_token_is_said_on_both_sides(
     run_aimon: Command, tokens: dict[str, list[str]], of_the_master: str, of_the_worker: str, message: str
 ) -> None:
     """With different tokens both sides report it, and neither sends the other a plan or an introduction."""
-    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:9/v1", "--model", "m"]
+    flags = target_flags("http://127.0.0.1:9/v1")
     load = ["--rate", "1/s", "--master", "--bind-port", "0", *tokens[of_the_master]]
-    with start(run_aimon, *flags, *load) as master:
+    with run_aimon.start("loadtest", *flags, *load) as master:
         port = port_of(master)
-        with start(run_aimon, "--worker", "--master-port", port, *flags, *tokens[of_the_worker]) as worker:
+        with run_aimon.start("loadtest", "--worker", "--master-port", port, *flags, *tokens[of_the_worker]) as worker:
             assert worker.stderr is not None
             assert "looking for the master" in worker.stderr.readline()
             assert message in worker.stderr.readline()
@@ -349,8 +356,8 @@ def test_others_on_this_machine_do_not_reach_local_workers(run_aimon: Command) -
     """Processes of one machine get a token of their own, so that the port on loopback is theirs."""
     with SimulatorProcess(Profile(ttft=0.05)) as sim:
         load = ["--rate", "20/s", "--duration", "3s", "--processes", "2", "--json"]
-        with start(run_aimon, *where(sim), *load) as run:
-            until(lambda: sim.truth(limit=0).requests > 3)
+        with run_aimon.start("loadtest", *target_flags(sim.base_url()), *load) as run:
+            wait_for(lambda: sim.truth(limit=0).requests > 3)
             (port,) = _listening(run.pid)
             with peer(zmq.DEALER, f"tcp://127.0.0.1:{port}") as stranger:
                 stranger.send(say("client_ready", "2.47.0"))

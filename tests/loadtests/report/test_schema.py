@@ -20,6 +20,7 @@ from aimon.loadtests.search.limits import AccountLimits
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 from report_cases import few, noisy, plan
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def test_reports_of_real_runs_fit(
 ) -> None:
     """Blocks and seconds of a real run add up to what was counted."""
     with SimulatorProcess(profile) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m"]
+        where = target_flags(sim.base_url())
         done = run_aimon("loadtest", *where, *arguments, "--output-tokens", "6", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     built = json.loads((tmp_path / "out" / "report.json").read_text())

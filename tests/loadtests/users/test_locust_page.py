@@ -15,7 +15,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from fleet_command import SOON, start, where
+from command import target_flags
+from loadtest_command import SOON
 
 if TYPE_CHECKING:
     import subprocess
@@ -148,8 +149,8 @@ def test_locusts_page_shows_the_numbers_of_the_report(run_aimon: Command) -> Non
     )
     with SimulatorProcess(Profile(ttft=0.03, tokens=3)) as sim, sync_playwright() as playwright:
         sim.set_faults("server_error:share=0.2")
-        arguments = ["shop.py", *where(sim), "--rate", "20/s", "--duration", "10m", "--web", "127.0.0.1:0", "--json"]
-        with start(run_aimon, *arguments) as run:
+        load = ["--rate", "20/s", "--duration", "10m", "--web", "127.0.0.1:0", "--json"]
+        with run_aimon.start("loadtest", "shop.py", *target_flags(sim.base_url()), *load) as run:
             page_address = address(run)
             browser = playwright.chromium.launch(
                 executable_path="/usr/bin/chromium",

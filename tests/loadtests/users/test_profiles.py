@@ -14,7 +14,7 @@ import pytest
 from aimon.loadtests.report import schema
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from fleet_command import SOON, port_of, reported, start
+from loadtest_command import SOON, port_of, reported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,10 +121,11 @@ def test_a_master_and_two_workers_with_their_own_files(run_aimon: Command, sim: 
     sim.reset()
     with ExitStack() as stack:
         arguments = ["--master", "--bind-port", "0", "--expect-workers", "2", "--concurrency", "4", "--duration", "2s"]
-        master = stack.enter_context(start(run_aimon, str(SHOP), *arguments, "--json"))
+        master = stack.enter_context(run_aimon.start("loadtest", str(SHOP), *arguments, "--json"))
         port = port_of(master)
         workers = [
-            stack.enter_context(start(run_aimon, str(SHOP), "--worker", "--master-port", port)) for _ in range(2)
+            stack.enter_context(run_aimon.start("loadtest", str(SHOP), "--worker", "--master-port", port))
+            for _ in range(2)
         ]
         report, said = reported(master)
         assert master.returncode == 0, said

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chat_wire import counted, read_request, streamed
+from chat_wire import completion_counting, counted, read_request, streamed
 from peers import Peer
 
 if TYPE_CHECKING:
@@ -67,12 +67,7 @@ def test_the_whole_command(run_aimon: Command, tmp_path: Path) -> None:
 
     def absurd(connection: socket.socket) -> None:
         while read_request(connection)[0]:
-            digits = "9" * 400
-            body = (
-                '{"choices": [{"message": {"content": "pong"}, "finish_reason": "stop"}],'
-                f' "usage": {{"prompt_tokens": {digits}, "completion_tokens": {digits}}}}}'
-            )
-            connection.sendall(counted("200 OK", body.encode()))
+            connection.sendall(counted("200 OK", completion_counting("9" * 400)))
 
     with Peer(absurd) as peer:
         (tmp_path / "aimon.yaml").write_text(

@@ -71,6 +71,18 @@ async def connected(marks: NetworkMarks, port: int, **options: Any) -> httpcore2
     return await NetworkBackend(marks, **options).connect_tcp("127.0.0.1", port)
 
 
+async def read_late(writer: Writer, marks: NetworkMarks, port: int, tls: Authority | None = None, **how: Any) -> None:
+    """Reads an answer for which the loop is not there while it comes, nor for BLOCKED seconds more."""
+    stream = await connected(marks, port, **how)
+    if tls is not None:
+        stream = await stream.start_tls(tls.client(), "localhost")
+    await stream.write(b"?")
+    writer.wait()
+    time.sleep(BLOCKED)  # noqa: ASYNC251 - the loop that does not run is what is tested
+    assert await stream.read(100) == b"pong"
+    await stream.aclose()
+
+
 @stamps_only
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "tls"])
 def test_a_stamp_is_the_arrival_however_late_the_read(secured: bool, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -78,18 +90,8 @@ def test_a_stamp_is_the_arrival_however_late_the_read(secured: bool, tmp_path_fa
     writer, marks = Writer(), NetworkMarks()
     authority = Authority(tmp_path_factory.mktemp("certificates"))
 
-    async def main(port: int) -> None:
-        stream = await connected(marks, port)
-        if secured:
-            stream = await stream.start_tls(authority.client(), "localhost")
-        await stream.write(b"?")
-        writer.wait()
-        time.sleep(BLOCKED)  # noqa: ASYNC251 - the loop that does not run is what is tested
-        assert await stream.read(100) == b"pong"
-        await stream.aclose()
-
     with Peer(over_tls(authority.server(), writer.serve) if secured else writer.serve) as peer:
-        asyncio.run(main(peer.port))
+        asyncio.run(read_late(writer, marks, peer.port, authority if secured else None))
     assert marks.stamped
     assert writer.began[0] - CLOCKS <= marks.last_arrival <= writer.ended[0] + BLOCKED / 2
     assert marks.lag >= BLOCKED * 0.9
@@ -128,16 +130,8 @@ def test_without_stamps_an_arrival_is_the_read_and_says_so() -> None:
     """The fallback holds the loop's lag, and is marked."""
     writer, marks = Writer(), NetworkMarks()
 
-    async def main(port: int) -> None:
-        stream = await connected(marks, port, stamps=False)
-        await stream.write(b"?")
-        writer.wait()
-        time.sleep(BLOCKED)  # noqa: ASYNC251 - the loop that does not run is what is tested
-        await stream.read(100)
-        await stream.aclose()
-
     with Peer(writer.serve) as peer:
-        asyncio.run(main(peer.port))
+        asyncio.run(read_late(writer, marks, peer.port, stamps=False))
     assert not marks.stamped
     assert marks.last_arrival >= writer.began[0] + BLOCKED
     assert marks.lag == 0
@@ -211,16 +205,8 @@ def test_a_kernel_that_stamps_by_another_clock_is_doubted(shift: float, monkeypa
 
     monkeypatch.setattr("aimon.probes.network.stream.receive", lying)
 
-    async def main(port: int) -> None:
-        stream = await connected(marks, port)
-        await stream.write(b"?")
-        writer.wait()
-        time.sleep(BLOCKED)  # noqa: ASYNC251 - the loop that does not run is what is tested
-        await stream.read(100)
-        await stream.aclose()
-
     with Peer(writer.serve) as peer:
-        asyncio.run(main(peer.port))
+        asyncio.run(read_late(writer, marks, peer.port))
     assert not marks.stamped
     assert marks.last_arrival >= writer.began[0] + BLOCKED
 

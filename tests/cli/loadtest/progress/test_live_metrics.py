@@ -23,6 +23,7 @@ from aimon.metrics.pushgateway import Gateway, push
 from aimon.metrics.totals import Totals
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
+from command import target_flags
 from dashboard_files import interpolated
 from moments import ENDPOINT, a_moment, a_report, totals
 from results import QWEN, a_result
@@ -363,7 +364,7 @@ def test_histograms_go_on_where_their_boundaries_were_others(pushgateway: Pushga
 def test_what_is_pushed_is_what_the_simulator_did(pushgateway: Pushgateway, run_aimon: Command) -> None:
     """Two runs of the command, one of them on two processes: every call is counted once, the first and all others."""
     with SimulatorProcess(Profile(rpm=1200, burst=0.5, ttft=0.02)) as sim:
-        where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--push", pushgateway.url]
+        where = [*target_flags(sim.base_url()), "--push", pushgateway.url]
         for load in (
             ["--rate", "40/s", "--duration", "2s"],
             ["--concurrency", "4", "--requests", "90", "--processes=2"],
