@@ -2,7 +2,7 @@
 
 Reports use three significant digits in the unit that fits (`format_duration`, `format_percent`). Tables and live views
 use a fixed number of decimals in ms or s, so that a column keeps its width while its values change
-(`format_time`, `format_milliseconds`, `format_ratio`).
+(`format_time`, `format_milliseconds`, `format_ratio`, `format_uptime`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ def format_duration(seconds: float) -> str:
     return f"{format_number(seconds / _HOUR)} h"
 
 
-def format_number(value: float) -> str:
-    """A number with three significant digits, or all integer digits, with commas."""
+def format_number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits, or all integer digits, with commas; never an exponent for its size."""
     # From 999.5 on, `.3g` would write an exponent.
-    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:,.0f}"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits - 0.5 else f"{value:,.0f}"
+
+
+def format_change(share: float) -> str:
+    """A relative change on an axis: `+5 %`, `-12.5 %`, `0`."""
+    return f"{share * 100:+.3g} %" if share else "0"
 
 
 def format_percent(share: float) -> str:
@@ -55,6 +60,23 @@ def format_milliseconds(seconds: float | None) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.2f} s"
 
 
+def format_age(seconds: float) -> str:
+    """How long ago something was, in the largest unit of which there are two: `95 s`, `2 min`, `36 h`, `2 d`."""
+    for size, unit in ((24 * _HOUR, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def format_long_duration(seconds: float) -> str:
+    """A duration in all its units: `1 d 2 h`, `3 min 20 s`, `0.5 s`."""
+    minutes, rest = divmod(seconds, _MINUTE)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{count} {unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if count]
+    return " ".join([*parts, f"{rest:.3g} s"] if rest or not parts else parts)
+
+
 def format_clock(seconds: float) -> str:
     """A time since the start of a run: 0:08, 12:30, 1:02:03."""
     minutes, rest = divmod(round(seconds), 60)
@@ -68,6 +90,12 @@ def format_rate(per_second: float) -> str:
         return "0/s"
     digits = 2 if per_second < 9.995 else 1 if per_second < 999.95 else 0
     return f"{per_second:,.{digits}f}/s"
+
+
+def format_uptime(share: float | None) -> str:
+    """A share of successes with two decimals, rounded down, so that only all of them give 100.00%; a dash for None."""
+    # The sum absorbs the error of a share such as 0.9986, which is slightly less in binary.
+    return "-" if share is None else f"{int(share * 10_000 + 1e-6) / 100:.2f}%"
 
 
 def format_ratio(part: float, whole: float) -> str:

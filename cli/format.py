@@ -1,28 +1,12 @@
-"""Formats percentiles and objectives of a running load test."""
+"""Formats amounts of money in tables and live views; `aimon.formatting` formats everything else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from aimon.formatting import format_time
-
-if TYPE_CHECKING:
-    from aimon.loadtests.protocol.progress import Times
+from aimon import quantities
 
 
-def percentile(times: Times | None, name: str) -> str:
-    """One of p50, p95, p99: a duration; `> 3.00 s`; `n<100`, of fewer values than it takes; `lagged`, as the client."""
-    value = None if times is None else getattr(times, name)
-    if times is None or value is not None:
-        return format_time(value)
-    if name in times.not_measured:
-        return "lagged"
-    if name in times.needs:
-        return f"n<{times.needs[name]}"
-    return f"> {format_time(times.at_least[name])}" if name in times.at_least else "-"
-
-
-def verdict(row: dict[str, Any]) -> str:
-    """What is known of an objective so far: met, MISSED, or not judged."""
-    said = str(row.get("verdict") or ("met" if row["met"] else "missed"))
-    return said.upper() if said == "missed" else said
+def money(value: float | None, currency: str | None) -> str:
+    """An amount with its currency; a dash if unknown."""
+    if value is None:
+        return "-"
+    return quantities.price_tag(value, currency)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
+from aimon.formatting import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,20 +124,20 @@ def not_resolved(host: str, error: Exception, family: int = socket.AF_UNSPEC) ->
 
 def not_resolved_in_time(host: str, seconds: float) -> Failure:
     """The name server did not answer."""
-    message = f"cannot resolve {host!r}: no answer from the name server within {seconds:.3g} s"
+    message = f"cannot resolve {host!r}: no answer from the name server within {format_number(seconds)} s"
     return Failure(Outcome.DNS, message, FailureReason.DNS_TIMEOUT)
 
 
 def not_connected_in_time(waiting: str, seconds: float, failed: Iterable[tuple[object, int]] = ()) -> Failure:
     """No address answered; `waiting` are those whose attempts had not failed yet."""
     others = ", ".join(f"{address}: {words(code)}" for address, code in failed)
-    message = f"no connection to {waiting} within {seconds:.3g} s" + (f" ({others})" if others else "")
+    message = f"no connection to {waiting} within {format_number(seconds)} s" + (f" ({others})" if others else "")
     return Failure(Outcome.TIMEOUT_CONNECT, message, FailureReason.CONNECT_TIMEOUT)
 
 
 def not_secured_in_time(host: str | None, seconds: float) -> Failure:
     """The TLS handshake took too long."""
-    message = f"no TLS handshake with {_peer(host)} within {seconds:.3g} s"
+    message = f"no TLS handshake with {_peer(host)} within {format_number(seconds)} s"
     return Failure(Outcome.TIMEOUT_CONNECT, message, FailureReason.CONNECT_TIMEOUT)
 
 
@@ -215,8 +216,8 @@ def misframed(*, headed: bool) -> Failure:
 def expired(outcome: Outcome, seconds: float) -> Failure:
     """A time limit has expired; the outcome says which one."""
     if outcome is Outcome.TIMEOUT_TTFT:
-        return Failure(outcome, f"no visible text within {seconds:.3g} s")
-    return Failure(outcome, f"the answer was not complete within {seconds:.3g} s")
+        return Failure(outcome, f"no visible text within {format_number(seconds)} s")
+    return Failure(outcome, f"the answer was not complete within {format_number(seconds)} s")
 
 
 def through(proxy: Proxy | None, failure: Failure) -> Failure:

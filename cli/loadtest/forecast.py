@@ -10,7 +10,7 @@ import msgspec
 from aimon import quantities
 from aimon.cli.console import note, write_data
 from aimon.cli.exits import USAGE, Stop
-from aimon.formatting import format_rate
+from aimon.formatting import format_long_duration, format_rate
 from aimon.loadtests.prediction import Prediction, predict
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _rows(plan: Plan, found: Prediction) -> Iterator[tuple[str, str]]:
         yield "scenario", found.scenario
         yield "iterations", f"at most {found.requests:,}, the first included; each makes as many calls as its code says"
     if found.duration_s is not None:
-        yield "duration", _duration(found.duration_s)
+        yield "duration", format_long_duration(found.duration_s)
     if found.rate_peak is not None:
         mean = "" if found.rate_mean is None else f"{format_rate(found.rate_mean)} on average, "
         yield "rate", f"{mean}{format_rate(found.rate_peak)} at its peak"
@@ -140,14 +140,6 @@ def _rows(plan: Plan, found: Prediction) -> Iterator[tuple[str, str]]:
         yield "cost", f"at most {quantities.price_tag(found.cost, found.currency, bound=True)}{limit}"
     if found.assumption:
         yield "assuming", found.assumption
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    days, hours = divmod(hours, 24)
-    parts = [f"{count} {unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if count]
-    return " ".join([*parts, f"{rest:.3g} s"] if rest or not parts else parts)
 
 
 def _unpriced(found: Prediction, selection: Selection, file: Path | None) -> str:

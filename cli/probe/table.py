@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
 from aimon.cli import console
 from aimon.cli.advice import explained, whose
+from aimon.cli.format import money
 from aimon.formatting import format_milliseconds
 from aimon.language import pick
 
@@ -85,13 +85,6 @@ def short(result: Result) -> str:
 def cells(result: Result) -> tuple[str, ...]:
     """All texts shown for one Result."""
     return (line(result), *(of(result) for of in _FIGURES.values()))
-
-
-def money(value: float | None, currency: str | None) -> str:
-    """An amount with its currency; a dash if unknown."""
-    if value is None:
-        return "-"
-    return quantities.price_tag(value, currency)
 
 
 def headroom(limits: Limits | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.cli import console
 from aimon.cli.report.drawing import COLOURS, fitting, pairs, table
-from aimon.formatting import format_duration
+from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.text import by_name, ladder
 from aimon.loadtests.report.text.summary import doubts, kind, load_title, summary_rows, verdict
@@ -110,5 +110,5 @@ def _capacity(report: dict[str, Any]) -> list[list[Any]]:
     ]
     for step in (report["capacity"] or {"steps": ()})["steps"]:
         held = Text(pick("yes", "是"), "green") if step["held"] else Text(pick("no", "否"), "yellow")
-        rows.append([f"{step['rate']:.4g}", f"{step['served']:.4g}", held, step["why"]])
+        rows.append([format_number(step["rate"], 4), format_number(step["served"], 4), held, step["why"]])
     return rows

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from aimon.call.outcome import Fault, Outcome
 from aimon.cli import console
 from aimon.cli.advice import explained
-from aimon.cli.probe.table import money
-from aimon.formatting import format_milliseconds
+from aimon.cli.format import money
+from aimon.formatting import format_age, format_milliseconds, format_ratio, format_uptime
 from aimon.language import pick
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def _lines(status: EndpointStatus, name: str) -> list[str]:
     lines += [f"  {said}" for said in (_why(status), _ahead(status)) if said]
     for window in status.windows:
         figures = (
-            pick("uptime {} of {}", "可用率 {}，共 {} 次").format(_uptime(window), window.counted),
+            pick("uptime {} of {}", "可用率 {}，共 {} 次").format(format_uptime(window.availability), window.counted),
             f"{pick('latency', '延迟')} {_listed(window.latency)}",
             f"ttft {_listed(window.ttft)}",
-            f"429 {_share(window.rate(Outcome.RATE_LIMITED))}",
-            f"401 {_share(window.rate(Outcome.UNAUTHORIZED))}",
+            f"429 {_share(window, Outcome.RATE_LIMITED)}",
+            f"401 {_share(window, Outcome.UNAUTHORIZED)}",
         )
         lines.append(f"  {_name(window)}: {pick(', ', '，').join(figures)}")
     return lines
@@ -106,10 +106,10 @@ def _windows(found: Sequence[EndpointStatus], names: Mapping[Identity, str]) -> 
             table.add_row(
                 Text(name),
                 _name(window),
-                _uptime(window),
+                format_uptime(window.availability),
                 str(window.counted),
-                _share(window.rate(Outcome.RATE_LIMITED)),
-                _share(window.rate(Outcome.UNAUTHORIZED)),
+                _share(window, Outcome.RATE_LIMITED),
+                _share(window, Outcome.UNAUTHORIZED),
                 pick("latency", "延迟"),
                 *(_quantile(window.latency, q) for q in _QUANTILES),
             )
@@ -150,14 +150,14 @@ def _why(status: EndpointStatus) -> str:
             "its last run is recorded {} in the future, so nobody knows whether it is recent: "
             "the clock was set back since, and the next probe puts it right.",
             "上次运行记录在 {} 之后的未来，无法知道它是否最近：时钟后来被调回，下一次探测会改正。",
-        ).format(_length(status.lead))
+        ).format(format_age(status.lead))
     if status.stale:
         known = pick(", and before that every {}", "，此前每 {} 一次")
-        before = "" if status.gap is None else known.format(_length(status.gap))
+        before = "" if status.gap is None else known.format(format_age(status.gap))
         return pick(
             "not probed for {}{}: has the prober stopped? Look at cron or at the service that runs it.",
             "已有 {} 没有探测{}：探测程序停了吗？请查看 cron 或运行它的服务。",
-        ).format(_length(status.age), before)
+        ).format(format_age(status.age or 0.0), before)
     if status.healthy or status.probe is None:
         return ""
     return explained(status.probe)
@@ -175,10 +175,10 @@ def _ahead(status: EndpointStatus) -> str:
 
 def _ago(status: EndpointStatus) -> str:
     if status.lead is not None:
-        return pick("in {}", "{} 之后").format(_length(status.lead))
+        return pick("in {}", "{} 之后").format(format_age(status.lead))
     if status.age is None:
         return pick("never", "从未")
-    return pick("{} ago", "{} 前").format(_length(status.age))
+    return pick("{} ago", "{} 前").format(format_age(status.age or 0.0))
 
 
 def _state(status: EndpointStatus) -> str:
@@ -187,33 +187,16 @@ def _state(status: EndpointStatus) -> str:
     return pick(status.state, words.get(status.state, status.state))
 
 
-def _length(value: float | None) -> str:
-    """A duration in the largest unit of which it has at least two."""
-    value = max(0.0, value or 0.0)
-    for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
-        if value >= 2 * size:
-            return f"{value / size:.0f} {unit}"
-    return f"{value:.0f} s"
-
-
 def _name(window: Window) -> str:
     from aimon.probes.history.windows import WINDOWS
 
     return next(name for name, each in WINDOWS.items() if each == window.seconds)
 
 
-def _uptime(window: Window) -> str:
-    """A share of successes; only exactly 1 gives 100 %."""
-    if window.availability is None:
-        return "-"
-    return f"{int(window.availability * 10_000 + 1e-6) / 100:.2f}%"
-
-
-def _share(rate: float | None) -> str:
-    """A share of failures; only exactly 0 gives 0 %."""
-    if rate is None:
-        return "-"
-    return "<0.1%" if 0 < rate < 0.001 else f"{rate:.1%}"
+def _share(window: Window, outcome: Outcome) -> str:
+    """The share of calls that ended in this outcome; a dash without calls."""
+    rate = window.rate(outcome)
+    return "-" if rate is None else format_ratio(rate, 1)
 
 
 def _listed(quantiles: Mapping[float, float]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import gevent
 
+from aimon.formatting import format_number
 from aimon.load_terms import COMPLETE, CONSTANT
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.protocol.stage import CALLS, POINTS
@@ -132,7 +133,9 @@ def search_limits(runner: StageRunner, first: FirstIteration) -> None:
         if run.ended == COMPLETE and step.ended < step_verdict.SERVED * schedule.total:
             missing = schedule.total - step.ended
             what = "calls" if step.iterations is None else "iterations"
-            found.evidence = {"why": f"{missing} of {schedule.total} {what} at {rate:.4g}/s were never made"}
+            found.evidence = {
+                "why": f"{missing} of {schedule.total} {what} at {format_number(rate, 4)}/s were never made"
+            }
             return
         try:
             rate = search.send(step.seen)

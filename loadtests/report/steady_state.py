@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aimon.formatting import format_duration
+from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
@@ -87,9 +87,9 @@ def describe(steady: dict[str, Any], *, times: bool = True) -> str:
     tokens = steady["output_tokens_per_s"]
     said = [
         pick("from {} to {} s: {} in flight, {}/s ok", "从 {} 到 {} 秒：并发 {}，成功 {}/s").format(
-            steady["start_s"], end, f"{steady['in_flight']:.4g}", f"{steady['ok_per_s']:.4g}"
+            steady["start_s"], end, format_number(steady["in_flight"], 4), format_number(steady["ok_per_s"], 4)
         ),
-        *([] if tokens is None else [pick("{} tokens/s out", "输出 {} token/s").format(f"{tokens:.4g}")]),
+        *([] if tokens is None else [pick("{} tokens/s out", "输出 {} token/s").format(format_number(tokens, 4))]),
     ]
     for key, name in (("latency_s", pick("latency", "延迟")), ("ttft_s", "TTFT")) if times else ():
         if key in steady["times"]:

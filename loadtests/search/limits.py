@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aimon.call.outcome import Outcome
+from aimon.formatting import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -94,7 +95,7 @@ def search(
             break
         if failed := _failed(calls):
             found.evidence = {
-                "why": f"{failed} at {rate:.4g}/s, and no 429: a limit above that can't be found",
+                "why": f"{failed} at {format_number(rate, 4)}/s, and no 429: a limit above that can't be found",
                 "held_per_s": held or None,
                 "failed_at_per_s": rate,
             }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import httpcore2
 
+from aimon.formatting import format_number
 from aimon.network import failures
 from aimon.probes.network.errors import BrokenError
 from aimon.probes.network.marks import NetworkMarks
@@ -172,7 +173,9 @@ class SocketStream(httpcore2.AsyncNetworkStream):
         self._reader = self._loop.create_future()
         try:
             await _limited(
-                self._reader, timeout, lambda: httpcore2.ReadTimeout(f"nothing arrived within {timeout:.3g} s")
+                self._reader,
+                timeout,
+                lambda: httpcore2.ReadTimeout(f"nothing arrived within {format_number(timeout or 0.0)} s"),
             )
         finally:
             self._reader = None
@@ -184,7 +187,7 @@ class SocketStream(httpcore2.AsyncNetworkStream):
             await _limited(
                 self._writer,
                 None if deadline is None else deadline - time.monotonic(),
-                lambda: httpcore2.WriteTimeout(f"the request was not taken within {timeout:.3g} s"),
+                lambda: httpcore2.WriteTimeout(f"the request was not taken within {format_number(timeout or 0.0)} s"),
             )
         finally:
             self._writer = None

@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.text import Text
 
 from aimon.call.outcome import Fault, Outcome
-from aimon.cli.format import percentile, verdict
+from aimon.cli.format import money
+from aimon.cli.loadtest.progress.figures import percentile, verdict
 from aimon.cli.loadtest.progress.view import last_line
-from aimon.cli.probe.table import money
 from aimon.formatting import format_clock, format_rate, format_ratio, format_time
 
 if TYPE_CHECKING:

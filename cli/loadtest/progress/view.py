@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import floor, inf
 from typing import TYPE_CHECKING, Protocol
 
-from aimon.cli.format import percentile, verdict
-from aimon.cli.probe.table import money
+from aimon.cli.format import money
+from aimon.cli.loadtest.progress.figures import percentile, verdict
 from aimon.formatting import format_rate
 
 if TYPE_CHECKING:

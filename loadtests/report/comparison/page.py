@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from aimon.formatting import format_change
 from aimon.language import pick
 from aimon.loadtests.report.comparison.comparison import Verdict
 from aimon.loadtests.report.comparison.samples import SHARE
@@ -74,9 +75,7 @@ def _picture(comparison: Comparison) -> str:
 def _drawn(comparison: Comparison, rows: Sequence[Row], width: int) -> str:
     reach = max(max(abs(row.low or 0.0), abs(row.high or 0.0)) for row in rows)
     reach = min(_FARTHEST, max(0.02, 1.5 * comparison.tolerance, reach)) * 1.05
-    scale = exact(
-        -reach, reach, lambda share: f"{share * 100:+.3g} %" if share else "0", about=8 if width == FULL else 4
-    )
+    scale = exact(-reach, reach, format_change, about=8 if width == FULL else 4)
     names, height = _NAMES[width], _TOP + _ROW * len(rows) + _FLOOR
 
     def across(share: float) -> float:

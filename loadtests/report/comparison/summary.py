@@ -109,7 +109,7 @@ def value(row: Row, found: float | None, currency: str | None) -> str:
         return format_duration(found)
     if row.kind == SHARE:
         return format_percent(found)
-    return f"{found:.4g} {currency or ''}".strip() if row.kind == MONEY else format_number(found)
+    return f"{format_number(found, 4)} {currency or ''}".strip() if row.kind == MONEY else format_number(found)
 
 
 def change(row: Row) -> str:

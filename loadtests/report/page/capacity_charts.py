@@ -35,7 +35,9 @@ def served(report: dict[str, Any], mark: str) -> str:
             *(frame.dot(step["rate"], step["served"], "dot c0" if step["held"] else "hollow c0") for step in steps),
         ]
         if found["rate"] is not None:
-            text = f"{pick('held', '保持住')} {found['rate']:.4g}/s" + (_estimate(found) if width == FULL else "")
+            text = f"{pick('held', '保持住')} {format_number(found['rate'], 4)}/s" + (
+                _estimate(found) if width == FULL else ""
+            )
             beyond = frame.across(found["rate"]) > width * 0.7
             place = frame.across(found["rate"]) + (-7 if beyond else 7)
             parts.append(frame.note(place, TOP + 10, text, anchor="end" if beyond else "start", kind="halo"))
@@ -60,7 +62,9 @@ def latency(report: dict[str, Any], mark: str) -> str:
     title = "Latency from schedule against calls asked for"
     words = "; ".join(
         f"{name} "
-        + ", ".join(pick("{} at {}/s", "{}（{}/s 时）").format(format_duration(y), f"{x:.4g}") for x, y in line)
+        + ", ".join(
+            pick("{} at {}/s", "{}（{}/s 时）").format(format_duration(y), format_number(x, 4)) for x, y in line
+        )
         for name, line in lines.items()
     )
 
@@ -90,13 +94,15 @@ def _columns(steps: Sequence[dict[str, Any]]) -> list[tuple[float, str]]:
     texts: dict[float, str] = {}
     for step in steps:
         held = pick("held", "保持住") if step["held"] else pick("not held", "没有保持住")
-        known = {"succeeded": f"{step['served']:.4g}/s, {held}" + (f": {step['why']}" if step["why"] else "")}
+        known = {
+            "succeeded": f"{format_number(step['served'], 4)}/s, {held}" + (f": {step['why']}" if step["why"] else "")
+        }
         known |= {
             name: format_duration(value)
             for name in ("P50", "P95")
             if (value := step.get(f"latency_{name.lower()}_s")) is not None
         }
-        text = values_at(pick("{}/s asked", "要求 {}/s").format(f"{step['rate']:.4g}"), known)
+        text = values_at(pick("{}/s asked", "要求 {}/s").format(format_number(step["rate"], 4)), known)
         texts[step["rate"]] = "\n".join(filter(None, (texts.get(step["rate"]), text)))
     return list(texts.items())
 
@@ -107,7 +113,7 @@ def _estimate(found: dict[str, Any]) -> str:
     if interval is None or interval[1] < found["low"] or (found["high"] is not None and interval[0] > found["high"]):
         return ""
     return pick("; the steps beyond tell {} to {}/s (95 %)", "；之上的各步表明 {} 至 {}/s（95 %）").format(
-        f"{interval[0]:.4g}", f"{interval[1]:.4g}"
+        format_number(interval[0], 4), format_number(interval[1], 4)
     )
 
 

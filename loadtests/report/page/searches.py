@@ -22,8 +22,8 @@ def capacity(report: dict[str, Any]) -> str:
         return ""
     rows = [
         (
-            f"{step['rate']:.4g}",
-            f"{step['served']:.4g}",
+            format_number(step["rate"], 4),
+            format_number(step["served"], 4),
             f'<span class="said short good">&#10003; {pick("held", "保持住")}</span>'
             if step["held"]
             else f'<span class="said short bad">&#10007; {pick("not held", "没有保持住")}</span>',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from aimon.formatting import format_change
 from aimon.language import pick
 from aimon.loadtests.report.comparison.summary import measure_title
 from aimon.loadtests.report.page.charts import FULL, HALF, both, figure, values_at
@@ -68,9 +69,7 @@ def _chart(found: Spread) -> str:
 def _drawn(found: Spread, rows: list[Measured], width: int) -> str:
     reach = max(abs(end / each.median - 1) for each in rows for end in (each.min, each.max))
     reach = min(1.0, max(_LEAST_REACH, reach)) * 1.05
-    scale = exact(
-        -reach, reach, lambda share: f"{share * 100:+.3g} %" if share else "0", about=8 if width == FULL else 4
-    )
+    scale = exact(-reach, reach, format_change, about=8 if width == FULL else 4)
     names, height = _NAMES[width], _TOP + _ROW * len(rows) + _FLOOR
 
     def across(share: float) -> float:

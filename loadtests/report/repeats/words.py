@@ -97,7 +97,7 @@ def value(kind: str, number: float, currency: str | None) -> str:
     if kind == SHARE:
         return format_percent(min(1.0, number))
     if kind == MONEY:
-        return f"{number:.4g} {currency or ''}".strip()
+        return f"{format_number(number, 4)} {currency or ''}".strip()
     assert kind == RATE  # noqa: S101 - there is no other
     return format_number(number)
 

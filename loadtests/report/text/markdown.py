@@ -6,7 +6,7 @@ from typing import Any
 
 from aimon.language import pick
 from aimon.loadtests.report.text import by_name, ladder
-from aimon.loadtests.report.text.summary import doubts, objective_rows, summary_rows, verdict
+from aimon.loadtests.report.text.summary import doubts, number, objective_rows, summary_rows, verdict
 from aimon.loadtests.report.text.times import time_notes, time_rows
 
 
@@ -34,10 +34,9 @@ def markdown(report: dict[str, Any]) -> str:
         heads = pick("| asked/s | ok/s | held | why |", "| 要求/秒 | 成功/秒 | 保持住 | 原因 |")
         yes, no = pick("yes", "是"), pick("no", "否")
         lines += ["", heads, "| ---: | ---: | --- | --- |"]
-        lines += [
-            f"| {step['rate']:.4g} | {step['served']:.4g} | {yes if step['held'] else no} | {cell(step['why'])} |"
-            for step in capacity["steps"]
-        ]
+        for step in capacity["steps"]:
+            held = yes if step["held"] else no
+            lines.append(f"| {number(step['rate'])} | {number(step['served'])} | {held} | {cell(step['why'])} |")
     if report["notes"]:
         lines += ["", *(f"- {cell(note)}" for note in report["notes"])]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aimon import quantities
+from aimon.formatting import format_number
 from aimon.language import pick
 from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED, SEARCHES
 from aimon.loadtests.report import steady_state
@@ -48,12 +49,14 @@ def verdict(report: dict[str, Any]) -> str:
             limit = f": {capacity['limit']}" if capacity.get("limit") else ""
             return f"{pick('No capacity found: ', '没有找到容量：')}{capacity['why']}{limit}"
         upper = (
-            "" if capacity["high"] is None else pick(", not {}/s", "，{}/s 则不行").format(f"{capacity['high']:.4g}")
+            ""
+            if capacity["high"] is None
+            else pick(", not {}/s", "，{}/s 则不行").format(format_number(capacity["high"], 4))
         )
         said = "; ".join(filter(None, (capacity.get("limit"), capacity["why"])))
         note = f" ({said})" if said else ""
         held = pick("Capacity: {} requests/s were held", "容量：保持住了每秒 {} 个请求").format(
-            f"{capacity['rate']:.4g}"
+            format_number(capacity["rate"], 4)
         )
         return held + upper + note
     if (limits := report["limits"]) is not None:
@@ -94,9 +97,9 @@ def _so_far(report: dict[str, Any]) -> str:
     """The partial result of an unfinished search."""
     capacity, limits = report["capacity"], report["limits"]
     if capacity is not None and capacity["rate"] is not None:
-        return pick("; at least {}/s were held", "；至少保持住了 {}/s").format(f"{capacity['rate']:.4g}")
+        return pick("; at least {}/s were held", "；至少保持住了 {}/s").format(format_number(capacity["rate"], 4))
     if limits is not None and limits["evidence"].get("held_per_s"):
-        held = f"{limits['evidence']['held_per_s']:.4g}"
+        held = format_number(limits["evidence"]["held_per_s"], 4)
         return pick("; at least {}/s met no 429", "；至少到 {}/s 没有遇到 429").format(held)
     return ""
 
@@ -104,9 +107,9 @@ def _so_far(report: dict[str, Any]) -> str:
 def _limits_verdict(limits: dict[str, Any]) -> str:
     found = []
     if limits["requests_per_s"] is not None:
-        found.append(f"{limits['requests_per_s']:.4g} {pick('requests/s', '请求/秒')}")
+        found.append(f"{format_number(limits['requests_per_s'], 4)} {pick('requests/s', '请求/秒')}")
     if limits["tokens_per_min"] is not None:
-        found.append(f"{limits['tokens_per_min']:.4g} {pick('tokens/min', 'token/分钟')}")
+        found.append(f"{format_number(limits['tokens_per_min'], 4)} {pick('tokens/min', 'token/分钟')}")
     if not found:
         return pick("No limit found: ", "没有找到限额：") + str(limits["evidence"].get("why", ""))
     return pick("Limit: ", "限额：") + pick(" and ", "，").join(found)
@@ -245,9 +248,7 @@ def objective(row: dict[str, Any]) -> str:
 
 def number(value: float | None) -> str:
     """Four significant digits; a dash for None."""
-    if value is None:
-        return "-"
-    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return "-" if value is None else format_number(value, 4)
 
 
 def started(report: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.formatting import format_number
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -43,7 +45,7 @@ def doubt(calls: int, lasts: float, trace_format: TraceFormat, *, fractional: bo
         return None
     if lasts * MOST_PLAUSIBLE < calls - 1:
         rate = f"{calls / lasts:,.0f}/s" if lasts else "all at once"
-        return f"{read}: {calls:,} calls in {lasts:.3g} s, {rate}"
+        return f"{read}: {calls:,} calls in {format_number(lasts)} s, {rate}"
     if lasts > LONGEST_PLAUSIBLE:
         return f"{read}: it would take {lasts / 86400:,.0f} days"
     return None

@@ -11,6 +11,7 @@ import pytest
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Limits, Usage
 from aimon.cli import console
+from aimon.cli.format import money
 from aimon.cli.probe import table
 from aimon.formatting import format_milliseconds
 from aimon.metrics.totals import Identity
@@ -82,7 +83,7 @@ def test_seconds(value: float | None, shown: str) -> None:
 )
 def test_money(value: float | None, shown: str) -> None:
     """Two digits that mean something, and no exponent."""
-    assert table.money(value, "CNY") == shown
+    assert money(value, "CNY") == shown
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.call.outcome import Outcome
-from aimon.cli.format import percentile
+from aimon.cli.loadtest.progress.figures import percentile
 from aimon.loadtests.controller.progress_tracker import WINDOW, ProgressTracker
 from aimon.loadtests.engine.schedule import Phase, Schedule
 from aimon.loadtests.protocol.plan import Plan

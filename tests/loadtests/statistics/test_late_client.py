@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aimon.call.outcome import Outcome
-from aimon.cli.format import percentile
+from aimon.cli.loadtest.progress.figures import percentile
 from aimon.loadtests import report
 from aimon.loadtests.protocol.progress import Times
 from aimon.loadtests.report.comparison.comparison import Verdict, compare
