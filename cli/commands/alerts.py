@@ -35,7 +35,7 @@ def try_out(
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file, for --notify.")] = None,
 ) -> None:
-    """Send what says that it is a test: an alert, which is resolved after a while, or a message to a channel.
+    """Send a test: an alert that is resolved after a while, or a message to a channel.
 
     Exit codes: 0 it was active and is resolved, or it was delivered; 1 it is silenced or inhibited; 2 usage; 3 nobody
     answers, or it is refused.
@@ -118,7 +118,9 @@ def bridge(
         ),
     ] = None,
     listen: Annotated[str, typer.Option(help="HOST:PORT for Alertmanager's webhook, path /alerts.")] = "127.0.0.1:9465",
-    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")
+    ] = False,
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
     from aimon.dashboards.bridge import server

@@ -56,7 +56,7 @@ _METRICS = re.compile(r"ai_(api_requests_total|api_cost_yuan_total|probe_availab
 
 
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="End by itself; so it does where stdin is no terminal.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="End by itself, as it does when stdin is no terminal.")] = False,
 ) -> None:
     """Show the main job on three simulated providers: no key, no network, nothing left behind.
 

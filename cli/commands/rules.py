@@ -13,15 +13,17 @@ from aimon.cli.exits import USAGE, Stop
 
 def rules(
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
-    default: Annotated[bool, typer.Option("--default", help="The set for any endpoint, without a file.")] = False,
+    default: Annotated[
+        bool, typer.Option("--default", help="Rules for any endpoint, without a configuration file.")
+    ] = False,
     runbook_url: Annotated[
         str | None, typer.Option(metavar="URL", help="Where your copy of docs/runbook.md is, for links in alerts.")
     ] = None,
     alertmanager: Annotated[
-        bool, typer.Option("--alertmanager", help="Instead: routes and inhibitions, for an Alertmanager that you have.")
+        bool, typer.Option("--alertmanager", help="Print routes and inhibitions for an existing Alertmanager instead.")
     ] = False,
     scrape: Annotated[
-        bool, typer.Option("--scrape", help="Instead: the scrape_configs, for a Prometheus that you have.")
+        bool, typer.Option("--scrape", help="Print scrape_configs for an existing Prometheus instead.")
     ] = False,
 ) -> None:
     """Print a rules file for Prometheus: recorded SLIs and costs, alerts, burn rates of the objectives.

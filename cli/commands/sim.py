@@ -28,15 +28,17 @@ def sim(
     reasoning: Annotated[int | None, typer.Option(help="Reasoning tokens before the visible text.")] = None,
     chunk_tokens: Annotated[int | None, typer.Option(help="Tokens that one event carries.")] = None,
     slots: Annotated[int | None, typer.Option(help="Requests served at once; the rest wait in a queue.")] = None,
-    rps: Annotated[float | None, typer.Option(help="Requests a second before it answers 429.")] = None,
-    rpm: Annotated[float | None, typer.Option(help="Requests a minute, instead of --rps.")] = None,
-    tpm: Annotated[int | None, typer.Option(help="Tokens a minute before it answers 429.")] = None,
+    rps: Annotated[float | None, typer.Option(help="Requests per second above which it answers 429.")] = None,
+    rpm: Annotated[float | None, typer.Option(help="Requests per minute, instead of --rps.")] = None,
+    tpm: Annotated[int | None, typer.Option(help="Tokens per minute above which it answers 429.")] = None,
     vendor: Annotated[str | None, typer.Option(help="Whose headers and error bodies to send, such as openai.")] = None,
-    key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable with the key it asks for.")] = None,
+    key_env: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The variable that holds the key that clients must send.")
+    ] = None,
     certfile: Annotated[Path | None, typer.Option(help="Speak TLS with this certificate (PEM).")] = None,
     keyfile: Annotated[Path | None, typer.Option(help="Its key, if it is in another file.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="A fault, such as cut:share=0.2; may be repeated.")] = None,
-    seed: Annotated[int, typer.Option(help="Of all random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
 ) -> None:
     """Run a simulated AI provider: every dialect, with known latency, limits and faults. Ctrl-C ends it."""
     try:

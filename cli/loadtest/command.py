@@ -20,7 +20,7 @@ def loadtest(endpoint: EndpointOptions, load_options: LoadOptions, run: RunOptio
     """Put an endpoint under load, or run a scenario of Locust users, and report. The requests are real and cost money.
 
     Exit codes: 0 good; 1 an objective was not met or the run was aborted; 2 usage or configuration; 3 a push or a
-    file failed, workers did not come or calls were lost with one; 130 interrupted, with partial results.
+    file failed, workers did not connect or one was lost with its calls; 130 interrupted, with partial results.
     """
     if run.list_scenarios:
         from aimon.cli.loadtest import scenarios

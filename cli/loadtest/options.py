@@ -26,7 +26,7 @@ class LoadOptions:
     """Load, requests and objectives: keys of `loadtests:` in the file, under the same names."""
 
     profile: Annotated[_Text, typer.Option(help="smoke, steady, ramp, spike, soak, capacity or limits.")] = None
-    rate: Annotated[_Text, typer.Option(help="Open loop: calls started, such as 20/s or 90/m.")] = None
+    rate: Annotated[_Text, typer.Option(help="Open loop: calls to start, such as 20/s or 90/m.")] = None
     max_rate: Annotated[
         _Text, typer.Option(help="The most that a search for capacity or limits tries; 100/s by default.")
     ] = None
@@ -37,11 +37,11 @@ class LoadOptions:
     ] = None
     concurrency: Annotated[
         _Text,
-        typer.Option(metavar="COUNT", help="Closed loop: users at a time; a ladder of them as 1,2,4,8 or 1..64."),
+        typer.Option(metavar="COUNT", help="Closed loop: concurrent users; 1,2,4,8 or 1..64 for a ladder."),
     ] = None
     max_in_flight: Annotated[
         _Text,
-        typer.Option(metavar="COUNT", help="Open loop: iterations at a time; an arrival beyond them waits."),
+        typer.Option(metavar="COUNT", help="Open loop: the most iterations in flight; an arrival beyond waits."),
     ] = None
     duration: Annotated[_Text, typer.Option(help="How long, such as 2m.")] = None
     requests: Annotated[
@@ -53,10 +53,10 @@ class LoadOptions:
         typer.Option(
             "--honour-retry-after",
             metavar="COUNT",
-            help="Repeat a call so often after a Retry-After; each time counts.",
+            help="Repeat a call up to this many times after a Retry-After; each counts.",
         ),
     ] = None
-    max_cost: Annotated[_Text, typer.Option(help="Stop before it costs more, such as 5.00.")] = None
+    max_cost: Annotated[_Text, typer.Option(help="Stop before the cost exceeds this, such as 5.00.")] = None
     scenario: Annotated[
         _Text,
         typer.Option(metavar="NAME|FILE", help="Locust users: a scenario of --list, or FILE.py[:Class,Class]."),
@@ -81,17 +81,19 @@ class LoadOptions:
     )
     output_tokens: Annotated[_Text, typer.Option(help="Limit of the answers' length, likewise.")] = None
     shared_prefix_tokens: Annotated[
-        _Text, typer.Option(metavar="COUNT", help="Begin all prompts with the same so many tokens.")
+        _Text, typer.Option(metavar="COUNT", help="Begin all prompts with the same text of this many tokens.")
     ] = None
     turn_delay: Annotated[
         _Text, typer.Option(help="Time between an answer and the next question of its conversation, such as 2s.")
     ] = None
     strict_dataset: Annotated[
-        bool, typer.Option("--strict-dataset", help="Refuse a dataset with a bad entry instead of skipping that.")
+        bool, typer.Option("--strict-dataset", help="Refuse a dataset with a bad entry, instead of skipping the entry.")
     ] = False
     exact_output: Annotated[
         bool,
-        typer.Option("--exact-output", help="Have the server write as many tokens as it may (min_tokens, ignore_eos)."),
+        typer.Option(
+            "--exact-output", help="Make the server write exactly as many tokens as it may (min_tokens, ignore_eos)."
+        ),
     ] = False
     headers: Annotated[
         list[str] | None,
@@ -109,11 +111,11 @@ class LoadOptions:
         None
     )
     trace_unit: Annotated[
-        _Text, typer.Option(help="Unit of the trace's timestamps, if not that of its form: s, ms, us or ns.")
+        _Text, typer.Option(help="Unit of the trace's timestamps, if not that of its format: s, ms, us or ns.")
     ] = None
     trace_speed: Annotated[
         _Text,
-        typer.Option(metavar="NUMBER", help="Replay the trace so many times as fast as it was recorded, such as 0.5."),
+        typer.Option(metavar="NUMBER", help="Replay the trace at this multiple of its recorded speed, such as 0.5."),
     ] = None
     slo: Annotated[
         list[str] | None,
@@ -137,7 +139,7 @@ class RunOptions:
         str | None,
         typer.Option(metavar="HOST:PORT", help="Serve Locust's web page while it runs, such as 127.0.0.1:8089."),
     ] = None
-    seed: Annotated[int, typer.Option(help="Of random arrivals and lengths.")] = 0
+    seed: Annotated[int, typer.Option(help="Seed of random arrivals and lengths.")] = 0
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate requests, tokens and cost; send nothing.")] = (
         False
     )
@@ -152,7 +154,9 @@ class RunOptions:
     listen_token_file: Annotated[
         Path | None,
         typer.Option(
-            "--listen-token-file", metavar="FILE", help="With --listen: the bearer token to ask scrapers for."
+            "--listen-token-file",
+            metavar="FILE",
+            help="With --listen: the file with the token that scrapers must send as Bearer.",
         ),
     ] = None
     no_auth: Annotated[
@@ -171,7 +175,7 @@ class RunOptions:
         int | None,
         typer.Option(
             metavar="COUNT",
-            help="Run it so often, one run after another, and report the spread between the runs.",
+            help="Run it this many times in a row, and report the spread between the runs.",
             min=2,
             max=100,
         ),
@@ -193,7 +197,7 @@ class DistributionOptions:
     ] = None
     expect_workers: Annotated[int | None, typer.Option(help="Master: workers to wait for; 1 by default.", min=1)] = None
     wait: Annotated[str | None, typer.Option(help="Master: how long to wait for them; 60s by default.")] = None
-    worker: Annotated[bool, typer.Option("--worker", help="Do what a master says; it has the plan.")] = False
+    worker: Annotated[bool, typer.Option("--worker", help="Be a worker: carry out the plan of a master.")] = False
     master_host: Annotated[str | None, typer.Option(help="Worker: where the master is; 127.0.0.1 by default.")] = None
     master_port: Annotated[
         int | None, typer.Option(help="Worker: the master's port; 5557 by default.", min=1, max=65535)

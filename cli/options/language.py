@@ -26,6 +26,6 @@ Language = Annotated[
         "--lang",
         metavar="en|zh",
         callback=_use,
-        help="Language of tables, reports and advice; that of the locale by default.",
+        help="Language of tables, reports and advice; by default that of the locale.",
     ),
 ]

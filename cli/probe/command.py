@@ -26,21 +26,24 @@ if TYPE_CHECKING:
 def probe(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Endpoints (default: all).")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a Result on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per result.")] = False,
     push: Annotated[str | None, typer.Option(help="Push to this Pushgateway, such as http://127.0.0.1:9091.")] = None,
     textfile: Annotated[Path | None, typer.Option(help="Write metrics for node_exporter (….prom).")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML for a CI system.")] = None,
-    state: Annotated[str, typer.Option(help="Where totals live between runs: sqlite, gateway or none.")] = "sqlite",
-    history: Annotated[Path | None, typer.Option(help="The history's file, for sqlite.")] = None,
+    state: Annotated[str, typer.Option(help="Where totals are kept between runs: sqlite, gateway or none.")] = "sqlite",
+    history: Annotated[Path | None, typer.Option(help="History file, with --state sqlite.")] = None,
     set_aside_damaged: Annotated[
         bool, typer.Option("--set-aside-damaged", help="Rename a damaged history, and begin a new one.")
     ] = False,
-    every: Annotated[str | None, typer.Option(help="Probe again and again, such as 30s, until stopped.")] = None,
+    every: Annotated[str | None, typer.Option(help="Probe at this interval, such as 30s, until stopped.")] = None,
     listen: Annotated[str | None, typer.Option(help="With --every: serve /metrics on HOST:PORT.")] = None,
     listen_token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --listen: the bearer token to ask scrapers for.")
+        Path | None,
+        typer.Option(metavar="FILE", help="With --listen: the file with the token that scrapers must send as Bearer."),
     ] = None,
-    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: only say what probing costs.")] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Endpoints probed at once.")] = 100,
     preset: Annotated[str | None, typer.Option(help="Without a file: provider, such as openai.")] = None,
@@ -50,9 +53,9 @@ def probe(
     api_key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The variable that holds the key.")] = None,
     _language: Language = None,
 ) -> int:
-    """Probe endpoints once, or every so often.
+    """Probe endpoints, once or at an interval.
 
-    Exit codes: 0 all are well; 1 an endpoint failed; 2 usage or configuration; 3 a push, a file or the history
+    Exit codes: 0 all succeeded; 1 an endpoint failed; 2 usage or configuration; 3 a push, a file or the history
     failed; 130 interrupted.
     """
     if junit is not None and every is not None:

@@ -28,7 +28,7 @@ def report(
     compare: Annotated[bool, typer.Option("--compare", help="Compare the first run with each of the others.")] = False,
     tolerance: Annotated[str, typer.Option(help="With --compare: the smallest change that matters.")] = "5%",
     different_load: Annotated[
-        bool, typer.Option("--different-load", help="With --compare: also of runs that were not asked the same.")
+        bool, typer.Option("--different-load", help="With --compare: also compare runs under different loads.")
     ] = False,
     layout: Annotated[
         str | None,
@@ -42,7 +42,7 @@ def report(
 ) -> int:
     """Show reports of load tests, or which differences between them are statistically significant.
 
-    Exit codes: 0 good; 1 with --compare: a later run is significantly worse in anything, by the tolerance or more;
+    Exit codes: 0 good; 1 with --compare: a later run is significantly worse in any figure, by at least the tolerance;
     2 usage, a file that is no report, or runs under different loads; 3 --out can't be written.
     """
     if layout is not None and layout not in FORMATS:

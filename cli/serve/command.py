@@ -30,9 +30,14 @@ def serve(
     ] = None,
     history: Annotated[Path | None, typer.Option(help="The history's file.")] = None,
     token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The token to ask for: as Bearer, or as a password.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The file with the token that clients must send, as Bearer or as a password."
+        ),
     ] = None,
-    no_auth: Annotated[bool, typer.Option("--no-auth", help="Allow --listen where others can reach it.")] = False,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Allow --listen on an address that others can reach.")
+    ] = False,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, if it is in another file.")] = None,
     share: Annotated[
@@ -46,7 +51,7 @@ def serve(
     """Probe on schedule until stopped, and serve metrics, an API and a status page.
 
     SIGHUP reads the configuration again; SIGTERM and Ctrl-C let running probes finish. Exit codes: 0 stopped; 2 usage
-    or configuration; 3 the address can't be had, or results could not be recorded.
+    or configuration; 3 the address is not available, or results could not be recorded.
     """
     first = load(config, Flags())
     options = ServeOptions(listen, history, token_file, no_auth, tls_cert, tls_key, concurrency, push)

@@ -29,17 +29,17 @@ def status(
         Path | None, typer.Option("--config", "-c", help="Only the endpoints of this configuration file.")
     ] = None,
     history: Annotated[Path | None, typer.Option(metavar="FILE", help="The history's file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an endpoint on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per endpoint.")] = False,
     forget: Annotated[
         bool, typer.Option("--forget", help="Remove the named endpoints from the history, for good.")
     ] = False,
-    last: Annotated[int, typer.Option(min=1, max=200, help="Runs in the bar.")] = 30,
+    last: Annotated[int, typer.Option(min=1, max=200, help="Number of runs in the bar.")] = 30,
     _language: Language = None,
 ) -> int:
     """Uptime, latency, TTFT, 429 and 401 rates from the history.
 
-    Exit codes: 0 the last probe of each endpoint was well and recent; 1 one failed, or was not repeated in three times
-    the usual gap, or an endpoint of --config was never probed; 2 usage, or nothing was probed yet; 3 the history can't
+    Exit codes: 0 the last probe of each endpoint succeeded and is recent; 1 one failed or is older than three usual
+    gaps, or an endpoint of --config was never probed; 2 usage, or nothing was probed yet; 3 the history can't
     be read.
     """
     from aimon.probes.history.database import HistoryError, default_path

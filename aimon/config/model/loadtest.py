@@ -54,7 +54,7 @@ class LoadTestOptions(Section):
         CONCURRENCY, "Closed loop: users at a time, or a ladder of such loops: `1,2,4,8` or `1..64`.", example=64
     )
     max_in_flight: int | None = key(
-        count(1, MOST_USERS), "Open loop: iterations at a time; an arrival beyond them waits.", example=100
+        count(1, MOST_USERS), "Open loop: the most iterations in flight; an arrival beyond waits.", example=100
     )
     duration: float | None = key(DURATION, "How long.", example="5m")
     requests: int | None = key(count(1, 1_000_000_000), "How many.", example=1000)
