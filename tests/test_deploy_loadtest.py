@@ -113,7 +113,7 @@ def test_only_workers_reach_the_master() -> None:
 
 
 def test_the_gateway_hears_from_the_master_alone() -> None:
-    """Through the service of the base, whose own policy lets in only the prober and Prometheus."""
+    """The master reaches the gateway through the base's service; workers do not."""
     gateway = _one("Service", "pushgateway", BASE)
     (port,) = gateway["spec"]["ports"]
     assert _options(MASTER)["--push"] == f"http://{gateway['metadata']['name']}:{port['port']}"

@@ -53,7 +53,7 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
 
 @needs_systemd
 def test_it_is_hardened(tmp_path: Path) -> None:
-    """By systemd's own measure."""
+    """`systemd-analyze security` rates the units as well protected."""
     said = analyze(["security", "--offline=true", "--no-pager"], tmp_path)
     exposure = re.search(r"Overall exposure level for aimon.service: ([0-9.]+)", said)
     assert exposure is not None, said

@@ -73,14 +73,14 @@ def test_the_guides_alerts() -> None:
 
 
 def test_every_alert_exists() -> None:
-    """Whatever the page names."""
+    """The rules have every alert that the page names."""
     alerts = {rule.name for rule in RULES if isinstance(rule, Alert)}
     assert set(re.findall(r"`(AI[A-Z]\w+|High\w+|TokenSpike)`", PAGE)) <= alerts
 
 
 @pytest.mark.parametrize("row", _tables("Panels")[0], ids=lambda row: row[1])
 def test_the_guides_panels(row: list[str]) -> None:
-    """Under the guide's title on the Chinese board, and under its English one."""
+    """The Chinese board has each panel under the guide's title, the English one under its translation."""
     chinese, english, board, _ = row
     for language, title in (("zh", chinese), ("en", english)):
         assert title in {panel["title"] for panel in panels(load(f"{language}/cny/{BOARDS[board]}.json"))}

@@ -26,7 +26,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def test_its_tour_is_the_tested_one() -> None:
-    """Each command to type stands in the English README too, whose test runs it, in the same order."""
+    """Each command of the tour is in the English README too, in the same order; the test of that one runs it."""
     tour = "".join(blocks(ENGLISH, "console")).splitlines()
     places = [tour.index(line) for line in "".join(blocks(CHINESE, "console")).splitlines()]
     assert len(places) >= 7
@@ -35,7 +35,7 @@ def test_its_tour_is_the_tested_one() -> None:
 
 
 def test_its_configuration_is_the_tested_one() -> None:
-    """The file of the tour, but for its comment; and the CronJob, which has none."""
+    """The configuration of the tour and the CronJob are those of the English README, without comments."""
     shown, job, *_ = blocks(CHINESE, "yaml")
     assert [job] == blocks(ENGLISH, "yaml")
     [written] = re.findall(r"<<'YAML'\n(.*?)^YAML$", ENGLISH, re.MULTILINE | re.DOTALL)
@@ -55,20 +55,20 @@ def test_its_other_commands_exist(command: str, run_aimon: Command) -> None:
 
 
 def test_its_metrics_are_there() -> None:
-    """No name that only the page knows."""
+    """Each metric that the page names is defined."""
     named = re.findall(r"`(ai_[a-z_]+)`", CHINESE)
     assert len(named) >= 8
     assert [name for name in named if find(name) is None] == []
 
 
 def test_it_names_the_pages_that_the_english_one_names() -> None:
-    """All of them, and each is there."""
+    """It links to the pages that the English README links to, and each exists."""
     links = set(re.findall(r"\]\(([^)#:]+)\)", CHINESE)) - {"README.md"}
     assert links == set(re.findall(r"\]\(([^)#:]+)\)", ENGLISH)) - {"README.zh.md"}
     assert [link for link in links if not ROOT.joinpath(link).exists()] == []
 
 
 def test_it_addresses_readers_in_one_way() -> None:
-    """您, and 结果 for an outcome."""
+    """The page addresses readers as 您 and calls an outcome 结果."""
     assert "你" not in CHINESE
     assert "结局" not in CHINESE

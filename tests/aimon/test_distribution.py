@@ -36,7 +36,7 @@ def test_the_name_is_that_of_the_project() -> None:
 
 @pytest.mark.parametrize("extra", ["sim", "http2", "loadtest"])
 def test_a_hint_names_what_the_extra_brings(extra: str) -> None:
-    """And not the extra of a distribution that an index may not have."""
+    """The hint names packages, not an extra of a distribution that an index may not have."""
     hint = how_to_add(extra)
     assert hint.startswith("pip install '")
     for requirement in PROJECT["optional-dependencies"][extra]:
@@ -56,7 +56,7 @@ def test_a_hint_names_what_the_extra_brings(extra: str) -> None:
     ],
 )
 def test_another_product_of_that_name_is_told(tmp_path: Path, name: str, commands: str | None, clash: bool) -> None:
-    """By what its metadata says it installs, with what to do."""
+    """Another product called aimon is found by its metadata, and the message says what to do."""
     install(tmp_path, name, commands)
     said = intruder([str(tmp_path / "absent"), str(tmp_path)])
     assert (said is not None) == clash
@@ -66,7 +66,7 @@ def test_another_product_of_that_name_is_told(tmp_path: Path, name: str, command
 
 
 def test_every_command_refuses_a_mixed_environment(run_aimon: Command, tmp_path: Path) -> None:
-    """With exit code 3, before anything is sent."""
+    """Every command ends with exit code 3 before anything is sent."""
     install(tmp_path / "site", "aimon-0.12.3", None)
     done = run_aimon("probe", env={"PYTHONPATH": str(tmp_path / "site")})
     assert (done.returncode, done.stdout) == (3, "")
@@ -74,7 +74,7 @@ def test_every_command_refuses_a_mixed_environment(run_aimon: Command, tmp_path:
 
 
 def test_nothing_tells_people_to_install_the_other_product() -> None:
-    """Neither code nor documents, in either language; the sentence that warns of it apart."""
+    """No code or document, English or Chinese, proposes `pip install aimon`, but for the warning."""
     texts = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("README*.md"), ROOT / "deploy" / "Dockerfile"]
     for folder in ("aimon", "cli", "dashboards", "loadtests", "probes", "simulator"):
         texts += (ROOT / folder).rglob("*.py")

@@ -27,7 +27,7 @@ def mode(path: Path) -> int:
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o777])
 @pytest.mark.parametrize("wanted", [0o600, 0o640, 0o644])
 def test_the_mode_is_what_was_asked_for(tmp_path: Path, umask: int, wanted: int) -> None:
-    """Whatever the umask, and whatever the file that it replaces had."""
+    """The mode is the requested one, whatever the umask and the mode of the replaced file."""
     path = tmp_path / "report.json"
     path.write_text("old")
     path.chmod(0o666)
@@ -46,7 +46,7 @@ def test_the_mode_is_what_was_asked_for(tmp_path: Path, umask: int, wanted: int)
     ids=["textfile", "JUnit"],
 )
 def test_a_link_that_lies_in_wait_is_not_followed(tmp_path: Path, write: object) -> None:
-    """In a folder where others write, too: neither the name of old, with the process's id, nor the file's own."""
+    """In a folder that others can write to, links at a draft's or the file's name are not followed."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     path = tmp_path / "folder" / "aimon.prom"
@@ -61,7 +61,7 @@ def test_a_link_that_lies_in_wait_is_not_followed(tmp_path: Path, write: object)
 
 
 def test_names_of_drafts_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one process, too, and each is made anew."""
+    """Two drafts in one process have different names."""
     seen = []
     replace = os.replace
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path, monkeypatc
 
 
 def test_a_pipe_is_written_to(tmp_path: Path) -> None:
-    """What is no file, such as /dev/stdout, is not replaced by one."""
+    """A pipe, such as /dev/stdout, is written to and not replaced by a file."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read: list[bytes] = []
@@ -121,7 +121,7 @@ def test_errors_name_the_file(tmp_path: Path, name: str, words: str) -> None:
 
 
 def test_what_does_not_fit_leaves_what_was_there(tmp_path: Path) -> None:
-    """And no draft beside it: here the limit of a file's size is reached on the way."""
+    """If a file can't be written in full, the old one stays and no draft is left."""
     path = tmp_path / "report.json"
     path.write_bytes(b"baseline")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -59,7 +59,7 @@ def test_four_digits_have_no_exponent_either(value: float, text: str) -> None:
     ("seconds", "text"), [(0.4, "0 s"), (119.0, "119 s"), (120.0, "2 min"), (36 * 3600.0, "36 h"), (172_800.0, "2 d")]
 )
 def test_an_age_is_in_the_largest_unit_of_which_there_are_two(seconds: float, text: str) -> None:
-    """So that rounding changes it by a quarter at the most."""
+    """An age has the largest unit of which there are at least two, so rounding changes it by a quarter at most."""
     assert format_age(seconds) == text
 
 
@@ -67,7 +67,7 @@ def test_an_age_is_in_the_largest_unit_of_which_there_are_two(seconds: float, te
     ("seconds", "text"), [(0.5, "0.5 s"), (0.0, "0 s"), (200.0, "3 min 20 s"), (93_600.0, "1 d 2 h")]
 )
 def test_a_long_duration_is_exact(seconds: float, text: str) -> None:
-    """In all its units, without those of which there are none."""
+    """A long duration has all its units, without those of which there are none."""
     assert format_long_duration(seconds) == text
 
 
@@ -81,5 +81,5 @@ def test_uptime_is_rounded_down(share: float | None, text: str) -> None:
 
 @pytest.mark.parametrize(("share", "text"), [(0.05, "+5 %"), (-0.125, "-12.5 %"), (0.0, "0")])
 def test_a_change_has_its_sign(share: float, text: str) -> None:
-    """None at all has neither sign nor unit."""
+    """A change has its sign; none at all is `0`."""
     assert format_change(share) == text

@@ -148,7 +148,7 @@ def test_a_cost_is_converted_into_the_reporting_currency() -> None:
 
 
 def test_without_a_rate_the_cost_is_unknown_and_says_why() -> None:
-    """Neither 0 nor an amount in the wrong currency."""
+    """The cost is None, neither 0 nor an amount in another currency, and the reason names the rate."""
     costed = PriceBook(currency="CNY").cost(result(usage=Usage(1000, 100)))
     assert (costed.cost, costed.currency) == (None, None)
     assert costed.price_source == "USD price, no fx rate to CNY"

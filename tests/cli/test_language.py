@@ -125,7 +125,7 @@ def test_comparisons_speak_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of two."""
+    """`pick` returns the text of the language in use."""
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv("LC_ALL", "C")
     assert pick("a", "甲") == "a"

@@ -69,7 +69,7 @@ VALUES = ("", " ", "a", "0", "1", "-1", "+1", "007", "1_000", "1e3", "1.0", "1.5
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_value_is_read_as_typer_reads_it(option: str) -> None:
-    """Good ones, bad ones, and those on the edge."""
+    """Valid, invalid and borderline values give the value or the error that typer gives."""
     for value in VALUES:
         assert outcome(PLAIN, [f"--{option}={value}"]) == outcome(TYPERS, [f"--{option}={value}"]), value
 

@@ -75,7 +75,7 @@ def test_what_is_opened_gets_no_number_of_a_closed_stream(run_aimon: Command) ->
 
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS.values(), ids=COMMANDS)
 def test_a_reader_that_has_gone_is_no_error(run_aimon: Command, arguments: list[str], code: int) -> None:
-    """`aimon … | head`: not a word of it, also not at the end of the interpreter."""
+    """`aimon … | head` writes no error, also not when the interpreter ends."""
     process = subprocess.Popen(
         [AIMON, *arguments], env=run_aimon.env, cwd=run_aimon.cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

@@ -150,7 +150,7 @@ def test_a_damaged_file_is_set_aside_on_request(spoil: Callable[[Path], None], r
 
 @pytest.mark.parametrize("spoil", [newer, foreign, folder])
 def test_what_is_not_damaged_is_not_set_aside(spoil: Callable[[Path], None], run_aimon: Command, path: Path) -> None:
-    """Another program's file, a later version's."""
+    """--set-aside-damaged renames neither another program's file nor one of a later version."""
     spoil(path)
     before = path.read_bytes() if path.is_file() else b""
     assert run_aimon("probe", "--set-aside-damaged").returncode == 3

@@ -110,7 +110,7 @@ def test_commands_that_need_it_refuse(
 
 
 def test_all_lacking_is_a_usage_error(run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
-    """Nothing else could be done: exit code 2, each with its place in the file."""
+    """If no endpoint can be probed, the exit code is 2, and each problem is shown with its place in the file."""
     configure(tmp_path, provider, LACKS["variable"][0])
     text = tmp_path.joinpath("aimon.yaml").read_text()
     tmp_path.joinpath("aimon.yaml").write_text(text[: text.index("  - {name: keyless")])

@@ -99,7 +99,7 @@ def test_both_keys_stay_hidden(config: Config, tmp_path: Path) -> None:
 
 
 def test_the_next_probe_asks_with_the_new_key(config: Config, tmp_path: Path) -> None:
-    """401 with the old one, ok with the new one, by the same prober."""
+    """The same prober gets 401 with the old key and ok with the new one."""
     with SimulatorProcess(Profile(ttft=0.0, key=NEW)) as simulator:
         text = (tmp_path / "aimon.yaml").read_text().replace("http://127.0.0.1:1/v1", simulator.base_url())
         (tmp_path / "aimon.yaml").write_text(text)

@@ -76,7 +76,7 @@ def test_mistakes(sim: Simulator, path: str, body: Any, message: str) -> None:
     ],
 )
 def test_wrong_queries(sim: Simulator, query: str, message: str) -> None:
-    """The same for a query."""
+    """A wrong query is refused, and the answer says what to write instead."""
     reply = request("GET", f"{sim.url}/_sim/truth?{query}=" if "=" not in query else f"{sim.url}/_sim/truth?{query}")
     assert (reply.status, reply.json["error"]) == (400, message)
 

@@ -177,7 +177,7 @@ def test_nothing_there(sim: Simulator) -> None:
     ],
 )
 def test_openai(sim: Simulator, fault: str, status: int, expected: str | None) -> None:
-    """OpenAI: `error` with message, type, param and code."""
+    """An error of OpenAI's has `error` with message, type, param and code."""
     reply = failing(sim, fault)
     assert (reply.status, reply.json["error"]["code"]) == (status, expected)
     assert set(reply.json["error"]) == {"message", "type", "param", "code"}

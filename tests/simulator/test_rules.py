@@ -83,7 +83,7 @@ def test_mistakes_in_text(text: str, message: str) -> None:
     ],
 )
 def test_mistakes_in_json(values: Any, message: str) -> None:
-    """The same for a rule that came as JSON."""
+    """A wrong rule in JSON is refused, and the message says what to write instead."""
     with pytest.raises(SettingError) as caught:
         rule_from_mapping(values)
     assert str(caught.value) == message

@@ -66,7 +66,7 @@ def test_weight(image: str) -> None:
 
 @pytest.mark.parametrize("image", LIMITS_MB)
 def test_what_is_installed_is_what_the_bill_of_materials_says(image: str) -> None:
-    """Name by name and version by version; and nothing to build or install with."""
+    """The image has the packages and versions of its bill of materials, and no compiler or installer."""
     installed, bill, tools = json.loads(run("-c", INSTALLED, image=image, options=("--entrypoint=python",)))
     assert tools == []
     assert bill["bomFormat"] == "CycloneDX"
@@ -77,7 +77,7 @@ def test_what_is_installed_is_what_the_bill_of_materials_says(image: str) -> Non
 
 
 def test_nothing_of_the_build_stays() -> None:
-    """No source, no installer and no cache."""
+    """The image has no source, no installer and no cache."""
     script = "ls -d /src /opt/uv /opt/aimon /root/.cache 2>/dev/null || true"
     assert run("-c", script, options=("--entrypoint=sh", "--user=0:0")) == "/opt/aimon"
 

@@ -59,7 +59,7 @@ def reasons(expect: dict[str, Any], answer: Answer | str, **variables: str) -> l
     ],
 )
 def test_a_right_answer_passes(expect: dict[str, Any], text: str) -> None:
-    """No check has anything to say."""
+    """A right answer passes every check."""
     assert [reason for reason in reasons(expect, text) if reason] == []
 
 
@@ -150,7 +150,7 @@ def test_a_bad_expectation_says_what_to_write(expect: dict[str, Any], message: s
 
 
 def test_variables_are_filled_in_everywhere_and_nothing_else_is() -> None:
-    """In texts, lists, schemas and paths; braces around anything else are left alone."""
+    """Variables are replaced in texts, lists, schemas and paths; other words in braces are left as they are."""
     assert reasons({"contains": '{"n": "{nonce}"}'}, '{"n": "7f"}', nonce="7f") == [None]
     assert reasons({"contains": ["{nonce}", "{other}"]}, "7f {other}", nonce="7f") == [None]
     assert reasons({"json_schema": SCHEMA}, '{"n": "7f"}', nonce="7f") == [None]
@@ -217,7 +217,7 @@ def test_a_schema_never_fetches_what_it_refers_to() -> None:
 
 @given(st.text(), st.text(min_size=1).filter(str.strip))
 def test_contains_is_what_python_says(text: str, wanted: str) -> None:
-    """For any two texts without variables, and the other way round for not_contains."""
+    """For any two texts without variables `contains` is Python's `in`, and `not_contains` its opposite."""
     expect = {"contains": wanted}
     assert (reasons(expect, text) == [None]) is (wanted in text)
     assert (reasons({"not_contains": wanted}, text) == [None]) is (wanted not in text)
@@ -225,7 +225,7 @@ def test_contains_is_what_python_says(text: str, wanted: str) -> None:
 
 @given(st.text())
 def test_no_check_raises_and_every_reason_is_printable(text: str) -> None:
-    """Whatever the answer is."""
+    """No answer makes a check raise, and every reason is printable."""
     expect = {
         "equals": "a",
         "regex": "^b",
@@ -239,7 +239,7 @@ def test_no_check_raises_and_every_reason_is_printable(text: str) -> None:
 
 @pytest.mark.parametrize("module", ["call.rate_limits", "call.checks", "pricing", "security.redact"])
 def test_the_core_is_cheap_to_import(module: str) -> None:
-    """What only some configurations need is imported when they need it."""
+    """Modules that only some configurations need are not imported with the core."""
     heavy = "genai_prices jsonschema jsonpath_ng pydantic httpx yaml email.utils logging asyncio"
     program = f"import sys, aimon.{module}; print([name for name in '{heavy}'.split() if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -79,7 +79,7 @@ def test_a_check_that_breaks_is_a_prober_error() -> None:
 @pytest.mark.parametrize("number", [-1, 10**400, math.nan, math.inf])
 @pytest.mark.parametrize("field", ["input", "output", "cached_input", "reasoning", "cost"])
 def test_no_number_lets_a_counter_fall(field: str, number: float) -> None:
-    """What can't be added is refused before anything of the call is counted."""
+    """A Result whose numbers can't be added is refused before any part of it is counted."""
     said: dict[str, Any] = {field: number}
     result = a_result(**said) if field == "cost" else a_result(usage=Usage(**said))
     totals = Totals()
@@ -91,6 +91,6 @@ def test_no_number_lets_a_counter_fall(field: str, number: float) -> None:
 
 
 def test_a_gauge_that_can_not_be_shown_is_refused() -> None:
-    """At once, not in the middle of a scrape."""
+    """It is refused when it is set, not in the middle of a scrape."""
     with pytest.raises(OverflowError):
         Gauges().set("ai_probe_success", 10**400, endpoint="e", model="m", provider="p", region="r")

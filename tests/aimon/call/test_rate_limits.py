@@ -193,7 +193,7 @@ ANTHROPIC_TOTAL = {
     ],
 )
 def test_headers_of_each_provider(headers: dict[str, str], expected: Limits | None, retry_after: float | None) -> None:
-    """One row a provider, or a form of value."""
+    """Each row has the headers of a provider or one form of value, and the limits that they mean."""
     measured, wait = rate_limits.read({"content-type": "text/event-stream", **headers}, NOW)
     assert measured == expected
     assert wait == (None if retry_after is None else pytest.approx(retry_after))

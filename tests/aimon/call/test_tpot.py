@@ -124,7 +124,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_what_can_not_be_told_is_no_number(case: str) -> None:
-    """And says why."""
+    """Where no time per token can be told there is none, and the reason is given."""
     found, why = UNKNOWN[case]
     assert found.tpot is None
     assert (found.pace and found.pace.unknown) == why
@@ -149,7 +149,7 @@ def test_a_stream_in_the_units_of_the_simulator() -> None:
 
 
 def test_a_body_has_no_pace() -> None:
-    """Its text came in one piece, at the end."""
+    """An answer that is not streamed arrives in one piece, so it has no time per token."""
     call = Call(Target("e", "custom", "openai-chat", "http://x", "m"), (Message("user", "hi"),), stream=False)
     exchange = Exchange(call, dialects.get("openai-chat"), started=0.0, started_at=0.0)
     exchange.head(200, {"content-type": "application/json"}, 0.1)

@@ -30,7 +30,7 @@ def test_channels_with_their_secrets(tmp_path: Path) -> None:
 
 
 def test_all_that_is_missing_is_told_at_once() -> None:
-    """With the place of each."""
+    """One error lists every missing variable and file, each with its place."""
     with pytest.raises(ConfigError) as caught:
         channels(load(EVERYTHING), {})
     lines = str(caught.value).splitlines()

@@ -227,7 +227,7 @@ def test_reasoning() -> None:
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.yaml")), ids=lambda file: file.stem)
 def test_schema_accepts(file: Path) -> None:
-    """What `load` accepts is accepted by the JSON Schema, too."""
+    """The JSON Schema accepts every file that `load` accepts."""
     data = unwritten(parser.read(file.read_text(encoding="utf-8"), file.name).data)
     validator = jsonschema.Draft202012Validator(schema())
     assert [f"{error.json_path}: {error.message}" for error in validator.iter_errors(data)] == []

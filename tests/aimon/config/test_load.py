@@ -30,7 +30,7 @@ def test_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_etc_is_the_last_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a file here, the one of the machine is read; without that, there is none."""
+    """Without a file in this folder, the machine's is read; without that, no file is found."""
     machine = tmp_path / "etc.yaml"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(loader, "PLACES", (Path("aimon.yaml"), machine))
@@ -149,7 +149,7 @@ def test_key_files(content: bytes, reason: str, tmp_path: Path) -> None:
     ],
 )
 def test_values_of_variables_are_not_shown(keys: str, environ: dict[str, str], message: str) -> None:
-    """What is wrong with a variable's value is told without the value."""
+    """A message about a variable's value does not contain the value."""
     config = loader.parse(f"endpoints: [{{name: a, preset: ollama, model: m, {keys}}}]\n")
     with pytest.raises(ConfigError) as caught:
         resolve(config, environ=environ)

@@ -42,7 +42,7 @@ def unprivileged() -> Iterator[None]:
 
 @pytest.mark.parametrize("locked", [".", "aimon.yaml"])
 def test_a_file_here_that_can_not_be_read_is_passed_over(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after `sudo -u` from root's home: the next place is read, and that is said; a named file is an error."""
+    """An unreadable file here (as after `sudo -u`) is passed over with a note; one that was named is an error."""
     with TemporaryDirectory() as folder:
         here, machine = Path(folder, "here"), Path(folder, "etc.yaml")
         Path(folder).chmod(0o755)
@@ -126,7 +126,7 @@ BROKEN = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmg\n"
     ],
 )
 def test_a_ca_file_that_holds_no_certificate(content: bytes | None, said: str, tmp_path: Path) -> None:
-    """It is refused before anything is sent, with what to do."""
+    """Such a file is refused before anything is sent, and the message says what to do."""
     file = tmp_path / "ca"
     pem = Authority(tmp_path).file.read_text()
     file.write_bytes(ssl.PEM_cert_to_DER_cert(pem) if content is None else content)
@@ -182,7 +182,7 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_home_as_a_command(run_aimon: Command, tmp_path: Path) -> None:
-    """No bug of aimon's, exit code 3 or 2, and a sentence."""
+    """Commands end with exit code 3 or 2 and a message, and report no bug of aimon."""
     unset = ("HOME", "XDG_STATE_HOME", "AIMON_STATE_DIR")
     environ = {name: value for name, value in run_aimon.env.items() if name not in unset}
     code = "import os; os.getuid = os.geteuid = lambda: 54321; from aimon.cli.main import run; run()"

@@ -38,7 +38,7 @@ def test_no_durations(value: object) -> None:
 
 @given(st.floats(0.001, 300 * 86400))
 def test_durations_are_written_as_they_are_read(value: float) -> None:
-    """What is written is read back as the same duration, to a microsecond."""
+    """A duration that is written and read again is the same, to a microsecond."""
     assert quantities.seconds(quantities.duration_text(value)) == pytest.approx(value, rel=1e-9, abs=1e-6)
 
 

@@ -53,7 +53,7 @@ def test_example(environ: dict[str, str], names: list[str], currency: str) -> No
 
 
 def test_the_examples_comments_are_valid_too() -> None:
-    """What the first file offers as comments works when it is taken up."""
+    """The commented lines of the first file work when their comment signs are removed."""
     lines = example({}).splitlines()
     start = next(i for i, line in enumerate(lines) if line == "  # - name: openai") - 1
     taken = [
@@ -74,7 +74,7 @@ def test_the_examples_comments_are_valid_too() -> None:
 
 
 def test_examples_have_prices() -> None:
-    """Where the public list knows a provider, it knows the model that is proposed: costs work from the start."""
+    """The model that an example proposes has a price, if the public list knows its provider."""
     book = PriceBook()
     assert {p for p, model in MODELS.items() if p in LISTED_PROVIDERS and book.price(p, model) is None} == set()
 
@@ -197,7 +197,7 @@ def test_flags() -> None:
     ],
 )
 def test_flags_are_named_in_messages(flags: dict[str, str], message: str) -> None:
-    """What is wrong with a flag is told by its name."""
+    """Messages name the flag that is wrong."""
     with pytest.raises(ConfigError) as caught:
         resolve(from_flags(**flags), environ={})
     assert str(caught.value) == message

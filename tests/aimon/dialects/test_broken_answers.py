@@ -77,7 +77,7 @@ def test_an_error_in_a_stream(shape: Shape, name: str, begun: bool) -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_an_error_is_an_error_wherever_the_stream_is_cut(name: str) -> None:
-    """In two pieces at every byte, in single bytes, and with other line ends."""
+    """An error in a stream is found if the stream is cut at any byte, arrives byte by byte, or has other line ends."""
     broken, outcome, words = BROKEN[name]
     stream = sse(*CHAT.stream(end=False)[:2]) + broken
     cuts = [(stream[:cut], stream[cut:]) for cut in range(len(stream) - len(broken) - 3, len(stream))]
@@ -114,7 +114,7 @@ BODIES: dict[str, tuple[Any, Outcome, str]] = {
 @pytest.mark.parametrize("headers", [SSE, JSON, (("content-type", "text/plain; charset=utf-8"),), ()])
 @pytest.mark.parametrize("stream", [True, False])
 def test_an_error_as_a_whole_body(name: str, headers: Any, stream: bool) -> None:
-    """With status 200, in every dialect, whatever type its header names and whatever was asked for."""
+    """An error as a body with status 200 is found in every dialect, whatever its content type and the request."""
     body, outcome, words = BODIES[name]
     for dialect in dialects.NAMES:
         result = answered(json.dumps(body).encode(), dialect=dialect, headers=headers, stream=stream)
@@ -133,7 +133,7 @@ def test_an_error_as_a_whole_body(name: str, headers: Any, stream: bool) -> None
     ],
 )
 def test_an_error_with_a_status_of_failure(dialect: str, body: bytes) -> None:
-    """As an event stream, behind words, as XML, behind empty lines: what it says is heard."""
+    """The message of an error is found in an event stream, behind text, in XML and behind empty lines."""
     result = answered(body, dialect=dialect, status=400, headers=SSE)
     assert (result.outcome, "busy" in str(result.error)) == (Outcome.OVERLOADED, True), result.error
 
@@ -179,7 +179,7 @@ def test_a_terminal_mark_is_no_success_without_a_finish_reason(shape: Shape) -> 
 @shaped
 @pytest.mark.parametrize("reason", finish_reasons.FINISHES)
 def test_every_vendors_finish_reasons_in_every_dialect(shape: Shape, reason: str) -> None:
-    """In any case, behind a prefix and before a detail; an answer that was cut by the limit is worth what it says."""
+    """Finish reasons are known in either case, with prefixes and details; text that the limit cut is ok."""
     expected = finish_reasons.FINISHES[reason]
     if shape.name == "openai-responses" and expected is Outcome.OK and reason != "completed":
         return  # a reason for being incomplete
@@ -227,7 +227,7 @@ def test_a_stream_of_nothing(shape: Shape, ending: bytes) -> None:
 @shaped
 @pytest.mark.parametrize("stray", [b"hello, this is no event stream", b"upstream connect refused\n\n", b"\x00\x01\x02"])
 def test_what_came_is_quoted(shape: Shape, stray: bytes) -> None:
-    """What is no stream is shown, and so is what stands between the events of one that broke off."""
+    """The error quotes a body that is no stream, and what stands between the events of one that broke off."""
     quoted = stray.decode().strip()[:20].replace("\x00", "").replace("\x01", "").replace("\x02", "")
     result = answered(stray, dialect=shape.name)
     assert (result.outcome, quoted in str(result.error)) == (Outcome.MALFORMED, True), result.error
@@ -239,7 +239,7 @@ def test_what_came_is_quoted(shape: Shape, stray: bytes) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("headers", [SSE, JSON, (("content-type", "text/html"),), ()])
 def test_a_page_is_called_one(dialect: str, stream: bool, headers: Any) -> None:
-    """By its first byte, with its title, whatever its header says and wherever it is cut."""
+    """An HTML page is recognised by its first byte, whatever its header and pieces, and named by its title."""
     page = b"\n <!doctype html><html><head><title>Sign in</title></head>"
     for chunks in ((page,), tuple(bytes([byte]) for byte in page)):
         result = answered(*chunks, dialect=dialect, headers=headers, stream=stream)

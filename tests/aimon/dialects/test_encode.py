@@ -86,7 +86,7 @@ def test_openai_responses(stream: bool) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_anthropic_messages(stream: bool) -> None:
-    """Messages, with the system prompt beside them, the version, and the key in a header of its own."""
+    """The body has the system prompt beside the messages; headers hold the version and the key."""
     assert sent(target("anthropic"), stream=stream, temperature=0.5) == (
         "POST",
         "https://api.anthropic.com/v1/messages",
@@ -167,7 +167,7 @@ def test_a_query_and_its_documents_are_reranked() -> None:
 
 
 def test_pictures_and_speech_are_asked_for_with_the_last_message() -> None:
-    """What else a server needs can be laid over the body, such as another voice."""
+    """Requests for pictures and speech use the last message; `body` may add what a server needs, such as a voice."""
     messages = (Message("system", "s"), Message("user", "q"))
     _, url, _, body = sent(target("openai", "openai-images"), messages=messages)
     assert (url, body) == ("https://api.openai.com/v1/images/generations", {"model": "m", "prompt": "q", "n": 1})
@@ -178,14 +178,14 @@ def test_pictures_and_speech_are_asked_for_with_the_last_message() -> None:
 
 @pytest.mark.parametrize("dialect", [name for name in dialects.NAMES if name not in ("openai-chat", "openai-models")])
 def test_calls_of_tools_are_not_sent_where_they_are_not_translated(dialect: str) -> None:
-    """They would be lost, or refused by the server with an error about something else."""
+    """A dialect that does not translate tool calls refuses them, rather than losing them."""
     messages = (Message("user", "q"), Message("assistant", "", (ToolCall("c", "f", "{}"),)))
     with pytest.raises(ValueError, match=f"openai-chat only, and the endpoint speaks {dialect}"):
         sent(Target("e", "p", dialect, "http://h/v1", "m"), messages=messages)
 
 
 def test_openai_models() -> None:
-    """A GET without a body, and so without its type."""
+    """The request is a GET without body and content type."""
     expected = headers(stream=False, Authorization=f"Bearer {KEY}")
     del expected["Content-Type"]
     assert sent(target("openai", "openai-models")) == ("GET", "https://api.openai.com/v1/models", expected, None)
@@ -223,7 +223,7 @@ def test_azure(base_url: str, query: Mapping[str, str], url: str) -> None:
 
 
 def test_query_and_headers_of_the_target_win() -> None:
-    """What the user configures replaces what we would send, whatever the case of the name."""
+    """Configured query and headers replace those of the dialect, whatever the case of their names."""
     to = target(
         "gemini", query={"alt": "json", "x": "a b&c"}, headers={"user-agent": "mine", "X-Team": "t", "ACCEPT": "*/*"}
     )
@@ -306,7 +306,7 @@ def test_anthropic_budget() -> None:
 
 
 def test_anthropic_without_thinking_keeps_the_temperature() -> None:
-    """Only a model that thinks insists on its own."""
+    """The temperature is sent if the model does not think; one that thinks does not accept it."""
     assert sent(target("anthropic"), reasoning="off", temperature=0.0)[3]["temperature"] == 0.0
 
 

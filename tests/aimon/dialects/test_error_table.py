@@ -52,7 +52,7 @@ def test_what_a_provider_says(row: dict[str, Any]) -> None:
 
 
 def test_every_preset_has_rows() -> None:
-    """No provider's ways of failing are left to chance."""
+    """The table of errors has rows of every preset."""
     assert {row["preset"] for row in ROWS.values()} == set(providers.PRESETS)
 
 
@@ -108,7 +108,7 @@ JSON = st.recursive(
 
 @given(st.integers(100, 999), st.binary() | st.builds(msgspec.json.encode, JSON))
 def test_no_body_breaks_the_reader(status: int, body: bytes) -> None:
-    """Whatever a failed call answers, there is a message to show and an outcome to count."""
+    """Any body of a failed call gives a message and an outcome."""
     said = errors.read_error(status, body, Quirks(insufficient_quota_is_rate=True))
     assert isinstance(said.message, str)
     assert (said.outcome or classify.status(status)) is not Outcome.OK
@@ -143,7 +143,7 @@ def test_no_body_breaks_the_reader(status: int, body: bytes) -> None:
     ],
 )
 def test_status_alone(status: int, outcome: Outcome) -> None:
-    """Without a known code the HTTP status decides."""
+    """The HTTP status decides the outcome if no code is known."""
     assert classify.status(status) is outcome
 
 

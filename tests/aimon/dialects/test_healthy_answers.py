@@ -51,7 +51,7 @@ EXTRA = {
 @shaped
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_fields_that_do_not_bear_on_the_answer(shape: Shape, value: Any) -> None:
-    """Whatever is in them, in a body and in each event of a stream, it is healthy."""
+    """Any value in a field that does not matter leaves the answer ok, in a body and in each event."""
     body = shape.body("Hello", shape.stop, shape.counts) | EXTRA[shape.name]
     for bent in spoilt(body, value, but=ANSWER):
         result = answered(json.dumps(bent).encode(), dialect=shape.name, headers=JSON, stream=False)
@@ -91,7 +91,7 @@ ODD_CHUNKS: list[Any] = [
 @shaped
 @pytest.mark.parametrize("chunk", ODD_CHUNKS, ids=json.dumps)
 def test_chunks_that_say_nothing(shape: Shape, chunk: Any) -> None:
-    """Chunks with nothing in them, of the dialect or of another one, change nothing."""
+    """Empty chunks do not change the Result, whether the dialect or another one sends them."""
     events = shape.stream()
     result = answered(sse(events[0], chunk, *events[1:]), dialect=shape.name)
     assert (result.outcome, result.text) == (Outcome.OK, "Hello"), result.error
@@ -100,7 +100,7 @@ def test_chunks_that_say_nothing(shape: Shape, chunk: Any) -> None:
 @shaped
 @pytest.mark.parametrize("content_type", TYPES)
 def test_a_stream_is_one_by_its_first_bytes(shape: Shape, content_type: str) -> None:
-    """Whatever its header says, however it begins, and wherever it is cut."""
+    """A stream is recognised by its first bytes, whatever its header, its beginning and its pieces."""
     stream = sse(*shape.stream(counts=shape.counts))
     for beginning in (b"", b"\n\n", b": hello\n\n", b"event: message\n", b"\xef\xbb\xbf", b"id: 1\n", b"retry: 5\n\n"):
         for cut in (1, 2, 3, 7, len(stream)):
@@ -114,7 +114,7 @@ def test_a_stream_is_one_by_its_first_bytes(shape: Shape, content_type: str) -> 
 @pytest.mark.parametrize("content_type", TYPES)
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_body_is_one_by_its_first_bytes(shape: Shape, content_type: str, stream: bool) -> None:
-    """Whatever its header says and was asked for; a list of one or of many is the answer, too."""
+    """A JSON body is recognised by its first bytes, whatever its header and the request; a list counts, too."""
     body = json.dumps(shape.body("Hello", shape.stop, shape.counts), indent=1).encode()
     bodies = [body, b"\n\n" + body + b"\n", b"\xef\xbb\xbf" + body, b"[" + body + b"]"]
     if stream:
@@ -128,7 +128,7 @@ def test_a_body_is_one_by_its_first_bytes(shape: Shape, content_type: str, strea
 
 @shaped
 def test_the_last_event_needs_no_empty_line(shape: Shape) -> None:
-    """With one line break or none after it, in any dialect."""
+    """The last event counts with one line break after it, or none, in every dialect."""
     stream = sse(*shape.stream(counts=shape.counts))
     for ending in (b"", b"\n", b"\r\n", b"\r"):
         for line_end in (b"\n", b"\r\n"):
@@ -183,7 +183,7 @@ ENCODED = {
 @pytest.mark.parametrize("name", ENCODED)
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", "deflate", "gzip, gzip", "gzip, identity", None])
 def test_a_compressed_answer(name: str, encoding: str | None) -> None:
-    """Its first bytes say how it is compressed, and whether it is."""
+    """A compressed answer is read as its first bytes say, whatever its header."""
     if encoding is None and name in ("zlib", "raw deflate"):
         return
     if encoding != "deflate" and name == "raw deflate":
@@ -198,14 +198,14 @@ def test_a_compressed_answer(name: str, encoding: str | None) -> None:
 
 @pytest.mark.parametrize("encoding", ["", "none", "utf-8", "UTF-8", "identity", "chunked", "text/event-stream", ","])
 def test_an_encoding_that_is_none(encoding: str) -> None:
-    """It is plain text, and gzip if its first bytes say so."""
+    """Under an encoding that is none, the answer is plain text, or gzip if it begins so."""
     for said in (STREAM, gzip.compress(STREAM)):
         assert answered(said, dialect="openai-chat", headers=(("content-encoding", encoding),)).text == "Hello"
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br"])
 def test_an_encoding_that_can_not_be_undone(encoding: str) -> None:
-    """It is named; a plain body under it is read."""
+    """An encoding that aimon can't undo is named in the error; a plain body under its name is read."""
     result = answered(b"\x0b\x02\x80Hello\x03", dialect="openai-chat", headers=(("content-encoding", encoding),))
     assert (result.outcome, encoding in str(result.error)) == (Outcome.MALFORMED, True)
     assert answered(STREAM, dialect="openai-chat", headers=(("content-encoding", encoding),)).text == "Hello"
@@ -255,6 +255,6 @@ def test_what_a_provider_says_is_bounded_and_cleaned(shape: Shape) -> None:
 
 
 def test_text_keeps_its_lines_and_scripts() -> None:
-    """What a model writes in any language is kept as it is."""
+    """Text of any script, with its line breaks, is kept as it was written."""
     text = "eins\n\tzwei 三 \u200fعربى\u200e 👩‍💻\u2028"
     assert answered(sse(*CHAT.stream(text)), dialect="openai-chat").text == text

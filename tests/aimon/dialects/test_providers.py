@@ -74,7 +74,7 @@ def test_without_a_preset() -> None:
 
 
 def test_quirks_stay_with_their_dialect() -> None:
-    """What DeepSeek's chat wants is not what its Anthropic endpoint wants."""
+    """Quirks of DeepSeek's chat do not apply to its Anthropic endpoint."""
     chat = providers.target("deepseek", endpoint="e", model="m")
     messages = providers.target("deepseek", endpoint="e", model="m", dialect="anthropic-messages")
     assert chat.quirks.reasoning_style == "thinking_effort"

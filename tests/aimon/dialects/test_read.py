@@ -177,7 +177,7 @@ def test_done(dialect: str, event: str) -> None:
     ],
 )
 def test_unreadable(dialect: str, data: bytes, error: type[Exception]) -> None:
-    """What is not JSON or not of the dialect raises one of three errors, which the Exchange calls malformed."""
+    """Data that is not JSON or not of the dialect raises one of three errors, which the Exchange calls malformed."""
     with pytest.raises(error):
         reader(dialects.get(dialect)).event(data)
 
@@ -196,7 +196,7 @@ VALUES = st.recursive(
 
 @given(st.sampled_from(dialects.NAMES), st.binary(max_size=50) | st.builds(msgspec.json.encode, VALUES))
 def test_no_answer_breaks_the_reader(name: str, data: bytes) -> None:
-    """Whatever comes is a Delta or one of the errors that the Exchange knows."""
+    """Any data gives a Delta, or raises one of the errors that the Exchange knows."""
     of = reader(dialects.get(name))
     for read in (of.event, of.body):
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):

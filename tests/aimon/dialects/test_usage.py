@@ -51,7 +51,7 @@ def names(shape: Shape) -> tuple[str, str]:
 @shaped
 @pytest.mark.parametrize("value", NO_COUNTS, ids=lambda value: value[:12])
 def test_what_is_no_count(shape: Shape, value: str) -> None:
-    """It is null and named; the answer is as good as ever, and so is the other count."""
+    """A value that is no count becomes None and is named; the answer and the other count stay."""
     for name, field, other in zip(names(shape), ("input", "output"), ("output", "input"), strict=True):
         for body in (False, True):
             if body:
@@ -75,7 +75,7 @@ def test_what_is_a_count(shape: Shape, value: str) -> None:
 @shaped
 @pytest.mark.parametrize("counts", [None, {}, [], "", 0, False, 7, "x", [1], {"cost": 0.1}], ids=repr)
 def test_usage_that_is_none(shape: Shape, counts: Any) -> None:
-    """It is not known, never zero."""
+    """Usage that can't be read is unknown, not 0."""
     result = answered(sse(*shape.stream(counts=counts)), dialect=shape.name)
     assert (result.outcome, result.usage) == (Outcome.OK, Usage())
 
@@ -112,7 +112,7 @@ def test_vendors_own_places(place: str) -> None:
 
 
 def test_counts_in_the_choice() -> None:
-    """Moonshot's place for them; and Bedrock's, in the last event of Anthropic's."""
+    """Counts are read where Moonshot writes them, in the choice, and where Bedrock does, in Anthropic's last event."""
     finish = {"choices": [{"delta": {}, "finish_reason": "stop", "usage": CHAT.counts | {"cached_tokens": 12}}]}
     result = answered(sse(CHAT.text("Hello"), finish, "[DONE]"), dialect="openai-chat")
     assert result.usage == Usage(31, 6, 12, None, "reported")
@@ -181,7 +181,7 @@ def test_chat_counts(counts: Any, expected: Usage) -> None:
 
 
 def test_output_beyond_max_tokens() -> None:
-    """What was asked for, what came, and reasoning make room; nothing else does."""
+    """More output than max_tokens is plausible only if a high limit, the text or reasoning makes room for it."""
 
     def written(tokens: int, *events: Any, max_tokens: int = 64) -> int | None:
         finish = CHAT.finish("stop", {"prompt_tokens": 3, "completion_tokens": tokens})

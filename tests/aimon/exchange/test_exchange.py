@@ -181,7 +181,7 @@ def test_the_key_is_hidden_even_where_the_message_is_cut() -> None:
 
 @pytest.mark.parametrize("size", [exchange.MAX_ANSWER_BYTES + 1])
 def test_an_answer_is_bounded(size: int) -> None:
-    """In a stream, in a body, and behind gzip."""
+    """A stream, a body and a compressed answer are each cut at the limit of their size."""
     noise = b": " + b"x" * 1022 + b"\n\n"
     assert answered(*[noise * 1024] * (size // len(noise * 1024) + 1)).outcome is Outcome.MALFORMED
     for encoding, body in (("identity", b" " * size), ("gzip", gzip.compress(b" " * size))):
@@ -215,7 +215,7 @@ def test_a_result_before_the_end_is_an_error() -> None:
 
 
 def test_an_answer_that_came_whole_though_a_stream_was_asked_for() -> None:
-    """It is read, and has no TTFT: its time would be the E2E under another name."""
+    """A whole answer in place of a stream is read, and has no TTFT, which would be its latency."""
     running = begin()
     running.head(200, {"content-type": "application/json"}, 100.5)
     running.feed(b'{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}', 101.0)

@@ -33,13 +33,13 @@ CALL = {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "f", "argum
     ],
 )
 def test_of_a_stream(events: tuple[bytes, ...], output: float | None, text: float | None) -> None:
-    """It is the time to first token where text comes first; a role is no output."""
+    """The first output is the first token where text comes first; a role alone is none."""
     result = answered(*events, dialect="openai-chat")
     assert (result.first_output, result.first_token) == (output, text)
 
 
 def test_of_a_whole_body() -> None:
-    """What arrives at once has no first output, however it was asked for."""
+    """A body that arrives at once has no first output, streamed or not."""
     whole = msgspec.json.encode({"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]})
     for stream in (True, False):
         assert answered(whole[:9], whole[9:], dialect="openai-chat", stream=stream).first_output is None
@@ -53,7 +53,7 @@ def test_of_sound() -> None:
 
 
 def test_a_limit_spent_on_reasoning_is_told() -> None:
-    """With the tokens that it took, whether the reasoning is shown or hidden; cut text is another matter."""
+    """The message says how many tokens were spent on reasoning, shown or hidden; cut text gets another message."""
     usage = {"prompt_tokens": 3, "completion_tokens": 64, "completion_tokens_details": {"reasoning_tokens": 64}}
     last = chunk({}, "length", usage=usage) + sse("[DONE]")
     said = (": only reasoning came (64 tokens)", ": 64 tokens of reasoning")

@@ -52,7 +52,7 @@ def everything(*chunks: bytes) -> list[bytes | Odd]:
     ],
 )  # fmt: skip
 def test_reads_a_stream_as_the_standard_says(stream: bytes, events: list[bytes]) -> None:
-    """Framing rule by rule, whole and byte by byte."""
+    """Each rule of the framing holds, whether the stream arrives at once or byte by byte."""
     assert decode(stream) == events
     assert decode(*(bytes([byte]) for byte in stream)) == events
 

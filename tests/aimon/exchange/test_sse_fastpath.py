@@ -92,7 +92,7 @@ def test_same_as_without(events: list[bytes], data: st.DataObject) -> None:
 
 
 def test_dialect_is_spared() -> None:
-    """Of a hundred chunks the dialect reads the first, and the proof of its frame."""
+    """Of a hundred chunks the dialect reads the first one and a few that prove the frame."""
     events = [event(chunk(f"word {i} ")) for i in range(100)]
     for pieces in (events, [events[0], b"".join(events[1:])]):
         said, asked = counted([event(chunk("", model="m2")), *pieces])
@@ -111,7 +111,7 @@ def test_event_names_are_part_of_it() -> None:
 
 
 def test_no_frame() -> None:
-    """Where chunks differ in more than the text, every one is read, and few proofs are tried."""
+    """If chunks differ in more than their text, the dialect reads each of them, and few proofs are tried."""
     events = [event(chunk("same", id=f"chatcmpl-{i}")) for i in range(50)]
     said, asked = counted([event(chunk("")), *events])
     assert said == plainly(event(chunk("")) + b"".join(events))

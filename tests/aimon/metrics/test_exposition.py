@@ -104,7 +104,7 @@ def test_prometheus_own_linter_accepts_every_family(require_binary: Callable[[st
 
 
 def test_a_textfile_is_complete_and_readable_by_all(tmp_path: Path) -> None:
-    """It replaces an older one and leaves nothing else behind."""
+    """A textfile replaces the older one, is readable by all, and leaves no draft."""
     path = tmp_path / "aimon.prom"
     path.write_text("old")
     textfile(path, *some_metrics())

@@ -41,7 +41,7 @@ def body(value: int) -> bytes:
 
 
 def test_a_push_replaces_its_whole_group(pushgateway: Pushgateway) -> None:
-    """What an earlier push had and this one has not is gone; other groups stay."""
+    """Series of an earlier push that this one lacks are gone; other groups stay."""
     gateway = Gateway.parse(pushgateway.url)
     push(gateway, {group("a"): body(1) + b"# TYPE b_gauge gauge\nb_gauge 1\n", group("b"): body(2)})
     push(gateway, {group("a"): body(3)})
@@ -88,7 +88,7 @@ def test_any_label_value_arrives_as_it_is(pushgateway: Pushgateway, value: str) 
      ("..", "endpoint@base64/Li4"), ("通义", "endpoint@base64/6YCa5LmJ")],
 )  # fmt: skip
 def test_what_a_path_cannot_hold_is_written_in_base64(value: str, segment: str) -> None:
-    """As the gateway's documentation says; the empty value is a lone `=`."""
+    """Values that a path can't hold are written in base64, as the gateway documents; the empty one is `=`."""
     assert group_path(group(value)) == f"/metrics/job/aimon-probe/region/cn-east/{segment}"
 
 
@@ -141,7 +141,7 @@ def test_a_gateway_that_is_down_is_asked_once() -> None:
 
 
 def test_a_gateway_that_does_not_answer_times_out() -> None:
-    """It takes connections and stays silent."""
+    """A push to a gateway that accepts connections and stays silent ends at its timeout."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         gateway = Gateway.parse(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.05)
         with pytest.raises(PushError, match=r"does not answer \(timed out\)"):
@@ -207,14 +207,14 @@ def recorder(status: int = 202, headers: dict[str, str] | None = None, content: 
     ],
 )  # fmt: skip
 def test_other_answers_say_what_to_do(status: int, headers: dict[str, str], content: bytes, message: str) -> None:
-    """Status, advice and the beginning of the body."""
+    """The error has the status, advice, and the beginning of the body."""
     with recorder(status, headers, content) as server, pytest.raises(PushError, match=message) as caught:
         push(Gateway.parse(server.url), {group("a"): body(1)})
     assert KEY not in str(caught.value)
 
 
 def test_a_server_that_is_no_gateway_is_not_read() -> None:
-    """A 200 with something else in it."""
+    """A 200 whose body is not a Pushgateway's is an error."""
     with recorder(200, content=b"<html>") as server, pytest.raises(PushError, match="does not answer as a Pushg"):
         read(Gateway.parse(server.url))
 
@@ -229,7 +229,7 @@ def test_a_server_that_is_no_gateway_is_not_read() -> None:
     ],
 )
 def test_credentials_go_into_the_header_alone(environ: dict[str, str], userinfo: str, sent: str | None) -> None:
-    """From the address or the environment, which wins; the gateway's own URL has none."""
+    """Credentials of the environment win over those of the address; the gateway's URL holds none."""
     with recorder() as server:
         gateway = Gateway.parse(server.url.replace("://", f"://{userinfo}") + "/prefix/", environ)
         push(gateway, {group("a"): body(1)})
@@ -239,7 +239,7 @@ def test_credentials_go_into_the_header_alone(environ: dict[str, str], userinfo:
 
 
 def test_a_token_may_be_in_a_file(tmp_path: Path) -> None:
-    """Its line break is not part of it; a file that is not there is an error with its name."""
+    """A token file's line break is not part of the token; a missing file is named."""
     file = tmp_path / "token"
     file.write_text(f"{KEY}\n")
     environ = {"AIMON_PUSH_TOKEN_FILE": str(file)}
@@ -251,14 +251,14 @@ def test_a_token_may_be_in_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("token", [f"{KEY}\nX-Other: 1", f"{KEY}é"])
 def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
-    """Without showing it."""
+    """The error names the variable and does not show the token."""
     with pytest.raises(ValueError, match="AIMON_PUSH_TOKEN holds spaces, line breaks or other char") as caught:
         Gateway.parse("gw:9091", {"AIMON_PUSH_TOKEN": token})
     assert KEY not in str(caught.value)
 
 
 def test_a_host_that_cannot_be_is_an_error_of_the_push() -> None:
-    """No resolver would take that name."""
+    """A host name that no resolver accepts is an error of the push."""
     with pytest.raises(PushError, match=r"does not answer .*is the address right"):
         push(Gateway.parse(f"http://{'x' * 70}.test:9091", {}), {group("a"): body(1)})
 
@@ -275,7 +275,7 @@ def test_a_host_that_cannot_be_is_an_error_of_the_push() -> None:
     ],
 )
 def test_what_is_no_gateway_is_refused(url: str, message: str) -> None:
-    """With an example of what to write, and without what may be a password."""
+    """The error has an example of an address and does not repeat a password."""
     wanted = rf"{message}.*write the Pushgateway's address as http://host:9091"
     with pytest.raises(ValueError, match=wanted) as caught:
         Gateway.parse(url, {})

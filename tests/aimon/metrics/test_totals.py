@@ -33,7 +33,7 @@ def test_declared_series_are_born_at_zero() -> None:
 
 
 def test_only_applications_break_calls_off() -> None:
-    """Their series of `cancelled` exists from the start, with a status of its own."""
+    """Applications have a series of `cancelled` from the start; probes and load tests have none."""
     totals = Totals()
     totals.declare(QWEN, application=True)
     assert totals.counters[definitions.REQUESTS][*LABELS, "cancelled", "cancelled"] == 0
@@ -67,7 +67,7 @@ def test_an_unknown_price_is_no_cost_of_zero() -> None:
     ids=str,
 )
 def test_which_calls_lack_a_price(changes: dict[str, Any], counted: str | None) -> None:
-    """Those that the provider may charge for; a call of known cost is priced, one that was refused is neither."""
+    """A call that may be charged for lacks a price if its cost is unknown; a refused one does not."""
     outcome = changes.pop("outcome", Outcome.OK)
     result = a_result(outcome, **({"cost": None, "currency": None, "request_sent": 0.1, "status_code": 200} | changes))
     totals = Totals()
@@ -109,7 +109,7 @@ def test_a_success_counts_its_call_times_tokens_and_cost() -> None:
 
 
 def test_estimated_tokens_are_tokens_and_marked() -> None:
-    """What the provider did not report is counted by its estimate, and once more as the estimated part."""
+    """Tokens that the provider did not report are counted by their estimate, and again as estimated."""
     totals = Totals()
     totals.observe(a_result(usage=Usage(input=20), estimated=Usage(20, 7, source="estimated")))
     counted = {name: totals.counters[name][LABELS] for name in totals.counters if "token" in name}
@@ -138,7 +138,7 @@ def test_a_failure_adds_nothing_to_the_times_of_successes() -> None:
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if o.fault is Fault.PROBER])
 def test_a_call_that_was_never_made_has_no_duration(outcome: Outcome) -> None:
-    """It is counted by its outcome and observed nowhere."""
+    """A call that was never made is counted by its outcome and is in no histogram."""
     totals = Totals()
     totals.observe(a_result(outcome))
     assert totals.counters == {definitions.REQUESTS: {(*LABELS, "error", outcome.value): 1}}
@@ -244,7 +244,7 @@ def test_gauges_take_exactly_their_labels() -> None:
 
 
 def test_a_label_may_have_any_name_of_the_configuration() -> None:
-    """Also one that an argument has."""
+    """A label may have the name of a parameter of the code."""
     gauges = Gauges()
     gauges.set(definitions.ENDPOINT_INFO, 1, **QWEN.labels, name="n", value="v", self="s")
     [info] = gauges

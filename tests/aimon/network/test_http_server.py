@@ -137,7 +137,7 @@ def test_no_request_makes_a_traceback(
 def test_clients_that_leave_make_no_traceback(
     listening: tuple[int, http_server.Server], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the middle of their request, before the answer, and in the middle of it."""
+    """Clients may leave while they send a request, before the answer, and while they read it."""
     port, server = listening
     for request in (b"GET /met", b"GET /metrics HTTP/1.1\r\n", b"GET /metrics HTTP/1.1\r\n\r\n", _post(b"{}" * 9)[:-3]):
         for read in (0, 100):
@@ -192,7 +192,7 @@ def test_idle_clients_keep_nobody_out(listening: tuple[int, http_server.Server])
 
 
 def test_who_is_being_answered_is_not_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With every place taken by those, the next one is told to come back."""
+    """If every connection is being answered, the next client gets 503 and none is closed."""
     monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 2)
     going_on, here = threading.Event(), threading.Semaphore(0)
 
@@ -225,7 +225,7 @@ def test_who_is_being_answered_is_not_sent_away(monkeypatch: pytest.MonkeyPatch)
     ],
 )  # fmt: skip
 def test_the_case_of_bearer_does_not_matter(sent: str, status: bytes) -> None:
-    """That of the token does."""
+    """The scheme may be written in any case, the token may not."""
     with _pages(TOKEN) as (port, _):
         answer = ask(port, f"HEAD /metrics HTTP/1.1\r\nAuthorization: {sent}\r\n\r\n".encode())
     assert answer.split(b" ", 2)[1] == status

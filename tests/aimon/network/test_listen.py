@@ -76,7 +76,7 @@ def page(text: str) -> Callable[[], tuple[HTTPStatus, bytes, str]]:
 
 
 def test_a_token_is_asked_for() -> None:
-    """Whoever has none, a wrong one, or the right one in another scheme sees nothing, not even what there is."""
+    """Without the token, with a wrong one or another scheme, all pages answer alike, even missing ones."""
     with Listener("127.0.0.1", 0, {"/metrics": page("m"), HEALTH: page("ok")}, token=TOKEN) as listener:
         assert get(listener, "/metrics", Authorization=f"Bearer {TOKEN}") == (200, "m")
         for wrong in ("", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer \xfc\xe9"):
@@ -135,7 +135,7 @@ def test_what_is_no_address(text: str) -> None:
 
 
 def test_ipv6() -> None:
-    """Its URL has brackets, and works."""
+    """The URL of an IPv6 address has brackets and answers."""
     with Listener("::1", 0, {"/metrics": page("six")}) as listener:
         assert listener.url.startswith("http://[::1]:")
         assert get(listener, "/metrics") == (200, "six")

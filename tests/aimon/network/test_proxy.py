@@ -68,7 +68,7 @@ def test_the_endpoint_overrules() -> None:
     ],
 )
 def test_what_is_no_proxy_is_said_by_its_variable(value: str) -> None:
-    """And without showing what may be a password."""
+    """The error names the variable and shows nothing that may be a password."""
     with pytest.raises(ValueError, match=r"^ALL_PROXY: ") as caught:
         proxies.find(API, None, {"ALL_PROXY": value})
     assert "hunter" not in str(caught.value)

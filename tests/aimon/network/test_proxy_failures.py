@@ -176,7 +176,7 @@ REASONS = {
 @BOTH
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_proxy_that_refuses(kind: str, call: Callable[[str, str], Result]) -> None:
-    """It is named, without its password, with its words; nobody is told to look at base_url."""
+    """The error names the proxy, without its password, and its answer; the advice is not about base_url."""
     scheme, handler, words = REFUSALS[kind]
     if kind == "no socks":
 

@@ -118,7 +118,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_an_answer_without_end_ends(kind: str) -> None:
-    """Whatever of it has no end: within the limit of time and of bytes."""
+    """An answer without end is cut off by the limits of time and bytes, whichever part has no end."""
     head, piece, pause = ENDLESS[kind]
     with Peer(endlessly(head, piece, pause)) as server:
         began = time.monotonic()
@@ -133,7 +133,7 @@ def test_an_answer_without_end_ends(kind: str) -> None:
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("kind", ["body", "dripping head"])
 def test_each_peer_has_these_limits(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None of them has a way around, and the message does not hold the key."""
+    """Every client of a service obeys these limits, and its error does not hold the key."""
     monkeypatch.setattr("aimon.metrics.pushgateway._MAX_GROUPS_BYTES", 1 << 20)
     head, piece, pause = ENDLESS[kind]
     with Peer(endlessly(head, piece, pause)) as server:
@@ -194,7 +194,7 @@ FINE = {("push", kind) for kind, answer in SAYING.items() if answer.startswith(b
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("kind", SAYING)
 def test_what_a_peer_says_is_cleaned(kind: str, name: str) -> None:
-    """Neither a terminal nor a log obeys it, wherever in the answer it stands."""
+    """Control characters of a peer's answer reach neither terminal nor log, wherever they stand."""
     with Peer(answering(SAYING[kind])) as server:
         try:
             PEERS[name](f"http://127.0.0.1:{server.port}")
@@ -244,7 +244,7 @@ def test_a_push_of_many_groups_ends_though_each_is_answered() -> None:
 
 
 def test_a_name_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its resolver has limits of its own, of half a minute and more."""
+    """The limit of the request ends a name lookup, whose own limit is half a minute or more."""
     released = Event()
 
     def slow(*_: object, **__: object) -> list[object]:
@@ -325,7 +325,7 @@ def test_one_rule_for_credentials(prefix: str, tmp_path: Path) -> None:
 
 
 def test_credentials_of_an_address_are_sent_and_not_shown() -> None:
-    """They open the server; a refusal names the variables."""
+    """Credentials of the address are sent and not shown; a refusal names the variables to set."""
     heads: list[bytes] = []
 
     def refuse(connection: socket.socket) -> None:

@@ -57,7 +57,7 @@ def test_every_form_of_a_known_secret_is_masked(form: str) -> None:
 @pytest.mark.parametrize("user", ["", "a", "ab", "abc", "someone"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 def test_a_secret_inside_base64_is_masked(user: str, encode: object) -> None:
-    """As in basic authentication, wherever the secret happens to fall between the groups of three bytes."""
+    """A secret within base64 (as in basic authentication) is masked at each of the three alignments."""
     assert callable(encode)
     encoded = encode(f"{user}:{KEY}:{user}".encode()).decode()
     said = redactor.text(f"sent {encoded}")
@@ -91,7 +91,7 @@ def test_a_secret_inside_base64_is_masked(user: str, encode: object) -> None:
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, redacted: str) -> None:
-    """Also where nobody has told which it is: providers echo keys, and dumps hold headers."""
+    """Text in the form of a key is masked although it is not known as a secret."""
     assert Redactor().text(text) == redacted
 
 
@@ -143,7 +143,7 @@ keys = st.text(string.ascii_letters + string.digits + "-_./+=*", min_size=MIN_SE
 def test_no_output_holds_a_secret_and_redacting_twice_changes_nothing(
     hidden: list[str], data: st.DataObject | None
 ) -> None:
-    """For texts put together from secrets, pieces of them, and anything else."""
+    """This holds for any text made of secrets, parts of them, and other text."""
     pieces = [text for secret in hidden for text in (secret, secret[:3], secret[3:], MASK, f"key={secret}")]
     drawn = data.draw(st.lists(st.sampled_from(pieces) | st.text(max_size=10))) if data else ["**ab**ab**", "**"]
     redactor = Redactor(hidden)
@@ -155,7 +155,7 @@ def test_no_output_holds_a_secret_and_redacting_twice_changes_nothing(
 
 @given(keys, st.text(string.ascii_letters + " :,", max_size=20), st.integers(RUN, 60))
 def test_a_cut_secret_does_not_get_out(secret: str, before: str, length: int) -> None:
-    """Its first eight characters or more, at the end of a text that somebody else has cut."""
+    """The first eight or more characters of a secret at the end of a cut text are masked."""
     signs = [char for char in secret[:RUN].lower() if char.isalnum()]
     assume(len(secret) > RUN and len(signs) >= LEAST and len(set(signs)) >= VARIETY)
     assert secret[:RUN] not in Redactor([secret]).text(before + secret[:length])
@@ -170,7 +170,7 @@ def test_a_line_hides_what_terminal_escapes_had_split(secret: str, at: int) -> N
 
 @given(st.text(), st.integers(1, 400))
 def test_a_bounded_text_is_one_printable_line(text: str, limit: int) -> None:
-    """Of at most so many characters, and stable."""
+    """A bounded text is one line within its limit, and bounding it again changes nothing."""
     line = bounded(text, limit)
     assert len(line) <= limit
     assert line.isprintable()
@@ -191,7 +191,7 @@ def test_a_bounded_text_is_one_printable_line(text: str, limit: int) -> None:
     ],
 )
 def test_control_characters_cannot_forge_a_line(text: str, line: str) -> None:
-    """Neither line breaks nor escapes, direction marks or lone surrogates come through."""
+    """Line breaks, escapes, direction marks and lone surrogates are removed."""
     assert bounded(text) == line
 
 
@@ -226,13 +226,13 @@ def test_a_log_filter_redacts_message_arguments_and_traceback() -> None:
 
 
 def test_a_redactor_does_not_show_its_secrets() -> None:
-    """Not even in a traceback with locals."""
+    """Neither repr nor a traceback with locals shows a secret of a Redactor."""
     assert repr(redactor) == "Redactor()"
 
 
 @pytest.mark.parametrize("unit", ["a-", "sk-", "x@", "Bearer ", "http://", '"', "api_key:", "eyJ", "key="])
 def test_hostile_text_is_redacted_to_its_end(unit: str) -> None:
-    """What makes patterns backtrack, as long as an error body may be: the key behind it is still found."""
+    """A key is found behind text that makes patterns backtrack, as long as an error body may be."""
     text = redactor.text(unit * (60_000 // len(unit)) + f" {OTHER}")
     assert OTHER not in text
     assert redactor.text(text) == text

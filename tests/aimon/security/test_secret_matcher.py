@@ -177,7 +177,7 @@ def test_against_the_reference(key: str, name: str, before: list[str], after: li
 @given(keys, words)
 @example("aaaaaaaaaaaaaaaa-01", ["aaaaaaaa", "00000000"])
 def test_innocent_words_stay(key: str, said: list[str]) -> None:
-    """What holds nothing of a key is left as it is, character by character."""
+    """Text without any part of a key is unchanged."""
     text = " ".join(said)
     assume(not exposed(key, text) and key not in text)
     assert Redactor([key]).text(text) == text
@@ -210,7 +210,7 @@ def test_the_secret_parts_of_a_url() -> None:
 
 
 def test_the_rest_of_a_word_goes_with_it() -> None:
-    """What is left of a key that an echo has half masked."""
+    """The rest of a key that an echo has half masked is masked, too."""
     redactor = Redactor([PLAIN])
     assert redactor.text(f"({PLAIN[:9]}{'*' * 8}{PLAIN[-4:]})") == f"({MASK})"
     assert redactor.text(f"({PLAIN[:5]}…{PLAIN[-9:]})") == f"({MASK})"
@@ -254,7 +254,7 @@ def test_nesting_does_not_multiply_the_time() -> None:
 
 
 def test_many_secrets_cost_no_more() -> None:
-    """A thousand keys, a text without any of them."""
+    """A long text without secrets is searched for a thousand keys within seconds."""
     source = random.Random(1)
     redactor = Redactor([source.randbytes(24).hex() for _ in range(1000)])
     text = HOSTILE["prose"] * 1000
@@ -264,7 +264,7 @@ def test_many_secrets_cost_no_more() -> None:
 
 
 def test_every_run_of_a_key_counts() -> None:
-    """One after the other, alone."""
+    """Each part of a key that has at least RUN characters is hidden, also without the rest."""
     redactor = Redactor([KEY])
     for start, size in itertools.product(range(5, len(KEY) - RUN + 1), (RUN, RUN + 3)):
         assert KEY[start : start + size] not in redactor.text(f"<{KEY[start : start + size]}>")

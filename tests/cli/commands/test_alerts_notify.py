@@ -22,7 +22,7 @@ notify:
 
 
 def test_a_test_message_arrives(run_aimon: Command) -> None:
-    """In the channel's language, marked as a test; the robot's key is not shown."""
+    """The message is in the channel's language and marked as a test; no output shows the robot's key."""
     with http_sink() as posts:
         (run_aimon.cwd / "aimon.yaml").write_text(CONFIG.format(), encoding="utf-8")
         robot = {"ROBOT": f"{posts.url}/robot?key=robot-key-0123456789"}
@@ -38,7 +38,7 @@ def test_a_test_message_arrives(run_aimon: Command) -> None:
 
 
 def test_a_channel_that_is_not_there(run_aimon: Command) -> None:
-    """Exit code 2, and what was probably meant."""
+    """An unknown channel is exit code 2, and the nearest name is suggested."""
     (run_aimon.cwd / "aimon.yaml").write_text(CONFIG.format(), encoding="utf-8")
     done = run_aimon("alerts", "test", "--notify", "taem", env={"ROBOT": "https://example.com/x?key=0"})
     assert done.returncode == 2
@@ -46,7 +46,7 @@ def test_a_channel_that_is_not_there(run_aimon: Command) -> None:
 
 
 def test_every_channel_that_can_not_be_used_is_told_at_once() -> None:
-    """As `aimon config check` and `aimon serve` tell it: what is not set, and what is no address."""
+    """Missing variables and wrong addresses of all channels are in one error, as in `config check` and `serve`."""
     text = CONFIG.format() + '  - {name: bad, kind: webhook, url: "htp://127.0.0.1/"}\n'
     with pytest.raises(ConfigError) as caught:
         usable(loader.parse(text), {})

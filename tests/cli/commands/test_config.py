@@ -54,7 +54,7 @@ def test_check_counts(run_aimon: Command, config: Path) -> None:
 
 
 def test_check_names_every_problem(run_aimon: Command, config: Path) -> None:
-    """All of them at once, with line and column, on stderr; nothing on stdout."""
+    """All problems are on stderr, with line and column; stdout is empty."""
     config.write_text(GOOD.replace("name: b", "nam: b").replace('contains: "yes"', 'contain: "yes"'))
     done = run_aimon("config", "check")
     assert (done.returncode, done.stdout) == (2, "")
@@ -72,7 +72,7 @@ def test_check_misses_a_key(run_aimon: Command, config: Path) -> None:
 
 
 def test_no_file_says_how_to_make_one(run_aimon: Command) -> None:
-    """The same for a file that is not there and for none at all."""
+    """A missing file and no file give the same message, which says how to make one."""
     for arguments in ([], ["--config", "none.yaml"]):
         done = run_aimon("config", "check", *arguments)
         assert (done.returncode, done.stdout) == (2, "")

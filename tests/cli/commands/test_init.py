@@ -59,7 +59,7 @@ def test_it_overwrites_only_when_told_to(run_aimon: Command, tmp_path: Path) -> 
 
 
 def test_a_place_that_can_not_be_written(run_aimon: Command) -> None:
-    """Exit code 3, and why."""
+    """The command ends with exit code 3 and says why."""
     done = run_aimon("init", "--output", "no/such/folder/aimon.yaml")
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == "no/such/folder/aimon.yaml: No such file or directory\n"

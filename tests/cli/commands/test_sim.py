@@ -116,7 +116,7 @@ def test_tls(run_aimon: Command, tmp_path: Path) -> None:
 
 
 def test_it_asks_for_the_key_of_a_variable(run_aimon: Command) -> None:
-    """With it calls are let in, without they are 401; the key is in no argument."""
+    """Calls with the variable's key succeed, others get 401, and no argument holds the key."""
     env = {"SIM_KEY": KEY}
     with running(run_aimon, "--key-env", "SIM_KEY", env=env) as (url, probe):
         assert probe[-2:] == ["--api-key-env", "SIM_KEY"]
@@ -145,14 +145,14 @@ def test_it_asks_for_the_key_of_a_variable(run_aimon: Command) -> None:
     ],
 )
 def test_wrong_usage(arguments: list[str], said: str, run_aimon: Command) -> None:
-    """Exit code 2, and what to write instead."""
+    """The command ends with exit code 2 and says what to write instead."""
     done = run_aimon("sim", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
 
 
 def test_a_port_that_is_taken(run_aimon: Command) -> None:
-    """Exit code 3, with the address and what to do."""
+    """A port in use is exit code 3; the message has the address and what to do."""
     with running(run_aimon) as (url, _):
         port = url.rsplit(":", 1)[1]
         done = run_aimon("sim", "--port", port)
@@ -161,7 +161,7 @@ def test_a_port_that_is_taken(run_aimon: Command) -> None:
 
 
 def test_without_its_extra(run_aimon: Command, tmp_path: Path) -> None:
-    """Where Starlette or uvicorn are missing, it says what to install; so does the demo."""
+    """Without Starlette or uvicorn, `aimon sim` and `aimon demo` say what to install."""
     # A package that can't be imported is to Python what one that is not there is.
     (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('no', name='starlette')")
     for command, what in ((["sim", "--port", str(free_port())], "simulator"), (["demo", "--once"], "demo")):

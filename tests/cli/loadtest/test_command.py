@@ -111,7 +111,7 @@ def test_refusals_are_counted_exactly(run_aimon: Command) -> None:
 
 
 def test_a_wrong_key_ends_the_run_after_one_call(run_aimon: Command, tmp_path: Path) -> None:
-    """With exit code 1, the reason, and no key anywhere."""
+    """The exit code is 1, stderr has the reason, and no output has the key."""
     with SimulatorProcess(Profile(key="another-key")) as sim:
         out = tmp_path / "out"
         arguments = ["--api-key-env", "MY_KEY", "--rate", "100/s", "--duration", "1m", "--out", str(out)]
@@ -186,7 +186,7 @@ def test_a_known_capacity_is_found(run_aimon: Command) -> None:
 
 
 def test_a_limit_is_no_capacity_beyond_it(run_aimon: Command) -> None:
-    """With an objective on times alone, too: 429s were not served, and the limit is named."""
+    """A rate that is answered with 429 is not held, also if the objective is on times alone; the limit is named."""
     with SimulatorProcess(Profile(rpm=1200, ttft=0.02)) as sim:
         arguments = ["--profile", "capacity", "--slo", "p99<2s", "--rate", "40/s"]
         done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments, "--json", timeout=120)
@@ -219,7 +219,7 @@ def test_a_known_limit_is_found(run_aimon: Command, profile: Profile, key: str, 
 
 
 def test_the_result_is_pushed(run_aimon: Command, pushgateway: Pushgateway) -> None:
-    """To a real Pushgateway, under the load test's own job."""
+    """A Pushgateway has the metrics of the run, under the job of load tests."""
     with SimulatorProcess(Profile(ttft=0.01)) as sim:
         arguments = ["--profile", "smoke", "--slo", "error_rate<1%", "--push", pushgateway.url]
         done = run_aimon("loadtest", *target_flags(sim.base_url()), *arguments)
@@ -231,7 +231,7 @@ def test_the_result_is_pushed(run_aimon: Command, pushgateway: Pushgateway) -> N
 
 
 def test_a_load_test_of_the_file_is_run_by_its_name(run_aimon: Command) -> None:
-    """With what it says there, but for what the command line says otherwise."""
+    """A load test of the file runs with its options, except those that the command line overrides."""
     with SimulatorProcess(Profile(ttft=0.01)) as sim:
         configure(run_aimon, sim, "{input: 0, output: 0, currency: USD}")
         done = run_aimon("loadtest", "brief", "--concurrency", "2", "--json")
@@ -282,7 +282,7 @@ def test_a_limit_of_cost_ends_the_run(run_aimon: Command) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(run_aimon: Command, arguments: list[str], message: str) -> None:
-    """With exit code 2 and what to write instead, before anything is sent."""
+    """Such options are exit code 2 with what to write instead, and nothing is sent."""
     flags = target_flags("http://127.0.0.1:9/v1")
     done = run_aimon("loadtest", *flags, *arguments)
     assert (done.returncode, done.stdout) == (2, "")

@@ -93,7 +93,7 @@ def test_every_profile_is_bounded(  # one for each column
     peak: float | None,
     concurrency: int,
 ) -> None:
-    """From above: the first call and the warm-up are paid for like any other."""
+    """The forecast of each profile is an upper bound that includes the first call and the warm-up."""
     found = bounds(options)
     assert found.requests == 1 + calls
     assert found.cost == pytest.approx(found.requests * 0.01)
@@ -103,7 +103,7 @@ def test_every_profile_is_bounded(  # one for each column
 
 
 def test_a_trace_is_bounded(tmp_path: Path) -> None:
-    """By what is in it: its densest second, and the most calls in the time of a timeout."""
+    """The forecast of a trace has its densest second and the most calls within a timeout."""
     file = tmp_path / "t.csv"
     rows = "".join(f"{at},10,5\n" for at in (0, 900, 1800, 9000, 9500, 9800, 9950, 18_900))
     file.write_text(f"timestamp,input_length,output_length\n{rows}")
@@ -180,13 +180,13 @@ def test_a_line_says_what_it_may_cost(options: dict[str, Any], line: str, capsys
 
 
 def test_a_limit_of_cost_is_in_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """And then nothing need be asked."""
+    """With --max-cost the line has the limit, and nothing is asked."""
     confirm(DEAR | {"max_cost": Amount(5.0)})
     assert capsys.readouterr().err == "up to 33,601 calls, up to 336.01 CNY; ends at 5.00 CNY (--max-cost)\n"
 
 
 def test_without_a_terminal_a_dear_run_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to give; a cheap one is not, and neither is one whose price nobody knows."""
+    """Without a terminal an expensive run is refused with advice; a cheap one or one of unknown price is not."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(Stop) as stopped:
         confirm(DEAR)
@@ -200,7 +200,7 @@ def test_without_a_terminal_a_dear_run_is_refused(monkeypatch: pytest.MonkeyPatc
     ("typed", "sent"), [("y\n", True), ("YES\n", True), ("\n", False), ("n\n", False), ("", False)]
 )
 def test_on_a_terminal_somebody_is_asked(monkeypatch: pytest.MonkeyPatch, typed: str, *, sent: bool) -> None:
-    """No answer is none."""
+    """On a terminal a question is asked; an empty answer means no."""
     screen = Typed()
     monkeypatch.setattr(sys, "stdin", Typed(typed))
     monkeypatch.setattr(sys, "stderr", screen)
@@ -213,7 +213,7 @@ def test_on_a_terminal_somebody_is_asked(monkeypatch: pytest.MonkeyPatch, typed:
 
 
 def test_a_trace_that_can_hardly_be_right_is_asked_about(tmp_path: Path) -> None:
-    """Unless its unit is said, or somebody has agreed."""
+    """An implausible trace is asked about, unless --trace-unit or --yes is given."""
     file = tmp_path / "t.jsonl"
     lines = [{"timestamp": k, "input_length": 9, "output_length": 1} for k in range(500)]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))

@@ -128,7 +128,7 @@ def written(value: Any) -> str:
 
 
 def test_the_command_line_has_every_option_of_the_file() -> None:
-    """But for the endpoint, which is the command's argument."""
+    """Each key of `loadtests:` is an option, but for the endpoint, which is the argument."""
     assert {each.name for each in fields(LoadOptions)} == set(LoadTestOptions.KEYS) - {"endpoint"}
 
 
@@ -158,7 +158,7 @@ def test_the_command_line_has_every_option_of_the_file() -> None:
 @example("max_in_flight", "8", "closed")
 @example("dataset", "${AIMON_TEST_UNSET}", "open")
 def test_file_and_flag_are_accepted_or_refused_alike(tmp_path: Path, name: str, text: str, base: str) -> None:
-    """Whatever the text: by `config check`, by a dry run of the file, and by a dry run of the same text as a flag."""
+    """Any text is accepted or refused alike by `config check`, a dry run of the file, and a dry run with the flag."""
     if not text:
         return  # on the command line an empty text is an option that was not given
     options: dict[str, Any] = BASES[base] | {name: [text] if name in LISTS else text}
@@ -188,7 +188,7 @@ def test_file_and_flag_are_accepted_or_refused_alike(tmp_path: Path, name: str, 
     ],
 )
 def test_a_check_says_what_a_run_would_refuse(tmp_path: Path, options: str, message: str) -> None:
-    """With the place in the file, in the file's own words."""
+    """`config check` refuses what a run would, with the place in the file and its keys."""
     path = tmp_path / "aimon.yaml"
     path.write_text(f"{ENDPOINT}loadtests:\n  t: {{endpoint: e, {options}}}\n")
     assert message in (answer("config", "check", "-c", str(path)) or "")
@@ -258,7 +258,7 @@ def test_options_of_requests_in_the_file(tmp_path: Path, options: str, refused: 
 
 
 def test_an_option_of_the_command_line_wins_over_the_file() -> None:
-    """Both have the same types."""
+    """An option of the command line replaces the file's, and both have the same type."""
     options = config.override(
         LoadTestOptions(endpoint="e", rate=5.0, duration=9.0), {"rate": "90/m", "slo": ["p99<1s"]}
     )
@@ -269,6 +269,6 @@ def test_an_option_of_the_command_line_wins_over_the_file() -> None:
 
 @given(st.floats(min_value=1e-6, max_value=1e5))
 def test_a_rate_is_written_as_it_is_read(value: float) -> None:
-    """To fourteen digits, per second or per minute."""
+    """A rate that is written, per second or per minute, and read again is the same to fourteen digits."""
     assert rate(rate_text(value)) == pytest.approx(value, rel=1e-13)
     assert [rate_text(each) for each in (20.0, 1.5, 1 / 6, 0.0001)] == ["20/s", "90/m", "10/m", "0.006/m"]

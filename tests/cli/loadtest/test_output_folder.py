@@ -23,7 +23,7 @@ def refusal(folder: Path, *, overwrite: bool = False) -> str:
 
 
 def test_a_folder_is_made(tmp_path: Path) -> None:
-    """With those above it; nothing is left in it, and files of others do not matter."""
+    """The folder and its parents are made; the check leaves no file, and other files do not matter."""
     output_folder.prepare(tmp_path / "a" / "b", overwrite=False)
     (tmp_path / "a" / "b" / "notes.txt").touch()
     output_folder.prepare(tmp_path / "a" / "b", overwrite=False)
@@ -43,7 +43,7 @@ def test_a_folder_is_made(tmp_path: Path) -> None:
     ],
 )
 def test_another_run_is_kept(tmp_path: Path, name: str) -> None:
-    """Whatever is left of it; the message names a folder that is free, and --overwrite agrees to lose it."""
+    """Any file of an earlier run is kept; the message proposes a free folder, and --overwrite replaces the run."""
     folder = tmp_path / "run"
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_text("baseline")
@@ -58,7 +58,7 @@ def test_another_run_is_kept(tmp_path: Path, name: str) -> None:
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    """Nor is what lies beneath one."""
+    """Neither a file nor a path below a file is accepted as a folder."""
     file = tmp_path / "file"
     file.touch()
     assert refusal(file, overwrite=True) == f"--out {file}: is a file: name a folder"

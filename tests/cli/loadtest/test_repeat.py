@@ -55,7 +55,7 @@ def test_an_interrupted_series_keeps_the_runs_that_were_complete(run_aimon: Comm
     ],
 )
 def test_what_can_not_be_repeated_is_refused(run_aimon: Command, arguments: list[str], message: str) -> None:
-    """With exit code 2, before anything is sent."""
+    """Such a run is refused with exit code 2 before anything is sent."""
     where = target_flags("http://127.0.0.1:9/v1")
     done = run_aimon("loadtest", *where, "--rate", "1/s", "--duration", "1s", *arguments)
     assert done.returncode == 2

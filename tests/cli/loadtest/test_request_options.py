@@ -64,7 +64,7 @@ def test_headers_body_and_exact_lengths_reach_the_server(
 
 
 def test_answers_shorter_than_asked_are_noted(run_aimon: Command, sim: SimulatorProcess, tmp_path: Path) -> None:
-    """Where a server passes over min_tokens the report says how many answers are short; errors don't repeat the key."""
+    """If a server ignores min_tokens, the report says how many answers are short; errors do not repeat the key."""
     sim.set_faults({"fault": "event_echo", "profile": "ignorant", "count": 3})
     report, calls, everything = run(run_aimon, sim.base_url("ignorant"), tmp_path / "out")
     failed = [call["error"] for call in calls if call["outcome"] != "ok"]

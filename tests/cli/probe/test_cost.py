@@ -36,7 +36,7 @@ ROUND = (12 * 100 + 60 * 200) / 1e6
 
 @pytest.mark.parametrize(("interval", "rounds"), [(60.0, 1440), (30.0, 2880), (3600.0, 24)])
 def test_all_canaries_as_often_as_the_interval_says(interval: float, rounds: int) -> None:
-    """If every answer is as long as it may be."""
+    """The cost is of all canaries at the interval's frequency, with answers of maximum length."""
     assert cost.per_day(endpoint("e", interval=interval), book("e")) == pytest.approx(rounds * ROUND)
 
 
@@ -67,7 +67,7 @@ def test_it_is_said_of_each_and_of_all() -> None:
 
 @pytest.mark.e2e
 def test_a_dry_run_of_a_probe_sends_nothing(run_aimon: Command) -> None:
-    """To a port where nobody listens; --every sets the interval."""
+    """A dry run of a probe sends nothing, and --every sets the interval of its estimate."""
     (run_aimon.cwd / "aimon.yaml").write_text(
         "endpoints: [{name: e, dialect: openai-chat, base_url: 'http://127.0.0.1:9/v1', model: m, "
         "prices: {input: 0, output: 0, per_request: 0.01}}]\n"

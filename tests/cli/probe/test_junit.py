@@ -113,7 +113,7 @@ def test_whatever_a_provider_says_is_well_formed(text: str, tmp_path: Path) -> N
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
-    """What was there stays until the new one is whole, and no draft is left behind if it can't be."""
+    """The old file stays until the new one is complete; if that fails, no draft is left."""
     path = tmp_path / "j.xml"
     junit.write(path, [a_result()])
     before = path.read_bytes()

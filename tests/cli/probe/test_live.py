@@ -50,7 +50,7 @@ def shown(results: Sequence[Result], columns: int = 120, lines: int = 24) -> lis
 
 
 def test_the_table_holds_the_latest_of_each_and_how_often_it_was_so() -> None:
-    """In the order of the configuration, whichever answered first; what to do stands below."""
+    """Rows are in the order of the configuration, with the number of equal results; advice is below."""
     calls = [one("e02"), one("e01", Outcome.UNAUTHORIZED, status_code=401, error="no"), one("e02")]
     event, head, _, first, second, why = shown([*calls, calls[1], calls[1]], 200)
     assert event.endswith(" e01 unauthorized latency 1.50 s")
@@ -85,7 +85,7 @@ def test_no_figure_is_cut(columns: int) -> None:
 
 
 def test_more_endpoints_than_lines() -> None:
-    """Those that fail are there, and how many are not shown is said."""
+    """If there are more endpoints than lines, the failing ones are shown, and the number of hidden ones."""
     bad = one("e39", Outcome.CONNECT, error="refused")
     lines = shown([*(one(name) for name in NAMES[:39]), bad], lines=20)
     drawn = lines[1:]

@@ -76,7 +76,7 @@ def test_results_that_wait_are_not_lost(failures: int, code: int, capsys: pytest
 
 
 def test_a_failure_is_told_in_full_once() -> None:
-    """Then how often it was the same in a row, whatever the request's id; another one is told in full again."""
+    """A repeated failure is shown as a count, whatever its request id; a different one is shown in full."""
     repeats = Repeats()
 
     def told(outcome: Outcome, error: str) -> str:

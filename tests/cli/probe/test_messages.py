@@ -123,7 +123,7 @@ def test_each_line_says_what_is_wrong_and_where_and_what_to_do(run_aimon: Comman
 
 
 def test_every_failure_has_advice() -> None:
-    """No outcome leaves its reader alone, and each piece of advice is a sentence."""
+    """Every outcome has advice, and each is a whole sentence."""
     assert set(advice._WHAT_TO_DO) == set(Outcome) - {Outcome.OK, Outcome.CANCELLED}  # no probe is broken off
     for text in (*advice._WHAT_TO_DO.values(), *advice._BY_REASON.values()):
         assert re.fullmatch(r"[A-Z].*[A-Za-z)]\.", text), text
@@ -132,6 +132,6 @@ def test_every_failure_has_advice() -> None:
 @pytest.mark.parametrize("status", [405, 501])
 @pytest.mark.parametrize("outcome", [Outcome.SERVER_ERROR, Outcome.BAD_REQUEST])
 def test_a_web_server_that_is_no_api(status: int, outcome: Outcome) -> None:
-    """It knows no POST; the provider has not failed, and its status page is of no help."""
+    """A web server without POST is no API: the advice is about base_url, not about the provider's status."""
     told = advice.advice(a_result(outcome, status_code=status, error="Error response"))
     assert told == "That address does not take such calls: check base_url, up to and including /v1, and dialect."

@@ -40,7 +40,7 @@ def flags(url: str) -> list[str]:
 
 
 def test_a_well_endpoint(run_aimon: Command, simulator: SimulatorProcess) -> None:
-    """One line, exit code 0, nothing on stderr."""
+    """The result is one line on stdout, stderr is empty, and the exit code is 0."""
     simulator.clear_faults()
     done = run_aimon(*flags(simulator.base_url("sim")))
     assert (done.returncode, done.stderr) == (0, "")
@@ -61,7 +61,7 @@ def test_json_has_the_documented_keys(run_aimon: Command, simulator: SimulatorPr
 
 
 def test_junit_counts_failures(run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
-    """A failure with its outcome as the type."""
+    """JUnit XML has a failure whose type is the outcome."""
     simulator.set_faults({"fault": "overloaded", "profile": "sim"})
     assert run_aimon(*flags(simulator.base_url("sim")), "--junit", "junit.xml").returncode == 1
     suite = ET.parse(tmp_path / "junit.xml").getroot()  # noqa: S314 - our own file
@@ -92,7 +92,7 @@ def test_junit_counts_failures(run_aimon: Command, simulator: SimulatorProcess, 
 def test_wrong_usage_is_exit_2_and_calls_nobody(
     arguments: list[str], said: str, run_aimon: Command, simulator: SimulatorProcess
 ) -> None:
-    """What is wrong and what to write instead, on stderr."""
+    """Wrong usage is exit code 2, calls nobody, and stderr says what to write instead."""
     simulator.truth(reset=True)
     done = run_aimon(*flags(simulator.base_url("sim")), *arguments)
     assert (done.returncode, done.stdout) == (2, "")

@@ -98,7 +98,7 @@ def test_money(value: float | None, shown: str) -> None:
     ],
 )
 def test_headroom(limits: Limits | None, shown: str) -> None:
-    """That of the tighter limit; nothing where the provider says nothing."""
+    """The headroom is that of the tighter limit, and a dash where the provider reports none."""
     assert table.headroom(limits) == shown
 
 
@@ -116,7 +116,7 @@ def test_a_line_each_where_nobody_looks() -> None:
 
 
 def test_a_count_that_was_not_reported_is_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of two may be known."""
+    """A missing token count is a dash, not 0, also if the other one is known."""
     half = a_result(usage=Usage(input=20, source="reported"))
     assert "20+?" in "\n".join(on_a_terminal([half], 200, monkeypatch))
 
@@ -135,7 +135,7 @@ def test_every_column_of_a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_column_without_anything_to_say_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No price, no limits and no usage: three columns fewer, and no empty line where all is well."""
+    """Columns without any value are left out, and so is the empty line if all are ok."""
     lines = on_a_terminal([a_result(cost=None, currency=None, usage=Usage())], 100, monkeypatch)
     assert lines[0].split() == ["ENDPOINT", "MODEL", "OUTCOME", "LATENCY", "TTFT"]
     assert len(lines) == 3
@@ -156,7 +156,7 @@ def test_80_columns_cut_no_figure(outcome: Outcome, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 70])
 def test_a_narrow_terminal_loses_no_figure(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the columns do not fit beside each other there are none: every figure is there, and none is cut."""
+    """If the columns do not fit, plain lines show every figure in full."""
     usage = Usage(input=1234, output=567)
     failed = a_result(
         Outcome.STREAM_TRUNCATED, QWEN, end=61.23, usage=usage, cost=1234.5, currency="CNY", limits=WELL.limits
@@ -170,7 +170,7 @@ def test_a_narrow_terminal_loses_no_figure(columns: int, monkeypatch: pytest.Mon
 
 
 def test_each_fault_has_a_word_and_a_colour() -> None:
-    """Whoever has to act is named in the line, and told by the colour."""
+    """The line of a failure has a word and a colour for whoever has to act."""
     from aimon.cli.advice import whose
 
     words = {whose(a_result(outcome)) for outcome in Outcome} - {""}

@@ -27,7 +27,7 @@ def runs(tmp_path: Path) -> Path:
 
 
 def test_a_report_is_shown_again(run_aimon: Command, runs: Path) -> None:
-    """As the run itself showed it: from a file or its folder, and in every format."""
+    """`aimon report` shows a file or its folder as the run did, in every format."""
     shown = run_aimon("report", str(runs / "short"))
     assert (shown.returncode, shown.stdout) == (0, (runs / "short" / "report.md").read_text())
     page = run_aimon("report", str(runs / "short" / "report.json"), "--format", "html", "--out", str(runs / "a.html"))
@@ -103,7 +103,7 @@ def test_what_is_no_report_is_refused(run_aimon: Command, runs: Path, arguments:
 
 
 def test_a_file_that_can_not_be_written_is_said(run_aimon: Command, runs: Path) -> None:
-    """With exit code 3."""
+    """The command ends with exit code 3 and says what to choose instead."""
     done = run_aimon("report", str(runs / "short"), "--out", str(runs / "no" / "such"))
     assert done.returncode == 3
     assert "No such file or directory: choose a file that can be written" in done.stderr

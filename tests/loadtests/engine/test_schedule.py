@@ -136,7 +136,7 @@ def test_shares_after_a_worker_came_or_went(before: int, after: int, since: floa
 
 
 def test_rates() -> None:
-    """The rate at any time of the run; 0 outside of it."""
+    """A schedule tells its rate at any time of the run, and 0 outside of it."""
     schedule = Schedule((Phase(10, 0, 100), Phase(5, 30)))
     assert [schedule.rate(t) for t in (-1, 0, 5, 10, 14.9, 15)] == [0, 0, 50, 30, 30, 0]
     assert schedule.duration == 15

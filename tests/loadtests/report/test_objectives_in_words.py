@@ -30,7 +30,7 @@ def test_every_kind_of_objective_has_its_unit(expr: str, value: float, shown: st
 
 
 def test_markdown_has_the_verdict_and_the_value_with_its_unit() -> None:
-    """One cell for each objective."""
+    """The Markdown row of an objective has its verdict, and its value with a unit."""
     built = report.build(noisy(1, failing=0.0), plan(duration=40.0), "e")
     p99 = built["slo"][0]["value"]
     assert f"| p99<2s | met, {p99:.3g} s |" in report.markdown(built)

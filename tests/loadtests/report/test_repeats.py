@@ -34,7 +34,7 @@ def several(*reports: dict[str, Any], why: str | None = None) -> Spread:
 
 
 def test_statistics_are_those_of_the_runs() -> None:
-    """Median, range, coefficient of variation, and Student's interval of the mean."""
+    """Median, range, coefficient of variation and Student's interval of the mean are computed over the runs."""
     runs = [built(seed, slower=1 + seed / 10) for seed in range(4)]
     found = several(*runs)
     (row,) = (each for each in found.measures if each.name == "ttft_p50_s")

@@ -62,7 +62,7 @@ def built(*kinds: dict[str, Any], outcome: Outcome = Outcome.OK) -> dict[str, An
 def test_what_is_known(
     kinds: list[dict[str, Any]], told: tuple[Any, ...], guess: dict[str, Any] | None, said: str
 ) -> None:
-    """In JSON, in Markdown and on the page."""
+    """JSON, Markdown and page say how many tokens were reported and how many are estimated."""
     made = built(*kinds)
     assert tuple(made["tokens"][key] for key in ("input", "output", "output_per_s", "without_usage")) == told
     assert made["tokens"]["estimated"] == guess
@@ -124,7 +124,7 @@ def test_a_limit_of_cost_names_what_lacks() -> None:
 
 
 def test_a_limit_of_tokens_is_not_found_without_their_counts() -> None:
-    """Rather than a limit of none a minute."""
+    """Without token counts the limit of tokens is None, not 0 per minute."""
     calls = [
         CallObservation(k / 10, Outcome.RATE_LIMITED if k in (0, 20) else Outcome.OK, None if k == 5 else 7, None, None)
         for k in range(21)

@@ -100,7 +100,7 @@ def test_a_run_does_not_begin_with_a_user_that_can_not(cases: dict[str, Any]) ->
 
 
 def test_tags_choose_tasks(cases: dict[str, Any]) -> None:
-    """Only those with one, and none with the other."""
+    """Only tasks with a wanted tag run, and none with an excluded one."""
     assert cases["tagged"]["by_name"] == {"read": 60}
 
 

@@ -52,7 +52,7 @@ DOCUMENTED: dict[str, tuple[str, Any, dict[str, float]]] = {
 
 @pytest.mark.parametrize("name", sorted(APIS))
 def test_documented_answers(name: str) -> None:
-    """Every provider's, with the currency of its site."""
+    """The documented answer of each provider gives the amount and the currency of its site."""
     host, answer, amounts = DOCUMENTED[name]
     assert APIS[name].read(answer, host) == pytest.approx(amounts)
     assert provider_of("custom", host) == name

@@ -93,7 +93,7 @@ def test_cookies_change_nothing() -> None:
 
 
 def test_the_environment_adds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No password of .netrc, no header of httpx2's own."""
+    """A request has no password of .netrc and no header that httpx2 adds by itself."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password hunter2-hunter2\n")
     monkeypatch.setenv("NETRC", str(netrc))

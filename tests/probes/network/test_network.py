@@ -285,7 +285,7 @@ def test_closing_wakes_a_reader() -> None:
 
 
 def test_what_httpcore_may_ask() -> None:
-    """Addresses and the socket itself."""
+    """`get_extra_info` gives the addresses of a connection and its socket."""
 
     async def main(port: int) -> None:
         stream = await NetworkBackend(NetworkMarks()).connect_tcp("127.0.0.1", port, local_address="127.0.0.1")

@@ -104,14 +104,14 @@ def test_a_certificate_that_is_not_checked_shows_no_expiry(authority: Authority)
 
 
 def test_expired(authority: Authority) -> None:
-    """The commonest fault of a certificate."""
+    """An expired certificate has a message and a reason of its own."""
     server = authority.server(begins=-3 * DAY, ends=-DAY)
     error = failure(authority.client(), over_tls(server, answer))
     assert (error.reason, str(error)) == ("certificate_expired", "the certificate of 'localhost' has expired")
 
 
 def test_not_yet_valid(authority: Authority) -> None:
-    """A certificate of tomorrow, or a clock of yesterday."""
+    """A certificate that is not valid yet has a message and a reason of its own."""
     error = failure(authority.client(), over_tls(authority.server(begins=DAY), answer))
     assert (error.reason, str(error)) == (
         "certificate_not_yet_valid",
@@ -120,7 +120,7 @@ def test_not_yet_valid(authority: Authority) -> None:
 
 
 def test_another_host_name(authority: Authority) -> None:
-    """A good certificate, but somebody else's."""
+    """A valid certificate of another host has a message and a reason of its own."""
     error = failure(authority.client(), over_tls(authority.server("elsewhere.example"), answer))
     assert (error.reason, str(error)) == (
         "certificate_host_mismatch",
@@ -138,20 +138,20 @@ def test_another_address(authority: Authority) -> None:
 
 
 def test_self_signed(authority: Authority) -> None:
-    """A certificate that vouches for itself."""
+    """A self-signed certificate has a message and a reason of its own."""
     error = failure(authority.client(), over_tls(authority.server(self_signed=True), answer))
     assert (error.reason, str(error)) == ("certificate_self_signed", "the certificate of 'localhost' is self-signed")
 
 
 def test_an_issuer_nobody_here_trusts(authority: Authority) -> None:
-    """A private authority without its file in the configuration."""
+    """A certificate of a private authority that the client does not trust has a reason of its own."""
     error = failure(ssl.create_default_context(), over_tls(authority.server(), answer))
     assert error.reason == "certificate_unknown_issuer"
     assert str(error).startswith("the certificate of 'localhost' comes from an unknown issuer")
 
 
 def test_no_protocol_version_in_common(authority: Authority) -> None:
-    """The server's alert, in OpenSSL's words."""
+    """The message has the server's alert in OpenSSL's words."""
     server, client = authority.server(), authority.client()
     server.maximum_version = ssl.TLSVersion.TLSv1_2
     client.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -232,7 +232,7 @@ def test_broken_records_are_a_read_error(authority: Authority) -> None:
 
 
 def test_a_long_answer_arrives_whole(authority: Authority) -> None:
-    """More than one TLS record and more than one read."""
+    """An answer of several TLS records, read in several parts, is complete."""
     body = bytes(range(256)) * 4096
 
     def serve(connection: socket.socket) -> None:
@@ -245,7 +245,7 @@ def test_a_long_answer_arrives_whole(authority: Authority) -> None:
 
 
 def test_a_tunnel_through_a_proxy(authority: Authority) -> None:
-    """CONNECT first, TLS with the endpoint inside."""
+    """The proxy gets a CONNECT, and TLS is spoken with the endpoint through its tunnel."""
     marks = NetworkMarks()
     with Peer(over_tls(authority.server(), answer)) as peer, Peer(relay) as tunnel:
         proxy = httpcore2.Proxy(f"http://127.0.0.1:{tunnel.port}")

@@ -332,7 +332,7 @@ def test_apprise(posts: Posts) -> None:
 
 
 def test_without_apprise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to install."""
+    """Without apprise the error says what to install."""
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     with pytest.raises(ValueError, match=r"needs apprise: pip install 'aimon-probes\[notify\]'"):
         sender(Channel("j", "apprise", Secret("json://h")))

@@ -70,7 +70,7 @@ def test_messages(said: Notice, english: str, chinese: str) -> None:
 
 @pytest.mark.parametrize("kind", [*(kind.value for kind in Kind), "test"])
 def test_every_kind_has_words_in_both_languages(kind: str) -> None:
-    """And not the same ones."""
+    """Each kind of notice has texts in English and Chinese, which differ."""
     english, chinese = (message(notice(kind=kind), language).title for language in ("en", "zh"))
     assert english.isascii()
     assert not chinese.isascii()

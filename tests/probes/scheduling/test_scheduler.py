@@ -28,7 +28,7 @@ def test_the_next_beat_is_within_an_interval_and_on_the_grid(now: float, interva
 
 
 def test_offsets_are_stable_and_spread() -> None:
-    """The same after every restart, and no crowd in any tenth of the interval."""
+    """Offsets are the same after a restart, and each tenth of the interval has its share of them."""
     offsets = [offset(f"endpoint-{i}", 60.0) for i in range(1000)]
     assert offsets == [offset(f"endpoint-{i}", 60.0) for i in range(1000)]
     tenths = [sum(int(o // 6) == tenth for o in offsets) for tenth in range(10)]

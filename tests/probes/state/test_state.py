@@ -229,7 +229,7 @@ def test_a_group_that_could_not_be_deleted_is_deleted_later(
 def test_gauges_about_no_endpoint_have_a_group_of_their_own(
     opened: Callable[..., State], gateway: Gateway, pushgateway: Pushgateway
 ) -> None:
-    """Such as the version."""
+    """Gauges without an endpoint, such as the version, are pushed as a group of their own."""
     extra = Gauges()
     extra.set(definitions.BUILD_INFO, 1, version="1.2.3")
     push(opened("sqlite", WATCHED), gateway, region="cn-east", extra=extra)

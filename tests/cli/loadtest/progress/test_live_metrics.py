@@ -146,7 +146,7 @@ def status(url: str, token: str | None) -> int:
 
 
 def test_a_scrape_needs_the_token_if_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    """401 without it, or with another."""
+    """A scrape without the token, or with another one, gets 401."""
     token = "a-token-of-sixteen-or-more"
     with running(listen="127.0.0.1:0", token=token):
         url = capsys.readouterr().err.strip().removeprefix("metrics: ")
@@ -155,7 +155,7 @@ def test_a_scrape_needs_the_token_if_there_is_one(capsys: pytest.CaptureFixture[
 
 
 def test_an_address_that_cannot_be_listened_on_is_said_before_any_call() -> None:
-    """In use, no address, or one that others can reach."""
+    """An address that is in use, malformed or open to others is refused before any call."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(Stop) as stop, running(listen=address):
@@ -180,7 +180,7 @@ def test_an_address_that_cannot_be_listened_on_is_said_before_any_call() -> None
 
 @pytest.mark.usefixtures("hurried")
 def test_pushes_during_the_run_and_at_its_end(pushgateway: Pushgateway) -> None:
-    """From series at 0 to what was found; afterwards nothing is in flight, and the rest stays."""
+    """The first push has series at 0, the last one the result; then nothing is in flight."""
     with running(push=pushgateway.url) as run:
         run.tell(a_moment(in_flight=1, totals=totals(0)))
         wait_for(lambda: value(pushgateway, "in_flight"), lambda number: number == 1)
@@ -201,7 +201,7 @@ def test_pushes_during_the_run_and_at_its_end(pushgateway: Pushgateway) -> None:
 
 
 def test_a_run_without_a_report_is_not_left_in_flight(pushgateway: Pushgateway) -> None:
-    """Its process was killed: what it told last stays, and nothing is under way."""
+    """If the process of a run is killed, its last values stay and nothing is in flight."""
     with running(push=pushgateway.url) as run:
         run.tell(a_moment(in_flight=12, totals=totals(7)))
     assert value(pushgateway, "in_flight") == 0
@@ -210,7 +210,7 @@ def test_a_run_without_a_report_is_not_left_in_flight(pushgateway: Pushgateway) 
 
 
 def test_a_run_that_told_nothing_pushes_nothing(pushgateway: Pushgateway) -> None:
-    """It failed before it began: the gateway still has what the one before found."""
+    """A run that failed before it began leaves the metrics of the run before."""
     with running(push=pushgateway.url) as run:
         run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(3)))
     with running(push=pushgateway.url):
@@ -219,7 +219,7 @@ def test_a_run_that_told_nothing_pushes_nothing(pushgateway: Pushgateway) -> Non
 
 
 def test_a_capacity_outlives_other_load_tests(pushgateway: Pushgateway) -> None:
-    """It holds until the next search for one; objectives and rates are those of the last run alone."""
+    """A measured capacity stays until the next search; objectives and rates are those of the last run."""
     with running(push=pushgateway.url) as run:
         found = {"capacity": {"rate": 23.5}, "limits": {"requests_per_s": 8.3, "tokens_per_min": 60_000.0}}
         run.tell(progress_lines.FinalReport(report=a_report(**found), totals=totals(1)))
@@ -242,7 +242,7 @@ def test_a_capacity_outlives_other_load_tests(pushgateway: Pushgateway) -> None:
 def test_a_gateway_that_is_down_does_not_end_the_run(
     pushgateway: Pushgateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is said once, and again when it is back; at the end all that was counted is there."""
+    """An unreachable gateway is reported once, and its return once; in the end it has every count."""
     pushgateway.stop()
     with running(push=f"http://user:secret-password@127.0.0.1:{pushgateway.port}") as run:
         run.tell(a_moment(totals=totals(1)))
@@ -261,7 +261,7 @@ def test_a_gateway_that_is_down_does_not_end_the_run(
 
 
 def test_a_gateway_that_is_down_at_the_end_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
-    """For whoever decides the exit code; it is not said here."""
+    """A gateway that is down at the end is returned as a problem, and not printed."""
     with running(push=f"http://127.0.0.1:{free_port()}") as run:
         run.tell(progress_lines.FinalReport(report=a_report(), totals=totals(5)))
     assert run.live.push_problem is not None

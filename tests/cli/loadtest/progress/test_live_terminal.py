@@ -47,7 +47,7 @@ def end(terminal: Terminal) -> str:
 
 
 def test_the_view_comes_and_goes() -> None:
-    """It is drawn in place again and again; notes stay above it, and a line when it is gone. No cursor is lost."""
+    """The view is redrawn in place below its notes; at the end a line is left, and the cursor is visible."""
     with follow() as terminal:
         for second in range(1, 5):
             notes = ["worker 2 was lost: its share goes to the others"] if second == 3 else []
@@ -112,7 +112,7 @@ def test_lines_have_no_escape_sequences(options: dict[str, Any], env: dict[str, 
 
 
 def test_quiet_is_quiet() -> None:
-    """No view, no line, no note."""
+    """With --quiet nothing is written while a run goes on."""
     with follow(quiet=True) as terminal:
         tell(terminal, [a_moment(elapsed=1.0, notes=["something"])])
         assert end(terminal) == "followed\nleft\n"
@@ -153,7 +153,7 @@ def test_a_view_that_breaks_does_not_end_the_run() -> None:
 
 
 def test_a_line_that_cannot_be_read_is_said_once() -> None:
-    """It is skipped; the last one may be cut, since the process may have been killed."""
+    """An unreadable line of progress is skipped and reported once; a cut last line is not reported."""
     with follow(plain=True) as terminal:
         whole = progress_lines.encode(a_moment(elapsed=1.0, client=KEEPING_UP))
         tell(terminal, [b"{}\n", b"nonsense\n", b"\xff\n", whole, whole[:100]])
@@ -164,7 +164,7 @@ def test_a_line_that_cannot_be_read_is_said_once() -> None:
 
 
 def test_a_stderr_that_nobody_reads_does_not_end_the_run() -> None:
-    """As in `aimon loadtest 2>&1 | head`: the pipe of the run is emptied all the same."""
+    """With `aimon loadtest 2>&1 | head` the run goes on, and its pipe is still read."""
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as broken:

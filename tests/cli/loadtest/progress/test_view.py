@@ -42,7 +42,7 @@ def drawn(width: int, height: int, subject: Subject = SUBJECT, *, colour: bool =
 
 
 def test_at_80_by_24_everything_is_there() -> None:
-    """The whole view, word for word."""
+    """A terminal of 80 columns and 24 lines shows the whole view; this is its text."""
     assert [text.rstrip() for text in drawn(80, 24, slo=SLO).splitlines()] == [
         "aimon loadtest  qwen-prod  steady  1 worker",
         "━━━━━━━━━━━━──────────────────  0:50 of 2:00, 1:10 left",
@@ -117,7 +117,7 @@ def test_narrow_views_have_fewer_percentiles() -> None:
 
 
 def test_a_client_that_is_the_bottleneck_is_red() -> None:
-    """In so many words, with the reasons."""
+    """If the client is the bottleneck, the view says so in red, with the reasons."""
     text = drawn(80, 24, colour=True, client=TOO_SLOW)
     assert "\x1b[1;31mIS THE BOTTLENECK: these numbers are suspect\x1b[0m" in text
     assert "\x1b[31mcalls started 34 ms late at the 99th percentile\x1b[0m" in text
@@ -136,7 +136,7 @@ def test_a_client_that_is_the_bottleneck_is_red() -> None:
     ],
 )
 def test_how_much_is_done_is_told_as_far_as_it_is_known(changes: dict[str, Any], words: str) -> None:
-    """By time, by calls, or not at all."""
+    """Progress is shown by time or by calls; without a limit it is not shown."""
     assert drawn(80, 24, **changes).splitlines()[1].endswith(words)
 
 
@@ -174,7 +174,7 @@ def test_colour_is_left_out_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPat
 
 
 def test_lines() -> None:
-    """One line, for people and for grep."""
+    """The plain view is one line of labelled figures, which people and grep can read."""
     assert line(SUBJECT, a_moment(elapsed=25.2, slo=SLO)) == (
         "  25 s  asked 40.0/s  started 40.1/s  in flight 12  ok 1996/2000  rate_limited 3  timeout_ttft 1  "
         "p50 412 ms  p99 1.17 s  ttft p50 52.1 ms  ttft p99 147 ms  tokens 1,604/s  cost 0.52 CNY  "
@@ -222,7 +222,7 @@ def test_lines_come_every_five_seconds(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_view_is_drawn_only_where_it_can_be(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, term: str, plain: bool, kind: type
 ) -> None:
-    """Not in a pipe, not on a dumb terminal, and not if lines were asked for."""
+    """No view is drawn in a pipe, on a dumb terminal, or with --plain."""
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     monkeypatch.setenv("TERM", term)
     assert type(choose(SUBJECT, plain=plain)) is kind
