@@ -39,20 +39,20 @@ def help_of(path: tuple[str, ...], columns: int) -> str:
 
 
 def test_every_command_has_its_place() -> None:
-    """In one of the sections, and no section names what there is not."""
+    """Every command is in one section of the help, and no section names a command that does not exist."""
     assert sorted(name for names in TASKS.values() for name in names) == sorted(TREE.commands)
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: " ".join(path) or "aimon")
 def test_help_is_whole_at_80_columns(path: tuple[str, ...]) -> None:
-    """No line is longer, no sentence is cut."""
+    """At 80 columns no line of help is longer and no sentence is cut."""
     lines = help_of(path, 80).splitlines()
     assert max(len(line) for line in lines) <= 80
     assert not [line for line in lines if line.endswith("...") and not line.startswith("Usage:")]
 
 
 def test_the_version_in_three_ways(run_aimon: Command) -> None:
-    """As a command and as an option, whatever follows that."""
+    """`version`, `--version` and `-V` print the version, whatever follows the option."""
     for arguments in (["version"], ["--version"], ["-V"], ["--version", "probe"]):
         done = run_aimon(*arguments)
         assert (done.returncode, done.stdout) == (0, f"aimon {__version__}\n")
@@ -67,7 +67,7 @@ def test_the_version_in_three_ways(run_aimon: Command) -> None:
     ],
 )
 def test_shells_complete_words(run_aimon: Command, shell: str, words: dict[str, str], found: str) -> None:
-    """As their completion scripts ask."""
+    """Completion answers as the scripts of each shell ask."""
     done = run_aimon("", env={"_AIMON_COMPLETE": f"complete_{shell}"} | words)
     assert (done.returncode, done.stderr) == (0, "")
     assert found in done.stdout
@@ -86,7 +86,7 @@ def test_the_documentation_comes_with_the_program(run_aimon: Command) -> None:
 
 
 def test_completion_is_documented() -> None:
-    """By the options that there are."""
+    """The documented options of completion exist."""
     text = (DOCS / "command-line.md").read_text("utf-8")
     for option in ("--install-completion", "--show-completion"):
         assert option in text

@@ -40,13 +40,13 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
     ],
 )
 def test_the_language_is_chosen_or_the_locales(environ: dict[str, str], language: str) -> None:
-    """As POSIX looks up messages, after what was chosen."""
+    """--lang decides, then the variables that POSIX has for messages, in its order."""
     assert current(environ) == language
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome.fault is not None])
 def test_every_advice_is_there_in_both(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the same names of options, variables and files in both."""
+    """Every piece of advice exists in both languages, with the same options, variables and files."""
     result = a_result(outcome, error="no", retry_after=2.5, request_id="req-1")
     english, whose = advice.explained(result), advice.whose(result)
     monkeypatch.setenv(VARIABLE, "zh")
@@ -59,7 +59,7 @@ def test_every_advice_is_there_in_both(outcome: Outcome, monkeypatch: pytest.Mon
 
 
 def test_the_special_cases_are_there_in_both() -> None:
-    """The same causes, and the same addresses and variables to write."""
+    """Special cases exist in both languages, with the same addresses and variables."""
     chinese = advice.Texts(*advice_zh.TEXTS)
     english = advice.ENGLISH
     assert english.whose.keys() == chinese.whose.keys()
@@ -72,7 +72,7 @@ def test_the_special_cases_are_there_in_both() -> None:
 
 
 def test_status_and_probe_speak_it(run_aimon: Command) -> None:
-    """By the option and by the locale; outcomes and JSON are the same."""
+    """`status` and `probe` speak Chinese by --lang or the locale; outcomes and JSON stay the same."""
     target = target_flags(f"http://127.0.0.1:{free_port()}/v1")
     done = run_aimon("probe", *target, "--lang", "zh")
     assert done.returncode == 1
@@ -85,7 +85,7 @@ def test_status_and_probe_speak_it(run_aimon: Command) -> None:
 
 
 def test_a_language_that_there_is_not(run_aimon: Command) -> None:
-    """Exit code 2, with those that there are."""
+    """An unknown language is exit code 2, and the message lists the known ones."""
     done = run_aimon("status", "--lang", "fr")
     assert (done.returncode, done.stderr) == (2, "--lang fr: write en or zh\n")
 

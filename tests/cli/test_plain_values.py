@@ -87,12 +87,12 @@ def test_generated_values_too(option: str, text: str, number: str) -> None:
      "--paths=/ --paths=/no", "--flag=x", "--nothing", "--number"],
 )  # fmt: skip
 def test_lists_flags_and_nothing(line: str) -> None:
-    """What is given several times, not at all, or is not known."""
+    """Repeated, absent and unknown options are read as typer reads them."""
     assert outcome(PLAIN, line.split()) == outcome(TYPERS, line.split())
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is refused by typer, in its words."""
+    """A file that may not be read is refused with typer's message."""
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setattr("os.access", lambda _, mode, **__: mode == os.F_OK)
@@ -109,7 +109,7 @@ LOADS = {
 
 @pytest.mark.parametrize("first", LOADS)
 def test_a_command_loads_what_it_needs_and_no_more(first: str, clean_env: dict[str, str]) -> None:
-    """Each of these would cost milliseconds at every start."""
+    """A command imports none of these modules, each of which costs milliseconds."""
     flags = (
         ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:1/v1", "--model", "echo"]
         if first == "probe"

@@ -44,7 +44,7 @@ def shell(run_aimon: Command, arguments: list[str], redirection: str) -> subproc
 
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS.values(), ids=COMMANDS)
 def test_closed_streams_are_no_error(run_aimon: Command, arguments: list[str], code: int) -> None:
-    """With stdout closed, and with all three: the exit code is the same, and nothing is called a bug."""
+    """With stdout or all streams closed the exit code is the same, and no bug is reported."""
     for redirection in (">&-", "2>&-", "<&- >&- 2>&-"):
         (run_aimon.cwd / "new.yaml").unlink(missing_ok=True)
         done = shell(run_aimon, arguments, redirection)
@@ -55,7 +55,7 @@ def test_closed_streams_are_no_error(run_aimon: Command, arguments: list[str], c
 
 @pytest.mark.parametrize("redirection", ["<&-", ">&-", "2>&-", ">&- 2>&-"])
 def test_a_load_test_goes_on_with_closed_streams(run_aimon: Command, redirection: str) -> None:
-    """Its process has streams of its own; the report is written."""
+    """A load test with closed streams runs to its end and writes its report."""
     with SimulatorProcess(Profile(ttft=0.0)) as sim:
         where = target_flags(sim.base_url())
         load = ["--concurrency", "1", "--requests", "3", "--out", "out"]
@@ -93,7 +93,7 @@ def test_a_reader_that_has_gone_is_no_error(run_aimon: Command, arguments: list[
 
 @pytest.mark.parametrize("name", ["version", "config schema", "rules", "help", "probe --json"])
 def test_a_full_disk_is_an_error(run_aimon: Command, name: str) -> None:
-    """It is said once, with the reason."""
+    """A full disk is reported once, with the reason."""
     arguments, code = COMMANDS[name]
     done = shell(run_aimon, arguments, "> /dev/full")
     assert "Exception ignored" not in done.stderr

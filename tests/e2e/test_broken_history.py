@@ -160,7 +160,7 @@ def test_what_is_not_damaged_is_not_set_aside(spoil: Callable[[Path], None], run
 
 @pytest.mark.parametrize("room", [20_000, 32_780])
 def test_a_full_disk_costs_the_record_alone(room: int, run_aimon: Command, path: Path, tmp_path: Path) -> None:
-    """For neither the log nor its index, or for the index alone: totals are those of before, gauges those of now."""
+    """With no room for the log or its index, totals stay those of before and gauges are those of now."""
     size = path.stat().st_size
     done = subprocess.run(
         [AIMON, "probe", "--textfile", "t.prom"],
@@ -176,7 +176,7 @@ def test_a_full_disk_costs_the_record_alone(room: int, run_aimon: Command, path:
 
 
 def test_counters_of_the_gateway_stay_as_they_were(run_aimon: Command, path: Path, pushgateway: Pushgateway) -> None:
-    """They neither go nor fall while the history is damaged, and go on when it is back."""
+    """While the history is damaged the gateway's counters stay; afterwards they go on."""
 
     def counted() -> float:
         return sum(sample.value for sample in pushgateway.samples("ai_api_requests_total"))

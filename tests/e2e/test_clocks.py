@@ -81,7 +81,7 @@ def test_a_wrong_clock_hides_no_failure(
 
 
 def test_a_wrong_clock_does_not_stay_in_the_gateway(probe: Callable[..., int], pushgateway: Pushgateway) -> None:
-    """Without a disk: the next run by a right clock replaces what the wrong one pushed."""
+    """With --state gateway the next run by a right clock replaces what a wrong one pushed."""
     how = ("--state", "gateway", "--push", pushgateway.url)
     assert probe(*how, off="+400d") == 0
     [ahead] = pushgateway.samples("ai_probe_last_run_timestamp_seconds")

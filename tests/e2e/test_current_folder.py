@@ -44,7 +44,7 @@ def test_the_modules_of_this_test_would_be_run(run_aimon: Command, imported: Pat
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_load_test_runs_nothing_of_the_current_folder(run_aimon: Command, imported: Path, processes: str) -> None:
-    """Neither in the measuring process nor in workers, with a key in the environment that such code would read."""
+    """No process of a load test imports code of the current folder."""
     with SimulatorProcess(Profile(ttft=0.0, key="sk-in-the-environment")) as sim:
         run_aimon.env["SIM_KEY"] = "sk-in-the-environment"
         where = [*target_flags(sim.base_url()), "--api-key-env", "SIM_KEY"]
@@ -68,7 +68,7 @@ def test_a_load_test_runs_nothing_of_the_current_folder(run_aimon: Command, impo
 
 
 def test_probes_run_nothing_of_the_current_folder(run_aimon: Command, imported: Path) -> None:
-    """Nor do the commands that read what they leave."""
+    """Neither probes nor the commands that read their results import code of the current folder."""
     with SimulatorProcess(Profile(ttft=0.0)) as sim:
         where = target_flags(sim.base_url())
         for command in (["probe", *where, "--junit", "junit.xml"], ["status"], ["--help"], ["rules", "--default"]):
@@ -78,7 +78,7 @@ def test_probes_run_nothing_of_the_current_folder(run_aimon: Command, imported: 
 
 
 def test_the_demo_runs_nothing_of_the_current_folder(run_aimon: Command, imported: Path) -> None:
-    """Its simulator is a process of its own."""
+    """Neither the demo nor its simulator, another process, imports code of the current folder."""
     done = run_aimon("demo", "--once")
     assert not imported.exists(), imported.read_text()
     assert done.returncode == 0, done.stderr

@@ -86,7 +86,7 @@ def sim() -> Iterator[SimulatorProcess]:
 def test_the_guide_works_for_an_application_without_probes(
     servers: Servers, sim: SimulatorProcess, tmp_path: Path
 ) -> None:
-    """Its four alerts fire, its panels have data, and the counts of both workers are the provider's own."""
+    """For a metered application the guide's four alerts fire, its panels have data, and counts are the provider's."""
     app, over = App(tmp_path, sim.base_url("p")), threading.Event()
     question = "word " * 15_000  # with a call or two a second, more than a million tokens a minute
     threads = [threading.Thread(target=_traffic, args=(app, over, question)) for _ in range(8)]

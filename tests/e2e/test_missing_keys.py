@@ -65,7 +65,7 @@ def configure(folder: Path, provider: SimulatorProcess, extra: str) -> None:
 
 @pytest.mark.parametrize("lack", LACKS)
 def test_the_others_are_probed(lack: str, run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
-    """What is lacking is that endpoint's `prober_error`, with what to do."""
+    """The endpoint that lacks something is a `prober_error` with advice; the others are probed."""
     extra, said = LACKS[lack]
     configure(tmp_path, provider, extra)
     done = run_aimon("probe", "--json", env=KEYS)
@@ -85,7 +85,7 @@ def test_the_others_are_probed(lack: str, run_aimon: Command, provider: Simulato
 def test_alone_it_is_refused(
     lack: str, provider: SimulatorProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is lacking is an error of the configuration where no other endpoint was asked for."""
+    """If only that endpoint is asked for, what it lacks is an error of the configuration."""
     extra, said = LACKS[lack]
     configure(tmp_path, provider, extra)
     monkeypatch.chdir(tmp_path)
@@ -101,7 +101,7 @@ def test_alone_it_is_refused(
 def test_commands_that_need_it_refuse(
     lack: str, command: str, run_aimon: Command, provider: SimulatorProcess, tmp_path: Path
 ) -> None:
-    """Exit code 2 and what to do, where the endpoint is named or the whole file is checked."""
+    """Commands that need the endpoint, or check the whole file, end with exit code 2 and advice."""
     extra, said = LACKS[lack]
     configure(tmp_path, provider, extra)
     done = run_aimon(*command.split(), env=KEYS)
@@ -122,7 +122,7 @@ def test_all_lacking_is_a_usage_error(run_aimon: Command, provider: SimulatorPro
 
 
 def test_a_loop_probes_the_others(run_aimon: Command, provider: SimulatorProcess, tmp_path: Path) -> None:
-    """At each beat, with metrics of both meanwhile."""
+    """A loop probes the other endpoints at each interval and serves metrics of all."""
     configure(tmp_path, provider, LACKS["variable"][0])
     port = free_port()
     with run_aimon.start("probe", "--every", "1s", "--listen", f"127.0.0.1:{port}", "--json", env=KEYS) as process:

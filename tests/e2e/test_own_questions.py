@@ -37,7 +37,7 @@ def probed(sim: SimulatorProcess, dialect: str, **more: str) -> Result:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_question_of_each_dialect(sim: SimulatorProcess, dialect: str) -> None:
-    """It passes where all is well, and what is none of these answers does not pass."""
+    """The question of each dialect passes on a right answer and fails on a wrong one."""
     sim.clear_faults()
     result = probed(sim, dialect)
     assert (result.outcome, result.error) == (Outcome.OK, None)

@@ -60,7 +60,7 @@ def samples(text: str, name: str, **labels: str) -> dict[str, float]:
 def test_promtool_has_nothing_to_say(
     run_aimon: Command, simulator: SimulatorProcess, require_binary: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Neither of a textfile nor of a scrape-shaped one without history: no error, no lint."""
+    """Neither an error nor lint is found in a textfile, with history or without."""
     promtool = require_binary("promtool")
     simulator.set_faults("overloaded:count=1")
     for state in ("sqlite", "none"):
@@ -234,7 +234,7 @@ def test_a_token_that_is_none_starts_nothing(
     simulator: SimulatorProcess,
     tmp_path: Path,
 ) -> None:
-    """Exit code 2 before a port is open or a call is made."""
+    """A malformed token is exit code 2 before a port is opened or a call is made."""
     if content is not None:
         tmp_path.joinpath("token").write_text(content)
     done = run_aimon("probe", "--every", "60s", "--listen-token-file", "token", *arguments)
@@ -244,7 +244,7 @@ def test_a_token_that_is_none_starts_nothing(
 
 
 def test_a_token_makes_an_address_that_others_can_reach_acceptable() -> None:
-    """As does saying that no password is meant; without either the message names both ways out."""
+    """A token or --no-auth allows an open address; without either the message names both."""
     address = "0.0.0.0:9464"
     assert _address(address, every="30s", public=True) == ("0.0.0.0", 9464)  # noqa: S104 - nothing is opened
     with pytest.raises(Stop) as stop:
@@ -277,7 +277,7 @@ def test_results_that_cannot_be_printed_are_recorded(
 
 
 def test_a_loop_whose_reader_has_gone_ends_in_order(run_aimon: Command, simulator: SimulatorProcess) -> None:
-    """As with `| head -1`: the next line ends it, and is recorded."""
+    """With `| head -1` the loop ends at its next line, which is recorded."""
     with run_aimon.start("probe", "--every", "1s") as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -90,7 +90,7 @@ def test_prometheus_sees_what_the_simulator_did(
 def test_an_endpoint_that_is_probed_by_its_name_is_announced_too(
     run_aimon: Command, pushgateway: Pushgateway, simulator: SimulatorProcess, tmp_path: Path
 ) -> None:
-    """Its first failure is an increase, though no run of the whole file has shown it at 0."""
+    """The first push of a named endpoint has its series at 0, so that its first failure is an increase."""
     killed(run_aimon, simulator, "probe", "qwen", "-c", str(tmp_path / "aimon.yaml"), "--push", pushgateway.url)
     counts = {s.labels["outcome"]: s.value for s in pushgateway.samples("ai_api_requests_total")}
     assert counts["ok"] == counts["overloaded"] == sum(counts.values()) == 0

@@ -64,7 +64,7 @@ def succeeded(service: Serving, name: str = "b") -> float:
 
 
 def test_from_the_start_to_the_end(service: Serving, config: Path, provider: SimulatorProcess) -> None:
-    """With no options: metrics in both formats, a probe on demand with its exchange, good and bad reloads, SIGTERM."""
+    """Without options: metrics in both formats, a probe on demand, good and bad reloads, and an end by SIGTERM."""
     wait_for(lambda: succeeded(service) >= 2, timeout=60)
     plain = service.ask("/metrics")
     assert plain.headers["content-type"] == scrape_text.PLAIN
@@ -113,7 +113,7 @@ def test_counters_go_on_after_a_kill(service: Serving) -> None:
 
 
 def test_a_full_disk(service: Serving, clean_env: dict[str, str]) -> None:
-    """Nothing more can be written: probing goes on and says so; then all that waited is recorded, once."""
+    """On a full disk probing goes on and is reported; later all waiting results are recorded once."""
     wait_for(lambda: succeeded(service) >= 1, timeout=60)
     limits = resource.prlimit(service.process.pid, resource.RLIMIT_FSIZE)
     # Writes past it fail, as on a full disk.

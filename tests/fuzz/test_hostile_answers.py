@@ -111,7 +111,7 @@ def check(result: Result, totals: Totals) -> None:
 
 @pytest.mark.parametrize(("dialect", "streamed"), TARGETS)
 def test_the_exchange(dialect: str, streamed: bool, seed: int, rounds: int, tmp_path: Path) -> None:
-    """Without a network: thousands a second, cut anywhere, and stored."""
+    """Hostile answers, cut anywhere, give a Result that can be stored; no network is involved."""
     totals = Totals()
     kept: list[Result] = []
     for number in range(ALONE * rounds):

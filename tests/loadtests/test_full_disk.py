@@ -62,7 +62,7 @@ def held(path: Path) -> list[float]:
 
 
 def test_a_log_that_fills_the_disk_stays_whole(tmp_path: Path) -> None:
-    """It ends whole, holds the first calls, and says how many."""
+    """A log that fills the disk is complete up to a call, and the number of its calls is reported."""
     with small_disk(tmp_path / "disk", "6m") as disk:
         log = CallLog(disk / "run" / "results.jsonl.gz")
         for number in range(20_000):
@@ -75,7 +75,7 @@ def test_a_log_that_fills_the_disk_stays_whole(tmp_path: Path) -> None:
 
 
 def test_a_log_that_may_not_grow(tmp_path: Path) -> None:
-    """The same where the limit is one of the file's size, however small."""
+    """A log is complete up to a call under any limit of its size."""
     path = tmp_path / "results.jsonl.gz"
     log = CallLog(path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

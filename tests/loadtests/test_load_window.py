@@ -114,7 +114,7 @@ def _loadtest(run_aimon: Command, latency: float, *arguments: str) -> dict[str, 
     ],
 )
 def test_against_a_server(run_aimon: Command, latency: float, arguments: tuple[str, ...], rate: float) -> None:
-    """From a window shorter than a call to one of many: the rate of the server, and 4 tokens for each call."""
+    """Rate and tokens are the server's, in windows shorter than a call and in long ones."""
     report = _loadtest(run_aimon, latency, "--duration", "1500ms", "--output-tokens", "4", *arguments)
     assert report["window_s"] == 1.5
     expected = pytest.approx(rate, rel=0.12)

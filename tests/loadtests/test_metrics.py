@@ -48,7 +48,7 @@ def test_a_run_as_it_goes() -> None:
 
 
 def test_what_a_run_found() -> None:
-    """Nothing is in flight any more; the run is called as it was, or by its start."""
+    """After a run nothing is in flight; the run is named by its start, or as it was told."""
     found = plain(metrics.report_gauges(a_report(), ENDPOINT))
     assert found == {
         "target_requests_per_second": 40,
@@ -64,7 +64,7 @@ def test_what_a_run_found() -> None:
 
 
 def test_searches_have_found_a_capacity_or_limits() -> None:
-    """Those that were found; a search that found none leaves no gauge, rather than a 0."""
+    """A search that found a capacity or limits has their gauges; one that found none has no gauge."""
     capacity = plain(metrics.report_gauges(a_report(capacity={"rate": 23.5}), ENDPOINT))
     assert capacity["capacity_requests_per_second"] == 23.5
     limits = plain(metrics.report_gauges(a_report(limits={"requests_per_s": 8.3, "tokens_per_min": None}), ENDPOINT))

@@ -115,7 +115,7 @@ def test_connections_are_fresh_or_kept(run_aimon: Command, options: tuple[str, .
 
 
 def test_a_text_in_one_piece_has_no_time_per_token(run_aimon: Command) -> None:
-    """It arrived at once, which says nothing about how long it took: no number, and an objective on it is not met."""
+    """An answer in one piece has no time per token, and an objective on it is not met."""
     with SimulatorProcess(Profile(ttft=0.02, chunk_tokens=20)) as sim:
         report, calls = loadtest(run_aimon, sim, "--concurrency", "2", "--requests", "10", "--output-tokens", "20")
     assert {(call.chunks, call.tpot) for call in calls} == {(1, None)}
@@ -131,7 +131,7 @@ def exponential_distance(gaps: list[float], rate: float) -> float:
 
 @pytest.mark.parametrize(("arrivals", "variation"), [("poisson", 1.0), ("constant", 0.0), ("gamma", 3.0)])
 def test_calls_start_when_they_should(run_aimon: Command, arrivals: str, variation: float) -> None:
-    """At the times of the schedule, which has the rate, and the distribution of gaps, that was asked for."""
+    """Calls start at the scheduled times, whose rate and distribution of gaps are the requested ones."""
     options = ["--variation", str(variation)] if arrivals == "gamma" else []
     with SimulatorProcess(Profile(ttft=0.01)) as sim:
         load = ["--rate", "200/s", "--duration", "2s", "--arrivals", arrivals, "--seed", "7", *options]

@@ -77,7 +77,7 @@ def test_own_failures_may_change_the_verdict_on_times() -> None:
 
 
 def test_the_client_is_named() -> None:
-    """With how many; a connection that the server was resetting is nobody's overload, and ends no run."""
+    """Failures of the client are named with their number; a connection reset by the server is not one of them."""
     stale = result(Outcome.PROBER_ERROR, connection=Connection(cold=False, stale=True))
     stats = tallied(*[result(Outcome.OK)] * 50, *[result(Outcome.PROBER_ERROR)] * 3, *[stale] * 7)
     found = check(stats, 0.1)
@@ -92,7 +92,7 @@ def test_the_client_is_named() -> None:
 
 
 def test_what_was_lost_makes_a_run_incomplete() -> None:
-    """Exit code 3, whatever the objectives say."""
+    """A run that lost calls is exit code 3, whatever the objectives say."""
     run = RunResult(
         tallied(result(Outcome.OK)), ended=INCOMPLETE, why="95 of 200 calls were lost with a worker", lost=95
     )

@@ -59,7 +59,7 @@ def as_json(run_aimon: Command, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_no_history_says_what_to_do(run_aimon: Command, history: Path) -> None:
-    """The same message whether the file is missing or holds nothing; no file is made."""
+    """A missing and an empty history give the same message, which says what to do; no file is made."""
     done = run_aimon("status")
     assert (done.returncode, done.stdout) == (2, "")
     first = f"nothing was probed yet (there is no {history}): run aimon probe first"
@@ -139,7 +139,7 @@ def test_what_was_only_tried_is_forgotten_on_request(run_aimon: Command, history
     ],
 )
 def test_forgetting_needs_names_that_are_there(run_aimon: Command, history: Path, names: list[str], said: str) -> None:
-    """Exit code 2, and nothing is forgotten."""
+    """A name that is not in the history is exit code 2, and nothing is removed."""
     probed(history, [Outcome.OK] * 3)
     done = run_aimon("status", "--forget", *names)
     assert (done.returncode, done.stderr) == (2, f"{said}\n")
@@ -158,7 +158,7 @@ def test_forgetting_needs_names_that_are_there(run_aimon: Command, history: Path
 def test_exit_code_is_that_of_the_last_run(
     outcome: Outcome, code: int, said: str, run_aimon: Command, history: Path
 ) -> None:
-    """Whatever came before it; a failure is explained."""
+    """The exit code depends on the last run alone; a failure is explained."""
     probed(history, [Outcome.SERVER_ERROR, Outcome.OK, outcome])
     probed(history, [Outcome.OK] * 3, FLAKY)
     done = run_aimon("status")

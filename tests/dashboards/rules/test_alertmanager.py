@@ -155,7 +155,7 @@ def test_alerts_test_fires_and_resolves(servers: Servers, run_aimon: Command) ->
 
 
 def test_alerts_test_without_an_alertmanager(run_aimon: Command) -> None:
-    """Exit code 3 and a reason; a wrong address is a usage error."""
+    """Without an Alertmanager the exit code is 3, with a reason; a wrong address is a usage error."""
     url = f"http://127.0.0.1:{free_port()}"
     done = run_aimon("alerts", "test", "--alertmanager", url)
     assert (done.returncode, done.stdout) == (3, "")

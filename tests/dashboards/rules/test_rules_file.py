@@ -165,7 +165,7 @@ def test_every_metric_exists() -> None:
 
 
 def test_the_sli_counts_faults_of_network_and_provider(tmp_path: Path, require_binary: Callable[[str], Path]) -> None:
-    """Of one call a minute of each outcome, those are failures, and account, config and prober faults are no calls."""
+    """Faults of network and provider are failures; those of account, configuration and prober are left out."""
     failures = [outcome for outcome in Outcome if outcome.fault in (Fault.NETWORK, Fault.PROVIDER)]
     counters = {calls(outcome): rising(1) for outcome in Outcome}
     loadtests = {calls(outcome, "aimon-loadtest"): rising(7) for outcome in Outcome}

@@ -195,7 +195,7 @@ def test_rates_under_way_leave_out_what_has_not_ended() -> None:
 
 
 def test_the_most_frequent_requests_of_a_scenario_are_told_by_name() -> None:
-    """In alphabetical order, each with its own calls; a scenario with hundreds of names does not slow the run down."""
+    """The most frequent names are in alphabetical order with their own calls; hundreds of names cost little."""
     tracker, run = begun()
     for number in range(20):
         run.by_name[f"request {number:02}"] = told(0, calls=number, latency=0.1 * (number + 1)).stats

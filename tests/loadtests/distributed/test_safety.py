@@ -127,7 +127,7 @@ def _packed(value: Any) -> bytes:
 
 @given(st.lists(st.binary(max_size=60) | _VALUES.map(_packed), max_size=4))
 def test_any_frames_are_a_message_or_refused(frames: list[bytes]) -> None:
-    """Nothing else is raised, so that no listener ends."""
+    """Any frames give a message or a refusal; no other exception could end a listener."""
     with contextlib.suppress(EnvelopeError):
         assert isinstance(from_worker(frames), Envelope)
     with contextlib.suppress(EnvelopeError):
@@ -303,7 +303,7 @@ def tokens(tmp_path: Path) -> dict[str, list[str]]:
 
 @pytest.mark.e2e
 def test_who_knows_the_token_takes_part(run_aimon: Command, tokens: dict[str, list[str]]) -> None:
-    """Nothing of the plan or of the token can be read on the way, and others are turned away meanwhile."""
+    """Workers that know the token take part; neither plan nor token can be read in transit, and others are refused."""
     with SimulatorProcess(Profile(ttft=0.02)) as sim, ExitStack() as stack:
         load = ["--rate", "20/s", "--duration", "2s", "--bind-port", "0", *tokens["token"], "--json"]
         master = stack.enter_context(run_aimon.start("loadtest", *target_flags(sim.base_url()), *load, "--master"))

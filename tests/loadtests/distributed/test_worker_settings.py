@@ -50,7 +50,7 @@ def test_the_body_and_the_limit_are_the_masters_and_headers_are_not(monkeypatch:
 
 
 def test_workers_on_the_masters_machine_take_its_headers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They have its environment, too."""
+    """Workers on the master's machine, which share its environment, accept its headers."""
     monkeypatch.setenv("MASTERS_KEY", "the-masters-key-0123")
     plan = Plan(endpoint=None, flags=FLAGS, duration=1.0, request=ASKED)
     endpoint = endpoint_of(Job(role=WORKER, parent=1), plan)

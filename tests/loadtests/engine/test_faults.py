@@ -233,7 +233,7 @@ def test_interim_answers_are_read_past() -> None:
 
 
 def test_a_body_that_the_end_of_the_connection_ends() -> None:
-    """Without a length the close is the end, streamed or not, and no fault."""
+    """Without a length the close of the connection ends a body and is no fault."""
     head = b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n"
     with Peer(once(head + completion("pong"))) as peer:
         assert perform(url(peer), stream=False).only.text == "pong"
@@ -362,7 +362,7 @@ def test_killing_a_greenlet() -> None:
 
 
 def test_a_request_that_can_not_be_written() -> None:
-    """What is wrong with the call is said in its Result, and nothing is sent."""
+    """A request that can't be written is a Result that says why, and nothing is sent."""
     result = perform("ftp://127.0.0.1/v1").only
     assert result.outcome is Outcome.PROBER_ERROR
     assert result.error == (

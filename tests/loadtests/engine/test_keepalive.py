@@ -35,7 +35,7 @@ def test_a_connection_closed_while_idle() -> None:
 
 
 def test_a_connection_closed_just_before_it_is_used() -> None:
-    """Its end lies in the socket, though the loop has not come to it: nothing is sent on it."""
+    """A connection that the server has closed is not used, although the loop has not noticed it yet."""
     with Peer(one_answer) as peer:
         report = perform(url(peer), calls=3, race=True)
     # Where the end came after the look, the request met it, and was sent again.
@@ -118,7 +118,7 @@ def test_a_reset_of_a_new_connection_is_a_failure() -> None:
 
 
 def test_a_new_connection_that_is_closed_is_a_failure() -> None:
-    """Only a kept connection can have been closed before: on a new one nothing is sent again."""
+    """A new connection that is closed is a failure; only requests on kept connections are sent again."""
 
     def nothing(connection: socket.socket) -> None:
         connections.append(connection.getpeername()[1])

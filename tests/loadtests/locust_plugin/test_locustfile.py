@@ -64,7 +64,7 @@ def reports(folder: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_locust_and_aimon_count_the_same(run_aimon: Command, processes: int) -> None:
-    """By name in Locust's statistics, by endpoint in the reports, one process or several; and as it happened."""
+    """Locust's statistics by name and aimon's reports by endpoint have the true counts, in one process or several."""
     with SimulatorProcess(Profile("chat", ttft=0.1, itl=0.005), Profile("summaries", ttft=0.05)) as sim:
         configure(run_aimon, sim)
         sim.set_faults("server_error:profile=summaries,count=1")
@@ -175,7 +175,7 @@ def web(run_aimon: Command) -> Iterator[Callable[..., tuple[int, str]]]:
 
 
 def test_the_web_page_starts_and_stops_tests(run_aimon: Command) -> None:
-    """It shows the names of the calls; each test replaces the report of the one before."""
+    """Locust's web page starts and stops tests and shows the calls by name; each test replaces the last report."""
 
     def shown() -> dict[str, int]:
         rows = json.loads(ask("GET", "/stats/requests")[1])["stats"]

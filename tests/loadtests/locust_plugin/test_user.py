@@ -103,7 +103,7 @@ def test_a_locustfile(tmp_path: Path, processes: int) -> None:
 
 
 def test_results_cross_processes() -> None:
-    """What Locust is told of a failure survives pickling, as what goes from worker to master must."""
+    """A failure as Locust gets it survives pickling, which it needs on the way from worker to master."""
     program = (
         "import pickle; from aimon.loadtests.locust_plugin.user import CallError; from results import a_result; "
         "from aimon.call.outcome import Outcome as O; e = CallError(a_result(O.RATE_LIMITED, status_code=429)); "
@@ -118,7 +118,7 @@ def test_results_cross_processes() -> None:
 
 
 def test_the_core_stays_free_of_gevent() -> None:
-    """Neither the core nor the load tests' own package imports gevent or Locust before it is asked to."""
+    """Neither the core nor `aimon.loadtests` imports gevent or Locust before it has to."""
     program = (
         "import sys, aimon.exchange.exchange, aimon.loadtests; print(sorted({'gevent', 'locust'} & set(sys.modules)))"
     )

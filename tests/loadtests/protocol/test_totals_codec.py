@@ -74,7 +74,7 @@ def test_the_trip_there_and_back_changes_nothing(through: Callable[[Any], Any]) 
 
 
 def test_a_dump_does_not_change_with_what_it_was_made_of() -> None:
-    """It is a copy: calls that come later are in the next one."""
+    """A dump is a copy, which later calls do not change."""
     totals = some(1.0)
     dumped = totals_codec.dump(totals)
     before = json.dumps(dumped)

@@ -53,7 +53,7 @@ def test_the_longer_blocks_stay_alike_the_more_stay_together() -> None:
 
 @pytest.mark.parametrize(("likeness", "least"), [(0.0, 0.9), (0.5, 0.75)])
 def test_the_error_of_a_mean_is_found(likeness: float, least: float) -> None:
-    """What it is, is known exactly; single blocks drawn at random would find 0.58 of it at a likeness of 0.5."""
+    """The known error of a mean is found; drawing single blocks would find 0.58 of it at a correlation of 0.5."""
     count = 64
     lags = np.arange(1, count)
     true = math.sqrt((1 + 2 * ((1 - lags / count) * likeness**lags).sum()) / count)
@@ -66,7 +66,7 @@ def test_the_error_of_a_mean_is_found(likeness: float, least: float) -> None:
 
 
 def test_blocks_take_the_place_of_others_that_are_near() -> None:
-    """So that a line that grows is no chance: its mean hardly moves, and blocks from anywhere would move it by 4.6."""
+    """Blocks are exchanged with near ones, so that growth is not noise: others would move the mean by 4.6."""
     resamples = draw([wandering(3, 64, 0.0) + np.arange(64.0)], 2000, [1])
     means = resamples.drawn @ np.arange(64.0) / 64
     assert means.mean() == pytest.approx(31.5, abs=0.3)
@@ -89,7 +89,7 @@ def test_quantiles_are_those_of_the_values() -> None:
 
 
 def test_intervals_hold_all_at_once() -> None:
-    """Of twelve independent means, in about 95 of 100 tables; single intervals of 95 % would in 54."""
+    """Simultaneous intervals hold all of twelve means in about 95 of 100 tables; single ones would in 54."""
     all_held = 0
     for seed in range(200):
         values = np.random.default_rng(seed).normal(size=(60, 12))

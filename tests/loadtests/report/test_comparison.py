@@ -36,7 +36,7 @@ def verdicts(comparison: Comparison) -> dict[str, str]:
 
 
 def test_what_is_the_same_is_not_called_different() -> None:
-    """Of 100 pairs from one distribution, with thirteen measures each, about one in twenty at the most."""
+    """Of 100 pairs from one distribution, thirteen measures each, at most about one in twenty is called different."""
     different = shown = 0
     for seed in range(TRIALS):
         found = fast(quick(2 * seed), quick(2 * seed + 1), seed=seed)
@@ -111,7 +111,7 @@ def spiking(seed: int, *, slower: float = 1.0) -> Report:
 
 
 def test_a_load_that_goes_up_and_down_is_no_part_of_the_difference() -> None:
-    """Of two runs that were asked the same at the same times, the same stretches are drawn together."""
+    """Two runs under the same load over time are resampled by the same stretches."""
     widths = {}
     for together in (True, False):
         base, new = spiking(1), spiking(2)
@@ -196,7 +196,7 @@ def test_what_was_asked_differently_is_said(more: dict[str, Any], said: str) -> 
 def test_loads_differ_by_what_was_asked_and_not_by_how_long(
     one: dict[str, Any], other: dict[str, Any], said: list[str]
 ) -> None:
-    """By rates over time, streams and workload; a search chooses its own rates."""
+    """Loads are compared by rates over time, streams and workload, not by duration; a search chooses its rates."""
     found = different_load(read(**one), read(**other))
     assert [each.split(" in the mean in the new")[0] for each in found] == [
         each.removesuffix(" in the new run") if "over time" in each else each for each in said
@@ -247,7 +247,7 @@ def test_a_run_that_was_aborted_is_worse() -> None:
 def test_capacities_differ_if_their_brackets_do(
     before: tuple[float, float], after: tuple[float, float | None], verdict: str
 ) -> None:
-    """From the highest rate that was held to the lowest that was not."""
+    """Capacities differ if their intervals, from the highest rate held to the lowest not held, do not overlap."""
     one, other = (read(few(capacity=Capacity(low=low, high=high)), profile="capacity") for low, high in (before, after))
     found = pair(one, other)
     assert verdicts(found) == {"capacity_per_s": verdict}

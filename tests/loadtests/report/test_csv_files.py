@@ -52,7 +52,7 @@ def test_what_is_not_known_is_empty_and_says_why() -> None:
 
 
 def test_request_names_have_rows_of_their_own() -> None:
-    """They add up to the rows without a name."""
+    """Rows of request names add up to the rows without a name."""
     built = named(report.build(noisy(2), plan(duration=40.0), "e"), {"ask, then wait": 0.25, "embed": 0.75})
     sent = {row["request"]: int(row["value"]) for row in rows(built, metric="calls", statistic="sent")}
     assert set(sent) == {"", "ask, then wait", "embed"}
@@ -61,7 +61,7 @@ def test_request_names_have_rows_of_their_own() -> None:
 
 
 def test_several_reports_share_a_header() -> None:
-    """So `aimon report --format csv` of several runs is one table."""
+    """Several reports as CSV are one table with one header."""
     built = report.build(few(), plan(), "e")
     lines = report_csv([built, built | {"endpoint": "f"}]).splitlines()
     assert sum(line.startswith("endpoint,") for line in lines) == 1

@@ -40,7 +40,7 @@ def test_objectives_on_the_first_output() -> None:
 
 
 def test_it_has_a_row_where_it_is_not_the_text() -> None:
-    """Where every first output is text the row would say the same twice."""
+    """The row of first outputs is left out if every first output is text."""
     plain = [result(k * 0.1, 1.0, first_output=0.4) for k in range(20)]
     assert "Time to first output" in titles(thinking(20))
     assert "Time to first output" not in titles(plain)

@@ -52,7 +52,7 @@ def test_statistics_are_those_of_the_runs() -> None:
 
 @pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (30, 2.042), (40, 2.021), (60, 2.000), (99, 1.984)])
 def test_quantiles_of_student_are_those_of_the_tables(freedom: int, quantile: float) -> None:
-    """Also beyond the table that is built in."""
+    """Student's quantiles agree with published tables, also beyond the built-in one."""
     assert student(freedom) == pytest.approx(quantile, abs=5e-4)
 
 
@@ -110,7 +110,7 @@ def test_files_hold_the_same_numbers(tmp_path: Any) -> None:
 
 
 def test_the_file_fits_its_json_schema() -> None:
-    """Of complete series, and of one that ended early with runs that could not tell everything."""
+    """repeat.json of a complete series and of an interrupted one fit the JSON Schema."""
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     for found in (several(built(1), built(2), built(3)), several(built(1), report.build(few(), plan(), "e"), why="x")):

@@ -87,7 +87,7 @@ def test_distributions_can_be_read_by_their_formula() -> None:
 
 
 def test_the_warm_up_is_no_part_of_the_rate_asked() -> None:
-    """Nor is it of a ramp's, nor of the line that the rate follows."""
+    """The rate asked leaves out the warm-up, also of a ramp and in the chart."""
     steady = report.build(few(), plan(warmup=4.0), "e")["rate"]
     assert (steady["asked"], steady["schedule"]) == (5.0, [{"at_s": 0.0, "rate": 5.0}, {"at_s": 2.0, "rate": 5.0}])
     ramp = report.build(few(), plan(profile="ramp", warmup=4.0, duration=20.0), "e")["rate"]
@@ -103,7 +103,7 @@ def test_a_run_that_ended_early_says_so_first() -> None:
 
 
 def test_numbers_of_a_busy_client_are_marked_wherever_they_are(tmp_path: Path) -> None:
-    """In Markdown each row of times, and rates; in HTML each tile, row and chart of them."""
+    """If the client was too busy, every time and rate is marked, in Markdown and HTML."""
     built = report.build(few(cpu=0.99), plan(), "e")
     said = report.markdown(built)
     times = [

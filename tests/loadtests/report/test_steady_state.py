@@ -23,7 +23,7 @@ from report_cases import plan, result, run
 
 
 def test_a_call_is_spread_over_its_seconds() -> None:
-    """By the time that it spent in each, and what was before counting began is left out."""
+    """A call counts in each second by the time that it spent there, from the start of counting."""
     concurrency = ConcurrencyTimeline()
     concurrency.add(0.5, 2.5, 1.0, 100.0)
     concurrency.add(-1.0, 1.0, 1.0, 10.0)
@@ -120,7 +120,7 @@ def test_a_warm_up_at_another_rate_is_no_change() -> None:
 
 
 def test_times_of_survivors_are_not_shown() -> None:
-    """Where a call failed in it, throughput is known, and the percentiles are not."""
+    """If a call of the interval failed, throughput is shown and percentiles are not."""
     made = calls(0.5)
     made.stats.observe(result(12.0, 0.5, Outcome.TIMEOUT_TOTAL), 1000.0)
     failed = CallStats()
@@ -133,7 +133,7 @@ def test_times_of_survivors_are_not_shown() -> None:
 
 
 def test_calls_of_the_warm_up_are_under_way() -> None:
-    """They hold the endpoint busy in the first seconds that count."""
+    """Calls of the warm-up count as concurrency in the first seconds."""
     stats = CallStats()
     stats.serve(result(-4.0, 6.0), 1000.0, 0.0)
     again = CallStats.load(json.loads(json.dumps(stats.dump())))
@@ -142,7 +142,7 @@ def test_calls_of_the_warm_up_are_under_way() -> None:
 
 
 def test_the_set_up_of_connections_is_apart() -> None:
-    """In the latency, in a row of its own, and not in the time to the first token; a kept connection has none."""
+    """Connection set-up is part of latency, has a row of its own, and is no part of TTFT."""
     cold: dict[str, Any] = {"connection": Connection(cold=True), "dns": 0.1, "connect": 0.15, "tls": 0.25}
     stats = CallStats()
     stats.observe(result(0.0, 1.0, first_reasoning=0.3, **cold), 1000.0)

@@ -128,7 +128,7 @@ def test_profiles_ask_for_what_they_say(profile: str, total: float) -> None:
 
 @pytest.mark.parametrize(("slots", "service", "over"), [(4, 0.2, 1.3), (64, 0.3, 1.05), (8, 0.02, 1.02)])
 def test_the_interval_holds_the_capacity_as_often_as_it_says(slots: int, service: float, over: float) -> None:
-    """In about 95 of 100 runs, though every queue wanders; and it is no wider than it needs to be."""
+    """The interval holds the capacity in about 95 of 100 runs, and is no wider than needed."""
     capacity = slots / service
     held, width = 0, 0.0
     for seed in range(200):
@@ -173,7 +173,7 @@ def two_steps(rate: float, slots: int, service: float, seconds: float = 8.0) -> 
 @pytest.mark.parametrize("start", [1.0, 10.0, 200.0])
 @pytest.mark.parametrize(("slots", "service"), [(4, 0.2), (8, 0.2), (10, 0.5), (64, 0.3)])
 def test_the_capacity_of_a_two_step_iteration_is_found(start: float, slots: int, service: float) -> None:
-    """It is what the slots serve of pairs of calls, within 5 %; the growth of such latencies gives no interval."""
+    """The capacity of iterations of two calls is found within 5 %; it has no interval."""
     found = Capacity(single_call=False)
     steps = search(start, found=found)
     rate: float | None = next(steps)

@@ -30,7 +30,7 @@ def test_the_knee_is_at_the_number_of_slots(slots: int) -> None:
 
 
 def test_there_is_no_knee_where_throughput_still_rises() -> None:
-    """With 64 slots a ladder up to 16 shows none, and says why; nor do two steps."""
+    """With 64 slots a ladder up to 16 has no knee and says why; two steps have none either."""
     rising = Ladder([step(concurrency, 64, 0.2) for concurrency in (1, 4, 16)])
     assert rising.knee is None
     assert "still rose" in rising.why

@@ -45,7 +45,7 @@ def test_a_bucket_is_found_whatever_it_holds(rate: float, size: float) -> None:
 
 
 def test_a_bucket_of_one_is_called_a_lower_bound() -> None:
-    """It wastes what it refills between two calls, so that how much comes through depends on their rate."""
+    """A bucket of one loses what it refills between calls, so its measured rate is a lower bound."""
     found, _ = drive(bucket(5, 1))
     assert found.requests_per_s is not None
     assert 3.5 <= found.requests_per_s <= 5
@@ -62,7 +62,7 @@ def test_headers_tell_what_was_used_up() -> None:
 
 
 def test_a_window_that_stays_shut_is_not_guessed_at() -> None:
-    """Nothing comes through until it opens: no number, but what Retry-After and the headers say."""
+    """For a window that stays shut no limit is guessed; Retry-After and headers are quoted."""
     found, _ = drive(window(100, 60), Limits(requests_limit=100, requests_remaining=0))
     assert (found.requests_per_s, found.tokens_per_min) == (None, None)
     assert found.evidence["requests_limit_header"] == 100
@@ -83,7 +83,7 @@ def test_a_step_without_refusals_says_nothing() -> None:
 
 @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK, Outcome.RATE_LIMITED}))
 def test_what_fails_otherwise_is_not_held(outcome: Outcome) -> None:
-    """From 4/s on a tenth of all calls fails, and none is limited: the search ends, and no such rate was held."""
+    """If a tenth of calls fails from 4/s on without a 429, the search ends, and no such rate was held."""
     found = AccountLimits()
     steps = search(1.0, found=found)
     rate: float | None = next(steps)

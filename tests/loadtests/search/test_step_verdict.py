@@ -123,7 +123,7 @@ def search(serve: Serve, *, start: float = 28.0) -> capacity.Capacity:
 @pytest.mark.parametrize(("rate", "size"), [(5.0, 5.0), (5.0, 1.5), (20.0, 20.0), (33.3, 100.0), (300.0, 300.0)])
 @pytest.mark.parametrize("start", [1.0, 28.0, 900.0])
 def test_a_limit_is_the_capacity(rate: float, size: float, start: float) -> None:
-    """Whatever burst it allows and wherever the search began: within 5 %, and named with the rate it lets through."""
+    """A rate limit is found as the capacity within 5 %, whatever its burst and the first rate, and is named."""
     found = search(bucket(rate, size), start=start)
     assert found.rate == pytest.approx(rate, rel=0.05)
     assert found.limit is not None

@@ -66,7 +66,7 @@ def test_a_block_holds_what_ended_in_it() -> None:
 
 @pytest.mark.parametrize(("seconds", "length"), [(64, 1), (65, 2), (200, 4), (5000, 128)])
 def test_a_long_run_has_longer_blocks_and_not_more(seconds: int, length: int) -> None:
-    """They cover the run without gaps, and together hold what one histogram holds."""
+    """Blocks of a long run cover it without gaps and together equal one histogram."""
     blocks = Blocks()
     latencies = [0.01 + k % 7 / 100 for k in range(seconds)]
     for second, latency in enumerate(latencies):

@@ -139,7 +139,7 @@ def test_a_few_that_timed_out_leave_the_middle_known() -> None:
 @pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.OK}))
 @pytest.mark.parametrize("text", ["p90<2s", "latency_p90<2s", "ttft_p90<2s", "itl_p90<2s", "tpot_p90<2s"])
 def test_no_failure_is_overlooked(outcome: Outcome, text: str) -> None:
-    """Whatever became of one call in five, and whatever is measured, a percentile above the others is not met."""
+    """If one call in five failed in any way, an objective on a percentile above the others is not met."""
     stats = counted(*(result(0.0, 1.0) for _ in range(80)), *(result(0.0, 1.0, outcome) for _ in range(20)))
     (verdict, _, _) = judged(stats, text)[0]
     has_bound = outcome in LATE and text not in {"itl_p90<2s", "tpot_p90<2s"}
@@ -183,7 +183,7 @@ def test_what_never_started_counts_as_unknown() -> None:
 
 
 def test_answers_without_such_a_time_have_none_when_they_time_out() -> None:
-    """Where nothing streams, there is no time to first token to be late."""
+    """Timeouts of answers that do not stream do not count as late first tokens."""
     stats = counted(
         *(result(0.0, 1.0, first_token=None, last_token=None, arrivals=None) for _ in range(20)),
         result(0.0, 3.0, Outcome.TIMEOUT_TOTAL),

@@ -56,7 +56,7 @@ def test_merged_parts_are_the_whole(parts: list[list[float]]) -> None:
 
 
 def test_its_memory_does_not_grow() -> None:
-    """What it dumps has at most as many buckets as there are, whatever was recorded."""
+    """A dump has at most as many buckets as the histogram, whatever was recorded."""
     histogram = filled(SHAPES["pareto"])
     before = histogram._counts.nbytes
     assert before < 50_000

@@ -106,7 +106,7 @@ def test_late_starts_are_no_latency_of_the_endpoint() -> None:
 
 
 def test_a_comparison_leaves_it_out() -> None:
-    """With why: what was not measured is neither better nor worse."""
+    """A comparison leaves out what was not measured, and says why."""
     base = msgspec.convert(report.build(noisy(1), plan(duration=40.0), "e"), Report)
     late = noisy(2)
     for _ in range(1000):
@@ -118,7 +118,7 @@ def test_a_comparison_leaves_it_out() -> None:
 
 
 def test_a_call_that_comes_back_as_it_was_told_is_not_late() -> None:
-    """It begins a second after its schedule, since the endpoint asked for that: no sign of a busy client."""
+    """A call repeated after Retry-After begins after its schedule, which is no sign of a busy client."""
     stats = CallStats()
     for k in range(200):
         stats.observe(result(k / 10, 0.1, Outcome.RATE_LIMITED), 1000.0)

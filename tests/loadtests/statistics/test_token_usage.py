@@ -77,7 +77,7 @@ def test_calls_that_failed_have_no_usage_to_lack() -> None:
 
 
 def test_reasons_for_no_time_per_token_are_told() -> None:
-    """With how many calls they hold for."""
+    """Each reason for a missing time per token is shown with its number of calls."""
     made = built(TOLD, GUESSED, GUESSED)
     assert made["tpot"] == {"told": 1, "estimated": 0, "unknown": {"no count": 2}, "tokens_per_chunk": None}
     for shown in (report.markdown(made), page.render(made)):
@@ -95,7 +95,7 @@ def test_gaps_say_what_a_chunk_holds() -> None:
 
 
 def test_a_cost_by_estimated_tokens_is_marked() -> None:
-    """It is counted, for limits and budgets hold it, and marked wherever it is shown."""
+    """A cost by estimated tokens counts for limits and budgets and is marked wherever it is shown."""
     book = PriceBook(endpoints={"e": Price(input=0.1, output=0.2, source="configured")})
     call = book.cost(result(0.0, 0.5, cost=None, currency=None, **GUESSED))
     assert call.cost == pytest.approx(2.4)
@@ -135,7 +135,7 @@ def test_a_limit_of_tokens_is_not_found_without_their_counts() -> None:
 
 
 def test_counts_merge_and_travel() -> None:
-    """As those of one process."""
+    """Counts of several processes merge into those of one."""
     kinds: list[dict[str, Any]] = [TOLD, GUESSED, SILENT]
     whole, part, rest = CallStats(), CallStats(), CallStats()
     for k, kind in enumerate(kinds):

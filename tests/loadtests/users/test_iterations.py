@@ -74,7 +74,7 @@ def test_on_start_is_outside_and_a_wait_for_a_user_inside_of_the_measurement(cas
 
 
 def test_an_exception_breaks_off_its_iteration_alone(cases: dict[str, Any]) -> None:
-    """What it says and where is counted; a call that failed gives its iteration its own outcome."""
+    """An exception ends its iteration alone, and is counted by message and place; a failed call keeps its outcome."""
     found = cases["raising"]
     assert found["outcomes"] == {"ok": 2, "task_error": 3, "server_error": 1}
     assert (found["by_name"], found["points"], found["seen"]) == ({"before": 6, "after": 3}, 2, 4)
@@ -89,13 +89,13 @@ def test_a_user_that_leaves_is_replaced(cases: dict[str, Any]) -> None:
 
 
 def test_a_scenario_may_end_the_test(cases: dict[str, Any]) -> None:
-    """By Locust's StopTest: no other arrival starts, and the run says why."""
+    """Locust's StopTest ends the run: no further arrival starts, and the report says why."""
     assert cases["ending"]["problem"] == "the scenario stopped the test: enough"
     assert cases["ending"]["started"] < 20, cases["ending"]
 
 
 def test_a_run_does_not_begin_with_a_user_that_can_not(cases: dict[str, Any]) -> None:
-    """Its first iteration says why, and where."""
+    """A user that can't begin ends the run at its first iteration, which says why and where."""
     assert cases["broken"]["why"].startswith("the first iteration broke off: RuntimeError: no login (scenario_program")
 
 

@@ -102,7 +102,7 @@ def shop() -> Iterator[tuple[str, Counter[str]]]:
 
 
 def test_an_example_of_locusts_documentation_runs_under_a_ramp(run_aimon: Command) -> None:
-    """Its requests are measured under Locust's names, and a plug-in's listener sees each of them."""
+    """Requests of Locust's example are measured under their names, and a plug-in's listener sees each."""
     (run_aimon.cwd / "plugin.py").write_text(PLUGIN)
     (run_aimon.cwd / "quickstart.py").write_text(f"import plugin\n{QUICKSTART}")
     with shop() as (host, asked):

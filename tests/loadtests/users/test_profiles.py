@@ -82,7 +82,7 @@ ITERATIONS = {"smoke": 5, "steady": 40, "ramp": 22, "spike": 64, "capacity": 100
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_profile_runs_a_scenario(run_aimon: Command, sim: SimulatorProcess, profile: str) -> None:
-    """As many iterations as the profile asks for, and calls by name as the simulator has seen them."""
+    """Under every profile the iterations are those asked for, and calls by name those that the simulator saw."""
     configure(run_aimon, sim)
     sim.reset()
     options = ("--slo", "latency_p50{question}<9s", "--slo", "error_rate<1%")
