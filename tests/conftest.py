@@ -6,6 +6,7 @@ import gc
 import os
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from command import Command
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 pytest_plugins = ["browser", "programs", "pytester"]
 # They are for the container engine that `make stack-test` makes, and would run in the machine's own.
 collect_ignore = [] if "AIMON_STACK_RUN" in os.environ else ["stack"]
+# On a busy machine an example may be slow without being wrong.
+hypothesis.settings.register_profile("without deadlines", deadline=None)
+hypothesis.settings.load_profile("without deadlines")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -62,28 +62,26 @@ def read(text: str) -> None:
 
 
 @given(_DOCUMENTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_documents_of_known_keys(data: dict[str, Any]) -> None:
     """Known keys with any values."""
     read(yaml.safe_dump(data, allow_unicode=True))
 
 
 @given(st.dictionaries(_NAMES, _VALUES))
-@settings(deadline=None)
 def test_any_document(data: dict[str, Any]) -> None:
     """Any keys with any values."""
     read(yaml.safe_dump(data))
 
 
 @given(st.text(alphabet=st.one_of(st.sampled_from("-:#&*!|>'\"%@`{}[],? \n\t<~${}"), st.characters())))
-@settings(deadline=None)
 def test_any_text(text: str) -> None:
     """Text that is hardly ever YAML."""
     read(text)
 
 
 @given(st.sampled_from(GOOD), st.integers(0, 3000), st.integers(0, 12), st.one_of(_WORDS, st.text(max_size=4)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damaged_files(text: str, start: int, length: int, instead: str) -> None:
     """Good files with a piece cut out or replaced."""
     start %= len(text)
@@ -91,7 +89,7 @@ def test_damaged_files(text: str, start: int, length: int, instead: str) -> None
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes(tmp_path: Path, content: bytes) -> None:
     """Files that are no text, or not quite."""
     file = tmp_path / "aimon.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aimon import dialects
@@ -81,7 +81,6 @@ def readable(whole: bytes) -> bool:
     return True
 
 
-@settings(deadline=None)
 @given(st.lists(EVENTS, max_size=12).filter(lambda events: readable(b"".join(events))), st.data())
 def test_same_as_without(events: list[bytes], data: st.DataObject) -> None:
     """Any mixture of events, cut anywhere, says what the dialect says of each event."""

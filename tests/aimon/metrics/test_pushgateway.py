@@ -70,7 +70,7 @@ def test_bodies_of_totals_agree_with_their_groups(pushgateway: Pushgateway) -> N
     assert sample.value == 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12))
 def test_any_label_value_arrives_as_it_is(pushgateway: Pushgateway, value: str) -> None:
     """Slashes, dots, spaces, nothing, other scripts: read back, the group has the same label."""

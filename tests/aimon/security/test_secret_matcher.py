@@ -161,7 +161,7 @@ WORDS = ("the", "model", "answered", "with", "an", "error", "4", "of", "12", "to
 words = st.lists(st.sampled_from(WORDS), max_size=6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(keys, st.sampled_from(sorted(DISGUISES)), words, words, st.data())
 def test_against_the_reference(key: str, name: str, before: list[str], after: list[str], data: st.DataObject) -> None:
     """Any run of any key in any disguise, among words: nothing that the reference could read is left."""
@@ -173,7 +173,6 @@ def test_against_the_reference(key: str, name: str, before: list[str], after: li
     assert Redactor([key]).text(said) == said
 
 
-@settings(deadline=None)
 @given(keys, words)
 @example("aaaaaaaaaaaaaaaa-01", ["aaaaaaaa", "00000000"])
 def test_innocent_words_stay(key: str, said: list[str]) -> None:

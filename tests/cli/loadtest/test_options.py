@@ -132,7 +132,7 @@ def test_the_command_line_has_every_option_of_the_file() -> None:
     assert {each.name for each in fields(LoadOptions)} == set(LoadTestOptions.KEYS) - {"endpoint"}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(WORDED), TEXTS, st.sampled_from(sorted(BASES)))
 @example("rate", "0/s", "nothing")
 @example("max_rate", "50/s", "search")

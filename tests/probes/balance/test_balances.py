@@ -68,7 +68,7 @@ VALUES = st.recursive(
 
 
 @given(st.sampled_from(sorted(APIS)), VALUES)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_no_number_comes_of_another_shape(name: str, answer: Any) -> None:
     """It is as documented, finite numbers and all, or it is refused."""
     try:
@@ -117,7 +117,7 @@ def test_accounts_are_asked_with_their_key(provider: Simulator) -> None:
     assert KEY not in repr(found[0])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(60, 90_000), st.floats(0, 1000)), max_size=20))
 def test_the_rate_is_what_was_spent_over_the_time(steps: list[tuple[float, float]]) -> None:
     """Whatever was paid in meanwhile."""

@@ -87,7 +87,7 @@ RESULTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(results=RESULTS)
 def test_windows_from_rollups_agree_with_the_results(
     results: list[Result], tmp_path_factory: pytest.TempPathFactory

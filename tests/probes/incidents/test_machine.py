@@ -67,14 +67,14 @@ def machine(rule: Rule, results: Results) -> list[tuple[int, Change]]:
 
 
 @given(RULE, RESULTS)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_track_does_what_the_definitions_say(rule: Rule, results: Results) -> None:
     """For any results, thresholds, times and maintenance."""
     assert machine(rule, results) == reference(rule, results)
 
 
 @given(RULE, RESULTS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_openings_and_recoveries_alternate(rule: Rule, results: Results) -> None:
     """And the first is an opening."""
     changes = [change for _, change in machine(rule, results)]
