@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from command import AIMON
