@@ -303,7 +303,7 @@ def scrape(job: str, url: str, **options: Any) -> dict[str, Any]:
     return {"job_name": job, "static_configs": [{"targets": [address]}], **options}
 
 
-def wait_for(read: Callable[[], T], holds: Callable[[T], bool] = bool, *, timeout: float = 30.0, what: str = "it") -> T:
+def wait_for(read: Callable[[], T], holds: Callable[[T], bool] = bool, *, timeout: float = 60.0, what: str = "it") -> T:
     """Call `read` until its result `holds` (default: is true), and return that result.
 
     Raises:
