@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -20,7 +21,6 @@ import pytest
 from aimon.loadtests.report import schema
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from services import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,7 +64,7 @@ def reports(folder: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_locust_and_aimon_count_the_same(run_aimon: Command, processes: int) -> None:
-    """Locust's statistics by name and aimon's reports by endpoint have the true counts, in one process or several."""
+    """By name in Locust's statistics, by endpoint in the reports, one process or several; and as it happened."""
     with SimulatorProcess(Profile("chat", ttft=0.1, itl=0.005), Profile("summaries", ttft=0.05)) as sim:
         configure(run_aimon, sim)
         sim.set_faults("server_error:profile=summaries,count=1")
@@ -112,7 +112,7 @@ def test_a_test_that_is_interrupted_leaves_a_report(run_aimon: Command) -> None:
     with SimulatorProcess(Profile("chat", ttft=0.1), Profile("summaries", ttft=0.05)) as sim:
         configure(run_aimon, sim)
         with locust(run_aimon, "--headless", "-t", "1m") as run:
-            wait_for(lambda: sim.truth(limit=0).requests > 20)
+            until(lambda: sim.truth(limit=0).requests > 20)
             run.send_signal(signal.SIGINT)
             _, said = run.communicate(timeout=SOON)
         truth = sim.truth(wait=10, limit=0)
@@ -131,7 +131,7 @@ def test_a_worker_that_dies_makes_the_reports_incomplete(run_aimon: Command) -> 
     with SimulatorProcess(Profile("chat", ttft=0.1), Profile("summaries", ttft=0.05)) as sim:
         configure(run_aimon, sim)
         with locust(run_aimon, "-u", "24", "--headless", "-t", "8s", "--processes", "2") as run:
-            wait_for(lambda: sim.truth(limit=0).requests > 20)
+            until(lambda: sim.truth(limit=0).requests > 20)
             worker = max(psutil.Process(run.pid).children(), key=lambda child: child.pid)
             worker.kill()
             _, said = run.communicate(timeout=60)
@@ -140,6 +140,14 @@ def test_a_worker_that_dies_makes_the_reports_incomplete(run_aimon: Command) -> 
     assert "a worker did not tell of the last calls" in found["chat"]["ended"]["why"]
     assert "chat: Incomplete: a worker did not tell of the last calls" in said
     assert run.returncode == 3
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Waits for something that must happen soon."""
+    ends = time.monotonic() + SOON
+    while not true():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -166,7 +174,7 @@ def web(run_aimon: Command) -> Iterator[Callable[..., tuple[int, str]]]:
 
     with locust(run_aimon, "--web-host", "127.0.0.1", "--web-port", str(port)) as run:
         try:
-            wait_for(serves)
+            until(serves)
             yield ask
         finally:
             run.terminate()
@@ -175,7 +183,7 @@ def web(run_aimon: Command) -> Iterator[Callable[..., tuple[int, str]]]:
 
 
 def test_the_web_page_starts_and_stops_tests(run_aimon: Command) -> None:
-    """Locust's web page starts and stops tests and shows the calls by name; each test replaces the last report."""
+    """It shows the names of the calls; each test replaces the report of the one before."""
 
     def shown() -> dict[str, int]:
         rows = json.loads(ask("GET", "/stats/requests")[1])["stats"]
@@ -188,13 +196,13 @@ def test_the_web_page_starts_and_stops_tests(run_aimon: Command) -> None:
             assert "Locust" in ask("GET", "/")[1]
             for _ in range(2):
                 assert ask("POST", "/swarm", "user_count=4&spawn_rate=100")[0] == 200
-                wait_for(lambda: sim.truth(limit=0).requests >= sum(sent) + 8)
+                until(lambda: sim.truth(limit=0).requests >= sum(sent) + 8)
                 assert ask("POST", "/stop")[0] == 200
                 found = reports(run_aimon.cwd)
                 sent.append(sum(report["requests"]["sent"] for report in found.values()))
                 assert {report["ended"]["how"] for report in found.values()} == {"complete"}
             # The page is told the same for two seconds.
-            wait_for(lambda: shown()["Aggregated"] == sent[-1])
+            until(lambda: shown()["Aggregated"] == sent[-1])
             assert {"question", "summary"} <= set(shown()) <= NAMES | {"Aggregated"}
             truth = sim.truth(wait=10, limit=0)
     assert truth.requests == sum(sent)
