@@ -58,7 +58,7 @@ def select(
         Stop: the configuration is invalid or missing; with what to write instead.
     """
     from aimon import config
-    from aimon.network.tls_context import ignored_stores
+    from aimon.network.ca_files import ignored_stores
     from aimon.probes.selection import Selection
 
     if flags.given and names:

@@ -11,8 +11,6 @@ from aimon import dialects
 from aimon.load_terms import SEARCHES
 from aimon.loadtests import workload
 from aimon.loadtests.protocol import profiles
-from aimon.loadtests.workload.trace.arrival_rates import most_within
-from aimon.loadtests.workload.trace.replay import Replay
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
@@ -102,8 +100,17 @@ def predict(plan: Plan, endpoint: Endpoint, prices: PriceBook) -> Prediction:
         rate_peak=load.peak,
         concurrency=load.concurrency,
         assumption=load.assumption,
-        doubt=source.doubt if isinstance(source, Replay) else None,
+        doubt=_doubt(source),
     )
+
+
+def _doubt(source: workload.Source) -> str | None:
+    """Why the times of a trace may have been read in the wrong unit."""
+    if source.offsets() is None:
+        return None
+    from aimon.loadtests.workload.trace.replay import Replay  # noqa: PLC0415 - only a trace has times
+
+    return source.doubt if isinstance(source, Replay) else None
 
 
 def _of_scenario(plan: Plan, timeout: float, prices: PriceBook) -> Prediction:
@@ -128,6 +135,8 @@ def _of_scenario(plan: Plan, timeout: float, prices: PriceBook) -> Prediction:
 def _load(plan: Plan, endpoint: Endpoint, source: workload.Source) -> _Load:
     timeout = endpoint.timeouts.total
     if (arrivals := source.offsets()) is not None:
+        from aimon.loadtests.workload.trace.arrival_rates import most_within  # noqa: PLC0415 - only for a trace
+
         offsets = [*arrivals]
         lasts = offsets[-1]
         return _Load(

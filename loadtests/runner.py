@@ -8,7 +8,6 @@ files that the configuration names, and never through arguments or the job. A ma
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -27,7 +26,6 @@ from aimon.loadtests.controller.controller import RunController
 from aimon.loadtests.controller.progress_pipe import ProgressPipe
 from aimon.loadtests.controller.worker_pool import LocalWorker
 from aimon.loadtests.protocol.job import MASTER, Job
-from aimon.loadtests.worker.call_log import NAME, CallLog
 from aimon.loadtests.worker.load import open_load
 from aimon.process_exit import leave
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
     from aimon.loadtests.distributed.master import MasterPool
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
+    from aimon.loadtests.worker.call_log import CallLog
     from aimon.loadtests.worker.load import Load
 
 _CHECK_INTERVAL = 0.5
@@ -90,7 +89,7 @@ def run_job(job: Job) -> int:
 
 def _run_alone(job: Job, plan: Plan, load: Load, pipe: ProgressPipe | None) -> RunResult:
     """Sends the load from this process."""
-    log = CallLog(Path(plan.out) / NAME, mode=plan.out_mode) if plan.results and plan.out is not None else None
+    log = _call_log(Path(plan.out), plan.out_mode) if plan.results and plan.out is not None else None
     controller = None
     try:
         worker = LocalWorker(load.worker(plan, log=log))
@@ -109,8 +108,16 @@ def _run_alone(job: Job, plan: Plan, load: Load, pipe: ProgressPipe | None) -> R
             controller.run.unwritten.append(problem)
 
 
+def _call_log(folder: Path, mode: int) -> CallLog:
+    from aimon.loadtests.worker.call_log import NAME, CallLog  # noqa: PLC0415 - only --results writes one
+
+    return CallLog(folder / NAME, mode=mode)
+
+
 def _listen(job: Job, plan: Plan, stack: ExitStack) -> MasterPool:
     """The master of a run, which workers can reach until the stack is closed."""
+    import secrets  # noqa: PLC0415 - only a master needs them
+
     from aimon.loadtests.distributed.master import MasterPool  # noqa: PLC0415 - needs Locust
 
     # Workers that the master starts get a token on stdin, since other programs on this machine can reach the port.

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from aimon.config import loader
 from aimon.config.model import loadtest
-from aimon.config.yaml import variables
+from aimon.config.yaml import scalars, variables
 from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, issues_of
 
@@ -155,9 +155,7 @@ _WRITTEN: Final[Mapping[str, Callable[[str | list[str]], Any]]] = {
 
 def _scalar(text: str) -> Any:
     """A text as the file's parser reads it without quotes; but words such as `true` and `null` stay text."""
-    from aimon.config.yaml import parser  # noqa: PLC0415 - start-up: a run without a file needs no YAML
-
-    value = parser.plain(text)
+    value = scalars.plain(text)
     return text if value is None or isinstance(value, bool) else value
 
 

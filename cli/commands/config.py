@@ -28,7 +28,7 @@ def check(config: ConfigOption = None) -> None:
     """Report everything that is wrong, with file, line and column, keys included; else what probing costs."""
     from aimon.cli.probe import cost
     from aimon.config import ConfigError, find, passed_over, price_book, resolve
-    from aimon.network.tls_context import ignored_stores
+    from aimon.network.ca_files import ignored_stores
     from aimon.probes.notify.channels import usable
 
     loaded = _load(config)

@@ -6,8 +6,7 @@ import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE
-from aimon.loadtests.controller import searches
+from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE, SEARCHES
 from aimon.loadtests.controller.progress_tracker import ProgressTracker
 from aimon.loadtests.controller.step import Step, merge_names
 from aimon.loadtests.protocol import totals_codec
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from aimon.loadtests.controller.worker_pool import WorkerPool
     from aimon.loadtests.engine.schedule import Schedule
+    from aimon.loadtests.protocol.first_iteration import FirstIteration
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.protocol.progress import Progress
     from aimon.loadtests.protocol.stage import StatsDelta
@@ -82,12 +82,8 @@ class RunController:
         self._counts_from = monotonic() + until
         self.run.began = time.time() + until
         try:
-            if self.plan.profile == "capacity":
-                searches.search_capacity(self, first)
-            elif self.plan.profile == "limits":
-                searches.search_limits(self, first)
-            elif self.plan.ladder:
-                searches.climb_ladder(self)
+            if self.plan.profile in SEARCHES or self.plan.ladder:
+                self._search(first)
             else:
                 self._follow_plan()
         finally:
@@ -104,6 +100,16 @@ class RunController:
         self._pool.stop(cut=cut)
 
     # Stages
+
+    def _search(self, first: FirstIteration) -> None:
+        from aimon.loadtests.controller import searches  # noqa: PLC0415 - most runs search nothing
+
+        if self.plan.profile == "capacity":
+            searches.search_capacity(self, first)
+        elif self.plan.profile == "limits":
+            searches.search_limits(self, first)
+        else:
+            searches.climb_ladder(self)
 
     def _follow_plan(self) -> None:
         plan = self.plan

@@ -10,12 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.loadtests.workload.canary import CanarySource
-from aimon.loadtests.workload.dataset.dataset import open_dataset
 from aimon.loadtests.workload.source import Source, Tokens, WorkItem
 from aimon.loadtests.workload.spec import Workload, WorkloadError
-from aimon.loadtests.workload.synthetic import open_synthetic
-from aimon.loadtests.workload.trace.replay import Replay
-from aimon.loadtests.workload.trace.trace import read as read_trace
 
 if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
@@ -43,13 +39,21 @@ def open_source(endpoint: Endpoint, spec: Workload, *, seed: int = 0, worker: in
             "prompts of a given length have no documents to rank: leave the lengths out to send the canary, or give "
             '--dataset with lines such as {"query": "…", "documents": ["…", "…"]}'
         )
+    # Each is imported where it is asked for, since a run has one of them.
     if spec.trace is not None:
+        from aimon.loadtests.workload.trace.replay import Replay  # noqa: PLC0415
+        from aimon.loadtests.workload.trace.trace import read as read_trace  # noqa: PLC0415
+
         trace = read_trace(spec.trace, spec.trace_unit, spec.trace_speed)
         return Replay(endpoint, trace, seed=seed, worker=worker, workers=workers)
     if spec.dataset is not None:
+        from aimon.loadtests.workload.dataset.dataset import open_dataset  # noqa: PLC0415
+
         return open_dataset(endpoint, spec, spec.dataset, seed=seed, worker=worker, workers=workers)
     if endpoint.canaries and not spec.synthetic:
         return CanarySource(endpoint)
+    from aimon.loadtests.workload.synthetic import open_synthetic  # noqa: PLC0415
+
     return open_synthetic(endpoint, spec, seed=seed, worker=worker)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aimon.config.model import rules
 from aimon.config.yaml import variables
 from aimon.config.yaml.issues import LocatedIssue
-from aimon.network import proxy, tls_context
+from aimon.network import ca_files, proxy
 from aimon.security import credentials
 from aimon.security.secret import Secret
 
@@ -104,7 +104,7 @@ class EndpointExpander:
             if not FilePath(path).is_file():
                 self.complain(f"there is no file {template}", "ca_file")
             else:
-                tls_context.check_ca_file(path)
+                ca_files.check_ca_file(path)
         except OSError as error:
             self.complain(f"{template} can't be read: {error.strerror}", "ca_file")
         except ValueError as error:

@@ -7,7 +7,6 @@ duplicate keys, tags, and files that would grow without bound are refused.
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,18 +15,15 @@ import yaml
 from msgspec.structs import replace
 
 from aimon.config.yaml import lookalikes
-from aimon.config.yaml.document import Document, Spot, WrittenFloat, WrittenInt
+from aimon.config.yaml.document import Document, Spot
 from aimon.config.yaml.issues import ConfigError, LocatedIssue, shown
+from aimon.config.yaml.scalars import plain
 
 MAX_BYTES: Final = 8 << 20
 MAX_DEPTH: Final = 40
 MAX_VALUES: Final = 500_000  # with aliases counted as what they stand for: ends "billion laughs"
 
 _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-_BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NULLS = {"", "~", "null", "Null", "NULL"}
-_INT = re.compile(r"[-+]?[0-9]{1,300}")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _MERGE: Final = "<<"
 
 
@@ -239,20 +235,3 @@ def _spot(event: yaml.Event) -> Spot:
 
 def _tag(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> str:
     return str(event.tag).replace("tag:yaml.org,2002:", "!!")
-
-
-def plain(text: str) -> Any:
-    """What an unquoted scalar means in the YAML 1.2 core schema (decimal numbers only)."""
-    if text in _BOOLS:
-        return _BOOLS[text]
-    if text in _NULLS:
-        return None
-    number: WrittenInt | WrittenFloat
-    if _INT.fullmatch(text):
-        number = WrittenInt(text)
-    elif _FLOAT.fullmatch(text) and math.isfinite(float(text)):
-        number = WrittenFloat(text)
-    else:
-        return text
-    number.text = text
-    return number

@@ -18,14 +18,13 @@ import msgspec
 from aimon import __version__
 from aimon.call.failure import FailureReason
 from aimon.call.outcome import Outcome
-from aimon.cli.advice import advise
 from aimon.cli.console import can_draw
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.loadtest.progress.view import Lines, Subject
 from aimon.cli.options import listening
 from aimon.loadtests import metrics
 from aimon.loadtests.protocol import progress_lines, totals_codec
-from aimon.metrics import definitions, exposition
+from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges, Totals
 from aimon.security.redact import Redactor
 
@@ -116,6 +115,8 @@ class Live:
         ended = {} if self._found is None else self._found.report["ended"]
         if ended.get("outcome") is None:
             return None
+        from aimon.cli.advice import advise
+
         reason = ended.get("failure_reason")
         return advise(Outcome(ended["outcome"]), ended["status_code"], reason and FailureReason(reason))
 
@@ -198,6 +199,8 @@ class Live:
         return Totals() if dumped is None else totals_codec.load(dumped), gauges
 
     def _metrics(self) -> Page:
+        from aimon.metrics import exposition
+
         totals, gauges = self._snapshot() or (Totals(), Gauges())
         gauges.set(definitions.BUILD_INFO, 1, version=__version__)
         body, kind = exposition.render(totals, gauges)

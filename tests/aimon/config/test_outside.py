@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.config import ConfigError, find, load, loader, resolve
-from aimon.network import tls_context
+from aimon.network import ca_files
 from aimon.probes.history.database import HistoryError, default_path
 from certificates import Authority
 
@@ -141,9 +141,9 @@ def test_a_ca_file_that_holds_no_certificate(content: bytes | None, said: str, t
 def test_what_openssl_passes_over_is_said(tmp_path: Path) -> None:
     """A variable that names nothing changes nothing, which its owner would not guess."""
     good = str(Authority(tmp_path).file)
-    assert tls_context.ignored_stores({}) == []
-    assert tls_context.ignored_stores({"SSL_CERT_FILE": good, "SSL_CERT_DIR": str(tmp_path)}) == []
-    assert tls_context.ignored_stores({"SSL_CERT_FILE": "/no/ca.pem", "SSL_CERT_DIR": "/no/a:/no/b"}) == [
+    assert ca_files.ignored_stores({}) == []
+    assert ca_files.ignored_stores({"SSL_CERT_FILE": good, "SSL_CERT_DIR": str(tmp_path)}) == []
+    assert ca_files.ignored_stores({"SSL_CERT_FILE": "/no/ca.pem", "SSL_CERT_DIR": "/no/a:/no/b"}) == [
         "SSL_CERT_FILE is ignored: /no/ca.pem can't be read: No such file or directory",
         "SSL_CERT_DIR is ignored: there is no folder /no/a:/no/b",
     ]
