@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import gevent
 import msgspec
 
-from aimon import config, exit_codes, files
+from aimon import exit_codes, files
+from aimon.config import ConfigError, from_data
 from aimon.load_terms import INTERRUPTED
 from aimon.loadtests import output
 from aimon.loadtests.console import say
@@ -45,8 +46,15 @@ _REPORT_BYTES = 8 << 20
 
 
 def read_job() -> Job:
-    """The job on stdin."""
-    return msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    """The job on stdin.
+
+    Raises:
+        SystemExit: there is none, since the process that started this one has ended.
+    """
+    text = sys.stdin.buffer.read()
+    if not text:
+        raise SystemExit(exit_codes.UNABLE)
+    return msgspec.json.decode(text, type=Job)
 
 
 def run_job(job: Job) -> int:
@@ -58,9 +66,9 @@ def run_job(job: Job) -> int:
         try:
             if job.role == MASTER:
                 pool = _listen(job, plan, stack)
-            loaded = None if job.configuration is None else config.from_data(job.configuration)
+            loaded = None if job.configuration is None else from_data(job.configuration)
             load = open_load(plan, loaded, None if pool is None else pool.environment)
-        except config.ConfigError as error:
+        except ConfigError as error:
             say(str(error))
             return exit_codes.USAGE
         except ValueError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aimon.cli.endpoints import Flags
 from aimon.cli.exits import UNABLE, USAGE, Stop
 from aimon.cli.loadtest.options import (  # `grouped` reads the annotations at run time
@@ -13,6 +15,9 @@ from aimon.cli.loadtest.options import (  # `grouped` reads the annotations at r
 )
 from aimon.cli.options import listening
 from aimon.distribution import how_to_add
+
+if TYPE_CHECKING:
+    from aimon.cli.loadtest.waiting_process import WaitingProcess
 
 
 @grouped
@@ -31,10 +36,19 @@ def loadtest(endpoint: EndpointOptions, load_options: LoadOptions, run: RunOptio
         from aimon.cli.loadtest import job
 
         return job.run_worker(endpoint, load_options, run, among)
-    return _run(endpoint, load_options, run, among)
+    from aimon.cli.loadtest.waiting_process import started_ahead
+
+    with started_ahead(endpoint, load_options, run, among) as waiting:
+        return _run(endpoint, load_options, run, among, waiting)
 
 
-def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: DistributionOptions) -> int:
+def _run(
+    where: EndpointOptions,
+    given: LoadOptions,
+    run: RunOptions,
+    among: DistributionOptions,
+    waiting: WaitingProcess | None,
+) -> int:
     """Runs the load test of that name, endpoint or scenario; options of the command line win over the file's."""
     from aimon.cli.loadtest import forecast, job, output_folder, subject
     from aimon.cli.loadtest.plan import make_plan
@@ -60,7 +74,7 @@ def _run(where: EndpointOptions, given: LoadOptions, run: RunOptions, among: Dis
     from aimon.cli.loadtest.repeat import start
 
     token = listening.token(run.listen_token_file, run.listen)
-    return start(todo, endpoint, run, token=token)
+    return start(todo, endpoint, run, token=token, waiting=waiting)
 
 
 def _check_installed() -> None:

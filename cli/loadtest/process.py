@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -13,7 +13,8 @@ import msgspec
 
 from aimon.cli import console
 from aimon.cli.exits import INTERRUPTED, UNABLE, Stop
-from aimon.loadtests.protocol.job import spawn
+from aimon.cli.loadtest.waiting_process import WaitingProcess
+from aimon.loadtests.protocol.spawn import spawn
 
 if TYPE_CHECKING:
     from aimon.cli.loadtest.options import RunOptions
@@ -31,7 +32,15 @@ class Finished(NamedTuple):
     report: dict[str, Any] | None
 
 
-def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None, show: bool = True) -> Finished:
+def run_once(
+    job: Job,
+    endpoint: Endpoint,
+    options: RunOptions,
+    *,
+    token: str | None,
+    waiting: WaitingProcess | None = None,
+    show: bool = True,
+) -> Finished:
     """Runs a job that has a plan, and shows its progress.
 
     Args:
@@ -39,6 +48,7 @@ def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | 
         endpoint: the endpoint that it calls.
         options: for display, serving and pushing.
         token: what scrapers must send.
+        waiting: a process that may run it, if it is of the right kind.
         show: also print the result.
 
     Raises:
@@ -60,7 +70,7 @@ def run_once(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | 
         max_cost=plan.max_cost,
     )
     with live:
-        code, out = _follow(job, live)
+        code, out = _follow(job, live, waiting)
         # Before the last push, which an unreachable gateway delays.
         if show:
             _show(out, live.report, plan.as_json)
@@ -90,30 +100,32 @@ def attend(job: Job) -> int:
     Raises:
         Stop: it was killed.
     """
-    with _SignalForwarder() as signals, _process(job) as child:
+    # A session of its own, as in `WaitingProcess`.
+    with _SignalForwarder() as signals, spawn(job.program, start_new_session=True) as child:
         signals.forward_to(child)
         return _exit_code(_hand_over(child, job))
 
 
-def _follow(job: Job, live: Live) -> tuple[int, bytes]:
+def _follow(job: Job, live: Live, waiting: WaitingProcess | None) -> tuple[int, bytes]:
     """Runs a job with a live view; returns its exit code and its stdout."""
     with _SignalForwarder() as signals:
-        read, write = os.pipe()
-        job = msgspec.structs.replace(job, progress=write)
-        with os.fdopen(read, "rb") as records, _process(job, write, piped=True) as child:
+        if waiting is not None and waiting.program != job.program:
+            waiting.close()
+            waiting = None
+        with waiting or WaitingProcess(job.program) as process:
+            child = process.child
             signals.forward_to(child)
-            os.close(write)
             assert child.stdout is not None  # noqa: S101 - they are pipes
             assert child.stderr is not None  # noqa: S101
             stdout, out = child.stdout, list[bytes]()
             helpers = [
-                Thread(target=live.follow, args=(records,)),
+                Thread(target=live.follow, args=(process.records,)),
                 Thread(target=live.relay, args=(child.stderr,)),
                 Thread(target=lambda: out.append(stdout.read())),
             ]
             for helper in helpers:
                 helper.start()
-            code = _hand_over(child, job)
+            code = _hand_over(child, msgspec.structs.replace(job, progress=process.progress))
             for helper in helpers:
                 helper.join()
     return _exit_code(code), b"".join(out)
@@ -150,21 +162,6 @@ class _SignalForwarder:
             self._child.terminate()
 
 
-def _process(job: Job, *descriptors: int, piped: bool = False) -> subprocess.Popen[bytes]:
-    """Starts the process of the job, since gevent must not run in this one; it waits for the job on stdin."""
-    stream = subprocess.PIPE if piped else None
-    return spawn(
-        job,
-        pass_fds=descriptors,
-        # A terminal sends Ctrl-C to its whole process group; with a separate session it is forwarded once, from here.
-        start_new_session=True,
-        stdout=stream,
-        stderr=stream,
-        # The pipe uses UTF-8, independent of the locale.
-        env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"} if piped else None,
-    )
-
-
 def _exit_code(code: int) -> int:
     """The exit code of the command, from that of the process."""
     if code == -signal.SIGTERM:
@@ -184,6 +181,8 @@ def _hand_over(child: subprocess.Popen[bytes], job: Job) -> int:
         return child.wait()
     except BrokenPipeError:
         # The process ended before it had read the job; its reason is on stderr.
+        with suppress(BrokenPipeError):  # of what the pipe did not take
+            child.stdin.close()
         try:
             return child.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

@@ -17,6 +17,7 @@ from aimon.loadtests.protocol.job import MASTER
 
 if TYPE_CHECKING:
     from aimon.cli.loadtest.options import RunOptions
+    from aimon.cli.loadtest.waiting_process import WaitingProcess
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.job import Job
     from aimon.loadtests.protocol.plan import Plan
@@ -26,14 +27,16 @@ _STOPPED = "it was stopped by a signal"
 _FOLDER = re.compile(r"run-([0-9]+)")
 
 
-def start(job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None) -> int:
+def start(
+    job: Job, endpoint: Endpoint, options: RunOptions, *, token: str | None, waiting: WaitingProcess | None
+) -> int:
     """Runs a job that has a plan as often as the options say; returns the exit code.
 
     Raises:
         Stop: as `run_once`; or the options do not fit a repetition.
     """
     if options.repeat is None:
-        return run_once(job, endpoint, options, token=token).code
+        return run_once(job, endpoint, options, token=token, waiting=waiting).code
     _refuse(job, options)
     series = _Series(job, options.repeat)
     try:

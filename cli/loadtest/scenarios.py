@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from aimon.cli.console import note
 from aimon.cli.exits import USAGE, Stop
-from aimon.loadtests.protocol.plan import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aimon.config import LoadTestOptions
+    from aimon.loadtests.protocol.plan import Scenario
 
 _FOLDER = Path(__file__).parent.parent.parent / "loadtests" / "scenarios"
 
@@ -39,6 +39,7 @@ def parse(text: str) -> Scenario:
         Stop: there is no such scenario, or no such file.
     """
     from aimon.config.yaml import variables
+    from aimon.loadtests.protocol.plan import Scenario
 
     try:
         where, _, classes = variables.expand(text, os.environ).partition(":")

@@ -9,7 +9,8 @@ from typing import Self
 
 import msgspec
 
-from aimon.loadtests.protocol.job import WORKER, Job, spawn
+from aimon.loadtests.protocol.job import WORKER, Job
+from aimon.loadtests.protocol.spawn import spawn
 
 _GRACE, _PATIENCE = 2.0, 15.0
 _UNABLE = 3  # exit code of a worker that could not write
@@ -37,7 +38,7 @@ class Processes:
         try:
             for _ in range(self._count):
                 # Their messages go to the master's stderr.
-                child = spawn(self._job, stdout=subprocess.DEVNULL)
+                child = spawn(self._job.program, stdout=subprocess.DEVNULL)
                 self._children.append(child)
                 assert child.stdin is not None  # noqa: S101 - asked for above
                 child.stdin.write(msgspec.json.encode(self._job))

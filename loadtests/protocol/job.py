@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import msgspec
 
 from aimon.files import OWNER_ALONE
+from aimon.loadtests.protocol import spawn
 from aimon.loadtests.protocol.plan import Plan, Scenario  # noqa: TC001 - msgspec reads the annotations
 
 ALONE, MASTER, WORKER = "alone", "master", "worker"
 PORT = 5557
-
-
-def spawn(job: Job, **options: Any) -> subprocess.Popen[bytes]:
-    """Starts the process that a Job is for, which waits for it on stdin; `options` are those of Popen.
-
-    `-P` keeps the current folder off the module search path: `-m` alone puts it first, so that a file there called
-    `token.py` would run in place of the standard library's, with the keys in its environment. An interpreter that
-    was isolated (`-I`) stays so.
-    """
-    alone = job.role == ALONE and job.web is None and (job.plan is None or job.plan.scenario is None)
-    module = "aimon.loadtests.runner" if alone else "aimon.loadtests.locust_runner"
-    arguments = [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", module]
-    return subprocess.Popen(arguments, stdin=subprocess.PIPE, **options)  # noqa: S603 - this program itself
 
 
 class Web(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -82,3 +68,9 @@ class Job(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     parent: int | None = None
     progress: int | None = None
     web: Web | None = None
+
+    @property
+    def program(self) -> str:
+        """The program that runs it, for `spawn`: Locust's users and their runners need one that imports Locust."""
+        alone = self.role == ALONE and self.web is None and (self.plan is None or self.plan.scenario is None)
+        return spawn.PROMPTS if alone else spawn.LOCUST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from aimon import config
+from aimon.config import price_book, resolve
 from aimon.loadtests.worker.prompt_iterations import PromptIterations
 from aimon.loadtests.worker.worker import Worker
 from aimon.metrics.totals import Totals
@@ -101,5 +101,5 @@ def open_load(plan: Plan, loaded: Config | None, environment: Environment | None
 
         return ScenarioLoad(plan, loaded, environment)
     assert loaded is not None  # noqa: S101 - an endpoint's prompts have one
-    endpoint = plan.request.applied(config.resolve(loaded, [plan.endpoint] if plan.endpoint else [])[0])
-    return PromptLoad(endpoint, config.price_book(loaded, [endpoint]))
+    endpoint = plan.request.applied(resolve(loaded, [plan.endpoint] if plan.endpoint else [])[0])
+    return PromptLoad(endpoint, price_book(loaded, [endpoint]))

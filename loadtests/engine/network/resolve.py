@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - as below
 import socket
 from time import monotonic
 from typing import Any, NamedTuple
 
 import gevent
+import gevent.resolver.thread  # the first lookup would import both: tens of milliseconds that would look like DNS
 import gevent.socket
 from gevent.event import AsyncResult
 
@@ -31,8 +33,7 @@ class Resolver:
 
     def __init__(self, ip: str = "any") -> None:
         self.family = _FAMILIES[ip]
-        # What would be imported in the first lookup: tens of milliseconds that are no DNS.
-        "localhost".encode("idna")
+        # With its threads it would be made in the first lookup, where this would look like DNS.
         gevent.get_hub().resolver  # noqa: B018 - it is made when it is first asked for
         self._cached: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._asking: dict[tuple[str, int], AsyncResult[list[Address]]] = {}
