@@ -1,8 +1,8 @@
-"""The process of a load test, from its Job (JSON on stdin) to the report: `python -m aimon.loadtests.runner`.
+"""The process of a load test, from its Job (JSON on stdin) to the report.
 
-`aimon loadtest` starts it, since gevent takes over the process that it runs in. Keys come from the environment and from
-files that the configuration names, and never through arguments or the job. A master's process enters through
-`locust_runner.py`.
+`aimon loadtest` starts it, since gevent takes over the process that it runs in: with `prompts_runner.py`, or with
+`locust_runner.py` where Locust takes part. Keys come from the environment and from files that the configuration names,
+and never through arguments or the job.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from aimon.loadtests.controller.progress_pipe import ProgressPipe
 from aimon.loadtests.controller.worker_pool import LocalWorker
 from aimon.loadtests.protocol.job import MASTER, Job
 from aimon.loadtests.worker.load import open_load
-from aimon.process_exit import leave
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -190,7 +189,3 @@ def _watch_parent(controller: RunController, parent: int) -> None:
     while os.getppid() == parent:
         gevent.sleep(_CHECK_INTERVAL)
     controller.stop(INTERRUPTED, "the process that started it has ended", cut=True)
-
-
-if __name__ == "__main__":
-    leave(run_job(read_job()))

@@ -42,7 +42,7 @@ class WaitingProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 # The pipes use UTF-8, independent of the locale.
-                env={**os.environ, "PYTHONIOENCODING": "utf-8:backslashreplace"},
+                env={"PYTHONIOENCODING": "utf-8:backslashreplace"},
             )
         finally:
             os.close(self.progress)
