@@ -1,13 +1,18 @@
 """How long aimon takes from a cold start, as a multiple of `python -c pass` in the same run.
 
-    python benchmarks/startup.py [--repeat 15] [--environment DIR]
+    python benchmarks/startup.py [--repeat 15] [--environment DIR] [--truthd PATH]
 
 It measures the wheel, with compiled bytecode, in a separate environment: the import hook of an editable installation
-adds time, and finds modules in another way. --environment names one that `scripts/wheel_environment.py` has made. The
-processes get only the variables that they need, and keep their history in a temporary folder.
+adds time, and finds modules in another way. --environment names one that `scripts/wheel_environment.py FOLDER loadtest`
+has made. The processes get only the variables that they need, and keep their history in a temporary folder.
+
+A load test is 2,000 calls by 64 users at once, without a scenario: from the command to the first counted request (by
+the report's `started_at`), and to its end.
 
 Targets: `aimon --help` at most 9 times, a one-endpoint probe of a local server at most 22 times; 200 endpoints in
-one run at most 2.5 ms CPU each. The server is aimon's own simulator, which answers at once.
+one run at most 2.5 ms CPU each; the first request of a load test within 0.25 s, all of it within 0.5 s. The server of
+probes is aimon's own simulator, which answers at once; that of load tests is `engine/server.py`, or truthd, which keeps
+the load test less busy.
 """
 
 from __future__ import annotations
@@ -23,9 +28,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from engine.running import server
+
 from aimon.simulator import Profile, SimulatorProcess
 
 ENDPOINTS = 200
+LOAD = ("--output-tokens", "20", "--concurrency", "64", "--requests", "2000", "--json", "--quiet", "--yes")
 
 
 def main() -> None:
@@ -33,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=15, help="runs of each command")
     parser.add_argument("--environment", type=Path, help="one that holds the wheel already")
+    parser.add_argument("--truthd", type=Path, help="the server of load tests")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -47,17 +56,21 @@ def main() -> None:
             "aimon --help": [aimon, "--help"],
             "one probe": one,
         }
-        times = _in_turn(commands, arguments.repeat, {"PATH": os.defpath, "HOME": folder, "AIMON_STATE_DIR": folder})
+        env = {"PATH": os.defpath, "HOME": folder, "AIMON_STATE_DIR": folder}
+        times = _in_turn(commands, arguments.repeat, env)
         base = statistics.median(times["python -c pass"])
         for name, seconds in times.items():
             median = statistics.median(seconds)
             print(f"{name:15} {median * 1000:7.1f} ms  {median / base:5.1f} x")
         print(f"{ENDPOINTS} endpoints  {_cpu_each(aimon, url, Path(folder)) * 1000:7.2f} ms CPU each")
+        with server(arguments.truthd, "--tokens", "20", "--burst", "64") as at:
+            for name, seconds in _load_tests(aimon, at.url, arguments.repeat, env).items():
+                print(f"{name:31} {statistics.median(seconds) * 1000:7.1f} ms")
 
 
 def _installed(folder: Path) -> Path:
     maker = Path(__file__).parent.parent / "scripts" / "wheel_environment.py"
-    subprocess.run([sys.executable, maker, folder], check=True)
+    subprocess.run([sys.executable, maker, folder, "loadtest"], check=True)
     return folder / "environment"
 
 
@@ -69,6 +82,18 @@ def _in_turn(commands: dict[str, list[str]], repeat: int, env: dict[str, str]) -
             subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
             times[name].append(time.perf_counter() - start)
     return times
+
+
+def _load_tests(aimon: str, url: str, repeat: int, env: dict[str, str]) -> dict[str, list[float]]:
+    """Seconds from the command to its first counted request, and to its end."""
+    first, whole = list[float](), list[float]()
+    command = [aimon, "loadtest", "--dialect", "openai-chat", "--base-url", url, "--model", "m", *LOAD]
+    for _ in range(repeat):
+        began, start = time.time(), time.perf_counter()
+        done = subprocess.run(command, env=env, cwd=env["HOME"], check=True, capture_output=True)
+        whole.append(time.perf_counter() - start)
+        first.append(json.loads(done.stdout)["started_at"] - began)
+    return {"load test, to its first request": first, "load test, whole": whole}
 
 
 def _cpu_each(aimon: str, url: str, folder: Path) -> float:

@@ -6,8 +6,10 @@ for a key that is good.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aimon.config import ConfigError
 from aimon.security.redact import Redactor

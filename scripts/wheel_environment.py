@@ -1,6 +1,6 @@
 """Builds the wheel and installs it into a new environment, with the dependencies of uv.lock.
 
-    python scripts/wheel_environment.py FOLDER
+    python scripts/wheel_environment.py FOLDER [EXTRA]
 
 Needs pip and setuptools, which the test environment has. All bytecode is compiled.
 """
@@ -34,8 +34,8 @@ def build(folder: Path) -> Path:
     return built
 
 
-def install(wheel: Path, environment: Path) -> None:
-    """Installs it into a new environment."""
+def install(wheel: Path, environment: Path, extra: str | None = None) -> None:
+    """Installs it into a new environment, with what an extra brings."""
     venv.create(environment, symlinks=True)
     held = environment / "constraints.txt"
     held.write_text("\n".join(constraints(read_toml("uv.lock"))))
@@ -46,9 +46,10 @@ def install(wheel: Path, environment: Path) -> None:
         if uv
         else [sys.executable, "-m", "pip", "--python", python, "install"]
     )
-    subprocess.run([*pip, "--quiet", "--constraint", held, wheel], check=True)
+    what = str(wheel) if extra is None else f"{wheel}[{extra}]"
+    subprocess.run([*pip, "--quiet", "--constraint", held, what], check=True)
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    install(build(folder), folder / "environment")
+    install(build(folder), folder / "environment", *sys.argv[2:3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Quirks:
+class Quirks(msgspec.Struct, frozen=True):
     """Where a server departs from its dialect. The defaults are the dialect as its vendor documents it."""
 
     # OpenAI's own servers want max_completion_tokens for reasoning models; most compatible ones know max_tokens only.
@@ -35,11 +33,10 @@ class Quirks:
     # How the server is told to write as many tokens as it may: a key of dialects.exact_output.STYLES; None: not known.
     exact_output: str | None = None
     # Fields of the JSON body that the dialect does not know; they win over its own.
-    extra_body: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+    extra_body: Mapping[str, Any] = _EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where to call and as whom."""
 
     endpoint: str
@@ -50,10 +47,13 @@ class Target:
     api_key: Secret | None = None
     # "bearer" for Authorization: Bearer KEY, otherwise the name of the header that carries the key alone.
     auth: str = "bearer"
-    headers: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)  # may hold credentials
-    query: Mapping[str, str] = field(default_factory=lambda: _EMPTY, repr=False)
+    headers: Mapping[str, str] = _EMPTY  # may hold credentials
+    query: Mapping[str, str] = _EMPTY
     quirks: Quirks = Quirks()
     secrets: tuple[Secret, ...] = ()  # besides the key, all that must not be shown where the server repeats it
+
+    def __repr__(self) -> str:
+        return f"Target({self.endpoint!r}, {self.dialect!r}, {self.base_url!r}, {self.model!r})"
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -77,8 +77,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return not self.tool_calls and self.tool_call_id is None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(msgspec.Struct, frozen=True):
     """Seconds from the start of the call. `total` is a hard deadline that keep-alive comments cannot extend."""
 
     connect: float = 5.0

@@ -8,6 +8,8 @@ from datetime import UTC
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from aimon.call import checks
 from aimon.call.call import Call, Message, Target, Timeouts
 from aimon.call.result import Source
@@ -26,26 +28,26 @@ if TYPE_CHECKING:
 NONCE = "{nonce}"
 
 
-@dataclass(frozen=True, slots=True)
-class Transport:
+class Transport(msgspec.Struct, frozen=True):
     """How to reach an endpoint. `ip` is "any", "4" or "6"; without a proxy the environment decides."""
 
     ca_file: str | None = None
-    proxy: str | None = field(default=None, repr=False)  # may hold a password
+    proxy: str | None = None  # may hold a password
     ip: str = "any"
     http2: bool = False
 
+    def __repr__(self) -> str:
+        return f"Transport(ca_file={self.ca_file!r}, ip={self.ip!r}, http2={self.http2!r})"
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+
+class Budget(msgspec.Struct, frozen=True):
     """What probes of one endpoint may cost in a day, in the reporting currency."""
 
     per_day: float
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyObjective:
+class LatencyObjective(msgspec.Struct, frozen=True):
     """The quantile (0.95) of a measure (latency, ttft or tpot) stays below `threshold` seconds."""
 
     measure: str
@@ -53,8 +55,7 @@ class LatencyObjective:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True)
-class Slo:
+class Slo(msgspec.Struct, frozen=True):
     """The objectives of one endpoint. `availability` is a ratio: 0.995 for 99.5 %."""
 
     availability: float | None = None
@@ -103,8 +104,7 @@ class Canary:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(msgspec.Struct, frozen=True):
     """A cron expression, the time zone in which it is meant, and how often a day it comes on average."""
 
     expression: str
@@ -112,8 +112,7 @@ class Cron:
     per_day: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """One endpoint as the prober runs it. Durations are seconds.
 
     With `cron`, `interval` is the longest time between two of its probes.
@@ -125,7 +124,7 @@ class Endpoint:
     interval: float = 60.0
     interval_failing: float | None = None  # while the last probe failed; None: as ever
     cron: Cron | None = None  # instead of an interval
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = Timeouts()
     stream: bool = True
     temperature: float | None = None
     reasoning: str | None = None  # off, minimal, low, medium, high; None leaves it to the model
@@ -133,7 +132,7 @@ class Endpoint:
     budget: Budget | None = None  # None: no limit
     slo: Slo = Slo()
     incidents: IncidentPolicy = INCIDENT_POLICY
-    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = MappingProxyType({})
     prices: Price | None = None  # None: the public price list
     transport: Transport = Transport()
     secrets: tuple[Secret, ...] = ()  # all that must never be shown: the key, headers, a proxy's URL

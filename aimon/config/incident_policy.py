@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 
 class Threshold(NamedTuple):
@@ -20,8 +21,7 @@ _THREE_OF_FIVE: Final = Threshold(3, 5)
 _THREE_OF_TWENTY: Final = Threshold(3, 20)
 
 
-@dataclass(frozen=True, slots=True)
-class IncidentPolicy:
+class IncidentPolicy(msgspec.Struct, frozen=True):
     """Thresholds of one endpoint. Durations are seconds.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -76,6 +75,8 @@ def probe(
     )
     selection = select(names or [], config, Flags(preset, dialect, base_url, model, api_key_env), lenient=True)
     if options.every is not None:
+        from msgspec.structs import replace
+
         beat = options.every
         often = tuple(replace(e, interval=beat, interval_failing=None, cron=None) for e in selection.endpoints)
         selection = replace(selection, endpoints=often)

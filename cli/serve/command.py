@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,6 +63,8 @@ def serve(
 
 def _loader(path: Path | None, first: Config, share: Shard) -> Callable[[], Selection]:
     """Loads the configuration; the first time returns the one already read."""
+    from msgspec.structs import replace
+
     from aimon.config import ConfigError
     from aimon.probes.notify.channels import usable
     from aimon.probes.service.service import LoadError

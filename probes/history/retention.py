@@ -15,9 +15,10 @@ stamped later than now has only the history's own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from aimon.probes.history.rollups import LENGTHS
 
@@ -31,8 +32,7 @@ DAY = 86_400.0
 _ROLLUPS = dict(zip(LENGTHS, (8 * DAY, 100 * DAY, 8 * DAY, 32 * DAY, math.inf), strict=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """For how long what is kept: seconds, but for the last.
 
     Attributes:

@@ -104,22 +104,21 @@ LOADS = {
     "version": ("pydantic", "asyncio", "yaml", "msgspec", "httpx2", "aimon.cli.probe", "aimon.cli.loadtest"),
     "probe": ("pydantic", "rich", "yaml", "genai_prices", "jsonschema", "locust", "gevent", "aimon.cli.loadtest",
               "aimon.cli.commands.demo", "prometheus_client"),
+    "loadtest": ("pydantic", "rich", "yaml", "genai_prices", "jsonschema", "locust", "gevent", "numpy", "ssl", "httpx2",
+                 "sqlite3", "asyncio", "aimon.loadtests.report.builder", "aimon.metrics.exposition"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("first", LOADS)
 def test_a_command_loads_what_it_needs_and_no_more(first: str, clean_env: dict[str, str]) -> None:
     """A command imports none of these modules, each of which costs milliseconds."""
-    flags = (
-        ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:1/v1", "--model", "echo"]
-        if first == "probe"
-        else []
-    )
+    flags = ["--dialect", "openai-chat", "--base-url", "http://127.0.0.1:1/v1", "--model", "echo"]
+    options = {"probe": flags, "loadtest": [*flags, "--requests", "1", "--concurrency", "1"]}
     code = (
         "import atexit, json, sys; from aimon.cli.main import run; sys.argv = ['aimon', *sys.argv[1:]];"
         "atexit.register(lambda: print('\\n' + json.dumps(sorted(sys.modules)))); run()"
     )
-    process = [sys.executable, "-c", code, first, *flags]
+    process = [sys.executable, "-c", code, first, *options.get(first, [])]
     done = subprocess.run(process, env=clean_env, capture_output=True, text=True, check=False)
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert [name for name in LOADS[first] if name in loaded] == []

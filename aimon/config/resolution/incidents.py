@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import asdict
 
 from aimon.config.incident_policy import DEFAULT, IncidentPolicy
 from aimon.config.model.alerting import NEVER

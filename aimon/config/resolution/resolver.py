@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import asdict
+from msgspec import structs
 
 from aimon import dialects, pricing, providers
 from aimon.call.call import Message, Timeouts
@@ -216,7 +216,7 @@ def _target(written: model.EndpointSection, expander: EndpointExpander) -> Targe
         target = rules.target(
             written, base_url=base_url, api_key=key, model_name=model_name, headers=headers, query=query
         )
-        return replace(target, secrets=tuple(expander.secrets))
+        return structs.replace(target, secrets=tuple(expander.secrets))
     except ValueError as error:
         # Only what a variable holds is still unchecked here; its value is not for a message.
         message = str(error).removeprefix("base_url ").replace(repr(base_url), repr(written.base_url))
@@ -233,7 +233,7 @@ def slo_of(written: model.SloSection | None) -> Slo:
     """The objectives that are written: `latency_p99: 10s` is the 0.99 quantile of latency below 10 s."""
     if written is None:
         return Slo()
-    values = asdict(written)
+    values = structs.asdict(written)
     availability = values.pop("availability")
     objectives = [
         LatencyObjective(measure, float(f"0.{quantile}"), value)
@@ -246,7 +246,7 @@ def slo_of(written: model.SloSection | None) -> Slo:
 
 def _price(config: Config, written: model.EndpointSection) -> pricing.Price | None:
     prices = written.prices
-    return None if prices is None else pricing.Price.of(asdict(prices), currency=config.currency)
+    return None if prices is None else pricing.Price.of(structs.asdict(prices), currency=config.currency)
 
 
 class _Canaries:

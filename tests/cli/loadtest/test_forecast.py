@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from aimon.call.call import Message, Target, Timeouts
 from aimon.cli.exits import USAGE, Stop

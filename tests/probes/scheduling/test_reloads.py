@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from aimon.call.outcome import Outcome
 from aimon.probes.scheduling.scheduler import Scheduler
