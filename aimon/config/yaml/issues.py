@@ -15,8 +15,9 @@ Path = tuple["str | int", ...]
 _SHOWN = 40
 _LISTED = 40
 # A key pasted into the wrong place must not be printed: a vendor's prefix, or a long run of letters and digits.
-_KEYLIKE = re.compile(r"(?i)(?<![a-z0-9])(?:(?:sk|rk|pk|gsk|xai|ghp|hf)[-_][a-z0-9_-]{8}|aiza[a-z0-9_-]{8}|bearer )")
-_LONG_RUN = re.compile(r"[A-Za-z0-9]{32,}")
+# Compiled when something is wrong, and not at every start.
+_KEYLIKE = r"(?i)(?<![a-z0-9])(?:(?:sk|rk|pk|gsk|xai|ghp|hf)[-_][a-z0-9_-]{8}|aiza[a-z0-9_-]{8}|bearer )"
+_LONG_RUN = r"[A-Za-z0-9]{32,}"
 
 
 class LocatedIssue(msgspec.Struct, frozen=True):
@@ -76,7 +77,7 @@ def place(path: Path) -> str:
 
 def shown(text: str) -> str:
     """Text of the file, fit for a message: on one line, bounded, and masked where it looks like a key."""
-    if is_keylike(text) or _LONG_RUN.search(text):
+    if is_keylike(text) or re.search(_LONG_RUN, text):
         return "****"
     printable = "".join(c if c.isprintable() else "?" for c in text[: _SHOWN + 1])
     return printable if len(printable) <= _SHOWN else printable[: _SHOWN - 1] + "…"
@@ -84,7 +85,7 @@ def shown(text: str) -> str:
 
 def is_keylike(text: str) -> bool:
     """Whether a text holds what starts like a vendor's API key."""
-    return _KEYLIKE.search(text) is not None
+    return re.search(_KEYLIKE, text) is not None
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

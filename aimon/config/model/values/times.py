@@ -68,9 +68,11 @@ def time_zone(value: object) -> str:
     Raises:
         ValueError: this machine knows none of that name.
     """
+    written = types.text(value)
+    if written == "UTC":
+        return written
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - few files name one
 
-    written = types.text(value)
     try:
         return ZoneInfo(written).key
     except (ValueError, OSError, LookupError):
