@@ -1,7 +1,7 @@
 """The measuring process of a load test, which waits for its job.
 
-`aimon loadtest` starts it as soon as it knows its options: what the process imports (gevent, numpy) takes as long as
-all that the command itself does before there is a job, and this way they do it at the same time.
+`aimon loadtest` starts it as soon as it knows its options: what the process imports (gevent, numpy, Locust) takes as
+long as all that the command itself does before there is a job, and this way they do it at the same time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Self
 
 from aimon.cli.loadtest import scenarios
-from aimon.loadtests.protocol.spawn import PROMPTS, spawn
+from aimon.loadtests.protocol.spawn import LOCUST, PROMPTS, spawn
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -66,12 +66,12 @@ class WaitingProcess:
 def started_ahead(
     where: EndpointOptions, given: LoadOptions, run: RunOptions, among: DistributionOptions
 ) -> AbstractContextManager[WaitingProcess | None]:
-    """A process for the prompts of an endpoint, unless the options say that something else is to run, or nothing.
+    """A process for what the options say; none for a dry run and for several runs.
 
-    Where it is the file that names a scenario, it is started for nothing, and another one instead of it.
+    Where it is the file that names a scenario, the wrong one is started, and another one instead of it.
     """
-    scenario, _ = scenarios.split(where.names or [], given.scenario)
-    others = (scenario, given.processes, run.web, run.repeat)
-    if run.dry_run or among.master or any(option is not None for option in others):
+    if run.dry_run or run.repeat is not None:
         return nullcontext()
-    return WaitingProcess(PROMPTS)
+    scenario, _ = scenarios.split(where.names or [], given.scenario)
+    alone = scenario is None and given.processes is None and run.web is None and not among.master
+    return WaitingProcess(PROMPTS if alone else LOCUST)

@@ -12,7 +12,7 @@ import pytest
 from aimon.cli.loadtest.options import DistributionOptions, EndpointOptions, LoadOptions, RunOptions
 from aimon.cli.loadtest.waiting_process import WaitingProcess, started_ahead
 from aimon.exit_codes import UNABLE
-from aimon.loadtests.protocol.spawn import PROMPTS
+from aimon.loadtests.protocol.spawn import LOCUST, PROMPTS
 
 GROUPS = (EndpointOptions, LoadOptions, RunOptions, DistributionOptions)
 
@@ -41,14 +41,20 @@ def test_it_is_ended_where_no_job_comes() -> None:
         {"scenario": "chat"},
         {"processes": "2"},
         {"web": "127.0.0.1:8089"},
-        {"repeat": 3},
-        {"dry_run": True},
         {"master": True},
     ],
     ids=lambda given: next(iter(given)),
 )
-def test_none_is_started_for_anything_else(given: dict[str, Any]) -> None:
-    """Those need another process, or none."""
+def test_it_is_the_one_with_locust_where_that_is_needed(given: dict[str, Any]) -> None:
+    """As the job will say."""
+    process = ahead(**given)
+    assert process is not None
+    assert process.program == LOCUST
+
+
+@pytest.mark.parametrize("given", [{"repeat": 3}, {"dry_run": True}], ids=lambda given: next(iter(given)))
+def test_none_is_started_where_none_or_several_are_needed(given: dict[str, Any]) -> None:
+    """A dry run sends nothing."""
     assert ahead(**given) is None
 
 
