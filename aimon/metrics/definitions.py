@@ -77,6 +77,9 @@ LOADTEST_LIMIT_TOKENS = "ai_loadtest_limit_tokens_per_minute"
 ACCOUNT_BALANCE = "ai_account_balance"
 ACCOUNT_REMAINING = "ai_account_balance_remaining_seconds"
 ACCOUNT_TIMESTAMP = "ai_account_balance_timestamp_seconds"
+HEARTBEAT_UP = "aimon_heartbeat_up"
+HEARTBEAT_LAST = "aimon_heartbeat_last_report_timestamp_seconds"
+HEARTBEAT_DUE = "aimon_heartbeat_due_timestamp_seconds"
 INCIDENTS_OPEN = "aimon_incidents_open"
 NOTIFICATIONS_WAITING = "aimon_notifications_waiting"
 CHANNEL_WORKING = "aimon_notify_channel_working"
@@ -278,6 +281,15 @@ _ALL = (
     ),
     Family(ACCOUNT_TIMESTAMP, "gauge", "Unix time at which the provider reported the balance.", _ACCOUNT),
     Family(INCIDENTS_OPEN, "gauge", "Incidents of the endpoint that are open."),
+    Family(
+        HEARTBEAT_UP,
+        "gauge",
+        "Whether a program of `heartbeats` says in time that it is well (1), or is silent or says that it is not (0); "
+        "missing before its first report.",
+        ("heartbeat",),
+    ),
+    Family(HEARTBEAT_LAST, "gauge", "Unix time of the program's last report.", ("heartbeat",)),
+    Family(HEARTBEAT_DUE, "gauge", "Unix time at which the program is silent without another report.", ("heartbeat",)),
     Family(NOTIFICATIONS_WAITING, "gauge", "Notifications that wait for delivery to a channel.", ("channel",)),
     Family(
         CHANNEL_WORKING,

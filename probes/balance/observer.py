@@ -11,7 +11,7 @@ from aimon.config.model import currency as currencies
 from aimon.probes.balance import ledger
 from aimon.probes.balance.accounts import Account, UnknownBalanceError, accounts, ask
 from aimon.probes.history.database import HistoryError
-from aimon.probes.incidents import conditions
+from aimon.probes.incidents import conditions, sentences
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.incidents.store import Opening
 
@@ -124,13 +124,6 @@ def is_low(balance: Balance, config: Config, factor: float = 1.0) -> bool:
     return left < currencies.converted(wanted.amount, config) * factor
 
 
-def words(balance: Balance) -> str:
-    """What is left, for people."""
-    said = f"{balance.amount:,.2f} {balance.currency} left"
-    days = balance.days_left
-    return said if days is None else f"{said}, {days:.1f} days at the present rate"
-
-
 def _keep(database: Database, told: Sequence[tuple[Account, Amounts]], now: float) -> None:
     ledger.prepare(database)
     with database.transaction() as connection:
@@ -141,5 +134,6 @@ def _keep(database: Database, told: Sequence[tuple[Account, Amounts]], now: floa
 def _opening(account: Account, balance: Balance, now: float) -> Opening:
     return Opening(
         account.name, account.provider, account.model, account.region, Kind.BALANCE,
-        "critical" if balance.amount <= 0 else "warning", False, now, now, None, words(balance),
+        "critical" if balance.amount <= 0 else "warning", False, now, now, None,
+        sentences.left(balance.amount, balance.currency, balance.days_left),
     )  # fmt: skip

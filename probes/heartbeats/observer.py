@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.probes.heartbeats.state import HeartbeatState, heartbeats
 from aimon.probes.history.database import HistoryError
-from aimon.probes.incidents import conditions
+from aimon.probes.incidents import conditions, sentences
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.incidents.store import Opening
-from aimon.quantities import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +62,7 @@ def opening(heartbeat: Heartbeat, region: str, now: float) -> Opening:
     """The incident of a program that is not well. It begins when its report was due, or when it said so."""
     silent = heartbeat.state is HeartbeatState.SILENT
     since = heartbeat.due_at if silent else heartbeat.last_at
-    patience = duration_text(heartbeat.every + heartbeat.grace)
-    said = f"no report for more than {patience}" if silent else heartbeat.message
+    said = sentences.silent(heartbeat.every + heartbeat.grace) if silent else heartbeat.message
     began = min(now, now if since is None else since)
     return Opening(
         heartbeat.name, "", "", region, Kind.HEARTBEAT, "critical", False, began, began, None, said

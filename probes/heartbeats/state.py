@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -90,6 +91,19 @@ def uptime(reports: Sequence[Beat], patience: float, begin: float, end: float) -
         if report.well:
             well += max(0.0, min(report.at + patience, following, end) - max(report.at, known))
     return min(1.0, well / (end - known))
+
+
+def shares(reports: Sequence[Beat], patience: float, begins: range, now: float) -> list[float | None]:
+    """`uptime` of each part of a period up to now; the parts begin at `begins`, and are one step of it long."""
+    # A clock that was set back gives later reports earlier times.
+    ordered = sorted(reports, key=lambda report: report.at)
+    times = [report.at for report in ordered]
+    found = []
+    for begin in begins:
+        end = min(begin + begins.step, now)
+        first = max(0, bisect_right(times, begin) - 1)
+        found.append(uptime(ordered[first : bisect_left(times, end)], patience, begin, end))
+    return found
 
 
 def _heartbeat(written: HeartbeatSection, last: Beat | None, now: float) -> Heartbeat:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.language import CHINESE
 from aimon.notifications.robots import ChatMessage, Tone
+from aimon.probes.incidents import sentences
 from aimon.probes.notify.notice import Action
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def _lines(notice: Notice, *, chinese: bool) -> list[str]:
 
 
 def _line(subject: Subject, *, chinese: bool) -> str:
-    why = ": ".join(part for part in (subject.outcome, subject.error) if part)
+    error = sentences.told(subject.error, chinese=chinese)
+    why = ": ".join(part for part in (subject.outcome, error) if part)
     start, end = _time(subject.opened_at), subject.resolved_at
     name = f"{subject.endpoint} ({subject.model})" if subject.model else subject.endpoint
     mark = ("（反复）" if chinese else ", flapping") if subject.flapping else ""

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from aimon.config.endpoint import Endpoint
+    from aimon.config.model.storage import HeartbeatSection
     from aimon.probes.history.database import Database
     from aimon.probes.history.history import History
     from aimon.probes.scheduling.scheduler import Scheduler
@@ -80,6 +81,11 @@ class ServiceContext:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The configured endpoints, in the order of the file."""
         return self.selection.endpoints
+
+    @property
+    def heartbeats(self) -> Sequence[HeartbeatSection]:
+        """The programs that report in, as configured; their names are none of endpoints."""
+        return () if self.selection.config is None else self.selection.config.heartbeats
 
     @property
     def database(self) -> Database | None:

@@ -1,4 +1,4 @@
-"""Incidents, notifications and account balances as metrics."""
+"""Incidents, notifications, programs that report in and account balances as metrics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.metrics import definitions
 from aimon.probes.balance import ledger
+from aimon.probes.heartbeats.state import HeartbeatState, heartbeats
 from aimon.probes.incidents import reader
 from aimon.probes.notify.deliveries import channel_states
 
 if TYPE_CHECKING:
     from aimon.metrics.totals import Gauges
+    from aimon.probes.heartbeats.state import Heartbeat
     from aimon.probes.history.database import Database
     from aimon.probes.service.context import ServiceContext
 
@@ -33,7 +35,17 @@ def add_incidents(gauges: Gauges, context: ServiceContext) -> None:
         gauges.set(definitions.NOTIFICATIONS_WAITING, state.waiting, channel=state.name)
         if state.working is not None:
             gauges.set(definitions.CHANNEL_WORKING, float(state.working), channel=state.name)
+    for heartbeat in heartbeats(database, context.heartbeats, context.clock()):
+        _add_heartbeat(gauges, heartbeat)
     _add_balances(gauges, context, database)
+
+
+def _add_heartbeat(gauges: Gauges, heartbeat: Heartbeat) -> None:
+    if heartbeat.state is HeartbeatState.UNKNOWN or heartbeat.last_at is None or heartbeat.due_at is None:
+        return
+    gauges.set(definitions.HEARTBEAT_UP, float(heartbeat.state is HeartbeatState.UP), heartbeat=heartbeat.name)
+    gauges.set(definitions.HEARTBEAT_LAST, heartbeat.last_at, heartbeat=heartbeat.name)
+    gauges.set(definitions.HEARTBEAT_DUE, heartbeat.due_at, heartbeat=heartbeat.name)
 
 
 def _add_balances(gauges: Gauges, context: ServiceContext, database: Database) -> None:

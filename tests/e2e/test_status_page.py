@@ -24,6 +24,8 @@ defaults: {{interval: 1s, incident: {{open: 2 of 2, resolve: 2}}}}
 endpoints:
   - {{name: steady, dialect: openai-chat, base_url: "{steady}", model: sim-1}}
   - {{name: shaky, dialect: anthropic-messages, base_url: "{shaky}", model: sim-2}}
+heartbeats:
+  - {{name: nightly, every: 1h, title: Nightly evaluation}}
 announcements:
   - {{title: "Hello <b>there</b>", text: "</main><script>document.title='owned'</script>"}}
 """
@@ -78,6 +80,24 @@ def test_the_page_shows_an_outage_begin_and_end_by_itself(
 
 
 @pytest.mark.e2e
+def test_a_program_reports_that_it_is_not_well(site: tuple[str, Simulator], browser_page: Callable[..., Page]) -> None:
+    """Its own page follows: what it said, its incident, its end."""
+    address, _ = site
+    page = browser_page()
+    page.goto(address)
+    page.get_by_role("link", name="nightly").click()
+    page.get_by_text("not reported yet").wait_for(timeout=PATIENCE)
+    reports = f"{address}api/v1/heartbeat/nightly"
+    assert page.request.post(reports, data={"status": "down", "message": "no <i>disk</i>"}).ok
+    page.get_by_role("heading", name="nightly does not report that it is well").wait_for(timeout=PATIENCE)
+    page.get_by_text("began: no <i>disk</i>").wait_for(timeout=PATIENCE)
+    assert accessibility_problems(page) == []
+    assert page.request.post(reports).ok
+    page.locator("[data-verdict]", has_text="well").filter(has_not_text="not").wait_for(timeout=PATIENCE)
+    page.locator("article", has_text="resolved").first.wait_for(timeout=PATIENCE)
+
+
+@pytest.mark.e2e
 def test_the_page_works_for_eye_keyboard_phone_and_screen_reader(
     site: tuple[str, Simulator], browser_page: Callable[..., Page]
 ) -> None:
@@ -117,11 +137,11 @@ def test_the_page_fits_a_phone_and_needs_no_script(
     address, _ = site
     phone = browser_page(width=390, scheme="dark")
     plain = browser_page(script=False)
-    for path in ("", "endpoint/steady"):
+    for path in ("", "endpoint/steady", "endpoint/nightly"):
         phone.goto(address + path)
         assert overflow(phone) == 0
         assert accessibility_problems(phone) == []
         plain.goto(address + path)
-        assert "steady" in (plain.locator("main").text_content() or "")
+        assert path.rpartition("/")[2] in (plain.locator("main").text_content() or "")
     plain.get_by_role("link", name="7 days").click()
     assert plain.locator("[aria-current]", has_text="7 days").count() == 1

@@ -20,12 +20,9 @@ from aimon.probes.service.api.answers import moment
 from aimon.probes.service.api.problems import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aimon.config.model.storage import HeartbeatSection
     from aimon.probes.heartbeats.state import Heartbeat
     from aimon.probes.service.api.operation import Call
-    from aimon.probes.service.context import ServiceContext
 
 
 class Report(Struct, forbid_unknown_fields=True):
@@ -35,20 +32,15 @@ class Report(Struct, forbid_unknown_fields=True):
     message: Annotated[str, Meta(max_length=beats.LONGEST_MESSAGE, description="Shown beside it.")] | None = None
 
 
-def configured(context: ServiceContext) -> Sequence[HeartbeatSection]:
-    """The heartbeats of the configuration."""
-    return () if context.selection.config is None else context.selection.config.heartbeats
-
-
 def list_heartbeats(call: Call) -> answers.Heartbeats:
     """How programs that report in are."""
-    found = heartbeats(call.database, configured(call.context), call.now)
+    found = heartbeats(call.database, call.context.heartbeats, call.now)
     return answers.Heartbeats([_heartbeat(call, each) for each in found])
 
 
 def report(call: Call) -> answers.Received:
     """A program reports in."""
-    known = {each.name: each for each in configured(call.context)}
+    known = {each.name: each for each in call.context.heartbeats}
     if (written := known.get(call.path["name"])) is None:
         name = call.path["name"]
         hint = suggestion(name, known) if known else "add it to heartbeats: in the configuration"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from aimon.probes.incidents import reader
+from aimon.probes.incidents import reader, sentences
 
 if TYPE_CHECKING:
     from aimon.probes.history.database import Database
@@ -77,8 +77,8 @@ def _entry(root: ET.Element, incident: Incident, base: str, language: str) -> No
     lines = [f"{incident.provider}, {incident.model}", f"{words['since']} {_time(incident.began_at)}"]
     if incident.resolved_at is not None:
         lines.append(f"{words['until']} {_time(incident.resolved_at)}")
-    if incident.error:
-        lines.append(incident.error)
+    if error := sentences.told(incident.error, chinese=language == "zh"):
+        lines.append(error)
     _add(entry, "content", "\n".join(lines))
 
 

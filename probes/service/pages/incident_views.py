@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from aimon.probes.incidents import reader
+from aimon.language import CHINESE
+from aimon.probes.incidents import reader, sentences
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.service.pages import states
 from aimon.probes.service.pages.views import EndpointLink, Event, IncidentView
@@ -82,9 +83,9 @@ def _view(database: Database, members: list[reader.Incident], root: str, words: 
         for event in reader.timeline(database, each.id)
         if event.event in _EVENTS
     }
-    opening = words.t("began: {what}", what=": ".join(part for part in (first.outcome, first.error) if part))
-    if first.outcome is not None:
-        events.add((first.began_at, opening))
+    error = sentences.told(first.error, chinese=words.language == CHINESE)
+    if what := ": ".join(part for part in (first.outcome, error) if part):
+        events.add((first.began_at, words.t("began: {what}", what=what)))
     return IncidentView(
         id=str(first.id),
         kind=_KINDS[first.kind],
@@ -92,7 +93,7 @@ def _view(database: Database, members: list[reader.Incident], root: str, words: 
         open=open_,
         state=words.t("open" if open_ else "resolved"),
         when=_when(members, words),
-        endpoints=_links(names[:_NAMED], root) if first.kind is not Kind.HEARTBEAT else (),
+        endpoints=_links(names[:_NAMED], root),
         more=words.t("and {n} more", n=len(names) - _NAMED) if len(names) > _NAMED else "",
         timeline=tuple(Event(words.at(at), text) for at, text in sorted(events)),
     )

@@ -83,7 +83,7 @@ def channel_rows(context: ServiceContext, database: Database, words: Words) -> t
             ChannelRow(
                 state.name,
                 state.kind,
-                state.min_severity,
+                words.t(state.min_severity),
                 kind,
                 words.t(word),
                 "–" if state.delivered_at is None else words.ago(state.delivered_at).text,

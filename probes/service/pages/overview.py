@@ -85,6 +85,7 @@ def view(
     past_incidents: tuple[IncidentView, ...] = (),
     channels: tuple[ChannelRow, ...] = (),
     warnings: tuple[str, ...] = (),
+    programs: tuple[Row, ...] = (),
 ) -> OverviewView:
     """The page.
 
@@ -99,13 +100,14 @@ def view(
         past_incidents: the latest that are.
         channels: how notifications do.
         warnings: what the service itself can't do at present.
+        programs: those that report in.
     """
     t = words.t
     pages = max(1, math.ceil(len(chosen) / PER_PAGE))
     page = min(wanted.page, pages)
     shown = chosen[(page - 1) * PER_PAGE : page * PER_PAGE]
     details = figures([each.identity for each in shown])
-    kind, verdict, detail = _verdict(found, words)
+    kind, verdict, detail = _verdict(found, programs, words)
     return OverviewView(
         kind=kind,
         verdict=verdict,
@@ -127,6 +129,7 @@ def view(
         previous=wanted.link(page=page - 1) if page > 1 else "",
         next=wanted.link(page=page + 1) if page < pages else "",
         empty=t("No endpoint matches.") if found else t("No endpoint is configured"),
+        programs=programs,
     )
 
 
@@ -155,11 +158,15 @@ def state_text(standing: Standing, words: Words) -> str:
     return f"{word} {words.t('for {span}', span=words.span(words.now - standing.since))}"
 
 
-def _verdict(found: Sequence[Standing], words: Words) -> tuple[str, str, str]:
+def _verdict(found: Sequence[Standing], programs: Sequence[Row], words: Words) -> tuple[str, str, str]:
     t, counts = words.t, Counter(each.kind for each in found)
     detail = ", ".join(t(text, n=counts[kind]) for kind, text in _COUNTS.items() if counts[kind])
     if not found:
         return states.UNKNOWN, t("No endpoint is configured"), ""
+    silent = sum(each.kind == states.DOWN for each in programs)
+    if silent and not counts[states.DOWN]:
+        text = "{n} of {m} programs do not report that they are well"
+        return states.DOWN, t(text, n=silent, m=len(programs)), detail
     for kind, text in _VERDICTS.items():
         if counts[kind]:
             return kind, t(text, n=counts[kind], m=len(found)), detail

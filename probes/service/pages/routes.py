@@ -53,8 +53,11 @@ def _overview(context: ServiceContext, request: Request, words: Words) -> tuple[
 
 
 def _detail(context: ServiceContext, request: Request, words: Words) -> tuple[str, str, object]:
-    name = request.path_params["name"]
-    view = sources.detail(context, request.scope.get("root_path", ""), name, request.query_params, words)
+    name, root = request.path_params["name"], request.scope.get("root_path", "")
+    if name in {each.name for each in context.heartbeats}:
+        program = sources.program(context, root, name, request.query_params, words)
+        return "program.html", f"{program.name}: {program.state}", program
+    view = sources.detail(context, root, name, request.query_params, words)
     return "detail.html", f"{view.name}: {view.state}", view
 
 

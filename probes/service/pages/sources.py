@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from aimon.call.outcome import Outcome
 from aimon.probes.balance.accounts import accounts
 from aimon.probes.balance.ledger import balances
+from aimon.probes.heartbeats.beats import since
+from aimon.probes.heartbeats.state import heartbeats
 from aimon.probes.history.queries import overview as overviews
 from aimon.probes.history.queries.period import period
 from aimon.probes.history.queries.results import ResultFilter, last_failures, results
@@ -15,6 +17,7 @@ from aimon.probes.history.queries.uptime import BAR_WINDOWS, bars
 from aimon.probes.incidents import reader
 from aimon.probes.service.pages import detail as detail_page
 from aimon.probes.service.pages import overview as overview_page
+from aimon.probes.service.pages import programs
 from aimon.probes.service.pages.incident_views import incident_views
 from aimon.probes.service.pages.notices import channel_rows, notices, planned
 from aimon.probes.service.pages.standing import matching, standing
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from aimon.probes.history.queries.uptime import Bar
     from aimon.probes.service.context import ServiceContext
     from aimon.probes.service.pages.standing import Standing
-    from aimon.probes.service.pages.views import DetailView, OverviewView
+    from aimon.probes.service.pages.views import DetailView, OverviewView, ProgramView
     from aimon.probes.service.pages.words import Words
 
 
@@ -65,6 +68,34 @@ def overview(context: ServiceContext, root: str, query: Mapping[str, str], words
         open_incidents=incident_views(database, opened, root, words),
         past_incidents=incident_views(database, [each for each in recent if not each.is_open], root, words),
         channels=channel_rows(context, database, words),
+        warnings=_warnings(context, words),
+        programs=tuple(
+            programs.row(each, root, wanted.period, words)
+            for each in _programs(context, database, wanted.period, words.now)
+        ),
+    )
+
+
+def program(context: ServiceContext, root: str, name: str, query: Mapping[str, str], words: Words) -> ProgramView:
+    """The page of a program that reports in.
+
+    Raises:
+        UnknownEndpointError: none has this name.
+        HistoryError: the history can't be read.
+    """
+    database = context.open_history().database
+    longest = max(BAR_WINDOWS, key=lambda window: BAR_WINDOWS[window])
+    found = [each for each in _programs(context, database, longest, words.now, name) if each.heartbeat.name == name]
+    if not found:
+        raise UnknownEndpointError(name)
+    return programs.view(
+        found[0],
+        query.get("period", "") if query.get("period", "") in BAR_WINDOWS else "24h",
+        words,
+        notices=notices(context, database, words, name),
+        incidents=incident_views(
+            database, reader.incidents(database, endpoint=name, limit=_OF_ONE).incidents, root, words
+        ),
         warnings=_warnings(context, words),
     )
 
@@ -132,6 +163,17 @@ def _figures(
     found = overviews.overviews(database, now, {identity: intervals[identity] for identity in identities})
     segments = bars(database, window, now, identities)
     return {each.identity: (each, segments[each.identity]) for each in found}
+
+
+def _programs(
+    context: ServiceContext, database: Database, window: str, now: float, only: str | None = None
+) -> list[programs.Program]:
+    """Programs that report in, all or one, with their reports of a window."""
+    wanted = [each for each in context.heartbeats if only in (None, each.name)]
+    return [
+        programs.Program(each, since(database, each.name, now - BAR_WINDOWS[window]))
+        for each in heartbeats(database, wanted, now)
+    ]
 
 
 def _warnings(context: ServiceContext, words: Words) -> tuple[str, ...]:

@@ -127,6 +127,17 @@ class OverviewView:
     previous: str
     next: str
     empty: str
+    programs: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a program said when it reported in."""
+
+    at: Moment
+    kind: str
+    state: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +210,23 @@ class DetailView:
     limits: tuple[LimitView, ...]
     incidents: tuple[IncidentView, ...]
     calls: tuple[Calls, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramView:
+    """The page of a program that reports in."""
+
+    name: str
+    kind: str
+    state: str
+    what: str
+    problem: str
+    now: Moment
+    warnings: tuple[str, ...]
+    notices: tuple[Notice, ...]
+    periods: tuple[Choice, ...]
+    bar: Markup
+    from_text: str
+    tiles: tuple[Tiles, ...]
+    incidents: tuple[IncidentView, ...]
+    reports: tuple[Report, ...]

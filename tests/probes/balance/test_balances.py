@@ -17,10 +17,10 @@ from aimon.config.channel import Channel
 from aimon.probes.balance import ledger
 from aimon.probes.balance.accounts import UnknownBalanceError, accounts, ask
 from aimon.probes.balance.ledger import DAY, Balance, per_day
-from aimon.probes.balance.observer import BalanceObserver, is_low, words
+from aimon.probes.balance.observer import BalanceObserver, is_low
 from aimon.probes.balance.providers import APIS, provider_of
 from aimon.probes.history.database import Database
-from aimon.probes.incidents import reader
+from aimon.probes.incidents import reader, sentences
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.incidents.tracker import IncidentTracker, Watch
 from aimon.simulator import Profile, Simulator
@@ -156,7 +156,7 @@ def test_when_a_balance_is_low(amount: float, rate: float | None, written: str, 
     )
     balance = Balance("x", "a", "deepseek", "CNY", amount, T0, rate)
     assert is_low(balance, config) is low
-    assert words(balance).startswith(f"{amount:,.2f} CNY left")
+    assert sentences.left(balance.amount, balance.currency, balance.days_left).startswith(f"{amount:,.2f} CNY left")
 
 
 def test_the_ledger_keeps_readings(tmp_path: Path) -> None:

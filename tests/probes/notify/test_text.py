@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from aimon.notifications.robots import Tone
+from aimon.probes.incidents import sentences
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.notify.notice import Action, Notice, Subject
 from aimon.probes.notify.text import message
@@ -58,6 +59,19 @@ SINCE = "2023-11-14 22:13:20 UTC"
             notice(subject(resolved_at=T0 + 3725), action=Action.RESOLVE, resolved_at=T0 + 3725),
             f"[RESOLVED] qwen: outage\nqwen (m): since {SINCE}, for 1 h 2 min",
             f"[已恢复] qwen：不可用\nqwen (m)：{SINCE} 起，持续 1 小时 2 分",
+        ),
+        (
+            notice(subject(outcome=None, error=sentences.left(1234.5, "CNY", 2.26)), kind="balance"),
+            (
+                f"[BALANCE LOW] qwen: the account will run out of money\nqwen (m): since {SINCE}: "
+                "1,234.50 CNY left, 2.3 days at the present rate"
+            ),
+            f"[余额不足] qwen：账户余额即将用尽\nqwen (m)：{SINCE} 起: 剩余 1,234.50 CNY，按目前的速度可用 2.3 天",
+        ),
+        (
+            notice(subject("job", model="", outcome=None, error=sentences.silent(3660)), kind="heartbeat"),
+            f"[DOWN] job: not reported to be well\njob: since {SINCE}: no report for more than 61m",
+            f"[故障] job：未按时上报正常状态\njob：{SINCE} 起: 超过 61m 没有上报",
         ),
     ],
 )

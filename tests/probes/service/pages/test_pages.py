@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.call.result import Limits
 from aimon.probes.history.database import HistoryError
+from page_text import HOSTILE, text_of
 from service_world import ServiceWorld
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ endpoints:
 announcements:
   - {title: "Moving <b>house</b>", text: "Expect nothing & more"}
 """
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 @pytest.fixture
@@ -36,18 +35,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServiceWo
     monkeypatch.setenv("TZ", "UTC")
     with ServiceWorld(tmp_path, CONFIG) as made:
         yield made
-
-
-def text_of(page: str) -> str:
-    """What a reader without styles reads, in one line."""
-    parts: list[str] = []
-
-    class Reader(HTMLParser):
-        def handle_data(self, data: str) -> None:
-            parts.append(data)
-
-    Reader().feed(page)
-    return " ".join(" ".join(parts).split())
 
 
 def test_the_verdict_counts_endpoints_by_their_state(world: ServiceWorld) -> None:
