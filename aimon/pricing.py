@@ -208,6 +208,7 @@ class PriceBook:
             if not rate:
                 raise PriceError(f"fx.{name}", f"write how much {self.currency} 1 {name} is, such as 7.10")
         self._fx[self.currency] = 1.0
+        self._found: dict[tuple[str, str], Price | None] = {}
         self._listed: dict[tuple[str, str, str | None], tuple[float, Price | None]] = {}
 
     def converted(self, amount: float, currency: str | None) -> float | None:
@@ -235,8 +236,16 @@ class PriceBook:
         """
         if endpoint is not None and (price := self._endpoints.get(endpoint)) is not None:
             return price
-        if self._models and (price := self._configured(provider, model)) is not None:
-            return price
+        if self._models:
+            try:
+                price = self._found[provider, model]
+            except KeyError:
+                price = self._configured(provider, model)
+                if len(self._found) >= _MAX_CACHED:
+                    self._found.clear()
+                self._found[provider, model] = price
+            if price is not None:
+                return price
         return self._list_price(provider, model, response_model, at)
 
     def knows(self, provider: str, model: str, endpoint: str | None = None) -> bool:

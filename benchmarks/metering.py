@@ -2,7 +2,8 @@
 
 Both clients answer from memory, so that what is left is the SDK's own work and what metering adds to it. Calls
 alternate, one without, one with, and the difference of each pair is kept: what else a machine is busy with hits both
-alike. CPU time of this thread; medians.
+alike. What is added to the caller is CPU time of its thread, as a median, and as a mean, in which are the calls that
+have to count others. The rest is CPU time of aimon's own thread, which counts; all that metering costs is the sum.
 
     taskset -c 1 python benchmarks/metering.py            the table of docs/benchmarks.md
     taskset -c 1 python benchmarks/metering.py --soak     100,000 calls: memory after a tenth of them and at the end
@@ -16,14 +17,15 @@ import gc
 import json
 import resource
 import statistics
+import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx2
 import openai
 
 import aimon
-from aimon.metering import default
+from aimon.metering import default, jobs
 from aimon.simulator import Profile, SimulatorProcess
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ HEADERS = {
     "x-ratelimit-remaining-tokens": "1999968",
     "x-ratelimit-reset-tokens": "0s",
 }
+PRICES = {"gpt-4o": {"input": 17.5, "output": 70.0}}
 USAGE = {"prompt_tokens": 12, "completion_tokens": CHUNKS, "total_tokens": 12 + CHUNKS}
 
 
@@ -56,7 +59,7 @@ class Canned(httpx2.BaseTransport):
         self._whole = [json.dumps({**head, "object": "chat.completion", "choices": [choice], "usage": USAGE}).encode()]
         head["object"] = "chat.completion.chunk"
         deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
-        deltas += [({"content": word}, None) for word in (TEXT.split(" ") * CHUNKS)[:CHUNKS]]
+        deltas += [({"content": word}, None) for word in (TEXT.split() * CHUNKS)[:CHUNKS]]
         deltas.append(({}, "stop"))
         events: list[dict[str, Any]] = [
             {**head, "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}]}
@@ -101,15 +104,33 @@ def stream(sdk: openai.OpenAI) -> None:
         pass
 
 
-def measure(do: Callable[[openai.OpenAI], None], pairs: int) -> tuple[float, float]:
-    """Seconds of CPU of a call without metering, and what metering adds: medians over the pairs."""
+class Added(NamedTuple):
+    """Seconds of CPU that metering adds to a call.
+
+    Attributes:
+        bare: of the call without it.
+        median: added to the thread that makes the call.
+        mean: the same, with the calls that count others, too.
+        elsewhere: spent by other threads of the process.
+    """
+
+    bare: float
+    median: float
+    mean: float
+    elsewhere: float
+
+
+def measure(do: Callable[[openai.OpenAI], None], pairs: int, pause: float) -> Added:
+    """What metering adds to a call, each of which has a pause after it."""
     bare, metered = client(metered=False), client(metered=True)
     plain, added = [], []
     for _ in range(20):
         do(bare)
         do(metered)
+    default.meter().snapshot()
     gc.collect()
     gc.freeze()
+    elsewhere = time.process_time() - time.thread_time()
     for i in range(pairs):
         times = {}
         # Whoever comes second finds warmer caches.
@@ -119,7 +140,11 @@ def measure(do: Callable[[openai.OpenAI], None], pairs: int) -> tuple[float, flo
             times[sdk] = time.thread_time() - began
         plain.append(times[bare])
         added.append(times[metered] - times[bare])
-    return statistics.median(plain), statistics.median(added)
+        if pause:
+            time.sleep(pause)
+    time.sleep(5 * jobs.DELAY)
+    elsewhere = time.process_time() - time.thread_time() - elsewhere
+    return Added(statistics.median(plain), statistics.median(added), statistics.mean(added), elsewhere / pairs)
 
 
 def soak(calls: int) -> None:
@@ -161,22 +186,30 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1500)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds after each pair")
+    parser.add_argument("--shared", action="store_true", help="count for several processes")
     parser.add_argument("--soak", action="store_true")
     parser.add_argument("--truth", action="store_true")
     parser.add_argument("--calls", type=int, default=100_000)
     options = parser.parse_args()
-    aimon.configure(prices={"gpt-4o": {"input": 17.5, "output": 70.0}})
-    if options.truth:
-        truth(200)
-        return
-    if options.soak:
-        soak(options.calls)
-        return
-    bare, added = measure(call, options.pairs)
-    print(f"call:   {bare * 1e6:7.0f} us bare, {added * 1e6:6.1f} us added by metering")
-    bare, more = measure(stream, options.pairs // 5)
-    chunk = (more - added) / CHUNKS
-    print(f"stream: {bare * 1e6:7.0f} us bare, {more * 1e6:6.1f} us added: {chunk * 1e6:.2f} us a chunk")
+    with tempfile.TemporaryDirectory() as directory:
+        aimon.configure(prices=PRICES, directory=directory if options.shared else None)
+        if options.truth:
+            truth(200)
+        elif options.soak:
+            soak(options.calls)
+        else:
+            table(options.pairs, options.pause)
+
+
+def table(pairs: int, pause: float) -> None:
+    """Prints what is added to a call and to a chunk."""
+    whole, streamed = measure(call, pairs, pause), measure(stream, pairs // 4, pause)
+    chunk = [(more - one) / CHUNKS for more, one in zip(streamed, whole, strict=True)]
+    print(f"{'microseconds of CPU':24s}     bare  to the caller   (mean)   to aimon's thread")
+    for name, times in (("a call", whole), (f"a stream of {CHUNKS} chunks", streamed), ("a chunk", chunk)):
+        bare, median, mean, elsewhere = (1e6 * each for each in times)
+        print(f"{name:24s} {bare:8.1f} {median:15.2f} {mean:8.2f} {elsewhere:19.2f}")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from operator import sub
 from typing import TYPE_CHECKING
 
 from aimon.call import finish_reasons, token_estimate, tpot
-from aimon.call.result import Pace, Usage
+from aimon.call.result import Arrivals, Pace, Usage
 from aimon.call.tool_call import ToolCall, joined
 from aimon.dialects import usage
 from aimon.security import provider_text
@@ -78,6 +79,20 @@ class AnswerState:
             self._text += texts
             self._text_chars += len(texts[0]) if count == 1 else sum(map(len, texts))
 
+    def _on_texts(self, texts: list[str], times: list[float]) -> None:
+        """Visible texts, one by one: as `_on_text` for each of them."""
+        if self._first_token is None:
+            self._on_text(texts[:1], times[0])
+            texts, times = texts[1:], times[1:]
+            if not texts:
+                return
+        self.gaps += map(sub, times, [self._last_token, *times])
+        self._last_token = times[-1]
+        self.chunks += len(texts)
+        if self._text_chars < provider_text.MAX_TEXT:
+            self._text += texts
+            self._text_chars += sum(map(len, texts))
+
     def _on_delta(self, delta: Delta, t: float) -> None:
         self._heard = True
         if self._first_output is None and (delta.reasoning or delta.answered or delta.refusal):
@@ -131,6 +146,9 @@ class AnswerState:
             reasoned=reasoned or call.reasoning not in (None, "off"),
             max_tokens=call.max_tokens,
         )
+
+    def _arrivals(self) -> Arrivals | None:
+        return Arrivals.of(self.gaps) if self.gaps else None
 
     def _pace(self) -> Pace | None:
         if self._first_token is None:

@@ -22,7 +22,7 @@ from aimon.call.checks import Answer
 from aimon.call.containment import substitute
 from aimon.call.failure import Failure, FailureReason
 from aimon.call.outcome import Outcome
-from aimon.call.result import Arrivals, Connection, Result
+from aimon.call.result import Connection, Result
 from aimon.dialects import errors
 from aimon.dialects.media import ENOUGH
 from aimon.dialects.reader import reader
@@ -316,7 +316,7 @@ class Exchange(AnswerState):
             text=provider_text.text(text, self._redactor_in_use()) if text and self._keep_text else None,
             tool_calls=self._tool_calls(self._redactor_in_use()) if self._tools and self._keep_text else (),
             answer_ok=answer_ok,
-            arrivals=Arrivals.of(self.gaps) if self.gaps else None,
+            arrivals=self._arrivals(),
             chunks=self.chunks,
             pace=self._pace(),
             usage=self._usage,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _END = b"\n\n"
 _NONE: list[str] = []
+_string = msgspec.json.Decoder(str).decode
 _PROOF = "aimon"
 _PROVEN = Delta(_PROOF)
 # A stream keeps one frame from its first or second text on, or has none.
@@ -69,6 +70,23 @@ class Frame:
             return texts, stream[end + len(self._after) :]
         return _NONE, stream
 
+    def take_each(self, chunks: Iterable[bytes]) -> list[str]:
+        """The texts of the chunks that are one event in this frame each, up to the first that is something else.
+
+        Args:
+            chunks: each begins where an event does.
+        """
+        before, after, quote, end = self._before, self._after, self._size - 1, 1 - len(self._after)
+        texts: list[str] = []
+        try:
+            for chunk in chunks:
+                if not (chunk.startswith(before) and chunk.endswith(after) and (text := _string(chunk[quote:end]))):
+                    break
+                texts.append(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):  # a quote in the text, say, which is none of the frame then
+            pass
+        return texts
+
 
 class TextStream:
     """The events of one stream, read by a dialect, with a fast path for plain text.
@@ -102,6 +120,13 @@ class TextStream:
             if texts:
                 return chain((texts,), self._each(rest)) if rest else (texts,)
         return self._learning(chunk) if self._tries < _MAX_TRIES else self._each(chunk)
+
+    def texts_of(self, chunks: Iterable[bytes]) -> list[str]:
+        """The texts of the next chunks that are one event of plain text each, as far as that shows without the dialect.
+
+        What follows them is for `feed`.
+        """
+        return self._frame.take_each(chunks) if self._frame is not None and self._events.between else _NONE
 
     @property
     def tail(self) -> bytes:

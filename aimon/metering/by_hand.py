@@ -89,7 +89,7 @@ class CallByHand:
         self._estimated: Usage | None = None
         self._first_token: float | None = None
         self._over = False
-        meter.started(self._identity)
+        meter.started(self, self._identity)
         self._started_at = time.time()
         self._started = time.monotonic()
 
@@ -141,12 +141,16 @@ class CallByHand:
         self._over = True
         seconds = time.monotonic() - self._started
         job = functools.partial(self._count, error, seconds)
-        (self._meter.submit_later if collected else self._meter.submit)(job)
+        if collected:
+            self._meter.submit_later(job)
+        else:
+            # An exception that waited would hold on to everything that its traceback knows.
+            self._meter.submit(job, soon=error is None)
 
     def _count(self, error: BaseException | None, seconds: float) -> None:
         if self._epoch != self._meter.epoch:
             return
-        self._meter.landed(self._identity)
+        self._meter.landed(self, self._identity)
         outcome, said, reason = Outcome.OK, None, None
         if isinstance(error, Exception):
             outcome, said, reason = failures.of_call(error, seconds=seconds)

@@ -61,7 +61,7 @@ def _make(chosen: Settings) -> Meter:
     chosen.prices.knows("openai", "gpt-4o")
     if chosen.directory is None:
         return Meter(chosen)
-    from aimon.metering.shared_meter import SharedMeter  # noqa: PLC0415 - needs Unix
+    from aimon.metering.shared import SharedMeter  # noqa: PLC0415 - needs Unix
 
     chosen.directory.mkdir(parents=True, exist_ok=True)
     return SharedMeter(chosen, chosen.directory)

@@ -1,8 +1,6 @@
 """What an application's calls come to: one Result each, counted, priced, and shown when a scraper asks.
 
-Calls end on any thread, in any task or greenlet, and some of them in the garbage collector, which runs at any line. So
-whatever is to be counted is put into a queue first, which takes no lock; whoever gets the lock empties it, and nobody
-waits for it. Only a job of the queue changes the totals.
+Only jobs (`aimon.metering.jobs`) change the totals.
 """
 
 from __future__ import annotations
@@ -11,15 +9,16 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
-from threading import Lock
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
 
 from aimon import __version__, dialects
 from aimon.call import rate_limits
-from aimon.call.call import Target
+from aimon.call.call import Call, Target, Timeouts
 from aimon.call.containment import describe
+from aimon.call.result import Source
+from aimon.metering.jobs import Jobs
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.network.headers import by_lower_name
@@ -38,6 +37,7 @@ OTHER: Final = "other"
 STAGES: Final = ("request", "answer", "result", "export")
 _MAX_LOGGED: Final = 20
 _LOG = logging.getLogger("aimon")
+_NO_LIMITS: Final = Timeouts()  # an SDK has its own
 _meters: WeakSet[Meter] = WeakSet()
 
 
@@ -48,15 +48,23 @@ class Subject(NamedTuple):
     dialect: Dialect
     identity: Identity
 
+    def call(self, max_tokens: int, *, stream: bool) -> Call:
+        """A call of it, with no messages, which the application keeps to itself."""
+        region = self.identity.region
+        return Call(self.target, (), max_tokens, stream, timeouts=_NO_LIMITS, source=Source.APP, region=region)
+
 
 class Meter:
     """Counts the calls of this process.
 
     Attributes:
+        may_wait: whether an ended call may wait a moment until it is counted.
         settings: how.
         totals: what they came to.
         epoch: another one after a fork: calls that began before it are the parent's.
     """
+
+    may_wait = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -68,10 +76,8 @@ class Meter:
         _meters.add(self)
 
     def _begin(self) -> None:
-        self._jobs: deque[Callable[[], None]] = deque()
-        self._working = Lock()
-        self._flying = Lock()
-        self._in_flight: dict[Identity, int] = {}
+        self._jobs = Jobs(lambda error: self.fault("result", error))
+        self._in_flight: dict[int, Identity] = {}  # by the object that stands for the call; no change needs a lock
         self._limits: dict[Identity, Limits] = {}
         self._headers: dict[Identity, Iterable[tuple[bytes, bytes]]] = {}
         self.totals = self._new_totals()
@@ -125,46 +131,29 @@ class Meter:
         for stage in STAGES:
             self.totals.add(definitions.INTERNAL_ERRORS, (stage,), 0)
 
-    def started(self, identity: Identity) -> None:
-        """A call begins."""
-        with self._flying:
-            self._in_flight[identity] = self._in_flight.get(identity, 0) + 1
+    def started(self, call: object, identity: Identity) -> None:
+        """A call begins; the object stands for it until it has landed."""
+        self._in_flight[id(call)] = identity
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Has something counted."""
-        self._jobs.append(job)
-        self._work()
+    def landed(self, call: object, identity: Identity) -> None:  # noqa: ARG002 - a meter of several processes needs it
+        """A call is over; in a job."""
+        self._in_flight.pop(id(call), None)
+
+    def submit(self, job: Callable[[], None], *, soon: bool = False) -> None:
+        """Has something counted.
+
+        Args:
+            job: does it.
+            soon: it may wait a moment, where nobody wants to be told of calls and no other process counts on it.
+        """
+        if soon and self.may_wait and not self.settings.on_result:
+            self._jobs.soon(job)
+        else:
+            self._jobs.now(job)
 
     def submit_later(self, job: Callable[[], None]) -> None:
         """As `submit`, from the garbage collector, which may run while this very thread holds a lock."""
-        self._jobs.append(job)
-
-    def _work(self, *, wait: bool = False) -> None:
-        """Does what is in the queue.
-
-        Args:
-            wait: for another thread that is doing so.
-        """
-        while self._jobs or wait:
-            if not self._working.acquire(blocking=wait):
-                return  # whoever holds it does these, too
-            wait = False
-            try:
-                while self._jobs:
-                    self._do(self._jobs.popleft())
-            finally:
-                self._working.release()
-
-    def _do(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the application must not feel it
-            self.fault("result", error)
-
-    def landed(self, identity: Identity) -> None:
-        """A call is over."""
-        with self._flying:
-            self._in_flight[identity] -= 1
+        self._jobs.later(job)
 
     def record(self, result: Result) -> None:
         """Prices and counts a Result, and tells those who want to know; for jobs of the queue."""
@@ -198,17 +187,15 @@ class Meter:
         Raises:
             OSError: counts of other processes can't be read.
         """
-        self._work(wait=True)
-        with self._working:
+        with self._jobs.done():
             return self._all()
 
     def _all(self) -> tuple[Totals, Gauges]:
         gauges = Gauges()
         gauges.set(definitions.BUILD_INFO, 1, version=__version__)
-        with self._flying:
-            flying = dict(self._in_flight)
-        for identity, count in flying.items():
-            gauges.set(definitions.IN_FLIGHT, count, **identity.labels)
+        flying = Counter(list(self._in_flight.values()))
+        for identity in list(self._identities):
+            gauges.set(definitions.IN_FLIGHT, flying[identity], **identity.labels)
         for identity, limits in self._last_limits().items():
             for name, kind, value in limit_gauges(limits):
                 gauges.set(name, value, **identity.labels, kind=kind)

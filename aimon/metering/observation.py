@@ -1,30 +1,36 @@
 """One call of an SDK, as its bytes pass: from the request to what is counted of it.
 
+While the application waits, a call is only recorded: what arrived, and when. An ApplicationExchange reads that later,
+much of it in a row: a stream after every 256 chunks, the rest when the call is counted (`aimon.metering.jobs`).
+
 Whatever goes wrong in here is counted and passed over: the application's call goes on as if nobody watched.
 """
 
 from __future__ import annotations
 
-import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.call.call import Call, Timeouts
 from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
-from aimon.call.result import Source
 from aimon.metering import asked as requests
 from aimon.metering import failures
 from aimon.metering.exchange import ApplicationExchange
 from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from aimon.metering.exchange import Secrets
     from aimon.metering.meter import Meter, Subject
-    from aimon.metering.secrets import Secrets
 
 _ENCODING: Final = b"content-encoding"
-_NO_LIMITS: Final = Timeouts()  # the SDK has its own
+_ENCODING_LENGTH: Final = len(_ENCODING)
+# Chunks and bytes that are recorded before they are read.
+_MOST_CHUNKS: Final = 256
+_MOST_BYTES: Final = 64 << 10
+# A call of more bytes is counted as soon as it ends, so that those that wait hold little.
+_LARGE: Final = 256 << 10
 
 
 def begin(
@@ -41,33 +47,14 @@ def begin(
     """
     try:
         url = request.url
-        method = request.method
-        if method != "POST":
-            return None
-        found = requests.read(method, url.raw_host, url.raw_path, _content(request))
+        found = requests.read(request.method, url.raw_host, url.raw_path, _content(request))
         if found is None:
             return None
         subject = meter.subject(endpoint, provider or found.provider, found.dialect, found.model)
-        call = Call(
-            subject.target,
-            (),
-            found.max_tokens,
-            found.stream,
-            timeouts=_NO_LIMITS,
-            source=Source.APP,
-            region=subject.identity.region,
-        )
-        return Observation(meter, subject, call, request, secrets)
+        return Observation(meter, subject, found, request, secrets)
     except Exception as error:  # noqa: BLE001 - see the module's docstring
         meter.failed("request", error)
         return None
-
-
-def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    for name, value in headers:
-        if name.lower() == _ENCODING:
-            return {"content-encoding": value.decode("latin-1")}
-    return {}
 
 
 def _content(request: Any) -> bytes:
@@ -79,132 +66,193 @@ def _content(request: Any) -> bytes:
 
 
 class Observation:
-    """A call that goes on.
+    """A call that goes on."""
 
-    Attributes:
-        feed: takes the next bytes of the answer, and when they came; it may raise.
-    """
+    __slots__ = (
+        "_asked", "_chunks", "_ended", "_epoch", "_exchange", "_head", "_headers", "_left", "_meter", "_over",
+        "_request", "_secrets", "_size", "_started", "_started_at", "_subject", "_times", "_whole",
+    )  # fmt: skip
 
-    __slots__ = ("_epoch", "_exchange", "_headers", "_meter", "_over", "_subject", "feed")
-
-    def __init__(self, meter: Meter, subject: Subject, call: Call, request: Any, secrets: Secrets) -> None:
-        self._over = True
+    def __init__(self, meter: Meter, subject: Subject, asked: requests.Asked, request: Any, secrets: Secrets) -> None:
+        self._over = True  # until it has begun
         self._meter = meter
-        self._subject = subject
         self._epoch = meter.epoch
-        self._headers: Any = None
-        self._exchange = ApplicationExchange(
-            call,
-            subject.dialect,
-            started=time.monotonic(),
-            started_at=time.time(),
-            keep_text=meter.settings.keep_text,
-            request=request,
-            secrets=secrets,
-        )
-        self.feed: Callable[[bytes, float], None] = self._exchange.feed
-        meter.started(subject.identity)
+        self._subject = subject
+        self._asked = asked
+        self._request = request
+        self._secrets = secrets
+        self._exchange: ApplicationExchange | None = None
+        self._head: tuple[int, Any, float] | None = None  # status, headers, when
+        self._headers: list[tuple[bytes, bytes]] | None = None  # as they are once they were read
+        self._whole = False
+        self._chunks: list[bytes] = []
+        self._times: list[float] = []
+        self._size = 0  # of these chunks
+        self._ended = 0.0
+        self._left = False  # the application ended it, and not the provider
+        meter.started(self, subject.identity)
+        self._started_at = time()
+        self._started = monotonic()
         self._over = False
 
     def head(self, response: Any) -> bool:
         """The head of an answer came.
 
         Returns:
-            Whether its body is to be fed: a redirect leads to the call that is counted.
+            Whether its body is to be watched: a redirect leads to the call that is counted.
         """
-        now = time.monotonic()
+        now = monotonic()
         try:
-            status = response.status_code
-            if 300 <= status < 400 and "location" in response.headers:
-                self._forget()
+            status, headers = response.status_code, response.headers
+            if 300 <= status < 400 and "location" in headers:
+                self._over = True
+                self._meter.submit(self._forget)
                 return False
-            raw = response.headers.raw
-            self._headers = raw  # limits are read when they are shown: they are a fifth of what a call would cost
-            headers = by_lower_name(raw) if self._meter.settings.on_result else _encoding(raw)
-            whole = getattr(response, "is_stream_consumed", False)
-            if whole:
-                headers.pop("content-encoding", None)
-            self._exchange.head(status, headers, now)
-            if whole:  # a transport that has it all in memory
-                self.feed(response.content, now)
-                self.close()
+            self._head = (status, headers, now)
+            if getattr(response, "is_stream_consumed", False):  # a transport that has it all in memory
+                self._whole = True
+                self.arrived(response.content)
+                self._end(now)
                 return False
         except Exception as error:  # noqa: BLE001 - see the module's docstring
-            self.broken(error)
+            self._read()
+            self._broken(error)
         return True
 
-    def broken(self, error: Exception) -> Callable[[bytes, float], None]:
-        """The metering of this call failed; returns a `feed` that does nothing."""
-        self._meter.failed("answer", error)
-        self._exchange.fail(Failure(Outcome.PROBER_ERROR, "the call was not metered"), time.monotonic())
-        self.feed = _ignore
-        return _ignore
+    def arrived(self, chunk: bytes) -> None:
+        """The next bytes of the answer."""
+        chunks = self._chunks
+        self._times.append(monotonic())
+        chunks.append(chunk)
+        self._size += len(chunk)
+        if len(chunks) >= _MOST_CHUNKS or self._size > _MOST_BYTES:
+            self._read()
 
     def close(self) -> None:
         """The answer ended as HTTP says it should."""
         if not self._over:
-            now = time.monotonic()
-            try:
-                self._exchange.close(now)
-            except Exception as error:  # noqa: BLE001 - see the module's docstring
-                self.broken(error)
-            self._end()
+            self._end(monotonic())
 
     def stop(self) -> None:
         """Nobody reads on: the answer is complete, or the application broke it off."""
         if not self._over:
-            self._exchange.cancel(time.monotonic())
-            self._end()
+            self._left = True
+            self._end(monotonic())
 
     def fail(self, error: BaseException) -> None:
         """The transport raised, or what is reading the answer is being ended."""
         if self._over:
             return
-        now = time.monotonic()
+        now = monotonic()
+        if not isinstance(error, Exception):
+            self._left = True
+            # A generator that is thrown away says so from the garbage collector.
+            self._end(now, collected=isinstance(error, GeneratorExit))
+            return
+        # At once: an exception that waited would hold on to everything that its traceback knows.
+        self._read()
         exchange = self._exchange
-        if isinstance(error, Exception):
+        if exchange is not None:
             try:
-                seconds = now - exchange.started
-                waiting = exchange.call.stream and not exchange.chunks
-                host = exchange.request.url.host
                 failure = failures.of_transport(
-                    error, host=host, headed=exchange.headed, waiting=waiting, seconds=seconds
+                    error,
+                    host=self._request.url.host,
+                    headed=exchange.headed,
+                    waiting=self._asked.stream and not exchange.chunks,
+                    seconds=now - self._started,
                 )
                 exchange.fail(failure, now)
             except Exception as fault:  # noqa: BLE001 - see the module's docstring
-                self.broken(fault)
-            self._end()
-            return
-        exchange.cancel(now)
-        # A generator that is thrown away says so from the garbage collector.
-        self._end(collected=isinstance(error, GeneratorExit))
+                self._broken(fault)
+        self._end(now)
 
-    def _end(self, *, collected: bool = False) -> None:
+    def _end(self, t: float, *, collected: bool = False) -> None:
         self._over = True
-        (self._meter.submit_later if collected else self._meter.submit)(self._count)
+        self._ended = t
+        if collected:
+            self._meter.submit_later(self._count)
+        else:
+            size = self._size + len(self._request.content)
+            if self._exchange is not None:
+                size += self._exchange.received
+            self._meter.submit(self._count, soon=size <= _LARGE)
+
+    def _read(self) -> None:
+        """Reads what has arrived since the last time."""
+        try:
+            exchange = self._exchange or self._begin()
+            if not exchange.complete:
+                exchange.feed_all(self._chunks, self._times)
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            self._broken(error)
+        self._chunks.clear()
+        self._times.clear()
+        self._size = 0
+
+    def _begin(self) -> ApplicationExchange:
+        """The exchange, with the head of the answer if that has arrived."""
+        subject, asked, settings = self._subject, self._asked, self._meter.settings
+        self._exchange = exchange = ApplicationExchange(
+            subject.call(asked.max_tokens, stream=asked.stream),
+            subject.dialect,
+            started=self._started,
+            started_at=self._started_at,
+            keep_text=settings.keep_text,
+            request=self._request,
+            secrets=self._secrets,
+            gaps_wanted=bool(settings.on_result),
+        )
+        if self._head is not None:
+            status, headers, t = self._head
+            self._headers = headers.raw
+            # Limits are read when they are shown: they are a fifth of what a call would cost.
+            said = by_lower_name(self._headers) if settings.on_result else _encoding(self._headers)
+            if self._whole:
+                said.pop("content-encoding", None)
+            exchange.head(status, said, t)
+        return exchange
+
+    def _broken(self, error: Exception) -> None:
+        """The metering of this call failed, which ends it."""
+        self._meter.failed("answer", error)
+        if self._exchange is not None:
+            self._exchange.fail(Failure(Outcome.PROBER_ERROR, "the call was not metered"), monotonic())
 
     def _forget(self) -> None:
-        self._over = True
-        self._meter.landed(self._subject.identity)
+        if self._epoch == self._meter.epoch:
+            self._meter.landed(self, self._subject.identity)
 
     def _count(self) -> None:
-        if self._epoch == self._meter.epoch:
-            self._meter.landed(self._subject.identity)
-            try:
-                result = self._exchange.result()
-            except Exception as error:  # noqa: BLE001 - see the module's docstring
-                self._meter.fault("result", error)
-                result = self._exchange.unknown()
-            self._meter.record(result)
-            if self._headers is not None:
-                self._meter.answered(self._subject.identity, self._headers)
+        meter, identity = self._meter, self._subject.identity
+        if self._epoch != meter.epoch:
+            return
+        meter.landed(self, identity)
+        self._read()
+        exchange = self._exchange
+        if exchange is None:
+            return
+        try:
+            (exchange.cancel if self._left else exchange.close)(self._ended)
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            self._broken(error)
+        try:
+            result = exchange.result()
+        except Exception as error:  # noqa: BLE001 - as above
+            meter.fault("result", error)
+            result = exchange.unknown()
+        meter.record(result)
+        if self._headers is not None:
+            meter.answered(identity, self._headers)
 
     def __del__(self) -> None:
         # Neither read to its end nor closed.
         if not self._over:
-            self._exchange.cancel(time.monotonic())
-            self._end(collected=True)
+            self._left = True
+            self._end(monotonic(), collected=True)
 
 
-def _ignore(_: bytes, __: float) -> None:
-    """Takes bytes that are not metered."""
+def _encoding(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    for name, value in headers:
+        if len(name) == _ENCODING_LENGTH and name.lower() == _ENCODING:
+            return {"content-encoding": value.decode("latin-1")}
+    return {}

@@ -22,16 +22,23 @@ import secrets
 import struct
 import time
 from bisect import bisect_left
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from aimon import __version__
+from aimon.call import rate_limits
+from aimon.metering.meter import Meter, limit_gauges
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges, HistogramSeries, Totals
+from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from aimon.metrics.totals import Labels
+    from aimon.metering.settings import Settings
+    from aimon.metrics.totals import Identity, Labels
 
     Name = tuple[Any, ...]
 
@@ -141,6 +148,60 @@ class SharedTotals(Totals):
         if not known:
             self.file.set((_SUM, name, labels), 0.0)
         return histogram
+
+
+class SharedMeter(Meter):
+    """Counts the calls of this process in a file, and shows those of all.
+
+    A call is counted as soon as it ends, since a process that waited with it might be killed.
+
+    Args:
+        settings: how; `directory` is where the files are.
+        directory: the same.
+    """
+
+    may_wait = False
+    totals: SharedTotals
+
+    def __init__(self, settings: Settings, directory: Path) -> None:
+        self._directory = directory
+        super().__init__(settings)
+
+    def _begin(self) -> None:
+        self._flying: Counter[Identity] = Counter()
+        super()._begin()
+
+    def _new_totals(self) -> SharedTotals:
+        return SharedTotals(self._directory)
+
+    def forked(self) -> None:
+        """Starts anew in a child process, with a file of its own."""
+        self.totals.close()
+        super().forked()
+
+    def started(self, call: object, identity: Identity) -> None:  # noqa: ARG002 - the others know calls by their number
+        """A call begins."""
+        self.submit(partial(self._fly, identity, 1))
+
+    def landed(self, call: object, identity: Identity) -> None:  # noqa: ARG002 - as above
+        """A call is over; in a job."""
+        self._fly(identity, -1)
+
+    def _fly(self, identity: Identity, change: int) -> None:
+        self._flying[identity] += change
+        self.totals.gauge(definitions.IN_FLIGHT, tuple(identity), self._flying[identity])
+
+    def answered(self, identity: Identity, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """The headers of the last answer, which may say what the provider's limits are."""
+        limits, _ = rate_limits.read(by_lower_name(headers), time.time())
+        if limits is not None:
+            for name, kind, value in limit_gauges(limits):
+                self.totals.gauge(name, (*identity, kind), value)
+
+    def _all(self) -> tuple[Totals, Gauges]:
+        totals, gauges = read(self._directory)
+        gauges.set(definitions.BUILD_INFO, 1, version=__version__)
+        return totals, gauges
 
 
 def read(directory: Path) -> tuple[Totals, Gauges]:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aimon.metering import observation as observations
-from aimon.metering.secrets import Secrets
+from aimon.metering.exchange import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -107,13 +106,10 @@ class _SyncStream:
 
     def __iter__(self) -> Iterator[bytes]:
         observation = self._observation
-        feed = observation.feed
+        arrived = observation.arrived
         try:
             for chunk in self._wrapped:
-                try:
-                    feed(chunk, monotonic())
-                except Exception as error:  # noqa: BLE001 - a fault of the metering is not the application's
-                    feed = observation.broken(error)
+                arrived(chunk)
                 yield chunk
         except BaseException as error:
             observation.fail(error)
@@ -134,13 +130,10 @@ class _AsyncStream:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         observation = self._observation
-        feed = observation.feed
+        arrived = observation.arrived
         try:
             async for chunk in self._wrapped:
-                try:
-                    feed(chunk, monotonic())
-                except Exception as error:  # noqa: BLE001 - as above
-                    feed = observation.broken(error)
+                arrived(chunk)
                 yield chunk
         except BaseException as error:
             observation.fail(error)

@@ -95,12 +95,6 @@ _NOT_MADE = frozenset(o for o in Outcome if o.fault is Fault.PROBER)
 # Probes and load tests break off no call.
 _NEVER_PROBED = frozenset((Outcome.CANCELLED,))
 _STATUSES = ("success", "error")
-_TOKENS = (
-    (definitions.INPUT_TOKENS, "input"),
-    (definitions.OUTPUT_TOKENS, "output"),
-    (definitions.CACHED_INPUT_TOKENS, "cached_input"),
-    (definitions.REASONING_TOKENS, "reasoning"),
-)
 _ESTIMATED_TOKENS = (
     (definitions.INPUT_TOKENS, definitions.ESTIMATED_INPUT_TOKENS, "input"),
     (definitions.OUTPUT_TOKENS, definitions.ESTIMATED_OUTPUT_TOKENS, "output"),
@@ -136,7 +130,7 @@ class Totals:
             application: whether its calls are an application's, which may cancel them.
         """
         labels = tuple(identity)
-        names = [*(name for name, _ in _TOKENS), *(name for _, name, _ in _ESTIMATED_TOKENS)]
+        names = [*(name for name, _ in _reported(Usage())), *(name for _, name, _ in _ESTIMATED_TOKENS)]
         names += [definitions.PRICED_CALLS, definitions.UNPRICED_CALLS]
         if currency is not None:
             names.append(cost_family(currency).name)
@@ -259,14 +253,18 @@ class Totals:
         return found
 
     def _count(self, name: str, labels: Labels, amount: float) -> None:
-        series = self.counters.setdefault(name, {})
+        series = self.counters.get(name)
+        if series is None:
+            series = self.counters[name] = {}
         series[labels] = series.get(labels, 0.0) + amount
 
     def _observe(self, name: str, labels: Labels, value: float) -> None:
         self._histogram(name, labels).observe(value, self.bounds(name, labels[0]))
 
     def _histogram(self, name: str, labels: Labels) -> HistogramSeries:
-        series = self.histograms.setdefault(name, {})
+        series = self.histograms.get(name)
+        if series is None:
+            series = self.histograms[name] = {}
         histogram = series.get(labels)
         if histogram is None:
             histogram = series[labels] = HistogramSeries()
@@ -279,7 +277,7 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
     Raises:
         ValueError, OverflowError: a number is negative, or too large for a counter.
     """
-    amounts = [(name, tokens) for name, field in _TOKENS if (tokens := getattr(result.usage, field)) is not None]
+    amounts: list[tuple[str, float]] = [(name, count) for name, count in _reported(result.usage) if count is not None]
     if result.estimated is not None:
         amounts += _estimated(result.usage, result.estimated)
     if result.cost is not None and result.currency is not None:
@@ -290,6 +288,15 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
         if not 0 <= float(amount) < math.inf:
             raise ValueError(f"{name} can't grow by {amount}")
     return amounts
+
+
+def _reported(usage: Usage) -> tuple[tuple[str, int | None], ...]:
+    return (
+        (definitions.INPUT_TOKENS, usage.input),
+        (definitions.OUTPUT_TOKENS, usage.output),
+        (definitions.CACHED_INPUT_TOKENS, usage.cached_input),
+        (definitions.REASONING_TOKENS, usage.reasoning),
+    )
 
 
 def _estimated(reported: Usage, estimated: Usage) -> Iterator[tuple[str, float]]:

@@ -18,10 +18,14 @@ PRICES = {"gpt-*": {"input": 1.0, "output": 2.0, "cached_input": 0.5}}
 
 
 @pytest.fixture
-def metered(monkeypatch: pytest.MonkeyPatch) -> Metered:
-    """The meter of this process, fresh, in yuan, with a price for gpt-* models; keeps the Results."""
+def metered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Metered:
+    """The meter of this process, fresh, in yuan, with a price for gpt-* models.
+
+    It keeps the Results, and so counts calls at once; with the parameter "later" it does neither.
+    """
     kept = Metered()
-    chosen = settings.read(prices=PRICES, currency="CNY", on_result=(kept.results.append,), environ={})
+    listeners = () if getattr(request, "param", None) == "later" else (kept.results.append,)
+    chosen = settings.read(prices=PRICES, currency="CNY", on_result=listeners, environ={})
     monkeypatch.setattr(default, "_meter", None)
     default.use(chosen)
     return kept

@@ -1,4 +1,4 @@
-"""Counts are exact, however many make calls at once, and however the garbage collector runs."""
+"""Counts are exact, however many make calls at once, however the garbage collector runs, at once or a moment later."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from canned_http import ASKED, CHAT, DONE, STOP, STREAM, TEXT, USAGE, WHOLE, Can
 if TYPE_CHECKING:
     from metered import Metered
 
+LATER = pytest.mark.parametrize("metered", ["at once", "later"], indirect=True)
+
 
 def _fork(client: Client) -> int:
     """Forks a child that makes a call of its own; returns 0 if it counted that one alone."""
@@ -37,6 +39,7 @@ def _fork(client: Client) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@LATER
 def test_a_hundred_threads(metered: Metered) -> None:
     """Each ten calls, with one client; scrapes go on meanwhile."""
     client = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
@@ -55,6 +58,7 @@ def test_a_hundred_threads(metered: Metered) -> None:
     assert metered.gauge(definitions.IN_FLIGHT) == [0]
 
 
+@LATER
 def test_a_thousand_tasks(metered: Metered) -> None:
     """At once, a third of which is cancelled half-way."""
     client = Client("httpx2", "async", lambda: Canned([TEXT, STOP, USAGE, DONE]), {})
@@ -78,6 +82,7 @@ def test_a_thousand_tasks(metered: Metered) -> None:
     assert metered.gauge(definitions.IN_FLIGHT) == [0]
 
 
+@LATER
 def test_calls_that_are_thrown_away_are_cancelled(metered: Metered) -> None:
     """Neither read to the end nor closed: the garbage collector says so, even in the middle of a scrape."""
     client = Client("httpx2", "sync", lambda: Canned([TEXT, STOP]), {})
@@ -102,6 +107,7 @@ def test_memory_is_flat(monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(count):
             whole.post(ASKED)
             streamed.post(STREAM)
+        default.meter().snapshot()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 
@@ -123,23 +129,31 @@ def test_models_without_end_become_other(metered: Metered) -> None:
     assert metered.counter(definitions.REQUESTS)["chat", "other", "openai", "local", "success", "ok"] == 20
 
 
+@LATER
 def test_a_fork_in_the_middle_of_a_call(metered: Metered) -> None:
     """The call is the parent's; the child neither counts it nor waits for the parent's locks."""
     client = Client("httpx2", "sync", lambda: Canned([TEXT, STOP, DONE]), {})
     with client.http.stream("POST", CHAT, json=STREAM) as response:
         meter = default.meter()
-        with meter._working, meter._flying:
+        with meter._jobs._working:
             assert _fork(client) == 0
         response.read()
     assert metered.outcomes() == {"ok": 1}
 
 
-GEVENT = """
-from gevent import monkey; monkey.patch_all()
-import gevent, aimon
-from canned_http import Canned, Client
-from canned_http import ASKED, CHAT, DONE, STOP, STREAM, TEXT, USAGE, WHOLE, Canned, Client
-from aimon.metering import default, settings
+@pytest.mark.parametrize("metered", ["later"], indirect=True)
+def test_calls_that_wait_at_a_fork_are_the_parents(metered: Metered) -> None:
+    """Counted once, there; the child has a thread of its own for its own."""
+    client = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
+    for _ in range(30):
+        client.post(ASKED)
+    assert [_fork(client) for _ in range(3)] == [0, 0, 0]
+    assert metered.outcomes() == {"ok": 30}
+
+
+GREENLETS = """
+from canned_http import ASKED, WHOLE, Canned, Client
+from aimon.metering import default
 client = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
 def work():
     for _ in range(5):
@@ -149,19 +163,26 @@ gevent.joinall([gevent.spawn(work) for _ in range(50)], raise_error=True)
 totals, _ = default.meter().snapshot()
 print(sum(totals.counters["ai_api_requests_total"].values()))
 """
+PATCHED = "from gevent import monkey; monkey.patch_all(); import gevent"
+TOO_LATE = f"""
+from canned_http import ASKED, WHOLE, Canned, Client
+Client("httpx2", "sync", lambda: Canned([WHOLE]), {{}}).post(ASKED)  # has started the thread that counts
+{PATCHED}
+"""
 
 
-def test_greenlets() -> None:
-    """Under gevent's patches, in a process of its own."""
+@pytest.mark.parametrize(("patched", "calls"), [(PATCHED, "250.0"), (TOO_LATE, "251.0")])
+def test_greenlets(patched: str, calls: str) -> None:
+    """Under gevent's patches, before the first call or after it, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", GEVENT],
+        [sys.executable, "-c", patched + GREENLETS],
         env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
         capture_output=True,
         text=True,
         check=False,
         timeout=300,
     )
-    assert done.stdout.strip() == "250.0", done.stderr
+    assert done.stdout.strip() == calls, done.stderr
 
 
 @pytest.mark.parametrize("name", ["http_client", "observe", "start_http_server"])

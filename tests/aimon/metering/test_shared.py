@@ -115,10 +115,10 @@ def test_a_file_grows(tmp_path: Path) -> None:
 
 def test_gauges_are_those_of_running_processes(meter: Meter) -> None:
     """Calls in flight of a process that was killed are over; limits are the last ones told."""
-    meter.started(QWEN)
+    meter.started(object(), QWEN)
 
     def work() -> None:
-        meter.started(QWEN)
+        meter.started(object(), QWEN)
         meter.submit(lambda: meter.answered(QWEN, [(b"x-ratelimit-remaining-requests", b"5")]))
 
     _child(work)
