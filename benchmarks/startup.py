@@ -6,8 +6,8 @@ It measures the wheel, with compiled bytecode, in a separate environment: the im
 adds time, and finds modules in another way. --environment names one that `scripts/wheel_environment.py FOLDER loadtest`
 has made. The processes get only the variables that they need, and keep their history in a temporary folder.
 
-A load test is 2,000 calls by 64 users at once, without a scenario: from the command to the first counted request (by
-the report's `started_at`), and to its end.
+A load test is 2,000 calls by 64 users at once, without a scenario and with one of Locust: from the command to the first
+counted request (by the report's `started_at`), and to its end.
 
 Targets: `aimon --help` at most 9 times, a one-endpoint probe of a local server at most 22 times; 200 endpoints in
 one run at most 2.5 ms CPU each; the first request of a load test within 0.25 s, all of it within 0.5 s. The server of
@@ -29,11 +29,12 @@ import time
 from pathlib import Path
 
 from engine.running import server
+from loadtest_scenarios import SCENARIO
 
 from aimon.simulator import Profile, SimulatorProcess
 
 ENDPOINTS = 200
-LOAD = ("--output-tokens", "20", "--concurrency", "64", "--requests", "2000", "--json", "--quiet", "--yes")
+LOAD = ("--concurrency", "64", "--requests", "2000", "--json", "--quiet", "--yes")
 
 
 def main() -> None:
@@ -64,8 +65,11 @@ def main() -> None:
             print(f"{name:15} {median * 1000:7.1f} ms  {median / base:5.1f} x")
         print(f"{ENDPOINTS} endpoints  {_cpu_each(aimon, url, Path(folder)) * 1000:7.2f} ms CPU each")
         with server(arguments.truthd, "--tokens", "20", "--burst", "64") as at:
-            for name, seconds in _load_tests(aimon, at.url, arguments.repeat, env).items():
-                print(f"{name:31} {statistics.median(seconds) * 1000:7.1f} ms")
+            (Path(folder) / "scenario.py").write_text(SCENARIO)
+            for what in (["--output-tokens", "20"], ["scenario.py"]):
+                command = [aimon, "loadtest", *what, "--dialect", "openai-chat", "--base-url", at.url, "--model", "m"]
+                first, whole = (statistics.median(each) for each in _load_test(command, arguments.repeat, env))
+                print(f"load test {' '.join(what):18} first request {first * 1e3:5.0f} ms, whole {whole * 1e3:5.0f} ms")
 
 
 def _installed(folder: Path) -> Path:
@@ -84,16 +88,15 @@ def _in_turn(commands: dict[str, list[str]], repeat: int, env: dict[str, str]) -
     return times
 
 
-def _load_tests(aimon: str, url: str, repeat: int, env: dict[str, str]) -> dict[str, list[float]]:
+def _load_test(command: list[str], repeat: int, env: dict[str, str]) -> tuple[list[float], list[float]]:
     """Seconds from the command to its first counted request, and to its end."""
     first, whole = list[float](), list[float]()
-    command = [aimon, "loadtest", "--dialect", "openai-chat", "--base-url", url, "--model", "m", *LOAD]
     for _ in range(repeat):
         began, start = time.time(), time.perf_counter()
-        done = subprocess.run(command, env=env, cwd=env["HOME"], check=True, capture_output=True)
+        done = subprocess.run([*command, *LOAD], env=env, cwd=env["HOME"], check=True, capture_output=True)
         whole.append(time.perf_counter() - start)
         first.append(json.loads(done.stdout)["started_at"] - began)
-    return {"load test, to its first request": first, "load test, whole": whole}
+    return first, whole
 
 
 def _cpu_each(aimon: str, url: str, folder: Path) -> float:
