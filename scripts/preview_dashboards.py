@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support" / "rules"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support" / "servers"))
 
 from aimon.call.outcome import Outcome
 from aimon.metrics import definitions

@@ -157,7 +157,7 @@ def run_in_namespaces(arguments: list[str]) -> int:
     environment = {
         **os.environ,
         "PYTHON": sys.executable,
-        "PYTHONPATH": "tests/support:scripts",
+        "PYTHONPATH": "tests/support/stack:scripts",
         "HOME": str(RUN / "home"),
         "TMPDIR": str(RUN / "scratch"),
         "AIMON_STACK_RUN": str(RUN),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "support" / "scenario_program.py"
+PROGRAM = Path(__file__).parents[2] / "support" / "processes" / "scenario_program.py"
 
 
 @pytest.fixture(name="cases", scope="module")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from command import Command
 
-PROGRAM = Path(__file__).parents[2] / "support" / "worker_program.py"
+PROGRAM = Path(__file__).parents[2] / "support" / "processes" / "worker_program.py"
 CALLS = 6
 
 

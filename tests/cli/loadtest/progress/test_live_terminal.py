@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aimon.loadtests.protocol.progress import Progress
 
-PROGRAM = Path(__file__).parents[3] / "support" / "follow_program.py"
+PROGRAM = Path(__file__).parents[3] / "support" / "processes" / "follow_program.py"
 KEY = "sk-recognisable-key-0123456789"
 
 

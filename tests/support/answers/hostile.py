@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-_FOLDER = Path(__file__).parents[1] / "aimon" / "dialects" / "recordings"
+_FOLDER = Path(__file__).parents[2] / "aimon" / "dialects" / "recordings"
 RECORDED: dict[str, list[tuple[bool, bytes]]] = {
     file.stem: [
         ("stream" in recording, recording.get("stream", recording.get("body", "")).encode())

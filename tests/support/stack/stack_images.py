@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RUN = Path(os.environ.get("AIMON_STACK_RUN", ROOT / ".stack" / "run"))
 CACHE = ROOT / ".stack" / "images"
 RELEASE = "bookworm"

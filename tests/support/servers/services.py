@@ -174,7 +174,7 @@ class Prometheus(Service):
             f"--config.file={self._config_path}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             "--web.enable-lifecycle",
-            f"--web.user-assets={Path(__file__).parents[2] / 'dashboards' / 'prometheus' / 'assets'}",
+            f"--web.user-assets={Path(__file__).parents[3] / 'dashboards' / 'prometheus' / 'assets'}",
             # An alert that fired before an Alertmanager was found is sent again after this (default: 1 min).
             "--rules.alert.resend-delay=1s",
         ]

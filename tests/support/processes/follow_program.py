@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from threading import Thread
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from aimon.cli.loadtest.progress.live import Live
 from moments import ENDPOINT

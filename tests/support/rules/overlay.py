@@ -24,7 +24,7 @@ from aimon.quantities import seconds
 if TYPE_CHECKING:
     from services import Alertmanager, Prometheus, Pushgateway
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 PROMETHEUS = ROOT / "dashboards" / "prometheus" / "prometheus.yml"
 RULES = ROOT / "dashboards" / "prometheus" / "rules" / "aimon.yml"
 ALERTMANAGER = ROOT / "dashboards" / "alertmanager" / "alertmanager.yml"
