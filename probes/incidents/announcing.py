@@ -23,7 +23,9 @@ KEEPS_STATE: Final = frozenset({"pagerduty", "alertmanager", "webhook"})
 def announce(
     connection: sqlite3.Connection, group: int, channels: Sequence[Channel], suspects: Sequence[str], now: float
 ) -> None:
-    """Within a transaction: tells channels of a group that is open; of a later endpoint, those that were told before.
+    """Within a transaction: tells channels of a group that is open.
+
+    Those that were told before are told of a later endpoint, and once of a graver state.
 
     Args:
         connection: of the history.
@@ -32,22 +34,26 @@ def announce(
         suspects: further endpoints that fail, which are named, too, and of which nothing is told later.
         now: unix time.
     """
-    [(named,)] = connection.execute("SELECT named FROM incident_groups WHERE id = ?", (group,)).fetchall()
+    [(named, told_as)] = connection.execute(
+        "SELECT named, told_as FROM incident_groups WHERE id = ?", (group,)
+    ).fetchall()
     before = set(json.loads(named))
     notice = _notice(connection, group, Action.TRIGGER, suspects)
     told = outbox.told(connection, notice.uid)
     names = {subject.endpoint for subject in notice.subjects} | set(suspects)
+    state = f"{notice.kind} {notice.severity}"
     for channel in channels:
         if not _is_grave_enough(channel, notice.severity):
             continue
         if channel.name not in told:
             outbox.put(connection, channel.name, notice, now)
-        elif names - before and told[channel.name] in {"waiting", "delivered"}:
+        elif (names - before or state != told_as) and told[channel.name] in {"waiting", "delivered"}:
             update = _notice(connection, group, Action.UPDATE, suspects)
             outbox.put(connection, channel.name, update, now)
     connection.execute(
-        "UPDATE incident_groups SET announce_at = NULL, announced_at = ifnull(announced_at, ?), named = ? WHERE id = ?",
-        (now, json.dumps(sorted(before | names)), group),
+        "UPDATE incident_groups SET announce_at = NULL, announced_at = ifnull(announced_at, ?), named = ?, told_as = ? "
+        "WHERE id = ?",
+        (now, json.dumps(sorted(before | names)), state, group),
     )
     for subject in notice.subjects:
         if subject.endpoint not in before:
@@ -91,16 +97,20 @@ def _notice(
         "SELECT uid, scope, kind, opened_at, resolved_at FROM incident_groups WHERE id = ?", (group,)
     ).fetchone()
     rows = connection.execute(
-        "SELECT id, endpoint, provider, model, region, severity, opened_at, resolved_at, outcome, error, flapping "
-        "FROM incidents WHERE group_id = ? ORDER BY id",
+        "SELECT id, endpoint, provider, model, region, severity, opened_at, resolved_at, outcome, error, flapping, "
+        "kind, raised_from, raised_at FROM incidents WHERE group_id = ? ORDER BY id",
         (group,),
     ).fetchall()
     subjects = tuple(
         Subject(
             incident=number, endpoint=endpoint, provider=provider, model=model, region=region, severity=severity,
             opened_at=began, resolved_at=ended, outcome=outcome, error=error, flapping=bool(flapping),
+            kind=own_kind, raised_from=raised_from, raised_at=raised_at,
         )
-        for number, endpoint, provider, model, region, severity, began, ended, outcome, error, flapping in rows
+        for (
+            number, endpoint, provider, model, region, severity, began, ended, outcome, error, flapping,
+            own_kind, raised_from, raised_at,
+        ) in rows
     )  # fmt: skip
     return Notice(
         uid=uid,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aimon.config.model.alerting import SEVERITIES
 from aimon.probes.incidents import announcing, store
 from aimon.probes.notify import outbox
 
@@ -31,7 +32,8 @@ def update(
     Args:
         database: the history's file.
         kind: the kind, of which nobody else opens incidents.
-        openings: by name: what an incident is to be open of. One that is open already is left as it is.
+        openings: by name: what an incident is to be open of. One that is open already is left as it is, unless it is
+            graver now.
         over: names whose incident is over, if one is open.
         known: all names in the configuration; incidents of any other end as `removed`.
         channels: who is told.
@@ -42,15 +44,23 @@ def update(
     """
     store.prepare(database)
     outbox.prepare(database)
-    rows = database.query("SELECT endpoint FROM incidents WHERE kind = ? AND resolved_at IS NULL", (kind,))
-    opened = {name for (name,) in rows}
-    changed = (openings.keys() - opened) | (opened & set(over)) | (opened - set(known))
+    rows = database.query("SELECT endpoint, severity FROM incidents WHERE kind = ? AND resolved_at IS NULL", (kind,))
+    severities = dict(rows)
+    opened = set(severities)
+    graver = {
+        name
+        for name in openings.keys() & opened
+        if SEVERITIES.index(openings[name].severity) > SEVERITIES.index(severities[name])
+    }
+    changed = (openings.keys() - opened) | graver | (opened & set(over)) | (opened - set(known))
     if not changed:
         return
     with database.transaction() as connection:
         for name, opening in openings.items():
             if name not in opened:
                 store.open_incident(connection, opening, f"{opening.provider or kind} ({name})", now)
+            elif name in graver:
+                store.raise_severity(connection, opening, now, now)
         for name in opened & set(over):
             _end(connection, kind, name, channels, now)
         for name in opened - set(known) - set(over):

@@ -64,6 +64,8 @@ class Change(StrEnum):
 
     OPENED = "opened"
     RESOLVED = "resolved"
+    WORSENED = "worsened"
+    """It goes on, and may be graver than when it opened: the tracker's, since thresholds know of no severity."""
 
 
 NEW: Final = Track()

@@ -10,6 +10,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from aimon.config.model.alerting import SEVERITIES
 from aimon.probes.history import side_tables
 from aimon.probes.incidents.kinds import KNOWN, Kind
 from aimon.probes.incidents.machine import NEW, Track
@@ -61,6 +62,13 @@ _MIGRATIONS: Final = (
             id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL,
             starts REAL NOT NULL, ends REAL NOT NULL, endpoints TEXT NOT NULL, created_at REAL NOT NULL
         )""",
+    ),
+    (
+        # What an incident was before it became graver, and when that was.
+        "ALTER TABLE incidents ADD COLUMN raised_from TEXT",
+        "ALTER TABLE incidents ADD COLUMN raised_at REAL",
+        # Kind and severity under which a group was told of last.
+        "ALTER TABLE incident_groups ADD COLUMN told_as TEXT",
     ),
 )
 # Longer than failures are kept, for who looks back over a year.
@@ -187,12 +195,12 @@ def _track(text: str) -> Track:
 def open_incident(connection: sqlite3.Connection, opening: Opening, scope: str, announce_at: float) -> int:
     """Within a transaction: opens an incident, in the group of its scope and kind that is open, or in a new one.
 
-    What is to be told of it is told at `announce_at`, unless its endpoint was named before.
+    An endpoint that was degraded, alone in its group, and is down now takes this group along: what was told of it is
+    escalated. What is to be told is told at `announce_at`, unless the endpoint was named before.
     """
-    row = connection.execute(
-        "SELECT id, named, announced_at FROM incident_groups WHERE scope = ? AND kind = ? AND resolved_at IS NULL",
-        (scope, opening.kind),
-    ).fetchone()
+    row = _open_group(connection, scope, opening.kind)
+    if row is None and opening.kind is Kind.OUTAGE and _promote(connection, opening.endpoint, scope, announce_at):
+        row = _open_group(connection, scope, opening.kind)
     if row is None:
         group = connection.execute(
             "INSERT INTO incident_groups (uid, scope, kind, opened_at, announce_at) VALUES (?, ?, ?, ?, ?)",
@@ -212,6 +220,52 @@ def open_incident(connection: sqlite3.Connection, opening: Opening, scope: str, 
     assert number is not None  # noqa: S101 - a row was inserted
     add_event(connection, number, opening.opened_at, "flapping" if opening.flapping else "opened", opening.error)
     return number
+
+
+def _open_group(connection: sqlite3.Connection, scope: str, kind: Kind) -> tuple[int, str, float | None] | None:
+    found: tuple[int, str, float | None] | None = connection.execute(
+        "SELECT id, named, announced_at FROM incident_groups WHERE scope = ? AND kind = ? AND resolved_at IS NULL",
+        (scope, kind),
+    ).fetchone()
+    return found
+
+
+def _promote(connection: sqlite3.Connection, endpoint: str, scope: str, announce_at: float) -> bool:
+    """Makes the group of a degraded endpoint one of outages, if no other endpoint is in it."""
+    rows = connection.execute(
+        "SELECT group_id, endpoint FROM incidents JOIN incident_groups ON incident_groups.id = group_id "
+        "WHERE scope = ? AND incident_groups.kind = ? AND incidents.resolved_at IS NULL",
+        (scope, Kind.UNRELIABLE),
+    ).fetchall()
+    if [name for _, name in rows] != [endpoint]:
+        return False
+    connection.execute(
+        "UPDATE incident_groups SET kind = ?, announce_at = ifnull(announce_at, ?) WHERE id = ?",
+        (Kind.OUTAGE, announce_at, rows[0][0]),
+    )
+    return True
+
+
+def raise_severity(connection: sqlite3.Connection, opening: Opening, at: float, announce_at: float) -> None:
+    """Within a transaction: an open incident is as grave as `opening` now, and says what that says, if it was less.
+
+    Who was told of it is told at `announce_at`, once.
+    """
+    row = connection.execute(
+        "SELECT id, group_id, severity FROM incidents WHERE endpoint = ? AND kind = ? AND resolved_at IS NULL",
+        (opening.endpoint, opening.kind),
+    ).fetchone()
+    if row is None or SEVERITIES.index(opening.severity) <= SEVERITIES.index(row[2]):
+        return
+    number, group, before = row
+    connection.execute(
+        "UPDATE incidents SET severity = ?, outcome = ?, error = ?, raised_from = ?, raised_at = ? WHERE id = ?",
+        (opening.severity, opening.outcome, opening.error, before, at, number),
+    )
+    add_event(connection, number, at, "raised", opening.error)
+    connection.execute(
+        "UPDATE incident_groups SET announce_at = ifnull(announce_at, ?) WHERE id = ?", (announce_at, group)
+    )
 
 
 def end_incident(

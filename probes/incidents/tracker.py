@@ -178,6 +178,8 @@ class IncidentTracker:
         after, change = machine.step(rule, before, bad=bad, at=row.started_at, planned=row.planned)
         if after != before:
             changes.tracks[key] = after
+        if change is None and bad and after.is_open and kind is Kind.ACCOUNT:
+            change = Change.WORSENED
         if change is not None:
             changes.steps.append((row, kind, change, after, None))
 
@@ -185,13 +187,17 @@ class IncidentTracker:
         for row, kind, change, track, ended_by in changes.steps:
             watched = self._watch.endpoints[row.endpoint]
             at = row.started_at + row.latency
-            if change is Change.OPENED:
+            if change is not Change.RESOLVED:
                 opening = Opening(
                     row.endpoint, row.provider, row.model, row.region, kind,
                     severity(kind, watched.policy, row.outcome), track.flapping,
                     track.bad_since or at, at, row.outcome, row.error,
                 )  # fmt: skip
-                store.open_incident(connection, opening, watched.scope, now + watched.policy.group_wait)
+                announce_at = now + watched.policy.group_wait
+                if change is Change.OPENED:
+                    store.open_incident(connection, opening, watched.scope, announce_at)
+                else:
+                    store.raise_severity(connection, opening, at, announce_at)
             else:
                 ended = store.end_incident(connection, row.endpoint, kind, at, ended_by)
                 self._tell_end(connection, ended, now, ended_by)

@@ -56,16 +56,22 @@ def _alerts(notice: Notice, now: float) -> list[dict[str, Any]]:
         if notice.action is Action.TEST:
             ends = now + 1
         began = notice.opened_at if subject is None else subject.opened_at
-        found.append(
-            {
-                "labels": _labels(notice, subject),
-                "annotations": _annotations(notice, subject),
-                "startsAt": rfc3339(began),
-                # Alertmanager wants an end after the start.
-                "endsAt": rfc3339(max(ends, began + 0.001)),
-            }
-        )
+        if subject is not None and subject.raised_from is not None and subject.raised_at is not None:
+            # The severity is a label: with another one it is another alert, and this one is over.
+            before = msgspec.structs.replace(subject, severity=subject.raised_from)
+            found.append(_alert(notice, before, began, subject.raised_at))
+        found.append(_alert(notice, subject, began, ends))
     return found
+
+
+def _alert(notice: Notice, subject: Subject | None, began: float, ends: float) -> dict[str, Any]:
+    return {
+        "labels": _labels(notice, subject),
+        "annotations": _annotations(notice, subject),
+        "startsAt": rfc3339(began),
+        # Alertmanager wants an end after the start.
+        "endsAt": rfc3339(max(ends, began + 0.001)),
+    }
 
 
 def _labels(notice: Notice, subject: Subject | None) -> dict[str, str]:
@@ -73,7 +79,8 @@ def _labels(notice: Notice, subject: Subject | None) -> dict[str, str]:
     if subject is None:
         return labels
     own = {"endpoint": subject.endpoint, "model": subject.model, "provider": subject.provider, "region": subject.region}
-    labels |= {"severity": subject.severity, "incident": str(subject.incident), **own}
+    kind = subject.kind or notice.kind
+    labels |= {"kind": kind, "severity": subject.severity, "incident": str(subject.incident), **own}
     return {name: value for name, value in labels.items() if value}
 
 
@@ -86,6 +93,8 @@ def _annotations(notice: Notice, subject: Subject | None) -> dict[str, str]:
 def _alone(notice: Notice, subject: Subject | None) -> Notice:
     # The annotations are those of the alert's beginning, also when it ends.
     action = Action.TRIGGER if notice.action is not Action.TEST else Action.TEST
+    if subject is None:
+        return msgspec.structs.replace(notice, action=action, subjects=(), suspects=(), ended_by=None)
     return msgspec.structs.replace(
-        notice, action=action, subjects=() if subject is None else (subject,), suspects=(), ended_by=None
+        notice, action=action, kind=subject.kind or notice.kind, subjects=(subject,), suspects=(), ended_by=None
     )

@@ -11,13 +11,17 @@ class Action(StrEnum):
     """What a notice is about."""
 
     TRIGGER = "trigger"
-    UPDATE = "update"  # more endpoints than were named
+    UPDATE = "update"  # more endpoints than were named, or a graver state
     RESOLVE = "resolve"
     TEST = "test"
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """One incident in a notice. Times are unix time; `error` is redacted."""
+    """One incident in a notice. Times are unix time; `error` is redacted.
+
+    `kind`: its own, where it is another than the notice's: of an endpoint that was degraded before it was down.
+    `raised_from`, `raised_at`: its severity before it became graver, and when that was.
+    """
 
     incident: int
     endpoint: str
@@ -30,6 +34,9 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str | None = None
     error: str | None = None
     flapping: bool = False
+    kind: str | None = None
+    raised_from: str | None = None
+    raised_at: float | None = None
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +65,16 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     subjects: tuple[Subject, ...] = ()
     suspects: tuple[str, ...] = ()
     ended_by: str | None = None
+
+
+def current(notice: Notice) -> tuple[Subject, ...]:
+    """The incidents without those that became another one of the same endpoint, which says more."""
+    own = {subject.endpoint for subject in notice.subjects if subject.kind in (None, notice.kind)}
+    return tuple(
+        subject
+        for subject in notice.subjects
+        if subject.kind in (None, notice.kind) or subject.endpoint not in own or subject.resolved_at is None
+    )
 
 
 def encode(notice: Notice) -> str:

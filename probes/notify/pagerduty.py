@@ -44,7 +44,7 @@ def pagerduty(channel: Channel) -> Sender:
                 "source": notice.scope or "aimon",
                 "severity": notice.severity,
                 "timestamp": rfc3339(notice.opened_at),
-                "component": ", ".join(subject.endpoint for subject in notice.subjects[:20]),
+                "component": ", ".join(list(dict.fromkeys(subject.endpoint for subject in notice.subjects))[:20]),
                 "class": notice.kind,
                 "custom_details": {"incidents": said.text.splitlines()},
             }

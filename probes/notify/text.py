@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aimon.language import CHINESE
 from aimon.notifications.robots import ChatMessage, Tone
 from aimon.probes.incidents import sentences
-from aimon.probes.notify.notice import Action
+from aimon.probes.notify.notice import Action, current
 
 if TYPE_CHECKING:
     from aimon.probes.notify.notice import Notice, Subject
@@ -86,9 +86,10 @@ def _who(notice: Notice, *, chinese: bool) -> str:
 
 
 def _lines(notice: Notice, *, chinese: bool) -> list[str]:
-    lines = [_line(subject, chinese=chinese) for subject in notice.subjects[:_LISTED]]
-    if len(notice.subjects) > _LISTED:
-        more = len(notice.subjects) - _LISTED
+    subjects = current(notice)
+    lines = [_line(subject, chinese=chinese) for subject in subjects[:_LISTED]]
+    if len(subjects) > _LISTED:
+        more = len(subjects) - _LISTED
         lines.append(f"另有 {more} 个" if chinese else f"and {more} more")
     if notice.suspects and notice.action is not Action.RESOLVE:
         names = ", ".join(notice.suspects[:_LISTED])

@@ -25,7 +25,8 @@ def webhook(channel: Channel) -> Sender:
         said = text.message(delivery.notice, channel.language)
         body = _as_object(delivery, said.title, said.text)
         # Whoever gets it twice knows by this: the same for each attempt, and another for each update.
-        key = f"{delivery.notice.uid}:{delivery.notice.action}:{len(delivery.notice.subjects)}"
+        changes = sum(1 + (subject.raised_at is not None) for subject in delivery.notice.subjects)
+        key = f"{delivery.notice.uid}:{delivery.notice.action}:{changes}"
         post(
             where, body, redactor, "the webhook", token=channel.token, secret=channel.secret,
             headers={"Idempotency-Key": key},
@@ -52,6 +53,7 @@ def _as_object(delivery: Delivery, title: str, said: str) -> dict[str, Any]:
         "incidents": [
             {
                 "id": subject.incident,
+                "kind": subject.kind or notice.kind,
                 "endpoint": subject.endpoint,
                 "model": subject.model,
                 "provider": subject.provider,

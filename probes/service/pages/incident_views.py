@@ -51,6 +51,7 @@ _EVENTS = {
     "flapping": "opens and ends again and again",
     "resolved": "resolved",
     "outage": "became an outage",
+    "raised": "became more severe: {detail}",
     "removed": "ended: removed from the configuration",
     "delivered": "notified: {detail}",
     "refused": "notification refused: {detail}",
@@ -74,8 +75,10 @@ def incident_views(
 
 def _view(database: Database, members: list[reader.Incident], root: str, words: Words) -> IncidentView:
     first = min(members, key=lambda each: each.opened_at)
-    names = sorted({each.endpoint for each in members})
-    title = _TITLES[first.kind] if len(names) == 1 else _GROUPS[first.kind]
+    # One that was degraded before it was down is down.
+    gravest = min((each.kind for each in members), key=list(_KINDS).index)
+    names = sorted({each.endpoint for each in members if each.kind is gravest})
+    title = _TITLES[gravest] if len(names) == 1 else _GROUPS[gravest]
     open_ = any(each.is_open for each in members)
     events = {
         (event.at, _event_text(event, words))
@@ -88,7 +91,7 @@ def _view(database: Database, members: list[reader.Incident], root: str, words: 
         events.add((first.began_at, words.t("began: {what}", what=what)))
     return IncidentView(
         id=str(first.id),
-        kind=_KINDS[first.kind],
+        kind=_KINDS[gravest],
         title=words.t(title, name=names[0], n=len(names), provider=first.provider),
         open=open_,
         state=words.t("open" if open_ else "resolved"),

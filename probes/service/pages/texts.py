@@ -155,6 +155,7 @@ ZH = {
     "opened": "事件打开",
     "opens and ends again and again": "反复打开和恢复",
     "became an outage": "升级为故障",
+    "became more severe: {detail}": "严重程度上升：{detail}",
     "ended: removed from the configuration": "结束：已从配置中移除",
     "notified: {detail}": "已通知：{detail}",
     "notification refused: {detail}": "通知被拒绝：{detail}",

@@ -8,83 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aimon.call.outcome import Outcome
 from aimon.config.channel import Channel
 from aimon.config.incident_policy import IncidentPolicy, Threshold
-from aimon.metrics.totals import Identity
 from aimon.probes.history.database import HistoryError
-from aimon.probes.history.history import History
 from aimon.probes.incidents import announcements, reader
 from aimon.probes.incidents.kinds import State
-from aimon.probes.incidents.tracker import IncidentTracker, Watch, Watched
+from aimon.probes.incidents.tracker import Watch, Watched
 from aimon.probes.notify.notice import decode
-from results import a_result
+from incident_world import DENIED, DOWN, LIMITED, OK, PAGER, POLICY, T0, World, deliver
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
-T0 = 1_700_000_000.0
-OK, DOWN, DENIED, LIMITED = Outcome.OK, Outcome.SERVER_ERROR, Outcome.UNAUTHORIZED, Outcome.RATE_LIMITED
-POLICY = IncidentPolicy(open=Threshold(2, 3), resolve=2, failures=Threshold(2, 10), steady=3, group_wait=10.0)
-PAGER = Channel("pager", "pagerduty")
-CHAT = Channel("chat", "feishu", min_severity="critical", recovery=False)
-
-
-class World:
-    """A history with a tracker on it, and a clock that the test moves."""
-
-    def __init__(self, path: Path, *names: str, policy: IncidentPolicy = POLICY, scope: str = "dashscope") -> None:
-        self.history = History(path)
-        self.now = T0
-        self.watch = Watch({name: Watched(name, policy, scope) for name in names}, set(names), (PAGER, CHAT))
-        self.restart()
-
-    def restart(self) -> None:
-        """What a new process does."""
-        self.tracker = IncidentTracker(self.history.database, self.watch, now=self.now)
-
-    def probe(self, *said: tuple[str, Outcome], process: bool = True) -> None:
-        """Records results, a second apart."""
-        for name, outcome in said:
-            self.now += 1.0
-            identity = Identity(name, "m", "dashscope", "local")
-            self.history.append([a_result(outcome, identity, started_at=self.now, end=0.5, error=f"why {outcome}")])
-        if process:
-            self.tracker.tick(self.now)
-
-    def wait(self, seconds: float) -> None:
-        """Time passes."""
-        self.now += seconds
-        self.tracker.tick(self.now)
-
-    def notices(self, channel: str = "pager") -> list[tuple[str, list[str]]]:
-        """Actions and endpoints of what is queued for a channel, in order."""
-        rows = self.history.database.query(
-            "SELECT notice FROM notices WHERE channel = ? AND state != 'dropped' ORDER BY id", (channel,)
-        )
-        found = [decode(text) for (text,) in rows]
-        return [(notice.action.value, [subject.endpoint for subject in notice.subjects]) for notice in found]
-
-    def incidents(self) -> list[tuple[str, str, bool]]:
-        """Endpoint, kind, and whether it is open, oldest first."""
-        page = reader.incidents(self.history.database)
-        return [(each.endpoint, each.kind.value, each.is_open) for each in reversed(page.incidents)]
+    from aimon.call.outcome import Outcome
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the history is."""
     return tmp_path / "history.db"
-
-
-def deliver(world: World) -> None:
-    """As if the queue were empty again: everything that waits has been delivered."""
-    with world.history.database.transaction() as connection:
-        connection.execute(
-            "UPDATE notices SET state = 'delivered', attempts = 1, done_at = ? WHERE state = 'waiting'", (world.now,)
-        )
 
 
 def test_an_outage_is_told_once_and_ended_once(path: Path) -> None:
@@ -165,24 +109,6 @@ def test_an_account_fault_is_an_incident_of_its_own(path: Path) -> None:
     assert (states["b"].state, states["new"].state) == (State.BLOCKED, State.UNKNOWN)
     assert reader.states(world.history.database, {"b": 60.0}, world.now + 999)["b"].state is State.UNKNOWN
     assert reader.states(world.history.database, {"b": 60.0}, world.now, planned=["b"])["b"].state is State.MAINTENANCE
-
-
-def test_degraded_becomes_an_outage(path: Path) -> None:
-    """The pager's alert of the first is ended, so that none stays open; people are only told of the second."""
-    chat = Channel("chat", "feishu")
-    world = World(path, "a")
-    world.watch = Watch(world.watch.endpoints, {"a"}, (PAGER, chat))
-    world.restart()
-    world.probe(("a", DOWN), ("a", OK), ("a", OK), ("a", DOWN))
-    world.wait(10)
-    assert reader.states(world.history.database, {"a": 60.0}, world.now)["a"].state is State.DEGRADED
-    deliver(world)
-    world.probe(("a", DOWN))
-    assert world.incidents() == [("a", "unreliable", False), ("a", "outage", True)]
-    assert reader.states(world.history.database, {"a": 60.0}, world.now)["a"].state is State.DOWN
-    world.wait(10)
-    assert [action for action, _ in world.notices()] == ["trigger", "resolve", "trigger"]
-    assert [action for action, _ in world.notices("chat")] == ["trigger", "trigger"]
 
 
 def test_slow_calls_degrade(path: Path) -> None:
