@@ -14,6 +14,7 @@ import pytest
 
 from chat_wire import counted, read_request, streamed
 from peers import Peer
+from services import free_port
 
 if TYPE_CHECKING:
     import socket
@@ -84,7 +85,10 @@ def locust(folder: Path, port: int, *options: str) -> tuple[list[dict[str, Any]]
 def test_a_locustfile(tmp_path: Path, processes: int) -> None:
     """Calls are requests to Locust, failures have few texts, and forked processes have connections of their own."""
     with Peer(serve) as peer:
-        options = ("--processes", str(processes)) if processes > 1 else ()
+        # A port of its own: tests that run at the same time would find each other's master at Locust's.
+        port = str(free_port())
+        own = ("--master-bind-port", port, "--master-port", port)
+        options = ("--processes", str(processes), *own) if processes > 1 else ()
         events, statistics, log = locust(tmp_path, peer.port, *options)
     assert "Traceback" not in log
     by_name = {entry["name"]: entry for entry in statistics}
