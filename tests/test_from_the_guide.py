@@ -1,8 +1,8 @@
 """The page on the guide, row by row: metrics, panels and alerts are there as it says, and its queries run.
 
 The queries are asked of a Prometheus that scrapes an application which the guide's own code measures: no prober, no
-`outcome`, and the names that Python's client library makes of the guide's. `tests/e2e/test_stack.py` asks them of
-probes and load tests.
+`outcome`, and the names that Python's client library makes of the guide's. `tests/e2e/alerting/test_stack.py` asks
+them of probes and load tests.
 """
 
 from __future__ import annotations
