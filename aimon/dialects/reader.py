@@ -56,6 +56,8 @@ class Reader:
         has_counts = usage.may_be_in
 
         def event(data: bytes) -> Delta:
+            if data == _DONE[0]:
+                return DONE
             try:
                 delta = read(decode(data))
             except msgspec.DecodeError as fault:

@@ -5,9 +5,10 @@ Servers send JSON as text/event-stream, event streams as application/json, and b
 
 from __future__ import annotations
 
-import itertools
 import re
+from contextlib import suppress
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +18,7 @@ from aimon.dialects.reader import UnseparatedError, error_in
 from aimon.exchange.inflate import GZIP
 from aimon.exchange.sse import EventTooLargeError
 from aimon.exchange.sse_fastpath import TextStream
+from aimon.exchange.stream_memory import StreamMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +69,12 @@ def kind_of(beginning: bytes, *, streamed: bool) -> Kind | None:
     return Kind.JSON if len(text) >= _ENOUGH or b":" in text else None
 
 
+@lru_cache(maxsize=32)
+def memory(reader: Reader) -> StreamMemory:
+    """What is remembered of the streams that a reader has read."""
+    return StreamMemory(reader.event)
+
+
 class MalformedError(ValueError):
     """A whole answer that can't be read; the message says why, and quotes it."""
 
@@ -99,7 +107,7 @@ class Body:
                 data.clear()
             self.kind = kind_of(chunk, streamed=self._streamed)
             if self.kind is Kind.STREAM:
-                self.stream = TextStream(self._reader.event)
+                self.stream = TextStream(self._reader.event, memory(self._reader))
                 return chunk
         data += chunk
         return b""
@@ -139,14 +147,15 @@ class Body:
         if self.stream is None:
             return []
         self.cut = self.stream.tail[:_SHOWN].strip() or None
+        said: list[list[str] | Delta] = []
         try:
-            said = list(self.stream.end())
+            self.stream.end(said)
         except UnseparatedError as fault:
             raise MalformedError(f"an event that can't be read: {fault}") from fault
         except UNREADABLE:  # half an event
             return []
         self.cut = None
-        return said
+        return [delta for delta in said if isinstance(delta, Delta)]
 
     def last_words(self) -> ProviderError | None:
         """An error of the provider that came before the connection broke."""
@@ -156,10 +165,8 @@ class Body:
 
 
 def _first_error(stream: TextStream, rest: bytes) -> ProviderError | None:
-    try:
-        for said in itertools.chain(stream.feed(rest), stream.end()):
-            if not isinstance(said, list) and said.error is not None:
-                return said.error
-    except UNREADABLE:
-        pass  # what can't be read holds no error that could be told
-    return None
+    said: list[list[str] | Delta] = []
+    with suppress(*UNREADABLE):  # what can't be read holds no error that could be told
+        stream.feed(rest, said)
+        stream.end(said)
+    return next((each.error for each in said if isinstance(each, Delta) and each.error is not None), None)

@@ -15,7 +15,7 @@ All times given to it are readings of one monotonic clock, in seconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from aimon.call import classify, finish_reasons, rate_limits
 from aimon.call.checks import Answer
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
 
     from aimon.call.call import Call
-    from aimon.dialects import Dialect
+    from aimon.dialects import Delta, Dialect
     from aimon.exchange.sse_fastpath import TextStream
 
 MAX_ANSWER_BYTES = 16 << 20
@@ -47,6 +47,8 @@ _TOO_LARGE = f"an answer of more than {MAX_ANSWER_BYTES >> 20} MiB"
 
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-amzn-requestid")
 _NO_HEADERS: dict[str, str] = {}
+# What the bytes of a body can cause.
+_UNFED = (UnreadError, InflateError, *UNREADABLE)
 
 
 class Exchange(AnswerState):
@@ -62,7 +64,7 @@ class Exchange(AnswerState):
         most: bytes that are read of a stream.
     """
 
-    most = MAX_ANSWER_BYTES
+    most: ClassVar[int] = MAX_ANSWER_BYTES
 
     __slots__ = (
         "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_keep_text",
@@ -106,6 +108,11 @@ class Exchange(AnswerState):
 
     # Events of the transport
 
+    def start(self, t: float, wall: float) -> None:
+        """The call begins later than when this was made, at `t` and unix time `wall`, and is not late by that."""
+        self.started = self.scheduled = t
+        self._started_at = wall
+
     def connected(self, t: float) -> None:
         """A connection is established, new or kept: from here on the TTFT limit applies, not the connect limit."""
         self._connected_at = t
@@ -125,6 +132,8 @@ class Exchange(AnswerState):
         """The next bytes of the body, which arrived at `t`."""
         if self.complete:
             return
+        said: list[list[str] | Delta] = []
+        fault: Exception | None = None
         try:
             if self._inflate is not None:
                 chunk = self._inflate(chunk)
@@ -138,20 +147,28 @@ class Exchange(AnswerState):
             if self._bytes > self.most:
                 self._leave_unread(_TOO_LARGE, t)
                 return
-            for said in stream.feed(chunk):
-                if isinstance(said, list):
-                    self._on_text(said, t)
-                    continue
-                self._on_delta(said, t)
-                if self.complete:
-                    break  # bytes after the terminal event are ignored, whichever read they came in
-        except UnreadError as error:
+            stream.feed(chunk, said)
+        except _UNFED as error:
+            fault = error
+        for each in said:
+            if isinstance(each, list):
+                self._on_text(each, t)
+                continue
+            self._on_delta(each, t)
+            if self.complete:
+                return  # bytes after the terminal event are ignored, whichever read they came in
+        if fault is not None:
+            self._on_fault(fault, t)
+
+    def _on_fault(self, error: Exception, t: float) -> None:
+        """Bytes that can't be read."""
+        if isinstance(error, UnreadError):
             self._leave_unread(str(error), t)
-        except InflateError as error:
+        elif isinstance(error, InflateError):
             self._stop(Outcome.MALFORMED, str(error), t)
-        except EventTooLargeError as error:
+        elif isinstance(error, EventTooLargeError):
             self._leave_unread(f"an event that can't be read: {error}", t)
-        except UNREADABLE as error:
+        else:
             self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
 
     def close(self, t: float) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
+_END = b"\n\n"
 
 MAX_EVENT_BYTES = 1 << 20
 
@@ -52,7 +53,9 @@ class EventStream:
         Raises:
             EventTooLargeError: an event is larger than MAX_EVENT_BYTES.
         """
-        if self.between and chunk.endswith(b"\n\n") and (events := _plain_events(chunk)) is not None:
+        ready = self.between or (self._at_start and not self.tail)
+        if ready and chunk.endswith(_END) and (events := _plain_events(chunk)) is not None:
+            self._at_start, self.between = False, True
             return events
         if not chunk:
             return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aimon.call import token_estimate
 from aimon.call.failure import Failure
@@ -41,7 +41,7 @@ class ApplicationExchange(Exchange):
         gaps_wanted: whether the Result holds the gaps between chunks, which no metric of ours is made of.
     """
 
-    most = _MAX_STREAM_BYTES
+    most: ClassVar[int] = _MAX_STREAM_BYTES
 
     __slots__ = ("_unread", "gaps_wanted", "request", "secrets")
 

@@ -16,6 +16,7 @@ from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
 from aimon.exchange.exchange import Exchange
 from aimon.loadtests.engine.dialing import Dialer, DialError
+from aimon.loadtests.engine.loop_turn import LoopTurn
 from aimon.loadtests.engine.network import http_request
 from aimon.loadtests.engine.network.tcp import StaleConnectionError
 from aimon.network import proxy as proxies
@@ -93,7 +94,7 @@ class Client:
         self._keepalive = keepalive
         self._retries = honour_retry_after
         self._proxy = transport.proxy
-        self._dialer = Dialer(transport, stamps=stamps)
+        self._dialer = Dialer(transport, LoopTurn(stamps=stamps), stamps=stamps)
         self._contexts: dict[int, _TargetContext] = {}
         self._templates: dict[tuple[str, str, tuple[tuple[str, str], ...]], _RequestTemplate] = {}
         self._idle: dict[Route, list[Connection]] = {}
@@ -106,7 +107,8 @@ class Client:
 
         Args:
             call: the call to make.
-            scheduled: when it was due, by `time.monotonic()`; now by default.
+            scheduled: when it was due, by `time.monotonic()`. By default it is due when its request is sent, on a kept
+                connection together with others at the end of the loop's turn.
             keep_text: whether the Result holds the answer's text and the request id.
         """
         target = call.target
@@ -136,7 +138,7 @@ class Client:
             return self._result(exchange)
         self.in_flight += 1
         try:
-            return self._perform(exchange, template, data)
+            return self._perform(exchange, template, data, together=scheduled is None)
         finally:
             self.in_flight -= 1
 
@@ -189,16 +191,15 @@ class Client:
         finally:
             self._waiting.discard(waiting)
 
-    def _perform(self, exchange: Exchange, template: _RequestTemplate, request: bytes) -> Result:
-        connection = None if self._cold else self._kept(template.idle)
-        cold, resent = connection is None, False
+    def _perform(self, exchange: Exchange, template: _RequestTemplate, request: bytes, *, together: bool) -> Result:
+        cold, resent = True, False
         try:
-            if connection is not None:
+            while cold and not resent and (connection := self._kept(template.idle, together=together)):
                 try:
-                    self._run(connection, exchange, request)
+                    cold = not self._run(connection, exchange, request, together=together)
                 except StaleConnectionError:
                     self.resent += 1
-                    cold = resent = True
+                    resent = True
             if cold:
                 connection = self._dial(template, exchange)
                 self._run(connection, exchange, request)
@@ -213,19 +214,20 @@ class Client:
         self.gaps = exchange.gaps
         return exchange.result(connection=connection, self_lag=lag)
 
-    def _run(self, connection: Connection, exchange: Exchange, request: bytes) -> None:
+    def _run(self, connection: Connection, exchange: Exchange, request: bytes, *, together: bool = False) -> bool:
         self._busy.add(connection)
         try:
-            connection.run(exchange, request)
+            return connection.run(exchange, request, together=together)
         finally:
             self._busy.discard(connection)
 
-    def _kept(self, idle: list[Connection]) -> Connection | None:
-        while idle:
+    def _kept(self, idle: list[Connection], *, together: bool) -> Connection | None:
+        """An idle connection that is open; whether it still is when a request is sent later, it checks itself."""
+        while idle and not self._cold:
             # The most recently used one, so that surplus connections age and close.
             connection = idle.pop()
             if connection.open:
-                if monotonic() - connection.idle_since < self._keepalive and connection.is_silent():
+                if monotonic() - connection.idle_since < self._keepalive and (together or connection.is_silent()):
                     return connection
                 connection.close()
         return None

@@ -17,6 +17,7 @@ from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.call.result import Connection as Record
 from aimon.loadtests.engine.network.tcp import ConnectionEnd, StaleConnectionError, classify_end, is_silent
+from aimon.loadtests.engine.network.writer import Writer
 from aimon.loadtests.engine.response import Response, read_failure
 from aimon.network import failures
 from aimon.network.answer_head import MAX_HEAD_BYTES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from greenlet import greenlet
 
     from aimon.exchange.exchange import Exchange
+    from aimon.loadtests.engine.loop_turn import LoopTurn
     from aimon.loadtests.engine.network import tls
     from aimon.loadtests.engine.network.receive_clock import ReceiveClock
 
@@ -36,7 +38,7 @@ READ_BYTES = 1 << 16
 # How long after the answer the end of the HTTP message may arrive for the connection to be kept.
 TAIL_SECONDS = 0.25
 
-_READABLE, _WRITABLE = 1, 2
+_READABLE = 1
 _NEVER = float("inf")
 
 
@@ -56,6 +58,7 @@ class Connection:
         session: TLS after its handshake; None for plain HTTP.
         clock: converts the kernel's timestamps, which must be enabled; None to use the time after the read.
         peer: recorded in the Result.
+        turn: continues the calling greenlet, and sends requests that may wait.
         sent: bytes written to the socket so far.
 
     Attributes:
@@ -68,8 +71,9 @@ class Connection:
 
     __slots__ = (
         "_answered", "_bytes_without_body", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit",
-        "_peer", "_reader", "_recvmsg", "_response", "_sent", "_sent_before", "_session", "_sock", "_stamped", "_timer",
-        "_timer_at", "_unsent", "_used", "_writer", "idle_since", "lag", "open", "released",
+        "_peer", "_prepared", "_reader", "_recvmsg", "_request", "_response", "_sent_before", "_session",
+        "_sock", "_stamped", "_timer", "_timer_at", "_turn", "_used", "_writer", "idle_since", "lag", "open",
+        "released",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +82,7 @@ class Connection:
         session: tls.Tls | None,
         clock: ReceiveClock | None,
         peer: Peer,
+        turn: LoopTurn,
         *,
         sent: int = 0,
     ) -> None:
@@ -90,10 +95,12 @@ class Connection:
         self._session = session
         self._clock = clock
         self._peer = peer
-        self._sent = self._sent_before = sent
-        self._unsent: memoryview | None = None
+        self._turn = turn
+        self._sent_before = sent
         self._response = Response()
         self._exchange: Exchange | None = None
+        self._prepared: Exchange | None = None
+        self._request = b""
         self._caller: greenlet | None = None
         self._used = self._answered = False
         self._end = ConnectionEnd.FAILED
@@ -103,39 +110,44 @@ class Connection:
         self._hub = get_hub()
         loop = self._hub.loop
         self._timer = loop.timer(0)
-        self._writer = loop.io(sock.fileno(), _WRITABLE)
+        self._writer = Writer(sock, self._hub, self._on_sent, sent=sent)
         self._reader = loop.io(sock.fileno(), _READABLE)
         self._reader.start(self._on_readable)
 
     # Called by greenlets
 
-    def run(self, exchange: Exchange, request: bytes) -> None:
+    def run(self, exchange: Exchange, request: bytes, *, together: bool = False) -> bool:
         """Sends a request, feeds its Exchange with the answer, and returns when that is complete.
+
+        Args:
+            exchange: of the call.
+            request: its bytes.
+            together: whether the request is sent, and the call begins, at the end of the loop's turn.
+
+        Returns:
+            Whether the request was sent; if the connection was closed before, the Exchange is unchanged.
 
         Raises:
             StaleConnectionError: the server had closed the connection; the Exchange is unchanged.
         """
-        self.lag = 0.0
-        self._stamped = self._clock is not None
-        self._answered, self._end, self._bytes_without_body = False, ConnectionEnd.FAILED, 0
-        self._response.next()
-        self._exchange = exchange
-        exchange.connected(began := monotonic())
-        self._earliest = began if self._used else self._earliest
-        self._send(exchange, request)
-        self._limit, _ = exchange.deadline()
-        if self._timer_at > self._limit:
-            self._arm_timer()
         self._caller = getcurrent()
+        self._end = ConnectionEnd.FAILED
+        self._prepared, self._request = exchange, request
+        if together:
+            self._turn.send(self._begin_together)
+        else:
+            self._begin(monotonic())
         try:
-            while self._exchange is exchange:
+            while self._has(exchange):
                 self._hub.switch()
         except BaseException:  # the greenlet was killed
-            self._exchange = None
+            self._exchange = self._prepared = None
             self.close()
             raise
         finally:
             self._caller = None  # `_resume` must not switch to it any more
+        if self._end is ConnectionEnd.NOT_SENT:
+            return False
         if self._end is ConnectionEnd.NOT_RECEIVED:
             raise StaleConnectionError
         self._used = True
@@ -144,21 +156,50 @@ class Connection:
         elif self.open:
             self.idle_since = monotonic()
             self.released(self)
+        return True
+
+    def _has(self, exchange: Exchange) -> bool:
+        """Whether it is the call under way, or the one to begin at the end of the loop's turn."""
+        return self._exchange is exchange or self._prepared is exchange
+
+    def _begin_together(self) -> None:
+        """Begins the prepared call, unless its greenlet was killed or interrupted meanwhile."""
+        if (exchange := self._prepared) is None:
+            return
+        if self.open and self.is_silent():
+            now = monotonic()
+            exchange.start(now, time())
+            self._begin(now)
+        else:
+            self.close()
+            self._end = ConnectionEnd.NOT_SENT
+            self._finish()
+
+    def _begin(self, now: float) -> None:
+        exchange = self._exchange = self._prepared
+        assert exchange is not None  # noqa: S101 - `run` has set it
+        self._prepared = None
+        self.lag = 0.0
+        self._stamped = self._clock is not None
+        self._answered, self._bytes_without_body = False, 0
+        self._response.next()
+        exchange.connected(now)
+        if self._used:
+            self._earliest = now
+        writer = self._writer
+        self._sent_before = writer.sent
+        writer.write(self._request if self._session is None else self._session.send(self._request))
+        if not writer.waits:
+            exchange.request_sent = monotonic()
+        self._limit, _ = exchange.deadline()
+        if self._timer_at > self._limit:
+            self._arm_timer()
 
     def record(self, *, cold: bool, resent: bool) -> Record:
         """The connection as the Result of the last call records it."""
         address, tls_version, certificate_expiry = self._peer
-        version = self._response.http_version
-        return Record(
-            cold,
-            version,
-            tls_version,
-            certificate_expiry,
-            address,
-            self._stamped,
-            resent,
-            self._end is ConnectionEnd.RESET_RACE,
-        )
+        version, stale = self._response.http_version, self._end is ConnectionEnd.RESET_RACE
+        return Record(cold, version, tls_version, certificate_expiry, address, self._stamped, resent, stale)
 
     def is_silent(self) -> bool:
         """Whether an idle connection is still open, including what the loop has not read yet."""
@@ -167,7 +208,7 @@ class Connection:
     def interrupt(self, why: str) -> None:
         """Ends the current call; its greenlet continues in the next turn of the loop."""
         self.close()
-        if (exchange := self._exchange) is not None:
+        if (exchange := self._exchange or self._prepared) is not None:
             exchange.fail(Failure(Outcome.PROBER_ERROR, why), monotonic())
             self._finish()
 
@@ -175,34 +216,12 @@ class Connection:
         """Closes the connection; nothing more is read for a current call."""
         if self.open:
             self.open = False
-            for watcher in (self._reader, self._writer, self._timer):
+            self._writer.close()
+            for watcher in (self._reader, self._timer):
                 watcher.stop()
                 watcher.close()
             self._sock.close()
             self._response.dispose()
-
-    def _send(self, exchange: Exchange, request: bytes) -> None:
-        self._sent_before = self._sent
-        self._write(request if self._session is None else self._session.send(request))
-        if self._unsent is None:
-            exchange.request_sent = monotonic()
-
-    def _write(self, data: bytes) -> None:
-        """Writes what the socket accepts now, and the rest when it is writable."""
-        if self._unsent is not None:
-            self._unsent = memoryview(bytes(self._unsent) + data)
-            return
-        try:
-            count = self._sock.send(data)
-        except BlockingIOError:
-            count = 0
-        except OSError:
-            # The read side reports it: there may be an answer (413, 503) that explains the error.
-            return
-        self._sent += count
-        if count < len(data):
-            self._unsent = memoryview(data)[count:]
-            self._writer.start(self._on_writable)
 
     # Called by the loop
 
@@ -252,7 +271,7 @@ class Connection:
         if self._session is not None:
             data = self._session.receive(data)
             if reply := self._session.to_send():
-                self._write(reply)
+                self._writer.write(reply)
         response = self._response
         headed = response.status
         try:
@@ -266,8 +285,8 @@ class Connection:
             response.excess = True  # bytes after an answer do not change it
         finally:
             # What precedes an error in the same read was received, too.
-            if not headed:
-                self._on_head(exchange, arrived)
+            if not headed and response.status:
+                exchange.head(response.status, response.headers, arrived)
             if chunks := response.chunks:
                 exchange.feed(chunks[0] if len(chunks) == 1 else b"".join(chunks), arrived)
                 chunks.clear()
@@ -278,11 +297,6 @@ class Connection:
             exchange.close(arrived)
         elif self._bytes_without_body > MAX_HEAD_BYTES:
             raise HttpParserError("trailers without an end")
-
-    def _on_head(self, exchange: Exchange, arrived: float) -> None:
-        response = self._response
-        if response.status:
-            exchange.head(response.status, response.headers, arrived)
 
     def _on_end(self, now: float, error: OSError | None) -> None:
         """End of the connection: closed by the peer, or broken."""
@@ -303,7 +317,7 @@ class Connection:
         if self._used and not self._answered:
             seconds = now - (exchange.request_sent or now)
             self._end = classify_end(
-                self._sock, self._sent, self._sent_before, reset=error is not None, seconds=seconds
+                self._sock, self._writer.sent, self._sent_before, reset=error is not None, seconds=seconds
             )
         if self._end is ConnectionEnd.RESET_RACE:
             message = "the request met a kept connection that the server was resetting"
@@ -311,25 +325,10 @@ class Connection:
         elif self._end is not ConnectionEnd.NOT_RECEIVED:
             exchange.fail(failures.ended(headed=False, error=error), now)
 
-    def _on_writable(self) -> None:
-        exchange, unsent = self._exchange, self._unsent
-        if exchange is None or unsent is None:
-            self._writer.stop()
-            return
-        try:
-            count = self._sock.send(unsent)
-        except BlockingIOError:
-            return
-        except OSError:  # as in _write: the read side reports it
-            self._writer.stop()
-            return
-        self._sent += count
-        if count < len(unsent):
-            self._unsent = unsent[count:]
-            return
-        self._unsent = None
-        self._writer.stop()
-        exchange.request_sent = monotonic()
+    def _on_sent(self) -> None:
+        """All of a request is written that had to wait for the socket."""
+        if self._exchange is not None:
+            self._exchange.request_sent = monotonic()
 
     def _arm_timer(self) -> None:
         """Starts the timer for the current limit.
@@ -377,9 +376,9 @@ class Connection:
         """Handles the end of the answer; the HTTP message around it may not have ended."""
         response = self._response
         closing = self._session is not None and self._session.closed
-        if response.over and response.keep and not response.excess and self._unsent is None and not closing:
+        if response.over and response.keep and not response.excess and not self._writer.waits and not closing:
             self._finish()
-        elif self.open and not response.over and self._unsent is None:
+        elif self.open and not response.over and not self._writer.waits:
             self._limit = min(self._limit, now + TAIL_SECONDS)
             if self._timer_at > self._limit:
                 self._arm_timer()
@@ -389,10 +388,10 @@ class Connection:
 
     def _finish(self) -> None:
         """Ends the call. Its greenlet continues after the loop has read the other connections, to delay none."""
-        self._exchange = None
+        self._exchange = self._prepared = None
         self._limit = _NEVER
         if self._caller is not None:
-            self._hub.loop.run_callback(self._resume)
+            self._turn.resume(self._resume)
 
     def _resume(self) -> None:
         if self._caller is not None:

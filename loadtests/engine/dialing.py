@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from aimon.config.endpoint import Transport
     from aimon.exchange.exchange import Exchange
+    from aimon.loadtests.engine.loop_turn import LoopTurn
     from aimon.loadtests.engine.network.http_request import Route
     from aimon.loadtests.engine.network.resolve import Address
     from aimon.network.proxy import Proxy
@@ -58,14 +59,16 @@ class Dialer:
 
     Args:
         transport: proxy, trusted certificates and address family. HTTP/2 is not supported.
+        turn: of the loop, for the connections.
         stamps: whether to use the kernel's receive timestamps where available.
 
     Raises:
         OSError: the transport's `ca_file` can't be read; `ssl.SSLError`: it holds no certificate.
     """
 
-    def __init__(self, transport: Transport, *, stamps: bool = True) -> None:
+    def __init__(self, transport: Transport, turn: LoopTurn, *, stamps: bool = True) -> None:
         self._transport = transport
+        self._turn = turn
         self._stamps = stamps
         self._clock = ReceiveClock()
         if stamps:
@@ -118,7 +121,7 @@ class Dialer:
             session = stream.session
             clock = self._clock if self._stamps and enable_stamps(sock) else None
             peer = Peer(address) if session is None else Peer(address, session.version, session.certificate_expiry)
-            return Connection(sock, session, clock, peer, sent=stream.sent)
+            return Connection(sock, session, clock, peer, self._turn, sent=stream.sent)
         except BaseException as error:
             sock.close()
             if isinstance(error, OSError):

@@ -163,7 +163,7 @@ class ClosedLoop:
     """Keeps a number of users busy, each with one call after the other.
 
     Args:
-        turn: makes one call; returns False to end its user.
+        turn: makes one call and waits for its end; returns False to end its user.
         users: how many there are.
         ramp: seconds over which they start, evenly; users started together stay synchronised.
     """
@@ -195,9 +195,13 @@ class ClosedLoop:
     def _work(self, delay: float) -> None:
         if self._stopping.wait(delay):
             return
-        while not self._stopping.is_set() and self._turn() is not False:
-            # Yield, so that users whose answers came in the same loop turn send their next requests together.
-            gevent.sleep(0)
+        loop, stopping, turn = get_hub().loop, self._stopping, self._turn
+        while not stopping.is_set():
+            began = loop.iteration
+            if turn() is False:
+                return
+            if loop.iteration == began:
+                gevent.sleep(0)  # it failed without waiting for anything: the others must have their turn
 
 
 def _switch(pending: list[float], before: Iterator[float], after: Iterable[float], since: float) -> Iterator[float]:

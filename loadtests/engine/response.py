@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MAX_KNOWN_NAMES = 1024
 _VERSIONS = ("1.1", "1.0")
+_NO_PARSER = HttpResponseParser(None)  # in place of the parser of a closed connection
 _names: dict[bytes, str] = {}
 
 
@@ -102,7 +103,7 @@ class Response:
 
     def dispose(self) -> None:
         """Breaks the reference cycle between this object and the parser."""
-        del self._parser, self.feed
+        self._parser, self.feed = _NO_PARSER, _disposed
 
     @property
     def until_close(self) -> bool:
@@ -151,6 +152,10 @@ class Response:
             self.over = True
             # The parser resets it after the message.
             self.keep = self._parser.should_keep_alive()
+
+
+def _disposed(_data: bytes) -> None:
+    """Nothing is read of a closed connection."""
 
 
 def read_failure(error: Exception, *, headed: bool) -> Failure:

@@ -32,13 +32,15 @@ class StaleConnectionError(Exception):
 class ConnectionEnd(Enum):
     """How a kept-alive connection ended after a request was sent on it and before any byte of an answer.
 
-    NOT_RECEIVED: the server certainly read nothing of the request, which is sent again: no byte was sent, or the
-    peer's kernel, whose FIN acknowledges everything it had received, acknowledged none. RESET_RACE: a server that
-    closes an idle connection just as a request arrives resets it. This looks like a server that read the request and
-    gave up, but comes at once or before anything was acknowledged. It is counted apart and not sent again (RFC 9112,
-    section 9.3.1: a POST must not be repeated on a guess). FAILED: everything else, a failure of the call.
+    NOT_SENT: it was closed before the request was sent. NOT_RECEIVED: the server certainly read nothing of the
+    request, which is sent again: no byte was sent, or the peer's kernel, whose FIN acknowledges everything it had
+    received, acknowledged none. RESET_RACE: a server that closes an idle connection just as a request arrives resets
+    it. This looks like a server that read the request and gave up, but comes at once or before anything was
+    acknowledged. It is counted apart and not sent again (RFC 9112, section 9.3.1: a POST must not be repeated on a
+    guess). FAILED: everything else, a failure of the call.
     """
 
+    NOT_SENT = "unsent"
     NOT_RECEIVED = "unheard"
     RESET_RACE = "race"
     FAILED = "failed"

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from aimon import dialects
 from aimon.dialects import NOTHING, Delta
 from aimon.dialects.reader import reader
+from aimon.exchange.frame import learn
 from aimon.exchange.sse import EventStream
-from aimon.exchange.sse_fastpath import TextStream, learn
+from aimon.exchange.sse_fastpath import TextStream
+from aimon.exchange.stream_memory import StreamMemory
 
 CHAT = reader(dialects.get("openai-chat")).event
 MESSAGES = reader(dialects.get("anthropic-messages")).event
@@ -34,7 +36,9 @@ def read(stream: TextStream, *pieces: bytes) -> list[str | Delta]:
     """What a stream says, text by text."""
     said: list[str | Delta] = []
     for piece in pieces:
-        for each in stream.feed(piece):
+        heard: list[list[str] | Delta] = []
+        stream.feed(piece, heard)
+        for each in heard:
             if isinstance(each, list):
                 said += each
             else:
@@ -96,7 +100,7 @@ def test_dialect_is_spared() -> None:
     for pieces in (events, [events[0], b"".join(events[1:])]):
         said, asked = counted([event(chunk("", model="m2")), *pieces])
         assert said[1:] == [f"word {i} " for i in range(100)]
-        assert asked == 3
+        assert asked == 2 + 3
 
 
 def test_event_names_are_part_of_it() -> None:
@@ -106,7 +110,9 @@ def test_event_names_are_part_of_it() -> None:
     stream = TextStream(MESSAGES)
     assert read(stream, b"event: ping\n" + event(b'{"type":"ping"}'), *events) == ["one", "two", "three"]
     framed = b"event: content_block_delta\n" + event(data % b"four")
-    assert list(stream.feed(framed)) == [["four"]]
+    heard: list[list[str] | Delta] = []
+    stream.feed(framed, heard)
+    assert heard == [["four"]]
 
 
 def test_no_frame() -> None:
@@ -114,7 +120,7 @@ def test_no_frame() -> None:
     events = [event(chunk("same", id=f"chatcmpl-{i}")) for i in range(50)]
     said, asked = counted([event(chunk("")), *events])
     assert said == plainly(event(chunk("")) + b"".join(events))
-    assert asked == 51 + 2
+    assert asked == 51 + 2 + 3
 
 
 @pytest.mark.parametrize(
@@ -142,7 +148,74 @@ def test_broken_text_is_told_by_the_dialect(byte: bytes) -> None:
     stream = TextStream(CHAT)
     assert read(stream, event(chunk("")) + good) == plainly(event(chunk("")) + good)
     with pytest.raises(ValueError) as framed:  # noqa: PT011 - the same one, whichever it is
-        list(stream.feed(bad))
+        stream.feed(bad, [])
     with pytest.raises(ValueError) as plain:  # noqa: PT011
         CHAT(chunk("XX").replace(b"XX", byte))
     assert str(framed.value) == str(plain.value)
+
+
+def stream_of(name: str, texts: list[str], finish: str) -> bytes:
+    """A stream with that id, as most servers write it."""
+    end = {"index": 0, "delta": {}, "finish_reason": finish}
+    fields = [chunk("", id=name), *(chunk(text, id=name) for text in texts), chunk("", id=name, choices=[end])]
+    return b"".join(event(data) for data in [*fields, b"[DONE]"])
+
+
+def plain_end(whole: bytes) -> list[str | Delta]:
+    """As `plainly`, up to the event that ends the answer."""
+    said = plainly(whole)
+    ends = [place for place, each in enumerate(said) if isinstance(each, Delta) and each.done]
+    return said[: ends[0] + 1] if ends else said
+
+
+NAMES = st.one_of(
+    st.sampled_from(["1", "m", "stop", "aimon", "id", 'a"b', "a\\b", "\u200b", "", "c" * 200]), st.text(max_size=4)
+)
+
+
+@given(st.lists(st.tuples(NAMES, st.lists(st.text(max_size=4), max_size=4), NAMES), max_size=6), st.data())
+def test_memory_changes_nothing(streams: list[tuple[str, list[str], str]], data: st.DataObject) -> None:
+    """What is remembered of other streams, whatever their ids, says of one what the dialect says of it."""
+    memory = StreamMemory(CHAT)
+    for name, texts, finish in streams:
+        try:
+            whole = stream_of(name, texts, finish)
+            expected = plain_end(whole)
+        except ValueError:
+            continue
+        cut = data.draw(st.integers(0, len(whole)))
+        assert read(TextStream(CHAT, memory), whole[:cut], whole[cut:]) == expected
+
+
+def test_known_streams_spare_the_dialect() -> None:
+    """Of the third stream that a server writes alike the dialect reads nothing, and of one that it does not, all."""
+    asked = 0
+
+    def counting(data: bytes) -> Delta:
+        nonlocal asked
+        asked += 1
+        return CHAT(data)
+
+    memory = StreamMemory(counting)
+    for name in ("chatcmpl-1", "chatcmpl-2"):
+        whole = stream_of(name, ["a", "b"], "stop")
+        assert read(TextStream(counting, memory), whole) == plain_end(whole)
+    asked = 0
+    whole = stream_of("chatcmpl-3", ["c", "d"], "stop")
+    assert read(TextStream(counting, memory), whole) == plain_end(whole)
+    assert asked == 0
+    other = stream_of("chatcmpl-4", ["c", "d"], "stop").replace(b'"m"', b'"n"')
+    assert read(TextStream(counting, memory), other) == plain_end(other)
+    assert asked > 0
+
+
+@pytest.mark.parametrize("same", ["model", "finish"])
+def test_an_id_in_another_role(same: str) -> None:
+    """A model or a finish reason that is the id of its stream is not taken for the id of another one."""
+    memory = StreamMemory(CHAT)
+    for name in ("one", "two", "three"):
+        end = [{"index": 0, "delta": {}, "finish_reason": name if same == "finish" else "stop"}]
+        model = name if same == "model" else "m"
+        parts = [chunk("", id=name), chunk("a", id=name), chunk("", id=name, model=model, choices=end), b"[DONE]"]
+        whole = b"".join(map(event, parts))
+        assert read(TextStream(CHAT, memory), whole) == plain_end(whole)

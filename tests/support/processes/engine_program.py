@@ -49,8 +49,8 @@ class Plan(msgspec.Struct, kw_only=True):
 class RacingClient(Client):
     """Lets the server close a kept connection between its being chosen and its being used."""
 
-    def _kept(self, idle: list[Any]) -> Any:
-        connection = super()._kept(idle)
+    def _kept(self, idle: list[Any], *, together: bool) -> Any:
+        connection = super()._kept(idle, together=together)
         if connection is not None:
             # Without the loop, which would notice. 8 is TCP_CLOSE_WAIT: the FIN is here.
             while connection._sock.getsockopt(6, 11, 1)[0] != 8:
