@@ -31,7 +31,7 @@ def concurrencies(text: str) -> tuple[int, ...]:
     """The concurrencies of `64`, of a ladder `1,2,4,8`, or of `1..64`, which doubles from step to step.
 
     Raises:
-        ValueError: it is none of these; says what to write.
+        ValueError: it is not one of these; says what to write.
     """
     parts = [part.strip() for part in text.split(",")]
     first, dots, last = (part.strip() for part in text.partition(".."))

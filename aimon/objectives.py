@@ -49,7 +49,7 @@ def parse(text: str) -> Objective:
     """Reads an objective.
 
     Raises:
-        ValueError: it is none; says what to write.
+        ValueError: not one; the message says what to write.
     """
     found = _FORM.fullmatch(text)
     if found is None:

@@ -38,7 +38,7 @@ def parse(text: str) -> LengthDistribution:
     """Reads `512` or `D(512)`, `N(mean,standard deviation)` or `U(least,most)`.
 
     Raises:
-        ValueError: it is none of these; says what to write.
+        ValueError: it is not one of these; says what to write.
     """
     written = "".join(text.split())
     form = _FORM.fullmatch(f"D({written})" if _NUMBER.fullmatch(written) else written)

@@ -1,6 +1,6 @@
 """A process of a load test that sends the prompts of an endpoint by itself, with a Job as JSON on stdin.
 
-`python -m aimon.loadtests.prompts_runner`; it imports no Locust. Until its job comes it has done all that it can.
+`python -m aimon.loadtests.prompts_runner`; it imports no Locust. It makes its imports before its job arrives.
 """
 
 # isort: skip_file
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 
-# What is imported stays: a tenth of the time would go into looking for garbage in it. The worker switches it on again.
+# Imported objects stay: searching them for garbage would take a tenth of the time. The worker turns it on again.
 gc.disable()
 
 from aimon.loadtests import runner  # noqa: E402

@@ -49,7 +49,7 @@ class Selection(msgspec.Struct, frozen=True):
         return Redactor([secret for endpoint in self.endpoints for secret in endpoint.secrets])
 
     def retention(self) -> Retention:
-        """For how long the history keeps what."""
+        """How long the history keeps what."""
         from aimon.probes.history.retention import DEFAULT, Retention  # noqa: PLC0415 - as above
 
         return DEFAULT if self.config is None else Retention.of(self.config.history)

@@ -119,7 +119,7 @@ def _json_object(text: str | list[str]) -> Any:
     """A JSON object.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     try:
         value = json.loads(text if isinstance(text, str) else "")

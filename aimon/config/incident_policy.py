@@ -8,7 +8,7 @@ import msgspec
 
 
 class Threshold(NamedTuple):
-    """Reached by `bad` bad results among the last `of` that say something."""
+    """Reached by `bad` bad results among the last `of` results that say something about the endpoint."""
 
     bad: int
     of: int

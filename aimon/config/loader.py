@@ -27,7 +27,7 @@ PLACES: Final = (Path("aimon.yaml"), Path("/etc/aimon/aimon.yaml"))
 def find(path: str | Path | None = None, environ: Mapping[str, str] = os.environ) -> Path | None:
     """Which file to read: the one given, else $AIMON_CONFIG, ./aimon.yaml, /etc/aimon/aimon.yaml.
 
-    The first two are taken at their word; None means that there is none in the usual places.
+    The first two are returned whether or not the file exists; None means that neither usual place has one.
     """
     named = path or credentials.setting(environ, VARIABLE)
     if named:

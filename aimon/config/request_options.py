@@ -28,7 +28,7 @@ class RequestOptions(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_f
         headers: added to each request; `${NAME}` stands for an environment variable.
         extra_body: fields added to each JSON body.
         timeout: seconds until the end of an answer; None leaves the endpoint's limits.
-        exact_output: the server is told to write as many tokens as it may.
+        exact_output: the server is made to write exactly as many tokens as the limit.
     """
 
     headers: dict[str, str] = {}

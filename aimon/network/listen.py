@@ -70,7 +70,7 @@ def split_address(text: str) -> tuple[str, int]:
     """Parses HOST:PORT, [IPv6]:PORT or :PORT (loopback).
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is not one of these.
     """
     try:
         parts = urlsplit(f"//{text}")

@@ -32,8 +32,8 @@ def update(
     Args:
         database: the history's file.
         kind: the kind, of which nobody else opens incidents.
-        openings: by name: what an incident is to be open of. One that is open already is left as it is, unless it is
-            graver now.
+        openings: the incidents that must be open, by name. One that is open already stays as it is, unless its
+            severity is higher now.
         over: names whose incident is over, if one is open.
         known: all names in the configuration; incidents of any other end as `removed`.
         channels: who is told.

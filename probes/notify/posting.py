@@ -108,7 +108,7 @@ def http_address(url: Secret | None, default: str = "", *, query: bool = False) 
     """The address of a channel.
 
     Raises:
-        ValueError: it is none; the message does not repeat it.
+        ValueError: it is not one; the message does not repeat it.
     """
     return address.parse(default if url is None else url.reveal(), "write it as http://host/path", query=query)
 

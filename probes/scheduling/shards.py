@@ -25,7 +25,7 @@ class Shard:
         """Reads I/N.
 
         Raises:
-            ValueError: it is none; says what to write.
+            ValueError: not one; the message says what to write.
         """
         match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         if match is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aimon.quantities import Amount
 
 SEVERITIES: Final = ("info", "warning", "critical")
-"""From the least on."""
+"""In ascending order."""
 
 _MOST: Final = 1000
 _THRESHOLD: Final = re.compile(r"([0-9]{1,6}) +of +([0-9]{1,6})")
@@ -37,7 +37,7 @@ def threshold(value: object) -> Threshold:
     """Reads `3 of 5`.
 
     Raises:
-        ValueError: it is none; says what to write.
+        ValueError: not one; the message says what to write.
     """
     match = _THRESHOLD.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -72,12 +72,14 @@ class IncidentSection(Section):
         THRESHOLD, "An incident opens after so many failures among the last so many probes.", example="3 of 5"
     )
     resolve: int | None = key(count(1, 100), "It is over after so many successes in a row.", example=2)
-    severity: str | None = key(SEVERITY, "How grave it is that the endpoint is down.", example="critical")
+    severity: str | None = key(SEVERITY, "Severity of an outage.", example="critical")
     flapping: int | None = key(
-        count(2, 100), "What opens as often as this within an hour needs five times as many successes.", example=3
+        count(2, 100),
+        "Incidents that open this often within an hour are flapping: they then need five times as many successes.",
+        example=3,
     )
     group_wait: float | None = key(
-        DURATION, "How long other endpoints of the provider are waited for, to tell of all at once.", example="15s"
+        DURATION, "How long to wait for other endpoints of the provider, to notify of all at once.", example="15s"
     )
 
 
@@ -87,9 +89,21 @@ class DegradedSection(Section):
     latency: float | None = key(
         DURATION, "A call that takes longer is slow; by default the objective of its highest percentile.", example="10s"
     )
-    ttft: float | None = key(DURATION, "A call whose first text comes later is slow; likewise.", example="3s")
-    slow: Threshold | None = key(THRESHOLD_OR_NONE, "How many calls are slow then, or `none`.", example="3 of 5")
-    failures: Threshold | None = key(THRESHOLD_OR_NONE, "How many calls fail then, or `none`.", example="3 of 20")
+    ttft: float | None = key(
+        DURATION,
+        "A call whose first text comes later is slow; by default the objective of the highest percentile of TTFT.",
+        example="3s",
+    )
+    slow: Threshold | None = key(
+        THRESHOLD_OR_NONE,
+        "How many slow calls among the last ones make the endpoint degraded, or `none`.",
+        example="3 of 5",
+    )
+    failures: Threshold | None = key(
+        THRESHOLD_OR_NONE,
+        "How many failed calls among the last ones make the endpoint degraded, or `none`.",
+        example="3 of 20",
+    )
     resolve: int | None = key(count(1, 100), "It is over after so many good calls in a row.", example=5)
 
 
@@ -103,7 +117,7 @@ class ChannelSection(Section):
         required=True,
         example="pagerduty",
     )
-    url: str | None = key(TEMPLATE, "Its address; what of it is secret comes from a variable.", example="${ROBOT_URL}")
+    url: str | None = key(TEMPLATE, "Its address; secrets in it come from variables.", example="${ROBOT_URL}")
     url_file: str | None = key(TEMPLATE, "A file that holds the address.", example="/run/secrets/robot")
     routing_key: str | None = key(TEMPLATE, "PagerDuty: the integration key.", example="${PAGERDUTY_KEY}")
     routing_key_file: str | None = key(TEMPLATE, "PagerDuty: a file that holds it.")
@@ -113,14 +127,18 @@ class ChannelSection(Section):
     secret_file: str | None = key(TEMPLATE, "A file that holds it.")
     token: str | None = key(TEMPLATE, "Bearer token: webhook, alertmanager.", example="${WEBHOOK_TOKEN}")
     token_file: str | None = key(TEMPLATE, "A file that holds it.")
-    min_severity: str = key(SEVERITY, "What is less grave is not told here.", default="info", example="warning")
+    min_severity: str = key(
+        SEVERITY, "Incidents of lower severity are not sent here.", default="info", example="warning"
+    )
     per_hour: int | None = key(
         count(1, 10_000),
         "The most incidents told within an hour; more wait. 30 for robots and apprise, no limit for the others.",
         example=20,
     )
-    recovery: bool = key(FLAG, "Whether the end of an incident is told.", default=True)
-    language: str | None = key(words(LANGUAGES, "language"), "Of its messages; the service's own by default.")
+    recovery: bool = key(FLAG, "Whether the end of an incident is sent.", default=True)
+    language: str | None = key(
+        words(LANGUAGES, "language"), "Language of its messages; by default that of the service."
+    )
 
 
 class AnnouncementSection(Section):
@@ -130,19 +148,25 @@ class AnnouncementSection(Section):
     text: str | None = key(TEXT, "In some more.")
     severity: str = key(SEVERITY, "How it is shown.", default="info")
     start: str | None = key(
-        MOMENT, "From when on it is shown; in `timezone`, if it names no offset.", example="2026-12-01T09:00"
+        MOMENT, "When it begins to be shown; in `timezone`, if it names no offset.", example="2026-12-01T09:00"
     )
     end: str | None = key(MOMENT, "Until when.", example="2026-12-02T09:00+08:00")
-    endpoints: tuple[str, ...] = key(many(NAME), "Whom it concerns; all by default.", default=(), example=["qwen-prod"])
+    endpoints: tuple[str, ...] = key(
+        many(NAME), "Endpoints that it concerns; all by default.", default=(), example=["qwen-prod"]
+    )
 
 
 class BalanceSection(Section):
-    """Account balances of providers that tell them, asked for by `aimon serve`."""
+    """Account balances, polled by `aimon serve` where the provider has an API for them."""
 
-    enabled: bool = key(FLAG, "Whether they are asked for.", default=True)
+    enabled: bool = key(FLAG, "Whether balances are polled.", default=True)
     interval: float = key(DURATION, "How often.", default=3600.0, example="1h")
-    days: float = key(DURATION, "An incident opens when less is left at the present rate.", default=7 * 86400.0)
-    amount: Amount | None = key(MONEY, "Or when less than this is left.", example="20 CNY")
+    days: float = key(
+        DURATION,
+        "An incident opens when the balance lasts for less than this at the present rate.",
+        default=7 * 86400.0,
+    )
+    amount: Amount | None = key(MONEY, "Or when the balance is below this amount.", example="20 CNY")
 
 
 # What each kind needs, of which the first may also be in a file, and what else it takes.

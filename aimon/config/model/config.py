@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _INTERVAL = "Time between probes, or a cron expression."
-_FAILING = "Time between probes while the last one failed; the same as ever by default. Not for one-shot runs."
+_FAILING = "Time between probes while the last one failed; by default `interval`. Has no effect on one-shot runs."
 _REASONING = words(reasoning.LEVELS, "reasoning level")
 _LABELS = table(LABEL_NAME, TEMPLATE)
 
@@ -62,7 +62,7 @@ _LABELS = table(LABEL_NAME, TEMPLATE)
 class TimeoutSection(Section):
     """Limits of one call, from its start."""
 
-    connect: float | None = key(DURATION, "Until the connection stands, TLS included.", example="5s")
+    connect: float | None = key(DURATION, "Until the connection is established, TLS included.", example="5s")
     ttft: float | None = key(DURATION, "Until the first visible text.", example="15s")
     total: float | None = key(
         DURATION, "Until the end of the answer: a hard deadline that keep-alive comments can't extend.", example="60s"
@@ -107,23 +107,23 @@ class QuirksSection(Section):
 
     max_tokens_field: str | None = key(
         words(("max_tokens", "max_completion_tokens"), "name of the token limit"),
-        "How the token limit is called in chat requests.",
+        "Name of the token limit in chat requests.",
     )
     stream_usage: bool | None = key(
         FLAG, "Whether `stream_options: {include_usage: true}` is sent; some servers refuse it."
     )
     reasoning_style: str | None = key(
-        words(tuple(reasoning.STYLES), "reasoning style"), "How the server is told how much to think."
+        words(tuple(reasoning.STYLES), "reasoning style"), "How the reasoning level is sent to the server."
     )
     insufficient_quota_is_rate: bool | None = key(
         FLAG, "Whether `insufficient_quota` means a rate limit rather than an empty account."
     )
     exact_output: str | None = key(
         words(tuple(exact_output.STYLES), "way to fix the length of answers"),
-        "How the server is told to write as many tokens as it may, for `exact_output` of a load test.",
+        "How the server is made to write exactly as many tokens as the limit, for `exact_output` of a load test.",
     )
     extra_body: Mapping[str, Any] | None = key(
-        BODY_FIELDS, "Fields added to the JSON body; they win over the dialect's own.", example={"user": "aimon"}
+        BODY_FIELDS, "Fields added to the JSON body; they replace the dialect's own.", example={"user": "aimon"}
     )
 
 
@@ -153,7 +153,7 @@ class CanarySection(Section):
 
 
 class DefaultsSection(Section):
-    """What holds for every endpoint that says nothing else."""
+    """Defaults of all endpoints."""
 
     interval: float | str = key(INTERVAL, _INTERVAL, default=60.0, example="60s")
     interval_failing: float | None = key(DURATION, _FAILING, example="15s")
@@ -168,9 +168,9 @@ class DefaultsSection(Section):
     max_tokens: int = key(TOKENS, "Token limit of canaries that have none of their own.", default=64, example=64)
     stream: bool = key(FLAG, "Whether answers are streamed.", default=True)
     temperature: float | None = key(TEMPERATURE, "Sampling temperature; not sent by default.", example=0)
-    reasoning: str | None = key(_REASONING, "How much models think; left to the model by default.", example="low")
+    reasoning: str | None = key(_REASONING, "Reasoning level; left to the model by default.", example="low")
     ca_file: str | None = key(TEMPLATE, "PEM file of the certificate authorities to trust.")
-    proxy: str | None = key(PROXY, "Proxy URL; from HTTPS_PROXY and its kin by default.")
+    proxy: str | None = key(PROXY, "Proxy URL; by default from HTTPS_PROXY and similar variables.")
     ip: str = key(IP_VERSION, "IP version: any, 4 or 6.", default="any")
     http2: bool = key(FLAG, "Whether HTTP/2 is offered (needs the extra `http2`).", default=False)
     slo: SloSection = key(section(SloSection), "Objectives.", make=SloSection)
@@ -222,7 +222,7 @@ class EndpointSection(Section):
     )
     stream: bool | None = key(FLAG, "Whether answers are streamed.")
     max_tokens: int | None = key(
-        TOKENS, "Token limit of all its canaries, taken as it is even for models that reason.", example=256
+        TOKENS, "Token limit of all its canaries; it is not raised for models that reason.", example=256
     )
     temperature: float | None = key(TEMPERATURE, "Sampling temperature.", example=0)
     reasoning: str | None = key(_REASONING, "How much the model thinks.", example="off")
@@ -234,12 +234,12 @@ class EndpointSection(Section):
     slo: SloSection | None = key(section(SloSection), "Objectives; they replace those of the defaults as a whole.")
     incident: IncidentSection = key(
         section(IncidentSection),
-        "When failures are an incident; each key of it over that of the defaults.",
+        "When failures are an incident; each key replaces that of the defaults.",
         make=IncidentSection,
     )
     degraded: DegradedSection = key(
         section(DegradedSection),
-        "When an endpoint is degraded; each key of it over that of the defaults.",
+        "When an endpoint is degraded; each key replaces that of the defaults.",
         make=DegradedSection,
     )
     labels: Mapping[str, str] = key(_LABELS, "Labels of `aimon_endpoint_info`.", make=dict, example={"team": "search"})
@@ -278,7 +278,7 @@ class Config(Section):
     maintenance: tuple[MaintenanceSection, ...] = key(
         many(section(MaintenanceSection)), "When `aimon serve` does not probe.", default=()
     )
-    history: HistorySection = key(section(HistorySection), "For how long the history keeps what.", make=HistorySection)
+    history: HistorySection = key(section(HistorySection), "How long the history keeps what.", make=HistorySection)
     heartbeats: tuple[HeartbeatSection, ...] = key(
         many(section(HeartbeatSection)), "Programs that report in to `aimon serve` by themselves.", default=()
     )

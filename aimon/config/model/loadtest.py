@@ -46,12 +46,12 @@ class LoadTestOptions(Section):
     profile: str = key(words(PROFILES, "profile"), "The shape of the load.", default="steady", example="capacity")
     rate: float | None = key(RATE, "Open loop: requests started per second or minute.", example="20/s")
     max_rate: float | None = key(RATE, "The most that a search for capacity or limits tries.", example="50/s")
-    arrivals: str | None = key(words(ARRIVALS, "arrival process"), "How the starts of an open loop are spread.")
+    arrivals: str | None = key(words(ARRIVALS, "arrival process"), "Distribution of the arrivals of an open loop.")
     variation: float | None = key(
         real(0.01, 100), "Coefficient of variation of gamma arrivals: above 1 is bursts.", example=2
     )
     concurrency: tuple[int, ...] | None = key(
-        CONCURRENCY, "Closed loop: users at a time, or a ladder of such loops: `1,2,4,8` or `1..64`.", example=64
+        CONCURRENCY, "Closed loop: concurrent users, or a ladder of such loops: `1,2,4,8` or `1..64`.", example=64
     )
     max_in_flight: int | None = key(
         count(1, MOST_USERS), "Open loop: the most iterations in flight; an arrival beyond waits.", example=100
@@ -75,7 +75,7 @@ class LoadTestOptions(Section):
     prompt_tokens: str | None = key(LENGTH, "Length of synthetic prompts, or its distribution.", example="N(512,64)")
     output_tokens: str | None = key(LENGTH, "Limit of the answers' length, or its distribution.", example=128)
     shared_prefix_tokens: int | None = key(
-        count(1, token_lengths.MOST), "So many tokens, the same ones, begin all synthetic prompts.", example=1000
+        count(1, token_lengths.MOST), "Number of tokens with which all synthetic prompts begin alike.", example=1000
     )
     turns: int | None = key(count(1, MOST_TURNS), "Questions in each synthetic conversation.", example=3)
     turn_delay: float | None = key(
@@ -87,15 +87,15 @@ class LoadTestOptions(Section):
     )
     trace: str | None = key(TEMPLATE, "A file of calls to replay with their timestamps.", example="trace.csv")
     trace_unit: str | None = key(
-        words(TRACE_UNITS, "unit"), "Unit of the trace's timestamps, where its form does not say.", example="s"
+        words(TRACE_UNITS, "unit"), "Unit of the trace's timestamps, if its format does not say.", example="s"
     )
     trace_speed: float | None = key(
         real(1 / MOST_TRACE_SPEED, MOST_TRACE_SPEED),
-        "How many times as fast as it was recorded the trace is replayed.",
+        "Speed of the replay relative to the recording.",
         example=0.5,
     )
     exact_output: bool = key(
-        FLAG, "Whether the server is told to write as many tokens as it may, and no fewer.", default=False
+        FLAG, "Whether the server is made to write exactly as many tokens as the limit.", default=False
     )
     headers: Mapping[str, str] = key(
         table(HEADER_NAME, TEMPLATE),
@@ -116,7 +116,7 @@ class LoadTestOptions(Section):
 
 
 def contradictions(options: LoadTestOptions) -> Iterator[Issue]:
-    """What of the options excludes each other."""
+    """Issues of options that exclude each other."""
     yield from _of_trace(options) if options.trace is not None else _of_loop(options)
     yield from _of_scenario(options)
     if (options.variation is None) == (options.arrivals == GAMMA):

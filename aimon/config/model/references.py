@@ -20,7 +20,7 @@ BUILT_IN_CANARIES: Final = ("echo",)
 
 
 def problems(document: Document) -> list[LocatedIssue]:
-    """Names used twice, and names that stand for nothing."""
+    """Names that are defined twice, and names that are used but not defined."""
     return [document.problem(path, message) for path, message in _found(document.data)]
 
 
@@ -57,7 +57,7 @@ def _twice(data: Any, section: str, taken: dict[str, str]) -> Iterator[tuple[Pat
 
 
 def _of_no_endpoint(data: Any, section: str, known: Collection[str]) -> Iterator[tuple[Path, str]]:
-    """Endpoints that the entries of a list name, and that are none."""
+    """Names in the entries of a list that no endpoint has."""
     for i, entry in enumerate(_list(_get(data, section))):
         for j, used in enumerate(_list(_get(entry, "endpoints"))):
             if isinstance(used, str) and used not in known:

@@ -60,7 +60,7 @@ def prices(written: model.PricesSection) -> Iterator[Issue]:
 
 @rule(model.CanarySection)
 def canary(asked: model.CanarySection) -> Iterator[Issue]:
-    """A canary asks something, in one way, and expects no nonce that it doesn't tell."""
+    """A canary has a prompt or messages, and expects `{nonce}` only if these contain it."""
     if asked.prompt is None and not asked.messages:
         yield Issue((), 'nothing is asked; add prompt: "Reply with exactly: {nonce}"')
     if asked.prompt is not None and asked.messages:
@@ -180,7 +180,7 @@ def _labels(labels: Mapping[str, str]) -> Iterator[Issue]:
 
 
 def _intervals(written: model.EndpointSection | model.DefaultsSection) -> Iterator[Issue]:
-    """Where probing fails, it goes on more often."""
+    """`interval_failing` is not longer than `interval`."""
     failing = written.interval_failing
     if failing is not None and failing < times.SHORTEST:
         yield Issue(("interval_failing",), "at least 1s, since every probe costs money")

@@ -180,14 +180,14 @@ def _names(written: dict[str, Any], known: Mapping[str, Key], planned: Mapping[s
         yield Issue((name,), planned.get(name) or f"unknown key; {suggestion(name, known)}", at_key=True)
     meant = {nearest(name, known) for name in unknown}
     for name, each in known.items():
-        # A misspelt key has a finding of its own.
+        # A misspelt key has an issue of its own.
         if each.required and name not in written and name not in meant:
             example = f", such as {name}: {each.example}" if each.example is not None else ""
             yield Issue((name,), f"missing; add it{example}")
 
 
 def _all(parts: Iterable[tuple[K, Callable[[Any], Any], Any]], wrong: Iterable[Issue] = ()) -> dict[K, Any]:
-    """Reads every part, and tells of all that are wrong, beside what is wrong already."""
+    """Reads every part; raises with an issue for each that is wrong, after those in `wrong`."""
     values: dict[K, Any] = {}
     found = list(wrong)
     for name, read, part in parts:

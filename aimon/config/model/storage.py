@@ -21,7 +21,7 @@ def size(value: object) -> int:
     """Bytes, from a text such as `500MB` or `2GB`.
 
     Raises:
-        ValueError: it is none; says what to write.
+        ValueError: not one; the message says what to write.
     """
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -42,7 +42,7 @@ SIZE = ValueType(size, {"type": "string", "pattern": f"^{_SIZE.pattern}$"}, size
 
 
 class HistorySection(Section):
-    """For how long the history keeps what. What is older goes, and the oldest when the file gets too large."""
+    """How long the history keeps what. Older entries are deleted, and the oldest ones when the file gets too large."""
 
     details: float = key(
         DURATION, "Successes in full, with the text of the answer.", default=7 * 86_400.0, example="7d"
@@ -56,13 +56,16 @@ class HistorySection(Section):
     failures: float = key(DURATION, "Failures, in full.", default=180 * 86_400.0, example="180d")
     rollups: float = key(DURATION, "Counts and histograms by day.", default=366 * 86_400.0, example="366d")
     max_size: int = key(
-        SIZE, "Size of the file; what is oldest goes earlier, failures last.", default=1_000_000_000, example="500MB"
+        SIZE,
+        "Maximum size of the file; beyond it the oldest entries are deleted, failures last.",
+        default=1_000_000_000,
+        example="500MB",
     )
 
 
 @rule(HistorySection)
 def history(written: HistorySection) -> Iterator[Issue]:
-    """Each kind is kept at least as long as what is made of it."""
+    """Results are kept at least as long as their details; failures and roll-ups at least as long as results."""
     if written.results < 86_400:
         yield Issue(("results",), "at least 1d: the windows of an hour and a day are made of single results")
     for shorter, longer in (("details", "results"), ("results", "failures"), ("results", "rollups")):
@@ -75,7 +78,7 @@ class HeartbeatSection(Section):
 
     name: str = key(NAME, "Its name; unique, and none of an endpoint.", required=True, example="nightly-batch")
     every: float = key(DURATION, "How often it reports in.", required=True, example="1h")
-    grace: float = key(DURATION, "How late it may be.", default=60.0, example="5m")
+    grace: float = key(DURATION, "How late a report may be.", default=60.0, example="5m")
     title: str | None = key(TEXT, "What it is, for the status page.", example="Nightly evaluation")
     token_file: str | None = key(
         TEMPLATE,

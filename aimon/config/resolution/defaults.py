@@ -45,11 +45,11 @@ def effective(config: Config, endpoint: EndpointSection) -> EndpointSection:
 
 
 def _timeout(endpoint: EndpointSection, defaults: DefaultsSection) -> TimeoutSection:
-    """Each limit on its own; one that comes from elsewhere gives way to a shorter total."""
+    """The three limits, each filled in by itself; none exceeds the total."""
     own, shared, usual = endpoint.timeout, defaults.timeout, Timeouts()
     total = own.total or shared.total or usual.total
     level = endpoint.reasoning or defaults.reasoning
-    # Thinking comes before the first visible word, and takes its time.
+    # Reasoning comes before the first visible text: only the total limits it then.
     thinks = endpoint.model is not None and reasoning_models.floor(endpoint.model, level) > 0
     ttft = own.ttft or shared.ttft or (total if thinks else usual.ttft)
     connect = own.connect or shared.connect or usual.connect
@@ -57,5 +57,5 @@ def _timeout(endpoint: EndpointSection, defaults: DefaultsSection) -> TimeoutSec
 
 
 def _merged(shared: T, own: T) -> T:
-    """Each key on its own."""
+    """The section with the shared value of each key that it leaves out."""
     return replace(shared, **{name: value for name in own.KEYS if (value := getattr(own, name)) is not None})

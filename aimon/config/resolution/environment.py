@@ -48,7 +48,7 @@ class EndpointExpander:
     def text(self, template: str, *path: str, secret: bool = False, quotes: bool = False) -> str:
         """The text with its variables replaced; `path` is its place below the endpoint.
 
-        Quotes expander a variable's value are dropped, unless they may belong to it.
+        Quotes around a variable's value are dropped, unless they may belong to it.
         """
         clean = credentials.trimmed if quotes else credentials.unquoted
         try:

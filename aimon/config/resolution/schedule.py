@@ -7,7 +7,7 @@ from functools import cache
 from aimon.config.endpoint import Cron
 
 DAY = 86_400.0
-# Enough to see the pause of a weekend in an expression for every few minutes.
+# Enough times to include a weekend's pause, also for an expression of every few minutes.
 _LOOKED_AT = 1_000
 _LOOKED_FOR = 366 * DAY
 

@@ -27,7 +27,7 @@ class WrittenFloat(float):
 
 
 def unwritten(value: Any) -> Any:
-    """The value with plain numbers, down to its leaves: for those who take no subclass of them."""
+    """The value with plain ints and floats at every depth, for code that accepts no subclass of them."""
     match value:
         case WrittenInt():
             return int(value)
@@ -60,7 +60,7 @@ class Document(msgspec.Struct, frozen=True):
     names: Mapping[Path, str] = msgspec.field(default_factory=dict)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> LocatedIssue:
-        """A problem with the value at `path`, or with its key; where there is none, with what should hold it."""
+        """A problem with the value at `path`, or with its key; if neither is there, with the value that encloses it."""
         spot = self.root
         for i, part in enumerate(path):
             if at_key and i == len(path) - 1 and part in spot.keys:

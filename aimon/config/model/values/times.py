@@ -36,7 +36,7 @@ def cron(value: object) -> str:
     """A cron expression of five fields.
 
     Raises:
-        ValueError: it is none, or cronsim, which reads them, is not installed.
+        ValueError: it is not one, or cronsim, which reads them, is not installed.
     """
     written = " ".join(types.text(value).split())
     try:
@@ -83,7 +83,7 @@ def moment(value: object) -> str:
     """A date and a time of day; without an offset from UTC it is meant in the file's time zone.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     from datetime import datetime  # noqa: PLC0415 - as above
 

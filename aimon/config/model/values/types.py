@@ -131,7 +131,7 @@ def concurrency(value: object) -> tuple[int, ...]:
     """A concurrency, or the steps of a ladder of them.
 
     Raises:
-        ValueError: it is none; says what to write.
+        ValueError: not one; the message says what to write.
     """
     return load_terms.concurrencies(str(value) if isinstance(value, int) else text(value))
 
