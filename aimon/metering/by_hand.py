@@ -150,7 +150,7 @@ class CallByHand:
     def _count(self, error: BaseException | None, seconds: float) -> None:
         if self._epoch != self._meter.epoch:
             return
-        self._meter.landed(self, self._identity)
+        self._meter.landed(self)
         outcome, said, reason = Outcome.OK, None, None
         if isinstance(error, Exception):
             outcome, said, reason = failures.of_call(error, seconds=seconds)

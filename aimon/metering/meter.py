@@ -24,11 +24,11 @@ from aimon.metrics.totals import Gauges, Identity, Totals
 from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from aimon.call.result import Limits, Result
     from aimon.dialects import Dialect
-    from aimon.metering.settings import Settings
+    from aimon.metering.default import Settings
 
 # The model of a request becomes a label. An application that passes on what its users ask for must not make a
 # Prometheus of them all: from here on models are `other`.
@@ -135,8 +135,8 @@ class Meter:
         """A call begins; the object stands for it until it has landed."""
         self._in_flight[id(call)] = identity
 
-    def landed(self, call: object, identity: Identity) -> None:  # noqa: ARG002 - a meter of several processes needs it
-        """A call is over; in a job."""
+    def landed(self, call: object) -> None:
+        """A call is over."""
         self._in_flight.pop(id(call), None)
 
     def submit(self, job: Callable[[], None], *, soon: bool = False) -> None:
@@ -193,21 +193,26 @@ class Meter:
     def _all(self) -> tuple[Totals, Gauges]:
         gauges = Gauges()
         gauges.set(definitions.BUILD_INFO, 1, version=__version__)
-        flying = Counter(list(self._in_flight.values()))
-        for identity in list(self._identities):
-            gauges.set(definitions.IN_FLIGHT, flying[identity], **identity.labels)
-        for identity, limits in self._last_limits().items():
+        for identity, count in self._flying():
+            gauges.set(definitions.IN_FLIGHT, count, **identity.labels)
+        self._limits.update(self._new_limits())
+        for identity, limits in self._limits.items():
             for name, kind, value in limit_gauges(limits):
                 gauges.set(name, value, **identity.labels, kind=kind)
         return self.totals.copy(), gauges
 
-    def _last_limits(self) -> dict[Identity, Limits]:
+    def _flying(self) -> Iterator[tuple[Identity, int]]:
+        """How many calls of each identity go on."""
+        counts = Counter(list(self._in_flight.values()))
+        return ((identity, counts[identity]) for identity in list(self._identities))
+
+    def _new_limits(self) -> Iterator[tuple[Identity, Limits]]:
+        """The limits that were told since the last time."""
         while self._headers:
             identity, headers = self._headers.popitem()
             limits, _ = rate_limits.read(by_lower_name(headers), time.time())
             if limits is not None:
-                self._limits[identity] = limits
-        return self._limits
+                yield identity, limits
 
 
 def limit_gauges(limits: Limits) -> list[tuple[str, str, float]]:

@@ -106,7 +106,7 @@ class Observation:
             status, headers = response.status_code, response.headers
             if 300 <= status < 400 and "location" in headers:
                 self._over = True
-                self._meter.submit(self._forget)
+                self._meter.landed(self)
                 return False
             self._head = (status, headers, now)
             if getattr(response, "is_stream_consumed", False):  # a transport that has it all in memory
@@ -218,15 +218,11 @@ class Observation:
         if self._exchange is not None:
             self._exchange.fail(Failure(Outcome.PROBER_ERROR, "the call was not metered"), monotonic())
 
-    def _forget(self) -> None:
-        if self._epoch == self._meter.epoch:
-            self._meter.landed(self, self._subject.identity)
-
     def _count(self) -> None:
         meter, identity = self._meter, self._subject.identity
         if self._epoch != meter.epoch:
             return
-        meter.landed(self, identity)
+        meter.landed(self)
         self._read()
         exchange = self._exchange
         if exchange is None:

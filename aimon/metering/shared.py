@@ -22,22 +22,20 @@ import secrets
 import struct
 import time
 from bisect import bisect_left
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon import __version__
-from aimon.call import rate_limits
+from aimon.metering.jobs import Jobs
 from aimon.metering.meter import Meter, limit_gauges
 from aimon.metrics import definitions
 from aimon.metrics.totals import Gauges, HistogramSeries, Totals
-from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from aimon.metering.settings import Settings
+    from aimon.metering.default import Settings
     from aimon.metrics.totals import Identity, Labels
 
     Name = tuple[Any, ...]
@@ -153,7 +151,8 @@ class SharedTotals(Totals):
 class SharedMeter(Meter):
     """Counts the calls of this process in a file, and shows those of all.
 
-    A call is counted as soon as it ends, since a process that waited with it might be killed.
+    A call is counted as soon as it ends, since a process that waited with it might be killed. Gauges may wait: those of
+    a killed process are not shown.
 
     Args:
         settings: how; `directory` is where the files are.
@@ -168,7 +167,9 @@ class SharedMeter(Meter):
         super().__init__(settings)
 
     def _begin(self) -> None:
-        self._flying: Counter[Identity] = Counter()
+        self._shown: dict[Identity, int] = {}
+        self._gauges_wait = False
+        self._later = Jobs(lambda error: self.failed("result", error))
         super()._begin()
 
     def _new_totals(self) -> SharedTotals:
@@ -179,26 +180,33 @@ class SharedMeter(Meter):
         self.totals.close()
         super().forked()
 
-    def started(self, call: object, identity: Identity) -> None:  # noqa: ARG002 - the others know calls by their number
-        """A call begins."""
-        self.submit(partial(self._fly, identity, 1))
+    def started(self, call: object, identity: Identity) -> None:
+        """A call begins; the object stands for it until it has landed."""
+        super().started(call, identity)
+        self._gauges_later()
 
-    def landed(self, call: object, identity: Identity) -> None:  # noqa: ARG002 - as above
-        """A call is over; in a job."""
-        self._fly(identity, -1)
+    def landed(self, call: object) -> None:
+        """A call is over."""
+        super().landed(call)
+        self._gauges_later()
 
-    def _fly(self, identity: Identity, change: int) -> None:
-        self._flying[identity] += change
-        self.totals.gauge(definitions.IN_FLIGHT, tuple(identity), self._flying[identity])
+    def _gauges_later(self) -> None:
+        if not self._gauges_wait:
+            self._gauges_wait = True
+            self._later.soon(partial(self.submit, self._write_gauges))
 
-    def answered(self, identity: Identity, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """The headers of the last answer, which may say what the provider's limits are."""
-        limits, _ = rate_limits.read(by_lower_name(headers), time.time())
-        if limits is not None:
+    def _write_gauges(self) -> None:
+        self._gauges_wait = False  # first, so that what changes from here on is written by another job
+        for identity, count in self._flying():
+            if self._shown.get(identity) != count:
+                self._shown[identity] = count
+                self.totals.gauge(definitions.IN_FLIGHT, tuple(identity), count)
+        for identity, limits in self._new_limits():
             for name, kind, value in limit_gauges(limits):
                 self.totals.gauge(name, (*identity, kind), value)
 
     def _all(self) -> tuple[Totals, Gauges]:
+        self._write_gauges()
         totals, gauges = read(self._directory)
         gauges.set(definitions.BUILD_INFO, 1, version=__version__)
         return totals, gauges

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.metering import default, settings
+from aimon.metering import default
 from aimon.simulator import Profile, Simulator
 from metered import Metered
 
@@ -25,7 +25,7 @@ def metered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """
     kept = Metered()
     listeners = () if getattr(request, "param", None) == "later" else (kept.results.append,)
-    chosen = settings.read(prices=PRICES, currency="CNY", on_result=listeners, environ={})
+    chosen = default.read(prices=PRICES, currency="CNY", on_result=listeners, environ={})
     monkeypatch.setattr(default, "_meter", None)
     default.use(chosen)
     return kept

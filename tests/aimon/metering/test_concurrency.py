@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import aimon
-from aimon.metering import default, settings
+from aimon.metering import default
 from aimon.metering.meter import MAX_IDENTITIES
 from aimon.metrics import definitions
 from canned_http import ASKED, CHAT, DONE, STOP, STREAM, TEXT, USAGE, WHOLE, Canned, Client
@@ -99,7 +99,7 @@ def test_calls_that_are_thrown_away_are_cancelled(metered: Metered) -> None:
 def test_memory_is_flat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six hundred calls later as much is held as before them; `benchmarks/metering.py --soak` makes 100,000."""
     monkeypatch.setattr(default, "_meter", None)
-    default.use(settings.read(environ={}))
+    default.use(default.read(environ={}))
     whole = Client("httpx2", "sync", lambda: Canned([WHOLE]), {})
     streamed = Client("httpx2", "sync", lambda: Canned([TEXT, STOP, USAGE, DONE]), {})
 

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 import aimon
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Usage
-from aimon.metering import default, export, opentelemetry, settings
+from aimon.metering import default, export, opentelemetry
 from aimon.metrics import definitions
 from results import a_result
 
@@ -108,7 +108,7 @@ def test_batch_jobs_add_up(metered: Metered, pushgateway: Pushgateway, monkeypat
     for total in (1, 2):
         monkeypatch.setattr(default, "_meter", None)
         monkeypatch.setattr(export, "_held", {})
-        default.use(settings.read(environ={}))
+        default.use(default.read(environ={}))
         with aimon.batch(pushgateway.url, job="nightly"):
             _call()
             aimon.push(pushgateway.url, job="nightly")

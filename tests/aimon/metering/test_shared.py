@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.call.outcome import Outcome
-from aimon.metering import default, settings, shared
+from aimon.metering import default, shared
 from aimon.metrics import definitions
 from aimon.metrics.totals import Identity, Totals
 from results import QWEN, a_result
+from services import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ def _count(meter: Meter, calls: int) -> None:
 def meter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Meter:
     """The meter of this process, which shares a directory with others."""
     monkeypatch.setattr(default, "_meter", None)
-    default.use(settings.read(directory=tmp_path / "calls", environ={}))
+    default.use(default.read(directory=tmp_path / "calls", environ={}))
     return default.meter()
 
 
@@ -115,18 +116,35 @@ def test_a_file_grows(tmp_path: Path) -> None:
 
 def test_gauges_are_those_of_running_processes(meter: Meter) -> None:
     """Calls in flight of a process that was killed are over; limits are the last ones told."""
-    meter.started(object(), QWEN)
+    identity = meter.identity("chat", "openai", "gpt-4o")
+    meter.started(mine := object(), identity)
+    pid = os.fork()
+    if not pid:
+        try:
+            assert meter.identity("chat", "openai", "gpt-4o") == identity
+            calls = [object(), object()]
+            for call in calls:
+                meter.started(call, identity)
+            meter.submit(lambda: meter.answered(identity, [(b"x-ratelimit-remaining-requests", b"5")]))
+            signal.pause()
+        finally:
+            os._exit(0)
 
-    def work() -> None:
-        meter.started(object(), QWEN)
-        meter.submit(lambda: meter.answered(QWEN, [(b"x-ratelimit-remaining-requests", b"5")]))
+    def shown(name: str) -> list[float]:
+        _, gauges = meter.snapshot()
+        return [gauge.value for gauge in gauges if gauge.name == name]
 
-    _child(work)
-    meter.submit(lambda: meter.answered(QWEN, [(b"x-ratelimit-remaining-requests", b"3")]))
-    _, gauges = meter.snapshot()
-    shown = {gauge.name: gauge.value for gauge in gauges}
-    assert shown[definitions.IN_FLIGHT] == 1
-    assert shown[definitions.RATE_LIMIT_REMAINING] == 3
+    try:
+        wait_for(lambda: shown(definitions.IN_FLIGHT), lambda found: found == [3], what="calls of both")
+        wait_for(lambda: shown(definitions.RATE_LIMIT_REMAINING), lambda found: found == [5], what="the limit")
+        meter.submit(lambda: meter.answered(identity, [(b"x-ratelimit-remaining-requests", b"3")]))
+        assert shown(definitions.RATE_LIMIT_REMAINING) == [3]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert shown(definitions.IN_FLIGHT) == [1]
+    meter.landed(mine)
+    assert shown(definitions.IN_FLIGHT) == [0]
 
 
 @pytest.mark.parametrize("content", [b"", b"something else", b"AIMON 1\n\xff\xff\xff\xff", b"AIMON 1\n\x04\0\0\0[]"])
@@ -142,7 +160,7 @@ def test_a_directory_that_is_none_is_refused_at_the_start(tmp_path: Path, monkey
     (tmp_path / "calls").write_text("a file")
     monkeypatch.setattr(default, "_meter", None)
     with pytest.raises(FileExistsError):
-        default.use(settings.read(directory=tmp_path / "calls", environ={}))
+        default.use(default.read(directory=tmp_path / "calls", environ={}))
 
 
 def test_a_full_disk_breaks_no_call(meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
