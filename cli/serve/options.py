@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aimon.config import Config
     from aimon.probes.scheduling.shards import Shard
     from aimon.probes.service.settings import Settings
-    from aimon.probes.service.web_server import Tls
+    from aimon.probes.service.web.web_server import Tls
 
 ADDRESS = "127.0.0.1:9464"
 

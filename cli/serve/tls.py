@@ -10,7 +10,7 @@ from aimon.cli.exits import USAGE, Stop
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from aimon.probes.service.web_server import Tls
+    from aimon.probes.service.web.web_server import Tls
 
 _CERTIFICATE, _KEY = "-----BEGIN CERTIFICATE-----", "PRIVATE KEY-----"
 
@@ -30,7 +30,7 @@ def checked(certificate: Path, key: Path | None, *, names: tuple[str, str]) -> T
     Raises:
         Stop: one of them is missing, can't be read, or does not hold what it should; or they don't match.
     """
-    from aimon.probes.service.web_server import Tls
+    from aimon.probes.service.web.web_server import Tls
 
     of_certificate, of_key = names
     if _CERTIFICATE not in _text(certificate, of_certificate):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from aimon.probes.history import schema
+from aimon.probes.history.file import schema
 
 if TYPE_CHECKING:
     from aimon.probes.history.database import Database

@@ -14,10 +14,10 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
-from aimon.probes.history import read_only as reading
-from aimon.probes.history import schema
-from aimon.probes.history.locking import LockFileError as _LockFileError
-from aimon.probes.history.locking import LockTimeoutError, exclusive
+from aimon.probes.history.file import read_only as reading
+from aimon.probes.history.file import schema
+from aimon.probes.history.file.locking import LockFileError as _LockFileError
+from aimon.probes.history.file.locking import LockTimeoutError, exclusive
 from aimon.security import credentials
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def default_path(environ: Mapping[str, str] | None = None) -> Path:
 
 
 class DamagedError(HistoryError):
-    """The file is there and is no history that can be read; see `aimon.probes.history.damage`."""
+    """The file is there and is no history that can be read; see `aimon.probes.history.file.damage`."""
 
 
 class UnstorableError(HistoryError):

@@ -18,8 +18,9 @@ from aimon.call.containment import isolated
 from aimon.call.outcome import Fault, Outcome
 from aimon.metrics.definitions import DURATION, IDENTITY, TTFT, find
 from aimon.metrics.totals import HistogramSeries, Identity, Totals
-from aimon.probes.history import rollups, schema, size_limit
+from aimon.probes.history import rollups, size_limit
 from aimon.probes.history.database import Database, default_path
+from aimon.probes.history.file import schema
 from aimon.probes.history.records import decoded, encoded
 from aimon.probes.history.retention import DEFAULT, Retention, day, prune_if_due
 

@@ -10,9 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.probes.history import side_tables
+from aimon.probes.history.file import side_tables
 from aimon.probes.incidents import store
 from aimon.probes.incidents.kinds import STATE_OF, Kind, State
+from aimon.probes.incidents.store import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,42 +24,25 @@ if TYPE_CHECKING:
 _MISSED: Final = 3
 _SHORTEST: Final = 60.0
 _COLUMNS: Final = (
-    "incidents.id, endpoint, provider, model, region, incidents.kind, severity, flapping, "
-    "began_at, incidents.opened_at, incidents.resolved_at, ended_by, outcome, error, uid"
+    "endpoint, provider, model, region, incidents.kind, severity, flapping, began_at, incidents.opened_at, outcome, "
+    "error, incidents.id, incidents.resolved_at, ended_by, uid"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Opening):
     """One incident.
 
     Attributes:
         id: its number.
-        kind: what it is about; `state` is what that makes of its endpoint.
-        flapping: whether it was the third within an hour, or a later one.
-        began_at: start of the first failure that led to it.
-        opened_at: when it opened.
         resolved_at: when it was over; None while it is open.
         ended_by: why it ended, if not by recovery: `outage` (it became one), `removed` (from the configuration).
-        outcome: of the probe that opened it; None for a balance.
-        error: its words, redacted.
         group: what it is told under, the same for incidents that were told together.
     """
 
     id: int
-    endpoint: str
-    provider: str
-    model: str
-    region: str
-    kind: Kind
-    severity: str
-    flapping: bool
-    began_at: float
-    opened_at: float
     resolved_at: float | None
     ended_by: str | None
-    outcome: str | None
-    error: str | None
     group: str
 
     @property
@@ -215,9 +199,5 @@ def _state(name: str, opened: tuple[Incident, ...], *, stale: bool, planned: boo
 
 
 def _incident(row: tuple[Any, ...]) -> Incident:
-    number, endpoint, provider, model, region, kind, severity, flapping, *times, ended_by, outcome, error, uid = row
-    began_at, opened_at, resolved_at = times
-    return Incident(
-        number, endpoint, provider, model, region, Kind(kind), severity, bool(flapping),
-        began_at, opened_at, resolved_at, ended_by, outcome, error, uid,
-    )  # fmt: skip
+    endpoint, provider, model, region, kind, severity, flapping, *rest = row
+    return Incident(endpoint, provider, model, region, Kind(kind), severity, bool(flapping), *rest)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aimon.config.model.alerting import SEVERITIES
-from aimon.probes.history import side_tables
+from aimon.probes.history.file import side_tables
 from aimon.probes.incidents.kinds import KNOWN, Kind
 from aimon.probes.incidents.machine import NEW, Track
 
@@ -100,8 +101,21 @@ class Row(NamedTuple):
         return said if isinstance(said, str) else None
 
 
-class Opening(NamedTuple):
-    """An incident that opens; times are unix time."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of an incident from its opening on; times are unix time.
+
+    Attributes:
+        endpoint: its endpoint, or its program.
+        provider: of the endpoint, and so on; empty of a program.
+        kind: what it is about; `state` is what that makes of its endpoint.
+        severity: info, warning or critical.
+        flapping: whether it was the third within an hour, or a later one.
+        began_at: start of the first failure that led to it.
+        opened_at: when it opened.
+        outcome: of the probe that opened it; None where no probe did.
+        error: its words, redacted.
+    """
 
     endpoint: str
     provider: str
@@ -215,7 +229,7 @@ def open_incident(connection: sqlite3.Connection, opening: Opening, scope: str, 
     number = connection.execute(
         "INSERT INTO incidents (group_id, endpoint, provider, model, region, kind, severity, flapping, "
         "began_at, opened_at, outcome, error) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (group, *opening),
+        (group, *astuple(opening)),
     ).lastrowid
     assert number is not None  # noqa: S101 - a row was inserted
     add_event(connection, number, opening.opened_at, "flapping" if opening.flapping else "opened", opening.error)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aimon.probes.scheduling.scheduler import Scheduler
     from aimon.probes.selection import Selection
     from aimon.probes.service.maintenance_clock import MaintenanceClock
-    from aimon.probes.service.on_demand import OnDemand
+    from aimon.probes.service.web.on_demand import OnDemand
     from aimon.probes.state.live import LiveState
     from aimon.security.redact import Redactor
 

@@ -14,15 +14,15 @@ from aimon.probes.history.history import History
 from aimon.probes.probe import Prober
 from aimon.probes.publish.recorder import Recorder
 from aimon.probes.scheduling.scheduler import Scheduler
-from aimon.probes.service.app import application
 from aimon.probes.service.context import ServiceContext, ServiceStatus
 from aimon.probes.service.maintenance_clock import MaintenanceClock
+from aimon.probes.service.metrics.self_metrics import gauges_of
 from aimon.probes.service.observers import OBSERVERS
-from aimon.probes.service.on_demand import OnDemand
 from aimon.probes.service.pushing import Pusher
 from aimon.probes.service.recording import RecordingThread
-from aimon.probes.service.self_metrics import gauges_of
-from aimon.probes.service.web_server import WebServer
+from aimon.probes.service.web.app import application
+from aimon.probes.service.web.on_demand import OnDemand
+from aimon.probes.service.web.web_server import WebServer
 from aimon.probes.state.live import LiveState
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aimon.metrics.pushgateway import Gateway
-    from aimon.probes.service.web_server import Tls
+    from aimon.probes.service.web.web_server import Tls
 
 HOST, PORT = "127.0.0.1", 9464
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
 from aimon.log_histogram import LogHistogram
-from aimon.probes.history import schema
+from aimon.probes.history.file import schema
 from aimon.probes.history.rollups import DAY, HOUR, failures_of, histogram_of
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
-from aimon.probes.service.pages.calls import calls
-from aimon.probes.service.pages.charts import Part, percentile_chart
+from aimon.probes.service.pages.drawing.charts import Part, percentile_chart
 from aimon.probes.service.pages.overview import PERIODS, bar_of, periods, state_text
-from aimon.probes.service.pages.standing import problem
+from aimon.probes.service.pages.parts.calls import calls
+from aimon.probes.service.pages.parts.standing import problem
 from aimon.probes.service.pages.views import DetailView, Fact, LimitView, OutcomeRow, Tiles
-from aimon.probes.service.pages.words import Words, share
+from aimon.probes.service.pages.wording.words import Words, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aimon.probes.history.queries.results import StoredResult
     from aimon.probes.history.queries.series import Point
     from aimon.probes.history.queries.uptime import Bar
-    from aimon.probes.service.pages.standing import Standing
+    from aimon.probes.service.pages.parts.standing import Standing
     from aimon.probes.service.pages.views import IncidentView, Notice
 
 _NEEDED = {0.5: 2, 0.95: 20, 0.99: 100}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from aimon.probes.service.pages import states
-from aimon.probes.service.pages.bars import uptime_bar
-from aimon.probes.service.pages.standing import problem
+from aimon.probes.service.pages.drawing.bars import uptime_bar
+from aimon.probes.service.pages.parts import states
+from aimon.probes.service.pages.parts.standing import problem
 from aimon.probes.service.pages.views import Choice, Fact, OverviewView, Row
-from aimon.probes.service.pages.words import Words, share
+from aimon.probes.service.pages.wording.words import Words, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aimon.metrics.totals import Identity
     from aimon.probes.history.queries.overview import Overview
     from aimon.probes.history.queries.uptime import Bar
-    from aimon.probes.service.pages.standing import Standing
+    from aimon.probes.service.pages.parts.standing import Standing
     from aimon.probes.service.pages.views import ChannelRow, IncidentView, Notice
 
 PERIODS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from aimon.probes.heartbeats.state import HeartbeatState, shares, uptime
 from aimon.probes.history.queries.uptime import BAR_WINDOWS, segment_starts
-from aimon.probes.service.pages import states
-from aimon.probes.service.pages.bars import uptime_bar
+from aimon.probes.service.pages.drawing.bars import uptime_bar
 from aimon.probes.service.pages.overview import PERIODS, periods
+from aimon.probes.service.pages.parts import states
 from aimon.probes.service.pages.views import Fact, ProgramView, Report, Row, Tiles
-from aimon.probes.service.pages.words import Words, share
+from aimon.probes.service.pages.wording.words import Words, share
 from aimon.quantities import duration_text
 
 if TYPE_CHECKING:

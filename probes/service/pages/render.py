@@ -18,7 +18,7 @@ from aimon.probes.service.pages import preferences
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from aimon.probes.service.pages.words import Words
+    from aimon.probes.service.pages.wording.words import Words
 
 FILES = resources.files("aimon.probes.service.pages")
 STATIC = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from aimon.probes.history.database import HistoryError
 from aimon.probes.service.pages import preferences, sources
 from aimon.probes.service.pages.render import STATIC, render, static
-from aimon.probes.service.pages.words import Words
+from aimon.probes.service.pages.wording.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,9 +18,9 @@ from aimon.probes.incidents import reader
 from aimon.probes.service.pages import detail as detail_page
 from aimon.probes.service.pages import overview as overview_page
 from aimon.probes.service.pages import programs
-from aimon.probes.service.pages.incident_views import incident_views
-from aimon.probes.service.pages.notices import channel_rows, notices, planned
-from aimon.probes.service.pages.standing import matching, standing
+from aimon.probes.service.pages.parts.incident_views import incident_views
+from aimon.probes.service.pages.parts.notices import channel_rows, notices, planned
+from aimon.probes.service.pages.parts.standing import matching, standing
 from aimon.probes.service.pages.views import Fact
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from aimon.probes.history.queries.overview import Overview
     from aimon.probes.history.queries.uptime import Bar
     from aimon.probes.service.context import ServiceContext
-    from aimon.probes.service.pages.standing import Standing
+    from aimon.probes.service.pages.parts.standing import Standing
     from aimon.probes.service.pages.views import DetailView, OverviewView, ProgramView
-    from aimon.probes.service.pages.words import Words
+    from aimon.probes.service.pages.wording.words import Words
 
 
 class UnknownEndpointError(Exception):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from aimon.probes.service.pages.words import Moment
+    from aimon.probes.service.pages.wording.words import Moment
 
 
 @dataclass(frozen=True, slots=True)

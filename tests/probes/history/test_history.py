@@ -15,8 +15,8 @@ import pytest
 from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Connection, Limits, Source
 from aimon.metrics import definitions
-from aimon.probes.history import schema
 from aimon.probes.history.database import Database, HistoryError, default_path
+from aimon.probes.history.file import schema
 from aimon.probes.history.history import History, Last
 from aimon.probes.history.retention import DAY
 from results import QWEN, a_result

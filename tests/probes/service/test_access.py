@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from aimon.probes.service.access import CONTENT_SECURITY_POLICY, SecurityHeaders, TokenAuth
-from aimon.probes.service.operations import accepts
+from aimon.probes.service.web.access import CONTENT_SECURITY_POLICY, SecurityHeaders, TokenAuth
+from aimon.probes.service.web.operations import accepts
 
 TOKEN = "0123456789abcdef-token"
 PATHS = ("/", "/metrics", "/probe", "/-/healthy", "/-/ready", "/-/reload", "/api/v1/heartbeat/{name}")

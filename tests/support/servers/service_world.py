@@ -1,4 +1,4 @@
-"""The service's application in memory: tests fill its history and move its clock."""
+"""A service's application whose endpoints are probed by the test: its pages, its incidents, its clock."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 from starlette.testclient import TestClient
 
 from aimon.call.outcome import Outcome
-from aimon.cli.endpoints import Flags, select
-from aimon.probes.history.history import History
 from aimon.probes.incidents import announcements
 from aimon.probes.incidents.observer import watch
 from aimon.probes.incidents.tracker import IncidentTracker
-from aimon.probes.service.app import application
-from aimon.probes.service.context import ServiceContext, ServiceStatus
-from aimon.probes.service.maintenance_clock import MaintenanceClock
 from results import a_result
+from service_app import ServiceApp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,59 +20,39 @@ T0 = 1_764_331_200.0
 """2025-11-28 12:00 UTC."""
 
 
-class Unrecorded:
+class Recording:
     """What a page asks the service's state: whether results can be recorded."""
 
     problem: str | None = None
     waiting = 0
     database = None
 
+    def close(self) -> None:
+        """Nothing is open."""
 
-class ServiceWorld:
-    """Endpoints of a configuration, with results that the test makes up.
 
-    Args:
-        folder: where the configuration and the history are written.
-        config: the text of aimon.yaml.
-    """
+class ServiceWorld(ServiceApp):
+    """Endpoints of a configuration, with results that the test makes up."""
 
     def __init__(self, folder: Path, config: str) -> None:
-        self.now = T0
-        path = folder / "aimon.yaml"
-        path.write_text(config, encoding="utf-8")
-        self.selection = select([], path, Flags(), lenient=True)
-        self.history = History(folder / "history.db")
-        self.state = Unrecorded()
-        self.context = ServiceContext(
-            selection=self.selection,
-            state=self.state,  # type: ignore[arg-type]  # all that pages ask of it
-            maintenance=MaintenanceClock(self.selection),
-            history_path=folder / "history.db",
-            open_history=lambda: self.history,
-            scheduler=None,  # type: ignore[arg-type]  # no page asks it
-            status=ServiceStatus(T0, T0),
-            reload=None,  # type: ignore[arg-type]  # likewise
-            on_demand=None,  # type: ignore[arg-type]  # likewise
-            redactor=self.selection.redactor,
-            clock=lambda: self.now,
-        )
+        super().__init__(folder, config=config, now=T0, state=Recording())
         self.tracker = IncidentTracker(self.history.database, watch(self.context), now=self.now)
         if self.selection.config is not None:
             announcements.configure(self.history.database, self.selection.config, self.now)
-        self.client = TestClient(application(self.context))
+        self.client = TestClient(self.app)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.client.close()
-        self.history.close()
+        self.close()
 
     def probe(self, name: str, outcome: Outcome = Outcome.OK, *, after: float = 60.0, **changes: Any) -> None:
         """Records a result, `after` seconds after the one before."""
         self.now += after
-        identity = next(each.identity for each in self.selection.endpoints if each.name == name)
-        self.history.append([a_result(outcome, identity, **({"started_at": self.now, "end": 0.5} | changes))])
+        made = a_result(outcome, self.identities()[name], **({"started_at": self.now, "end": 0.5} | changes))
+        self.append([made])
         self.tracker.tick(self.now)
 
     def get(self, path: str, **headers: str) -> str:

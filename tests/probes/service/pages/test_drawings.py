@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.probes.service.pages.bars import uptime_bar
-from aimon.probes.service.pages.charts import Part, percentile_chart
+from aimon.probes.service.pages.drawing.bars import uptime_bar
+from aimon.probes.service.pages.drawing.charts import Part, percentile_chart
 
 HOSTILE = "</title><script>alert(1)</script>\"'&"
 printable = st.text("<>&\"' =/-!abcXY中文\u2028", max_size=40)

@@ -11,7 +11,7 @@ from aimon.probes.heartbeats import beats
 from aimon.probes.heartbeats.beats import Beat
 from aimon.probes.heartbeats.observer import HeartbeatObserver
 from aimon.probes.heartbeats.state import shares, uptime
-from aimon.probes.service.incident_metrics import add_incidents
+from aimon.probes.service.metrics.incident_metrics import add_incidents
 from page_text import HOSTILE, text_of
 from service_world import T0, ServiceWorld
 
@@ -33,7 +33,7 @@ class World(ServiceWorld):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, CONFIG)
-        self.state.database = self.history.database  # type: ignore[assignment]  # of a class without one
+        self.state.database = self.history.database
         self.observer = HeartbeatObserver()
         self.observer.configure(self.context)
 

@@ -6,15 +6,16 @@ import ast
 import re
 from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.probes.service.pages.texts import ZH
-from aimon.probes.service.pages.words import Words, share
+from aimon.probes.service.pages.wording.texts import ZH
+from aimon.probes.service.pages.wording.words import Words, share
 
-PAGES = resources.files("aimon.probes.service.pages")
+PAGES = Path(str(resources.files("aimon.probes.service.pages")))
 NOON = 1_764_331_200.0  # 2025-11-28 12:00 UTC
 
 
@@ -94,8 +95,8 @@ def _texts_of_templates() -> set[str]:
 def _texts_of_code() -> set[str]:
     """The constants that are given to `t`, and those of the tables whose texts are."""
     found = set()
-    for file in PAGES.iterdir():
-        if not file.name.endswith(".py") or file.name == "texts.py":
+    for file in PAGES.rglob("*.py"):
+        if file.name == "texts.py":
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "t" and node.args:

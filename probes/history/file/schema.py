@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aimon.probes.history.rollups_of_old import roll_up_what_is_there
+from aimon.probes.history.file.rollups_of_old import roll_up_what_is_there
 
 if TYPE_CHECKING:
     import sqlite3

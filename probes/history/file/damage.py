@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from aimon.probes.history.database import DamagedError, HistoryError
+from aimon.probes.history.file.locking import LockFileError, LockTimeoutError, exclusive
 from aimon.probes.history.history import History
-from aimon.probes.history.locking import LockFileError, LockTimeoutError, exclusive
 from aimon.probes.history.retention import DEFAULT, Retention
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from urllib.parse import quote
 from aimon.language import CHINESE
 from aimon.probes.incidents import reader, sentences
 from aimon.probes.incidents.kinds import Kind
-from aimon.probes.service.pages import states
+from aimon.probes.service.pages.parts import states
 from aimon.probes.service.pages.views import EndpointLink, Event, IncidentView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aimon.probes.history.database import Database
-    from aimon.probes.service.pages.words import Words
+    from aimon.probes.service.pages.wording.words import Words
 
 _NAMED = 12
 _KINDS = {

@@ -9,7 +9,7 @@ from aimon import __version__
 from aimon.metrics import definitions, scrape_text
 from aimon.metrics.totals import Gauges, Totals
 from aimon.probes.history.database import HistoryError
-from aimon.probes.service.incident_metrics import add_incidents
+from aimon.probes.service.metrics.incident_metrics import add_incidents
 
 if TYPE_CHECKING:
     from aimon.metrics.scrape_text import Parts

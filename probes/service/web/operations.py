@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from aimon.metrics import scrape_text
-from aimon.probes.service.self_metrics import self_metrics
+from aimon.probes.service.metrics.self_metrics import self_metrics
 
 if TYPE_CHECKING:
     from starlette.requests import Request

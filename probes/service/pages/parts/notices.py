@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from aimon.probes.incidents.announcements import announcements, maintenances
 from aimon.probes.notify.deliveries import channel_states
-from aimon.probes.service.pages import states
+from aimon.probes.service.pages.parts import states
 from aimon.probes.service.pages.views import ChannelRow, Notice
 
 if TYPE_CHECKING:
     from aimon.probes.history.database import Database
     from aimon.probes.service.context import ServiceContext
-    from aimon.probes.service.pages.words import Words
+    from aimon.probes.service.pages.wording.words import Words
 
 # Seconds before a maintenance window begins that it is shown.
 _AHEAD = 7 * 86_400.0

@@ -1,4 +1,4 @@
-"""The HTTP application: a table of routes, behind the middlewares of `aimon.probes.service.access`."""
+"""The HTTP application: a table of routes, behind the middlewares of `aimon.probes.service.web.access`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from aimon.probes.service import on_demand, operations
-from aimon.probes.service.access import SecurityHeaders, TokenAuth
 from aimon.probes.service.api import routes as api
 from aimon.probes.service.feeds import routes as feeds
 from aimon.probes.service.pages import routes as pages
+from aimon.probes.service.web import on_demand, operations
+from aimon.probes.service.web.access import SecurityHeaders, TokenAuth
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute

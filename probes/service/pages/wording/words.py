@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aimon.formatting import format_duration
 from aimon.language import CHINESE
-from aimon.probes.service.pages.texts import translator
+from aimon.probes.service.pages.wording.texts import translator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

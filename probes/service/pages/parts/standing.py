@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aimon.probes.history.queries.overview import State
 from aimon.probes.incidents.kinds import State as IncidentState
-from aimon.probes.service.pages import states
+from aimon.probes.service.pages.parts import states
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

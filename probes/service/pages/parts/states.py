@@ -8,7 +8,7 @@ from aimon.call.outcome import Fault
 
 if TYPE_CHECKING:
     from aimon.probes.history.queries.uptime import Segment
-    from aimon.probes.service.pages.words import Words
+    from aimon.probes.service.pages.wording.words import Words
 
 UP, DEGRADED, DOWN, ACCOUNT, MAINTENANCE, UNKNOWN = "up", "degraded", "down", "account", "maintenance", "unknown"
 # In the order in which readers should see them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aimon.call.outcome import Outcome
-from aimon.probes.service.pages import states
+from aimon.probes.service.pages.parts import states
 from aimon.probes.service.pages.views import Calls, CallView, Fact
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Result
     from aimon.probes.history.queries.results import StoredResult
-    from aimon.probes.service.pages.words import Words
+    from aimon.probes.service.pages.wording.words import Words
 
 
 def calls(title: str, results: Sequence[StoredResult], empty: str, words: Words) -> Calls:

@@ -1,0 +1,1 @@
+"""What the service says of itself, of incidents, notifications, programs and balances, as metrics."""

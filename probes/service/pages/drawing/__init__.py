@@ -1,0 +1,1 @@
+"""Uptime bars and charts, as SVG."""

@@ -1,0 +1,1 @@
+"""What several pages show: states, incidents, notices, single calls."""

@@ -1,0 +1,1 @@
+"""English and Chinese texts; times, durations, shares and money as people read them."""

@@ -1,0 +1,1 @@
+"""HTTP: the server, the application, who may ask, and the paths that operators and scrapers ask for."""
