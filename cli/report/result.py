@@ -9,6 +9,7 @@ from aimon.cli.report.drawing import COLOURS, fitting, pairs, table
 from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.text import by_name, ladder
+from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.summary import doubts, kind, load_title, summary_rows, verdict
 from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, values
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict
@@ -88,7 +89,12 @@ def _objectives(report: dict[str, Any]) -> list[list[Any]]:
     for row in report["slo"]:
         said = slo_verdict(row)
         rows.append(
-            [row["expr"], format_slo_value(row), Text(words[said], COLOURS[_VERDICTS[said]]), row.get("why") or ""]
+            [
+                row["expr"],
+                format_slo_value(row),
+                Text(words[said], COLOURS[_VERDICTS[said]]),
+                reason(row.get("why") or ""),
+            ]
         )
     return rows
 
@@ -110,5 +116,5 @@ def _capacity(report: dict[str, Any]) -> list[list[Any]]:
     ]
     for step in (report["capacity"] or {"steps": ()})["steps"]:
         held = Text(pick("yes", "是"), "green") if step["held"] else Text(pick("no", "否"), "yellow")
-        rows.append([format_number(step["rate"], 4), format_number(step["served"], 4), held, step["why"]])
+        rows.append([format_number(step["rate"], 4), format_number(step["served"], 4), held, reason(step["why"])])
     return rows

@@ -130,7 +130,9 @@ class Collector:
                 return
             with isolated(result.endpoint, "counted"):
                 amounts_of(result)
-                self._fresh[result.endpoint].observe(result, self._began + (self._ramp or 0.0), gaps=context.get("gaps"))
+                self._fresh[result.endpoint].observe(
+                    result, self._began + (self._ramp or 0.0), gaps=context.get("gaps")
+                )
 
     def on_spawned(self, **_: object) -> None:
         """All users are there; later changes of their number are no ramp."""

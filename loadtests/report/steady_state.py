@@ -9,6 +9,7 @@ from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
+from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.statistics import concurrency
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.log_histogram import ERROR, UNIT
@@ -82,7 +83,7 @@ def _times(blocks: Sequence[Mapping[str, Any]], found: concurrency.SteadyInterva
 def describe(steady: dict[str, Any], *, times: bool = True) -> str:
     """In one line, with latency and TTFT."""
     if steady["start_s"] is None:
-        return f"{pick('none: ', '无：')}{steady['why']}"
+        return f"{pick('none: ', '无：')}{reason(steady['why'])}"
     end = steady["start_s"] + steady["seconds"]
     tokens = steady["output_tokens_per_s"]
     said = [
@@ -97,7 +98,7 @@ def describe(steady: dict[str, Any], *, times: bool = True) -> str:
             known = [f"{label} {found[label] * 1e3:.1f}" for label in SHARES if found[label] is not None]
             if known:
                 said.append(f"{name} {', '.join(known)} ms")
-    return ", ".join(said) + (f" ({steady['why']})" if steady["why"] else "")
+    return ", ".join(said) + (f" ({reason(steady['why'])})" if steady["why"] else "")
 
 
 def rows(steady: dict[str, Any]) -> list[tuple[str, ...]]:

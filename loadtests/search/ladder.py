@@ -13,7 +13,6 @@ from typing import Any
 # Powers that are apart by less than their own error: the higher concurrency of these is taken.
 _TIE = 0.03
 _FEWEST_STEPS = 3
-_LIMITED = "throughput still rose where the client could keep up, and it could not"
 _ONE_WAY = "throughput still rose at the highest concurrency: the knee may lie above it"
 
 
@@ -84,7 +83,9 @@ class Ladder:
         if len(self._known()) < _FEWEST_STEPS:
             return f"a knee needs {_FEWEST_STEPS} steps whose throughput and latency are known"
         limited = [step.concurrency for step in self.steps if step.limited]
-        return f"{_LIMITED} at {limited[0]}" if limited else _ONE_WAY
+        if limited:
+            return f"throughput still rose where the client could keep up, and it could not at {limited[0]}"
+        return _ONE_WAY
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""

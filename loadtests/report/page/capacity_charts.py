@@ -8,6 +8,7 @@ from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.page.charts import FULL, both, figure, values_at
 from aimon.loadtests.report.page.chinese import local
+from aimon.loadtests.report.text.reasons import reason
 from aimon.svg import BOTTOM, TOP, Frame, Scale, linear, logarithmic
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def _columns(steps: Sequence[dict[str, Any]]) -> list[tuple[float, str]]:
     for step in steps:
         held = pick("held", "保持住") if step["held"] else pick("not held", "没有保持住")
         known = {
-            "succeeded": f"{format_number(step['served'], 4)}/s, {held}" + (f": {step['why']}" if step["why"] else "")
+            "succeeded": f"{format_number(step['served'], 4)}/s, {held}"
+            + (f": {reason(step['why'])}" if step["why"] else "")
         }
         known |= {
             name: format_duration(value)

@@ -9,6 +9,7 @@ from aimon.formatting import format_number
 from aimon.language import pick
 from aimon.loadtests.report.page import capacity_charts, chinese
 from aimon.loadtests.report.page.html import pairs, section, suspect, suspect_mark, table
+from aimon.loadtests.report.text.reasons import reason
 
 _CAPACITY = """A rate is held if 99 % of its calls succeed, its objectives are met and latency does not grow.
 The capacity lies between the highest rate that was held and the lowest that was not. Steps are listed as they were
@@ -30,7 +31,7 @@ def capacity(report: dict[str, Any]) -> str:
         )
         for step in found["steps"]
     ]
-    whys = [escape(step["why"]) + (f" {suspect()}" if step["limited"] else "") for step in found["steps"]]
+    whys = [escape(reason(step["why"])) + (f" {suspect()}" if step["limited"] else "") for step in found["steps"]]
     mark = suspect_mark(report)
     drawn = capacity_charts.served(report, mark) + capacity_charts.latency(report, mark)
     steps = table(("asked /s", "succeeded /s", "held"), rows, (0, 1), below=whys)

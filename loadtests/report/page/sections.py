@@ -12,6 +12,7 @@ from aimon.loadtests.report.page import chinese
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
 from aimon.loadtests.report.text import by_name
+from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.summary import of_all_steps
 from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed
@@ -48,7 +49,7 @@ def objectives(report: dict[str, Any]) -> str:
         )
         for row in report["slo"]
     ]
-    whys = [escape(row.get("why") or "") for row in report["slo"]]
+    whys = [escape(reason(row.get("why") or "")) for row in report["slo"]]
     text = _over(report)
     return section("Objectives", table(("objective", "verdict", "measured"), rows, (2,), below=whys), text=text)
 
@@ -135,7 +136,7 @@ def client(report: dict[str, Any]) -> str:
     client = report["client"]
     kept_up = pick("the client kept up: the numbers are the endpoint's", "客户端跟得上：这些数字属于端点")
     said = (
-        f'<span class="said warn">&#9888; {escape("; ".join(client["reasons"]))}</span>'
+        f'<span class="said warn">&#9888; {escape(reason("; ".join(client["reasons"])))}</span>'
         if client["bottleneck"]
         else f'<span class="said good">&#10003; {kept_up}</span>'
     )

@@ -9,6 +9,7 @@ from aimon.language import pick
 from aimon.loadtests.report.comparison.summary import measure_title
 from aimon.loadtests.report.repeats.spread import MONEY, RATE, SHARE, TIME
 from aimon.loadtests.report.text.markdown import cell, table
+from aimon.loadtests.report.text.reasons import reason
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.repeats.spread import Measured, Spread
@@ -27,7 +28,7 @@ def verdict(found: Spread) -> str:
         parts.append(
             pick(
                 f"{len(found.runs)} of {found.planned} runs: {found.why}",
-                f"{found.planned} 次运行中的 {len(found.runs)} 次：{found.why}",
+                f"{found.planned} 次运行中的 {len(found.runs)} 次：{reason(found.why)}",
             )
         )
     count = len(found.runs)

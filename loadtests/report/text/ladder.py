@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.formatting import format_duration, format_number
 from aimon.language import pick
+from aimon.loadtests.report.text.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ def title() -> str:
 def verdict(ladder: Mapping[str, Any]) -> str:
     """Where the knee is, or why there is none."""
     if ladder["knee"] is None:
-        return f"{pick('No knee: ', '没有拐点：')}{ladder['why']}"
+        return f"{pick('No knee: ', '没有拐点：')}{reason(ladder['why'])}"
     step = next(step for step in ladder["steps"] if step["concurrency"] == ladder["knee"])
     rate, latency = step["iterations_per_s"], step["latency_mean_s"]
     return pick(
@@ -62,7 +63,7 @@ def remark(step: Mapping[str, Any], knee: int | None) -> str:
     said = [pick("knee", "拐点")] if step["concurrency"] == knee else []
     if step["limited"]:
         said.append(pick("suspect: the client was too late", "可疑：客户端太慢"))
-    return "; ".join([*said, *([step["why"]] if step["why"] else [])])
+    return "; ".join([*said, *([reason(step["why"])] if step["why"] else [])])
 
 
 def _rate(key: str) -> Callable[[Mapping[str, Any]], str]:

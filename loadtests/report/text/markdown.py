@@ -6,6 +6,7 @@ from typing import Any
 
 from aimon.language import pick
 from aimon.loadtests.report.text import by_name, ladder
+from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.summary import doubts, number, objective_rows, summary_rows, verdict
 from aimon.loadtests.report.text.times import time_notes, time_rows
 
@@ -36,7 +37,9 @@ def markdown(report: dict[str, Any]) -> str:
         lines += ["", heads, "| ---: | ---: | --- | --- |"]
         for step in capacity["steps"]:
             held = yes if step["held"] else no
-            lines.append(f"| {number(step['rate'])} | {number(step['served'])} | {held} | {cell(step['why'])} |")
+            lines.append(
+                f"| {number(step['rate'])} | {number(step['served'])} | {held} | {cell(reason(step['why']))} |"
+            )
     if report["notes"]:
         lines += ["", *(f"- {cell(note)}" for note in report["notes"])]
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from aimon.language import pick
 from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED, SEARCHES
 from aimon.loadtests.report import steady_state
 from aimon.loadtests.report.text import ladder, token_figures
+from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.times import suspect_words
 from aimon.loadtests.statistics.formatting import format_slo_value, slo_verdict
 
@@ -43,17 +44,17 @@ def verdict(report: dict[str, Any]) -> str:
         if not report["requests"]["sent"]:
             partial = pick(", nothing was measured", "，没有测到任何数据")
         how = pick(ended["how"].upper(), _CHINESE_ENDS.get(ended["how"], ended["how"]))
-        return f"{how}{partial}{pick(': ', '：')}{ended['why']}{_so_far(report)}"
+        return f"{how}{partial}{pick(': ', '：')}{reason(ended['why'])}{_so_far(report)}"
     if (capacity := report["capacity"]) is not None:
         if capacity["rate"] is None:
-            limit = f": {capacity['limit']}" if capacity.get("limit") else ""
-            return f"{pick('No capacity found: ', '没有找到容量：')}{capacity['why']}{limit}"
+            limit = f": {reason(capacity['limit'])}" if capacity.get("limit") else ""
+            return f"{pick('No capacity found: ', '没有找到容量：')}{reason(capacity['why'])}{limit}"
         upper = (
             ""
             if capacity["high"] is None
             else pick(", not {}/s", "，{}/s 则不行").format(format_number(capacity["high"], 4))
         )
-        said = "; ".join(filter(None, (capacity.get("limit"), capacity["why"])))
+        said = reason("; ".join(filter(None, (capacity.get("limit"), capacity["why"]))))
         note = f" ({said})" if said else ""
         held = pick("Capacity: {} requests/s were held", "容量：保持住了每秒 {} 个请求").format(
             format_number(capacity["rate"], 4)
@@ -111,7 +112,7 @@ def _limits_verdict(limits: dict[str, Any]) -> str:
     if limits["tokens_per_min"] is not None:
         found.append(f"{format_number(limits['tokens_per_min'], 4)} {pick('tokens/min', 'token/分钟')}")
     if not found:
-        return pick("No limit found: ", "没有找到限额：") + str(limits["evidence"].get("why", ""))
+        return pick("No limit found: ", "没有找到限额：") + reason(str(limits["evidence"].get("why", "")))
     return pick("Limit: ", "限额：") + pick(" and ", "，").join(found)
 
 
@@ -119,7 +120,7 @@ def doubts(report: dict[str, Any]) -> list[str]:
     """Reservations about the numbers; usually none."""
     found = []
     if report["client"]["bottleneck"]:
-        reasons = "; ".join(report["client"]["reasons"])
+        reasons = reason("; ".join(report["client"]["reasons"]))
         suspect = pick("The client was the bottleneck, its numbers are suspect: ", "瓶颈是测试客户端，数字可疑：")
         found.append(suspect + reasons)
     if lost := report["ended"]["lost"]:
@@ -167,7 +168,7 @@ def summary_rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             "Client",
             pick("{} of a core", "一个核的 {}").format(f"{client['cpu']:.0%}")
             + (pick(", SUSPECT: ", "，可疑：") if client["reasons"] else "")
-            + "; ".join(client["reasons"]),
+            + reason("; ".join(client["reasons"])),
         ),
     ]
     if not requests["sent"]:
@@ -238,7 +239,7 @@ def _requests(requests: dict[str, Any]) -> str:
 def objective(row: dict[str, Any]) -> str:
     """The result of an objective: verdict, value and reason."""
     verdict = slo_verdict(row)
-    why = f" ({row['why']})" if row.get("why") else ""
+    why = f" ({reason(row['why'])})" if row.get("why") else ""
     said = pick(
         verdict if verdict == "met" else verdict.upper(),
         {"met": "达到", "missed": "未达到", "not judged": "无法判定"}.get(verdict, verdict),
