@@ -250,7 +250,8 @@ def test_ctrl_c_before_anything_was_measured(run_aimon: Command, sim: SimulatorP
         run.send_signal(signal.SIGINT)
         out, said = run.communicate(timeout=SOON)
     assert (run.returncode, out) == (130, "")
-    assert re.fullmatch(r"up to 601 calls.*\n", said)
+    # The measuring process starts before the command knows what it will ask of it.
+    assert re.fullmatch(r"(up to 601 calls.*\n)?", said)
     assert served(sim) == 0
 
 
