@@ -88,7 +88,8 @@ def test_a_badge_is_inert_whatever_it_says(label: str, value: str) -> None:
 def incident(error: str, resolved: float | None = None) -> Incident:
     """An outage of an hour ago."""
     return Incident(
-        "qwen", "ollama", HOSTILE, "local", Kind.OUTAGE, "critical", False, NOW - 3700, NOW - 3600, "server_error", error,
+        "qwen", "ollama", HOSTILE, "local", Kind.OUTAGE, "critical", False,
+        NOW - 3700, NOW - 3600, "server_error", error,
         id=7, resolved_at=resolved, ended_by=None, group="uid-1",
     )  # fmt: skip
 
