@@ -117,6 +117,9 @@ def test_against_a_server(run_aimon: Command, latency: float, arguments: tuple[s
     """Rate and tokens are the server's, in windows shorter than a call and in long ones."""
     report = _loadtest(run_aimon, latency, "--duration", "1500ms", "--output-tokens", "4", *arguments)
     assert report["window_s"] == 1.5
+    if arguments[0] == "--concurrency":
+        # By Little's law, with the latency that there really was on a busy machine.
+        rate *= latency / max(latency, report["latency_s"]["mean"])
     expected = pytest.approx(rate, rel=0.12)
     assert (report["goodput"], report["rate"]["achieved"]) == (expected, expected)
     assert report["tokens"]["output_per_s"] == pytest.approx(4 * rate, rel=0.12)
