@@ -62,9 +62,9 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 
 def reserve(folder: Path, size: int) -> IO[bytes]:
-    """Takes room on the folder's disk, by a file without a name; closing it leaves the room for what must be written.
+    """Reserves space on the folder's disk by an unnamed file; closing it frees the space for what must be written.
 
-    A disk with little room keeps half of what there is; one that can't be asked to keeps none.
+    If little space is free, half of it is reserved; on a file system that can't reserve, none is.
 
     Args:
         folder: on the disk; made if it is not there.

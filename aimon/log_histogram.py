@@ -105,6 +105,6 @@ class LogHistogram:
         """The inverse of `dump`.
 
         Raises:
-            msgspec.MsgspecError: it is none.
+            msgspec.MsgspecError: it is not one.
         """
         return cls(_decode(dumped) if dumped else None)

@@ -133,7 +133,7 @@ def measure(do: Callable[[openai.OpenAI], None], pairs: int, pause: float) -> Ad
     elsewhere = time.process_time() - time.thread_time()
     for i in range(pairs):
         times = {}
-        # Whoever comes second finds warmer caches.
+        # The second one finds warmer caches.
         for sdk in (bare, metered) if i % 2 else (metered, bare):
             began = time.thread_time()
             do(sdk)

@@ -36,7 +36,7 @@ class KeyFiles:
         endpoints: with the keys that were read at the start.
         paths: where the key of an endpoint is, by its name; without those that have none in a file.
         resolve: reads an endpoint's key anew; raises ConfigError where it can't.
-        say: is told that a key was read, and that one could not be.
+        say: called when a key was read, and when one could not be.
 
     Attributes:
         redactor: hides every key that was ever read, since a provider may still echo the one before.
@@ -67,7 +67,7 @@ class KeyFiles:
         path = self._paths[endpoint.name]
         if (stamp := _stamp(path)) == known.stamp:
             return known.endpoint
-        # Noted in any case, so that a file that can't be used is told of once, and read again when it changes.
+        # Noted in any case, so that an unusable file is reported once, and read again when it changes.
         known.stamp = stamp
         try:
             fresh = self._resolve(endpoint.name)

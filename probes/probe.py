@@ -61,7 +61,7 @@ class Prober:
             endpoint: the endpoint to call.
             canary: the prompt and its checks.
             scheduled: when it was due (seconds of `time.monotonic()`).
-            transcript: is told what was sent and what came back.
+            transcript: records what was sent and what came back.
         """
         if self._key_files is not None:
             endpoint = self._key_files.current(endpoint)

@@ -78,11 +78,11 @@ async def perform(
     """Makes the call and says how it went. Whatever happens on the way is an outcome, not an exception.
 
     Args:
-        call: what to ask, and whom.
+        call: the question, and the endpoint.
         transport: how to get there.
         scheduled: when it should have started (seconds of `time.monotonic()`); now unless told otherwise.
         redactor: hides secrets in errors and answers; knows the call's own key unless told otherwise.
-        transcript: is told what was sent and what came back.
+        transcript: records what was sent and what came back.
 
     Raises:
         asyncio.CancelledError: the task was cancelled; the connection is closed.

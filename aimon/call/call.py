@@ -26,18 +26,18 @@ class Quirks(msgspec.Struct, frozen=True):
     max_tokens_field: str = "max_tokens"
     # Some compatible servers answer 400 to stream_options.
     stream_usage: bool = True
-    # How a reasoning model is told how much to think: a key of dialects.reasoning.STYLES; None: the usual one.
+    # How the reasoning level is sent: a key of dialects.reasoning.STYLES; None: the dialect's default.
     reasoning_style: str | None = None
     # On DashScope insufficient_quota may be a token rate; on OpenAI it is an empty account.
     insufficient_quota_is_rate: bool = False
-    # How the server is told to write as many tokens as it may: a key of dialects.exact_output.STYLES; None: not known.
+    # How the server is made to write exactly max_tokens: a key of dialects.exact_output.STYLES; None: not known.
     exact_output: str | None = None
     # Fields of the JSON body that the dialect does not know; they win over its own.
     extra_body: Mapping[str, Any] = _EMPTY
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where to call and as whom."""
+    """Where to call, and with which credentials."""
 
     endpoint: str
     provider: str

@@ -67,7 +67,7 @@ def _squashed(reason: str) -> str:
 
 _MEANINGS: Final = {_squashed(reason): outcome for reason, outcome in FINISHES.items()}
 
-# What a word of an unknown reason begins with → what it then means. The first that fits, so the graver ones first.
+# What a word of an unknown reason begins with → what it then means. The first that fits counts: more severe ones first.
 _TELLING: Final[tuple[tuple[Outcome, str], ...]] = (
     (Outcome.REFUSAL, "refus declin"),
     (

@@ -23,7 +23,7 @@ class Channel:
         secret: what messages are signed with.
         token: bearer token.
         min_severity: info, warning or critical; less severe incidents are not sent.
-        per_hour: the most incidents told within an hour; None: no limit.
+        per_hour: the most incidents sent within an hour; None: no limit.
         recovery: whether the end of an incident is sent.
         language: of its messages.
     """

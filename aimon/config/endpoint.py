@@ -122,7 +122,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     canaries: tuple[Canary, ...]
     region: str = "local"
     interval: float = 60.0
-    interval_failing: float | None = None  # while the last probe failed; None: as ever
+    interval_failing: float | None = None  # while the last probe failed; None: `interval`
     cron: Cron | None = None  # instead of an interval
     timeouts: Timeouts = Timeouts()
     stream: bool = True

@@ -30,7 +30,7 @@ class IncidentPolicy(msgspec.Struct, frozen=True):
         severity: of an outage: critical, warning or info.
         flapping: an incident that opens as often as this within an hour is flapping: it then takes more successes
             until it is over.
-        group_wait: how long to wait for other endpoints of the same provider before anybody is told.
+        group_wait: how long to wait for other endpoints of the same provider before the first notice.
         latency: a successful call that takes longer is slow; None: none is.
         ttft: one whose first visible text comes later is slow; None: none is.
         slow: slow calls after which the endpoint is degraded; None: never.

@@ -21,7 +21,7 @@ class Maintenance:
 
     Attributes:
         title: what is done.
-        endpoints: whom it concerns; empty for all.
+        endpoints: which it concerns; empty for all.
         start: when it begins, if it happens once.
         duration: how long it takes, in seconds.
         cron: when it begins, if it happens again and again; in `zone`.

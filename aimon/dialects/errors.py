@@ -2,7 +2,7 @@
 
 One reader serves all dialects: gateways answer in shapes of other dialects, and most shapes are an `error` object
 with a message and a code under one of a few names. The known shapes are the rows of
-tests/aimon/dialects/errors.toml and tests/dialects/test_error_shapes.py.
+tests/aimon/dialects/errors.toml and errors-compatible.toml.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Where people are told: group robots and Alertmanager. Shared by the bridge, the test alert and `aimon serve`."""
+"""Clients of group robots and Alertmanager, shared by the bridge, the test alert and `aimon serve`."""

@@ -41,7 +41,7 @@ class Alertmanager:
         that …_FILE name), else the address's own.
 
         Raises:
-            ValueError: it is no address, or the credentials are none.
+            ValueError: the address or the credentials are not valid.
         """
         where = address.parse(url, "write the Alertmanager's address as http://host:9093")
         return cls(where, credentials.authorization(VARIABLES, where.username, where.secret, environ))

@@ -151,7 +151,7 @@ class Robot:
             secret: what messages are signed with; None for a robot without.
 
         Raises:
-            ValueError: the address is none, or robots of this kind have no secret.
+            ValueError: the address is not valid, or robots of this kind have no secret.
         """
         where = address.parse(url.reveal(), "copy all of the robot's URL, from https:// on", query=True)
         if secret is not None and KINDS[kind].sign is None:

@@ -1,4 +1,4 @@
-"""What of the command line means a scenario, and which ones ship with aimon. Reads no code but the words at its top."""
+"""Recognises scenarios on the command line, and lists those that ship with aimon. Reads only their docstrings."""
 
 from __future__ import annotations
 

@@ -278,7 +278,7 @@ def read(path: Path) -> Report:
     """The report in a file, or in a folder.
 
     Raises:
-        ReportError: there is none, or it is none.
+        ReportError: there is no such file, or it is not a report.
     """
     file = path / NAME if path.is_dir() else path
     try:

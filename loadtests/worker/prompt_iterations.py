@@ -37,7 +37,7 @@ class PromptIterations:
 
     Args:
         plan: of the run.
-        endpoint: whom to call.
+        endpoint: the endpoint to call.
         prices: what calls cost.
         recorder: counts the calls.
         index: which of the `workers` it is: a dataset is divided among them, and random prompts differ.

@@ -1,1 +1,1 @@
-"""Account balances: what providers tell of them, how long they last, and when somebody has to be told."""
+"""Account balances: how providers report them, how long they last, and when to notify."""

@@ -102,7 +102,7 @@ APIS: Final[dict[str, BalanceApi]] = {
 
 
 def provider_of(provider: str, host: str) -> str | None:
-    """The provider whose balances are told at a host; None where nobody tells them.
+    """The provider whose balances a host reports; None if it reports none.
 
     Args:
         provider: the endpoint's preset, or what it is called otherwise.

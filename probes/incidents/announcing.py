@@ -1,4 +1,4 @@
-"""Puts notices of a group of incidents into the queues of the channels that are to be told."""
+"""Queues the notices of a group of incidents for the channels that should get them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
     from aimon.config.channel import Channel
 
-# Kinds of channel that keep alerts of their own, which somebody must end.
+# Kinds of channel that keep alerts open until they get their end.
 KEEPS_STATE: Final = frozenset({"pagerduty", "alertmanager", "webhook"})
 
 
 def announce(
     connection: sqlite3.Connection, group: int, channels: Sequence[Channel], suspects: Sequence[str], now: float
 ) -> None:
-    """Within a transaction: tells channels of a group that is open.
+    """Within a transaction: notifies channels of an open group.
 
-    Those that were told before are told of a later endpoint, and once of a graver state.
+    Channels that were notified before get an update for a later endpoint, and one for a more severe state.
 
     Args:
         connection: of the history.
         group: its number.
         channels: all that are configured.
-        suspects: further endpoints that fail, which are named, too, and of which nothing is told later.
+        suspects: further failing endpoints, which the notice names, and for which no other follows.
         now: unix time.
     """
     [(named, told_as)] = connection.execute(
@@ -63,10 +63,10 @@ def announce(
 def announce_end(
     connection: sqlite3.Connection, group: int, channels: Sequence[Channel], now: float, ended_by: str | None
 ) -> None:
-    """Within a transaction: tells the end of a group to whom its beginning was told, or is about to be.
+    """Within a transaction: sends the end of a group to the channels that got its beginning, or are about to.
 
-    What was not tried yet is dropped: nobody needs to be told of what is over. One that became an outage is ended only
-    where an alert would stay open otherwise: people are told of the outage itself.
+    Notices that were not tried yet are dropped, since the group is over. A group that became an outage is ended only
+    for channels where an alert would stay open; the others get the notice of the outage.
     """
     notice = _notice(connection, group, Action.RESOLVE, (), ended_by)
     outbox.drop_untold(connection, notice.uid, now)
@@ -78,7 +78,7 @@ def announce_end(
 
 
 def announce_part(connection: sqlite3.Connection, group: int, channels: Sequence[Channel], now: float) -> None:
-    """Within a transaction: tells Alertmanagers, which have an alert for each incident, that one of several is over."""
+    """Within a transaction: ends one of several incidents at Alertmanagers, which have an alert for each."""
     notice = _notice(connection, group, Action.UPDATE, ())
     told = outbox.told(connection, notice.uid)
     for channel in channels:

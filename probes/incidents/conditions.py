@@ -27,7 +27,7 @@ def update(
     channels: Sequence[Channel],
     now: float,
 ) -> None:
-    """Opens and ends the incidents of one kind, in one transaction; each is told by itself, and at once.
+    """Opens and ends the incidents of one kind, in one transaction; each has a notice of its own, at once.
 
     Args:
         database: the history's file.
@@ -36,7 +36,7 @@ def update(
             severity is higher now.
         over: names whose incident is over, if one is open.
         known: all names in the configuration; incidents of any other end as `removed`.
-        channels: who is told.
+        channels: who is notified.
         now: unix time.
 
     Raises:

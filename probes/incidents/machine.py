@@ -5,7 +5,7 @@ A track watches one kind of trouble of one endpoint. Each result that says somet
 - It **opens** as soon as N of the last M results are bad; results before the last recovery don't count again.
 - It is **over** after K good results in a row.
 - It is **flapping** from its F-th opening within an hour on, until an hour holds fewer. While it is, K is multiplied
-  by `DAMPING`, so that an endpoint that comes and goes is told once and not each time.
+  by `DAMPING`, so that a flapping endpoint causes one notice and not many.
 
 In a maintenance window nothing opens: what is bad there is not counted, and only ends a row of good results.
 """
@@ -65,7 +65,7 @@ class Change(StrEnum):
     OPENED = "opened"
     RESOLVED = "resolved"
     WORSENED = "worsened"
-    """It goes on, and may be graver than when it opened: the tracker's, since thresholds know of no severity."""
+    """It goes on, and may be more severe than when it opened; only the tracker knows severities."""
 
 
 NEW: Final = Track()

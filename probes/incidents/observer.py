@@ -1,4 +1,4 @@
-"""Incidents and notifications in the service: told of results and of time, on the recording thread."""
+"""Incidents and notifications in the service; called with results and times, on the recording thread."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class IncidentObserver:
         """Leaves it to the next tick, which reads from the history what has been recorded, one transaction for all."""
 
     def tick(self, now: float) -> None:
-        """Looks at what was recorded, and tells whom it is time to tell."""
+        """Tracks the recorded results, and queues the notices that are due."""
         context = self._context
         if context is None or context.database is None:
             self._tracker = None
@@ -101,7 +101,7 @@ class IncidentObserver:
 
 
 def watch(context: ServiceContext) -> Watch:
-    """What the configuration in use has watched, and who is told."""
+    """What the configuration in use watches, and who is notified."""
     selection = context.selection
     endpoints = {each.name: Watched(each.name, each.incidents, _scope(each)) for each in selection.endpoints}
     written = () if selection.config is None else selection.config.endpoints

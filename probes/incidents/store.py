@@ -31,8 +31,8 @@ _MIGRATIONS: Final = (
         """CREATE TABLE incident_tracks (
             endpoint TEXT NOT NULL, kind TEXT NOT NULL, track TEXT NOT NULL, PRIMARY KEY (endpoint, kind)
         ) WITHOUT ROWID""",
-        # Incidents of one kind and provider that were open together: they are told together.
-        # `announce_at`: when something is to be told of it; NULL: nothing. `named`: endpoints that were told of.
+        # Incidents of one kind and provider that were open together, for which there is one notice.
+        # `announce_at`: when a notice is due; NULL: none is. `named`: endpoints that notices have named.
         """CREATE TABLE incident_groups (
             id INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT NOT NULL UNIQUE,
             scope TEXT NOT NULL, kind TEXT NOT NULL, opened_at REAL NOT NULL,
@@ -65,10 +65,10 @@ _MIGRATIONS: Final = (
         )""",
     ),
     (
-        # What an incident was before it became graver, and when that was.
+        # The severity of an incident before it rose, and when it rose.
         "ALTER TABLE incidents ADD COLUMN raised_from TEXT",
         "ALTER TABLE incidents ADD COLUMN raised_at REAL",
-        # Kind and severity under which a group was told of last.
+        # Kind and severity in the latest notice of a group.
         "ALTER TABLE incident_groups ADD COLUMN told_as TEXT",
     ),
 )
@@ -209,8 +209,8 @@ def _track(text: str) -> Track:
 def open_incident(connection: sqlite3.Connection, opening: Opening, scope: str, announce_at: float) -> int:
     """Within a transaction: opens an incident, in the group of its scope and kind that is open, or in a new one.
 
-    An endpoint that was degraded, alone in its group, and is down now takes this group along: what was told of it is
-    escalated. What is to be told is told at `announce_at`, unless the endpoint was named before.
+    If an endpoint that was degraded, alone in its group, is down now, this group becomes the outage's: its notices are
+    escalated. The next notice is due at `announce_at`, unless the endpoint was named before.
     """
     row = _open_group(connection, scope, opening.kind)
     if row is None and opening.kind is Kind.OUTAGE and _promote(connection, opening.endpoint, scope, announce_at):
@@ -261,9 +261,9 @@ def _promote(connection: sqlite3.Connection, endpoint: str, scope: str, announce
 
 
 def raise_severity(connection: sqlite3.Connection, opening: Opening, at: float, announce_at: float) -> None:
-    """Within a transaction: an open incident is as grave as `opening` now, and says what that says, if it was less.
+    """Within a transaction: gives an open incident the severity and the error of `opening`, if that is more severe.
 
-    Who was told of it is told at `announce_at`, once.
+    Channels that were notified get one update at `announce_at`.
     """
     row = connection.execute(
         "SELECT id, group_id, severity FROM incidents WHERE endpoint = ? AND kind = ? AND resolved_at IS NULL",
@@ -317,9 +317,9 @@ def add_event(connection: sqlite3.Connection, incident: int, at: float, event: s
 
 
 def due_groups(connection: sqlite3.Connection, now: float) -> list[int]:
-    """Within a transaction: groups of which something is to be told by now.
+    """Within a transaction: groups whose notice is due.
 
-    One that was to be told of at a time that is far ahead of now is due: the clock was set back since.
+    A notice far in the future is due, too: the clock was set back since.
     """
     rows = connection.execute(
         "SELECT id FROM incident_groups WHERE resolved_at IS NULL AND announce_at IS NOT NULL "
@@ -330,7 +330,7 @@ def due_groups(connection: sqlite3.Connection, now: float) -> list[int]:
 
 
 def prune(connection: sqlite3.Connection, now: float) -> None:
-    """Within a transaction: forgets what was over long ago."""
+    """Within a transaction: deletes incidents that ended long ago."""
     connection.execute(
         "DELETE FROM incident_events WHERE incident_id IN (SELECT id FROM incidents WHERE resolved_at < ?)",
         (now - KEPT_FOR,),

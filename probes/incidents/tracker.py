@@ -41,7 +41,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is watched, and who is told.
+    """What is watched, and who is notified.
 
     Attributes:
         endpoints: by name: those whose results this tracker deals with.

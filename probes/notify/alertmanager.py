@@ -32,7 +32,7 @@ def alertmanager(channel: Channel) -> Sender:
     """Posts alerts to the channel's address.
 
     Raises:
-        ValueError: the address is none.
+        ValueError: the address is not valid.
     """
     where = http_address(channel.url)
     redactor = Redactor(channel.secrets)

@@ -37,7 +37,7 @@ def sender(channel: Channel) -> Sender:
     """What sends to a channel.
 
     Raises:
-        ValueError: it can't be used: an address is none, or something that it needs is not installed.
+        ValueError: it can't be used: its address is not valid, or something that it needs is not installed.
     """
     return KINDS[channel.kind](channel)
 

@@ -18,7 +18,7 @@ def robot(channel: Channel) -> Sender:
     """Sends to a robot of WeCom, DingTalk or Feishu.
 
     Raises:
-        ValueError: the address is none.
+        ValueError: the address is not valid.
     """
     target = Robot.parse(channel.kind, needed(channel.url, "url"), channel.secret)
 

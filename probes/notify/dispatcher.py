@@ -1,7 +1,7 @@
 """Delivers what is in the queue: a thread for each channel, so that one that hangs delays neither probes nor others.
 
 A notice is tried until it is delivered or refused for good: after 1 s, 2 s, 4 s and so on to five minutes, for a day.
-What a channel is told stays in order. Where several processes share a history, one of them delivers.
+Each channel gets its notices in order. If several processes share a history, one of them delivers.
 """
 
 from __future__ import annotations

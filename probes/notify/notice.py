@@ -1,4 +1,4 @@
-"""A notice: what a channel is told, complete, so that it can be sent after a restart, too."""
+"""A notice: all that a channel gets, complete, so that it can be sent after a restart, too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """One incident in a notice. Times are unix time; `error` is redacted.
 
     `kind`: its own, where it is another than the notice's: of an endpoint that was degraded before it was down.
-    `raised_from`, `raised_at`: its severity before it became graver, and when that was.
+    `raised_from`, `raised_at`: its severity before it rose, and when it rose.
     """
 
     incident: int
@@ -40,13 +40,13 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to whom.
+    """What happened to which endpoints.
 
     Attributes:
         uid: of the group of incidents, the same from its first notice to its last: a deduplication key.
         action: what it is about.
         kind: of the incidents: outage, account, config, unreliable, slow, balance; `test` for a test.
-        severity: the gravest of the incidents'.
+        severity: the highest of the incidents.
         scope: the provider that they have in common.
         opened_at: unix time of the first of them.
         resolved_at: unix time at which the last was over; None while one is open.
@@ -86,6 +86,6 @@ def decode(text: str) -> Notice:
     """The inverse.
 
     Raises:
-        msgspec.DecodeError: it is none.
+        msgspec.DecodeError: it is not one.
     """
     return msgspec.json.decode(text, type=Notice)

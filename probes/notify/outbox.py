@@ -159,7 +159,7 @@ def told_last_hour(database: Database, channel: str, now: float) -> list[float]:
 
 
 def held_back(database: Database, channel: str, than: int, since: float) -> int:
-    """How many incidents a channel was not told of: those queued after `than`, and those dropped from `since` on."""
+    """How many incidents a channel did not get: those queued after `than`, and those dropped from `since` on."""
     [(count,)] = database.query(
         "SELECT count(*) FROM notices WHERE channel = ? AND action = 'trigger' "
         "AND (state = 'waiting' AND id > ? OR state = 'dropped' AND done_at > ?)",
@@ -169,7 +169,7 @@ def held_back(database: Database, channel: str, than: int, since: float) -> int:
 
 
 def active(database: Database, channel: str) -> list[Notice]:
-    """The latest notice of each group that a channel was told of and whose end it was not."""
+    """The latest notice of each group whose beginning a channel got, and whose end it did not."""
     rows = database.query(
         "SELECT notice, max(id) FROM notices WHERE channel = ? AND state = 'delivered' AND action != 'test' "
         "GROUP BY uid HAVING sum(action = 'resolve') = 0 ORDER BY max(id)",

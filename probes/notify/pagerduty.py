@@ -24,7 +24,7 @@ def pagerduty(channel: Channel) -> Sender:
     """Sends to the service whose integration key is the channel's.
 
     Raises:
-        ValueError: there is no key, or the address is none.
+        ValueError: there is no key, or the address is not valid.
     """
     where = http_address(channel.url, URL)
     key = needed(channel.routing_key, "routing_key")

@@ -43,7 +43,7 @@ class Delivery(NamedTuple):
     Attributes:
         notice: of what.
         maybe_repeated: whether it was sent before and may have arrived.
-        held_back: incidents that were not told because of the cap.
+        held_back: incidents that were not sent because of the cap.
     """
 
     notice: Notice
@@ -56,7 +56,7 @@ class Sender(NamedTuple):
 
     Attributes:
         send: sends one notice; blocks, within a few seconds where the kind allows.
-        keep_alive: tells again of the incidents that go on, where they would be forgotten; None where nobody forgets.
+        keep_alive: repeats open incidents to a receiver that would forget them; None if it does not forget.
     """
 
     send: Callable[[Delivery], None]
@@ -78,7 +78,7 @@ def post(
 
     Raises:
         RefusedError: a 4xx that no repetition changes.
-        DeliveryError: no answer, or any other that is no 2xx.
+        DeliveryError: no answer, or another status than 2xx.
     """
     content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
     sent = {"Content-Type": "application/json", **(headers or {})}

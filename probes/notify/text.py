@@ -47,7 +47,7 @@ def message(
         notice: what happened.
         language: en or zh.
         maybe_repeated: whether it was tried before, and may have arrived.
-        held_back: incidents that were not told because of the cap.
+        held_back: incidents that were not sent because of the cap.
         per_hour: the cap.
     """
     chinese = language == CHINESE

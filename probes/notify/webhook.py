@@ -16,7 +16,7 @@ def webhook(channel: Channel) -> Sender:
     """Posts to the channel's address.
 
     Raises:
-        ValueError: the address is none.
+        ValueError: the address is not valid.
     """
     where = http_address(channel.url, query=True)
     redactor = Redactor(channel.secrets)
@@ -24,7 +24,7 @@ def webhook(channel: Channel) -> Sender:
     def send(delivery: Delivery) -> None:
         said = text.message(delivery.notice, channel.language)
         body = _as_object(delivery, said.title, said.text)
-        # Whoever gets it twice knows by this: the same for each attempt, and another for each update.
+        # Lets a receiver recognise repetitions: the same for each attempt, another for each update.
         changes = sum(1 + (subject.raised_at is not None) for subject in delivery.notice.subjects)
         key = f"{delivery.notice.uid}:{delivery.notice.action}:{changes}"
         post(

@@ -1,4 +1,4 @@
-"""What is told, to whom, and when: incidents, degraded endpoints, channels, announcements, account balances."""
+"""Incidents, degraded endpoints, channels of notifications, announcements and account balances."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class ChannelSection(Section):
     )
     per_hour: int | None = key(
         count(1, 10_000),
-        "The most incidents told within an hour; more wait. 30 for robots and apprise, no limit for the others.",
+        "The most incidents sent within an hour; more wait. 30 for robots and apprise, no limit for the others.",
         example=20,
     )
     recovery: bool = key(FLAG, "Whether the end of an incident is sent.", default=True)

@@ -1,6 +1,6 @@
 """Expands an endpoint from outside the file: variables, key files, certificates.
 
-Problems are collected and not raised, so that all of them are told at once.
+Problems are collected and not raised, so that all of them are reported at once.
 """
 
 from __future__ import annotations
