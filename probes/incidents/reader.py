@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # A prober that skips two runs may be late; one that skips three has stopped.
 _MISSED: Final = 3
 _SHORTEST: Final = 60.0
+_AFTER: Final = (
+    " {} (incidents.opened_at, incidents.id) < (SELECT opened_at, id FROM incidents AS last WHERE last.id = ?)"
+)
 _COLUMNS: Final = (
     "endpoint, provider, model, region, incidents.kind, severity, flapping, began_at, incidents.opened_at, outcome, "
     "error, incidents.id, incidents.resolved_at, ended_by, uid"
@@ -96,7 +99,7 @@ def incidents(
     since: float | None = None,
     until: float | None = None,
     limit: int = 50,
-    offset: int = 0,
+    before: int | None = None,
 ) -> Page:
     """Incidents that are open at some time between `since` and `until`, the newest first.
 
@@ -109,7 +112,7 @@ def incidents(
         since: unix time.
         until: unix time.
         limit: how many to give at the most.
-        offset: how many of the newest to pass over.
+        before: number of an incident: only those that come after it in this order. What opens meanwhile moves nothing.
     """
     if not side_tables.present(database, store.OWNER):
         return Page((), 0)
@@ -126,8 +129,9 @@ def incidents(
     source = f"FROM incidents JOIN incident_groups ON incident_groups.id = group_id {where}"
     [(total,)] = database.query(f"SELECT count(*) {source}", tuple(given.values()))
     rows = database.query(
-        f"SELECT {_COLUMNS} {source} ORDER BY incidents.opened_at DESC, incidents.id DESC LIMIT ? OFFSET ?",
-        (*given.values(), limit, offset),
+        f"SELECT {_COLUMNS} {source}{_AFTER.format('AND' if where else 'WHERE') if before is not None else ''} "
+        "ORDER BY incidents.opened_at DESC, incidents.id DESC LIMIT ?",
+        (*given.values(), *(() if before is None else (before,)), limit),
     )
     return Page(tuple(_incident(row) for row in rows), int(total))
 

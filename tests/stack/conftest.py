@@ -25,8 +25,11 @@ def compose() -> Stack:
     """The stack, as compose stands it up: all healthy. It ends with the namespaces that it runs in."""
     started = Stack()
     started.up()
-    for service in SERVICES:
-        wait_for(lambda name=service: started.healthy(name), timeout=90, what=f"{service} healthy")  # type: ignore[misc]
+    try:
+        for service in SERVICES:
+            wait_for(lambda name=service: started.healthy(name), timeout=90, what=f"{service} healthy")  # type: ignore[misc]
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{started.logs()}") from None
     return started
 
 

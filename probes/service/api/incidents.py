@@ -31,7 +31,7 @@ class IncidentsQuery(Struct):
     since: Annotated[Moment, Meta(description="Open then or later.")] | None = None
     until: Annotated[Moment, Meta(description="Opened then or before.")] | None = None
     limit: Annotated[int, Meta(ge=1, le=1000, description="How many on a page.")] = 100
-    cursor: Annotated[str, Meta(pattern="^[0-9]{1,9}$", description="`next` of the page before.")] | None = None
+    cursor: Annotated[str, Meta(pattern="^[0-9]{1,18}$", description="`next` of the page before.")] | None = None
 
 
 class NewAnnouncement(Struct, forbid_unknown_fields=True):
@@ -57,7 +57,6 @@ class NewMaintenance(Struct, forbid_unknown_fields=True):
 def list_incidents(call: Call) -> answers.Incidents:
     """Incidents, by the page."""
     query: IncidentsQuery = call.query
-    offset = 0 if query.cursor is None else int(query.cursor)
     page = reader.incidents(
         call.database,
         endpoint=query.endpoint,
@@ -66,14 +65,14 @@ def list_incidents(call: Call) -> answers.Incidents:
         only_open=query.open,
         since=None if query.since is None else query.since.timestamp(),
         until=None if query.until is None else query.until.timestamp(),
-        limit=query.limit,
-        offset=offset,
+        limit=query.limit + 1,
+        before=None if query.cursor is None else int(query.cursor),
     )
-    following = offset + query.limit
+    shown = page.incidents[: query.limit]
     return answers.Incidents(
-        [_incident(each, call.now) for each in page.incidents],
+        [_incident(each, call.now) for each in shown],
         page.total,
-        str(following) if following < page.total else None,
+        str(shown[-1].id) if len(page.incidents) > query.limit else None,
     )
 
 

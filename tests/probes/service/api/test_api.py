@@ -13,6 +13,7 @@ from aimon.probes.heartbeats.state import uptime
 from aimon.probes.history.database import HistoryError
 from results import a_result
 from service_app import NOW, ServiceApp
+from service_world import ServiceWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -242,3 +243,28 @@ def test_the_uptime_of_a_heartbeat() -> None:
     assert uptime(beats, 70, 100, 400) == (60 + 70 + 70) / 300
     assert uptime(beats, 70, 200, 330) == (30 + 10) / 130
     assert uptime([], 70, 0, 100) is None
+
+
+def test_pages_of_incidents_are_not_moved_by_new_ones(tmp_path: Path) -> None:
+    """Each incident once, though another opens between two pages; a filter holds on each of them."""
+    config = "endpoints:\n" + "".join(
+        f"  - {{name: e{i}, dialect: openai-chat, base_url: 'http://127.0.0.1:1/v1', model: m}}\n" for i in range(6)
+    )
+
+    def down(name: str) -> None:
+        for _ in range(3):
+            world.probe(name, Outcome.SERVER_ERROR, after=1.0)
+
+    with ServiceWorld(tmp_path, config) as world:
+        for i in range(5):
+            down(f"e{i}")
+        address, seen = "/api/v1/incidents?kind=outage&limit=2", []
+        page = world.client.get(address).json()
+        down("e5")
+        while True:
+            seen += [each["endpoint"] for each in page["incidents"]]
+            if page["next"] is None:
+                break
+            page = world.client.get(f"{address}&cursor={page['next']}").json()
+    assert seen == ["e4", "e3", "e2", "e1", "e0"]
+    assert page["total"] == 6
