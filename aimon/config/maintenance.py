@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+
+from aimon.config.time_zone import time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
     from aimon.config.model.config import Config
     from aimon.config.model.service import MaintenanceSection
@@ -33,7 +35,7 @@ class Maintenance:
     start: float | None = None
     duration: float = 0.0
     cron: str | None = None
-    zone: ZoneInfo | None = None
+    zone: tzinfo | None = None
 
     def concerns(self, endpoint: str) -> bool:
         """Whether it is about that endpoint."""
@@ -80,11 +82,11 @@ class Maintenance:
 
 def maintenance_of(config: Config) -> tuple[Maintenance, ...]:
     """The maintenance windows of a configuration."""
-    zone = ZoneInfo(config.timezone)
+    zone = time_zone(config.timezone)
     return tuple(_maintenance(written, zone) for written in config.maintenance)
 
 
-def _maintenance(written: MaintenanceSection, zone: ZoneInfo) -> Maintenance:
+def _maintenance(written: MaintenanceSection, zone: tzinfo) -> Maintenance:
     concerned = frozenset(written.endpoints)
     if written.cron is not None:
         return Maintenance(written.title, concerned, duration=written.duration or 0.0, cron=written.cron, zone=zone)
@@ -92,7 +94,7 @@ def _maintenance(written: MaintenanceSection, zone: ZoneInfo) -> Maintenance:
     return Maintenance(written.title, concerned, start, end - start)
 
 
-def unix_time(text: str, zone: ZoneInfo) -> float:
+def unix_time(text: str, zone: tzinfo) -> float:
     """The unix time of a date and a time of day, which is meant in a zone if it names no offset."""
     found = datetime.fromisoformat(text)
     return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC).timestamp()

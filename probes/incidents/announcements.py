@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from aimon.config.maintenance import unix_time
+from aimon.config.time_zone import time_zone
 from aimon.probes.history.file import side_tables
 from aimon.probes.incidents import store
 
@@ -118,7 +118,7 @@ def configure(database: Database, config: Config, now: float) -> None:
         HistoryError: they can't be written.
     """
     store.prepare(database)
-    zone = ZoneInfo(config.timezone)
+    zone = time_zone(config.timezone)
     wanted = [
         (
             each.title,

@@ -20,11 +20,12 @@ def timing(written: float | str, zone: str) -> tuple[float, Cron | None]:
 @cache
 def _cron_timing(expression: str, zone: str) -> tuple[float, Cron]:
     from datetime import datetime  # noqa: PLC0415 - only cron expressions need these
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
 
     from cronsim import CronSim  # noqa: PLC0415
 
-    place = ZoneInfo(zone)
+    from aimon.config.time_zone import time_zone  # noqa: PLC0415
+
+    place = time_zone(zone)
     # A fixed year, so that the same expression always gives the same figures.
     times = CronSim(expression, datetime(2024, 1, 1, tzinfo=place))
     first = last = next(times).timestamp()

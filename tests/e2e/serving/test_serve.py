@@ -26,6 +26,8 @@ from serving import Serving
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from command import Command
+
 pytestmark = pytest.mark.e2e
 KEY = "sk-test-4f8Kq2LmZx90"
 CONFIG = """\
@@ -132,6 +134,22 @@ def test_a_full_disk(service: Serving, clean_env: dict[str, str]) -> None:
         identity = next(each for each in history.identities() if each.endpoint == "b")
         kept = len(history.samples(identity, 0))
         assert history.totals().counters[REQUESTS][*identity, "success", "ok"] == kept > shown
+
+
+def test_a_machine_without_time_zone_data(config: Path, clean_env: dict[str, str], run_aimon: Command) -> None:
+    """As small images are: UTC works with announcements, windows and cron; of another zone it says what to install."""
+    clean_env |= {"KEY": KEY, "PYTHONTZPATH": ""}
+    once = "{title: m, start: 2026-01-01T00:00, end: 2026-01-01T01:00}"
+    again = "{title: n, cron: '0 3 * * 0', duration: 1h}"
+    announced = "announcements: [{title: a, start: 2026-01-01T00:00}]"
+    config.write_text(f"{config.read_text()}maintenance: [{once}, {again}]\n{announced}\n")
+    with Serving(config.parent, clean_env) as service:
+        wait_for(lambda: succeeded(service) >= 1, timeout=60)
+        assert service.ask("/").status == 200
+        assert service.end() == 0
+    config.write_text(f"timezone: Asia/Shanghai\n{config.read_text()}")
+    done = run_aimon("config", "check")
+    assert (done.returncode, "install the package tzdata" in done.stderr + done.stdout) == (2, True), done.stderr
 
 
 def test_what_the_command_line_refuses(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

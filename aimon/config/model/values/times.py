@@ -71,12 +71,10 @@ def time_zone(value: object) -> str:
     written = types.text(value)
     if written == "UTC":
         return written
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few files name one
+    from aimon.config import time_zone as zones  # noqa: PLC0415 - few files name one
 
-    try:
-        return ZoneInfo(written).key
-    except (ValueError, OSError, LookupError):
-        raise ValueError(f"no time zone '{written}': write a name such as UTC or Asia/Shanghai") from None
+    zones.time_zone(written)
+    return written
 
 
 def moment(value: object) -> str:
