@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -29,6 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fuzz", type=int, default=1, metavar="N", help="make N times as many hostile answers (1: always the same)"
     )
+
+
+def pytest_configure() -> None:
+    """Keeps what tests look up in this process out of the user's cache."""
+    folder = tempfile.mkdtemp(prefix="aimon-tests-")
+    os.environ["XDG_CACHE_HOME"] = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def pytest_collection_finish() -> None:

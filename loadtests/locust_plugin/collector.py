@@ -40,6 +40,7 @@ _INTERVAL = 1.0
 _END_TOLERANCE = 1.0
 # Seconds that a worker gets for its last message, after the --stop-timeout that its users have.
 _PATIENCE = 10.0
+_HEALING = 5.0
 _LOOK = 0.05
 
 
@@ -164,9 +165,12 @@ class Collector:
     def _end_workers(self, master: MasterRunner) -> None:
         """Has the workers end now, and waits: Locust waits half a second, however long their users take to stop."""
 
+        # One that is missed may have been killed, or be too busy for heartbeats.
+        healed_by = monotonic() + _HEALING
+
         def going_on() -> list[str]:
-            clients = master.clients.all
-            return [each.id for each in clients if each.state != STATE_MISSING and each.id not in self._finished]
+            unfinished = [each for each in master.clients.all if each.id not in self._finished]
+            return [each.id for each in unfinished if each.state != STATE_MISSING or monotonic() < healed_by]
 
         for worker in going_on():
             messages.send(master, _END, b"", worker)
