@@ -164,7 +164,6 @@ class Collector:
 
     def _end_workers(self, master: MasterRunner) -> None:
         """Has the workers end now, and waits: Locust waits half a second, however long their users take to stop."""
-
         # One that is missed may have been killed, or be too busy for heartbeats.
         healed_by = monotonic() + _HEALING
 
