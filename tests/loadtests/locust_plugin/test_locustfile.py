@@ -236,4 +236,5 @@ def test_the_web_page_starts_and_stops_tests(run_aimon: Command) -> None:
             until(lambda: shown()["Aggregated"] == sent[-1])
             assert {"question", "summary"} <= set(shown()) <= NAMES | {"Aggregated"}
             truth = sim.truth(wait=10, limit=0)
-    assert truth.requests == sum(sent)
+    # What Locust cuts off at the end of a test is in no report.
+    assert 0 <= truth.requests - sum(sent) <= truth.by_outcome.get("abandoned", 0)
