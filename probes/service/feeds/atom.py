@@ -24,11 +24,12 @@ _WORDS = {
 }
 _KINDS_ZH = {
     "outage": "故障",
-    "account": "账号问题",
+    "account": "账户问题",
     "config": "配置问题",
     "unreliable": "不稳定",
     "slow": "响应慢",
     "balance": "余额不足",
+    "heartbeat": "未按时上报正常状态",
 }
 
 
@@ -74,7 +75,8 @@ def _entry(root: ET.Element, incident: Incident, base: str, language: str) -> No
     page = f"{base}/endpoint/{quote(incident.endpoint, safe='')}"
     ET.SubElement(entry, "link", rel="alternate", type="text/html", href=page)
     ET.SubElement(entry, "category", term=incident.kind.value)
-    lines = [f"{incident.provider}, {incident.model}", f"{words['since']} {_time(incident.began_at)}"]
+    who = ", ".join(part for part in (incident.provider, incident.model) if part)  # of a program there is nothing
+    lines = [*([who] if who else []), f"{words['since']} {_time(incident.began_at)}"]
     if incident.resolved_at is not None:
         lines.append(f"{words['until']} {_time(incident.resolved_at)}")
     if error := sentences.told(incident.error, chinese=language == "zh"):

@@ -108,6 +108,9 @@ def test_in_chinese(world: World) -> None:
     assert "开始：超过 61m 没有上报" in own
     assert "每 1h 上报一次，最多晚 1m" in own
     assert "no report" not in own
+    feed = world.get("/incidents.atom?lang=zh")
+    assert "nightly: 未按时上报正常状态, 未恢复" in feed
+    assert ">开始于 2025-11-28T13:01:00Z\n超过 61m 没有上报<" in feed
 
 
 def test_the_parts_of_a_bar_add_up_to_its_uptime() -> None:
