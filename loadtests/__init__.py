@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aimon.call.call import Message as Message
     from aimon.loadtests.locust_plugin.report import keep_report as keep_report
+    from aimon.loadtests.locust_plugin.settings import endpoints as endpoints
+    from aimon.loadtests.locust_plugin.settings import setting as setting
     from aimon.loadtests.locust_plugin.user import AIUser as AIUser
-    from aimon.loadtests.users.settings import endpoints as endpoints
-    from aimon.loadtests.users.settings import setting as setting
     from aimon.loadtests.workload.questions import document as document
     from aimon.loadtests.workload.questions import question as question
 
@@ -24,10 +24,10 @@ _HOME = {
     "AIUser": "aimon.loadtests.locust_plugin.user",
     "Message": "aimon.call.call",
     "document": "aimon.loadtests.workload.questions",
-    "endpoints": "aimon.loadtests.users.settings",
+    "endpoints": "aimon.loadtests.locust_plugin.settings",
     "keep_report": "aimon.loadtests.locust_plugin.report",
     "question": "aimon.loadtests.workload.questions",
-    "setting": "aimon.loadtests.users.settings",
+    "setting": "aimon.loadtests.locust_plugin.settings",
 }
 
 

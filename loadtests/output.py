@@ -17,9 +17,9 @@ from aimon.loadtests.report import build, markdown, verdict
 
 if TYPE_CHECKING:
     from aimon.loadtests.controller.progress_pipe import ProgressPipe
+    from aimon.loadtests.load import Load
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
-    from aimon.loadtests.worker.load import Load
 
 
 def prepare(plan: Plan) -> None:

@@ -26,8 +26,8 @@ from aimon.loadtests.console import say
 from aimon.loadtests.controller.controller import RunController
 from aimon.loadtests.controller.progress_pipe import ProgressPipe
 from aimon.loadtests.controller.worker_pool import LocalWorker
+from aimon.loadtests.load import open_load
 from aimon.loadtests.protocol.job import MASTER, Job
-from aimon.loadtests.worker.load import open_load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from aimon.loadtests.distributed.master import MasterPool
+    from aimon.loadtests.load import Load
     from aimon.loadtests.protocol.plan import Plan
     from aimon.loadtests.report.run_result import RunResult
     from aimon.loadtests.worker.call_log import CallLog
-    from aimon.loadtests.worker.load import Load
 
 _CHECK_INTERVAL = 0.5
 _REPORT_BYTES = 8 << 20

@@ -8,8 +8,8 @@ from aimon.cli import console
 from aimon.cli.report.drawing import COLOURS, fitting, pairs, table
 from aimon.formatting import format_duration, format_number
 from aimon.language import pick
+from aimon.loadtests.report.reasons import reason
 from aimon.loadtests.report.text import by_name, ladder
-from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.summary import doubts, kind, load_title, summary_rows, verdict
 from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, values
 from aimon.loadtests.statistics.formatting import format_percentile, format_slo_value, slo_verdict

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack  # type: ignore[import-untyped]  # it has no types
 
-from aimon.loadtests.distributed import messages
+from aimon.loadtests.protocol import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

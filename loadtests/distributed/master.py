@@ -20,9 +20,9 @@ from locust.runners import STATE_MISSING
 
 from aimon import __version__
 from aimon.loadtests.console import say
-from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import SecureSockets
 from aimon.loadtests.locust_plugin.statistics import without_statistics
+from aimon.loadtests.protocol import messages
 from aimon.loadtests.protocol.stage import Assignment, Stage, StatsDelta, even, unpack
 from aimon.security.redact import bounded
 

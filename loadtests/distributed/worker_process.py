@@ -22,17 +22,17 @@ from aimon.config import ConfigError
 from aimon.exit_codes import GOOD, INTERRUPTED, UNABLE
 from aimon.load_terms import ABORTED
 from aimon.loadtests.console import say
-from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.sockets import SecureSockets
 from aimon.loadtests.distributed.worker_settings import worker_settings
+from aimon.loadtests.load import open_load
 from aimon.loadtests.locust_plugin.statistics import without_statistics
+from aimon.loadtests.protocol import messages
 from aimon.loadtests.protocol.stage import pack
 from aimon.loadtests.report import build, save
 from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.worker.call_log import NAME, CallLog
-from aimon.loadtests.worker.load import open_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from aimon.loadtests.load import Load
     from aimon.loadtests.protocol.job import Job
     from aimon.loadtests.protocol.plan import Plan
-    from aimon.loadtests.worker.load import Load
     from aimon.loadtests.worker.worker import Worker
 
 _REPORT_EVERY = 0.5

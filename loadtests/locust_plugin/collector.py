@@ -16,7 +16,7 @@ from aimon.call.result import Result
 from aimon.exit_codes import FAILED, UNABLE
 from aimon.load_terms import INCOMPLETE, INTERRUPTED
 from aimon.loadtests.console import say
-from aimon.loadtests.distributed import messages
+from aimon.loadtests.protocol import messages
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.report import build, save, verdict
 from aimon.loadtests.report.run_result import RunResult

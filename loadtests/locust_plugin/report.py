@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import locust
 
 from aimon.loadtests.console import say
+from aimon.loadtests.locust_plugin import settings
 from aimon.loadtests.locust_plugin.collector import Collector
-from aimon.loadtests.users import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.load_terms import SEARCHES
 from aimon.loadtests.report.chart_data import quantile
-from aimon.loadtests.report.text.reasons import reason
+from aimon.loadtests.report.reasons import reason
 from aimon.loadtests.statistics import concurrency
 from aimon.loadtests.statistics.censoring import values_needed
 from aimon.log_histogram import ERROR, UNIT

@@ -14,8 +14,9 @@ from locust.runners import STATE_RUNNING, STATE_STOPPED, LocalRunner
 from locust.user.task import filter_tasks_by_tags
 from locust.user.users import HttpUser
 
+from aimon.loadtests.locust_plugin import settings
 from aimon.loadtests.locust_plugin.statistics import without_statistics
-from aimon.loadtests.users import hooks, requests, settings
+from aimon.loadtests.users import hooks, requests
 from aimon.loadtests.users.loader import ScenarioError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from aimon.loadtests.users import environment, loader
 from aimon.loadtests.users.environment import ScenarioRunner
 from aimon.loadtests.users.iterations import LocustIterations
 from aimon.loadtests.users.loader import ScenarioError
-from aimon.loadtests.worker.load import declared
+from aimon.loadtests.worker.initial_totals import declared
 from aimon.loadtests.worker.worker import Worker
 
 if TYPE_CHECKING:

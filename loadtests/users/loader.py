@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from locust.util.load_locustfile import load_locustfile
 
 from aimon.config import ConfigError
-from aimon.loadtests.users import settings
+from aimon.loadtests.locust_plugin import settings
 
 if TYPE_CHECKING:
     from locust import User

@@ -11,9 +11,10 @@ from aimon.config.model import currency as currencies
 from aimon.probes.balance import ledger
 from aimon.probes.balance.accounts import Account, UnknownBalanceError, accounts, ask
 from aimon.probes.history.database import HistoryError
-from aimon.probes.incidents import conditions, sentences
+from aimon.probes.incidents import conditions
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.incidents.store import Opening
+from aimon.probes.notify import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.probes.heartbeats.state import HeartbeatState, heartbeats
 from aimon.probes.history.database import HistoryError
-from aimon.probes.incidents import conditions, sentences
+from aimon.probes.incidents import conditions
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.incidents.store import Opening
+from aimon.probes.notify import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.language import CHINESE
 from aimon.notifications.robots import ChatMessage, Tone
-from aimon.probes.incidents import sentences
+from aimon.probes.notify import sentences
 from aimon.probes.notify.notice import Action, current
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from aimon.formatting import format_duration, format_number
 from aimon.language import pick
 from aimon.loadtests.report.page.charts import FULL, both, figure, values_at
 from aimon.loadtests.report.page.chinese import local
-from aimon.loadtests.report.text.reasons import reason
+from aimon.loadtests.report.reasons import reason
 from aimon.svg import BOTTOM, TOP, Frame, Scale, linear, logarithmic
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from aimon.formatting import format_number
 from aimon.language import pick
 from aimon.loadtests.report.page import capacity_charts, chinese
 from aimon.loadtests.report.page.html import pairs, section, suspect, suspect_mark, table
-from aimon.loadtests.report.text.reasons import reason
+from aimon.loadtests.report.reasons import reason
 
 _CAPACITY = """A rate is held if 99 % of its calls succeed, its objectives are met and latency does not grow.
 The capacity lies between the highest rate that was held and the lowest that was not. Steps are listed as they were

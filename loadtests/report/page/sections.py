@@ -11,8 +11,8 @@ from aimon.loadtests.report import chart_data, steady_state
 from aimon.loadtests.report.page import chinese
 from aimon.loadtests.report.page.chinese import local
 from aimon.loadtests.report.page.html import pairs, section, suspect_mark, table
+from aimon.loadtests.report.reasons import reason
 from aimon.loadtests.report.text import by_name
-from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.summary import of_all_steps
 from aimon.loadtests.report.text.times import COLUMN_TITLES, columns, measured, time_notes, time_title, values
 from aimon.loadtests.statistics.censoring import values_needed

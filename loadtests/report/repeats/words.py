@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from aimon.formatting import format_duration, format_number, format_percent
 from aimon.language import pick
 from aimon.loadtests.report.comparison.summary import measure_title
+from aimon.loadtests.report.reasons import reason
 from aimon.loadtests.report.repeats.spread import MONEY, RATE, SHARE, TIME
 from aimon.loadtests.report.text.markdown import cell, table
-from aimon.loadtests.report.text.reasons import reason
 
 if TYPE_CHECKING:
     from aimon.loadtests.report.repeats.spread import Measured, Spread

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aimon.formatting import format_duration, format_number
 from aimon.language import pick
-from aimon.loadtests.report.text.reasons import reason
+from aimon.loadtests.report.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aimon.language import pick
+from aimon.loadtests.report.reasons import reason
 from aimon.loadtests.report.text import by_name, ladder
-from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.summary import doubts, number, objective_rows, summary_rows, verdict
 from aimon.loadtests.report.text.times import time_notes, time_rows
 

@@ -10,8 +10,8 @@ from aimon.formatting import format_number
 from aimon.language import pick
 from aimon.load_terms import ABORTED, COMPLETE, INCOMPLETE, INTERRUPTED, SEARCHES
 from aimon.loadtests.report import steady_state
+from aimon.loadtests.report.reasons import reason
 from aimon.loadtests.report.text import ladder, token_figures
-from aimon.loadtests.report.text.reasons import reason
 from aimon.loadtests.report.text.times import suspect_words
 from aimon.loadtests.statistics.formatting import format_slo_value, slo_verdict
 

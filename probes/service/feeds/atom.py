@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from aimon.probes.incidents import reader, sentences
+from aimon.probes.incidents import reader
+from aimon.probes.notify import sentences
 
 if TYPE_CHECKING:
     from aimon.probes.history.database import Database

@@ -15,8 +15,8 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimon.loadtests.distributed import messages
 from aimon.loadtests.distributed.envelope import Envelope, EnvelopeError, from_master, from_worker
+from aimon.loadtests.protocol import messages
 from aimon.loadtests.protocol.stage import StatsDelta, pack, unpack
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.simulator.model.profile import Profile

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.loadtests.report.text.reasons import reason
+from aimon.loadtests.report.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,10 @@ from aimon.probes.balance.ledger import DAY, Balance, per_day
 from aimon.probes.balance.observer import BalanceObserver, is_low
 from aimon.probes.balance.providers import APIS, provider_of
 from aimon.probes.history.database import Database
-from aimon.probes.incidents import reader, sentences
+from aimon.probes.incidents import reader
 from aimon.probes.incidents.kinds import Kind
 from aimon.probes.incidents.tracker import IncidentTracker, Watch
+from aimon.probes.notify import sentences
 from aimon.simulator import Profile, Simulator
 from services import wait_for
 

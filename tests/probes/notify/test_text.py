@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from aimon.notifications.robots import Tone
-from aimon.probes.incidents import sentences
 from aimon.probes.incidents.kinds import Kind
+from aimon.probes.notify import sentences
 from aimon.probes.notify.notice import Action, Notice, Subject
 from aimon.probes.notify.text import message
 

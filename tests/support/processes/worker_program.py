@@ -15,10 +15,10 @@ import msgspec
 from aimon.call.call import Message, Target, Timeouts
 from aimon.call.result import Usage
 from aimon.config.endpoint import Canary, Endpoint
+from aimon.loadtests.load import PromptLoad
 from aimon.loadtests.protocol.plan import Plan
 from aimon.loadtests.protocol.stage import Assignment, Stage, pack
 from aimon.loadtests.statistics.call_stats import CallStats
-from aimon.loadtests.worker.load import PromptLoad
 from aimon.loadtests.workload.canary import CanarySource
 from aimon.pricing import PriceBook
 

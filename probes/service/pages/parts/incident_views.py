@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from aimon.language import CHINESE
-from aimon.probes.incidents import reader, sentences
+from aimon.probes.incidents import reader
 from aimon.probes.incidents.kinds import Kind
+from aimon.probes.notify import sentences
 from aimon.probes.service.pages.parts import states
 from aimon.probes.service.pages.views import EndpointLink, Event, IncidentView
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from aimon.config import price_book, resolve
+from aimon.loadtests.worker.initial_totals import declared
 from aimon.loadtests.worker.prompt_iterations import PromptIterations
 from aimon.loadtests.worker.worker import Worker
-from aimon.metrics.totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from locust.env import Environment
 
@@ -72,16 +72,6 @@ class PromptLoad:
 
     def end(self) -> None:
         """See Load."""
-
-
-def declared(endpoints: Iterable[tuple[Endpoint, PriceBook]]) -> Totals:
-    """Metrics in which the endpoints' series are there from the beginning, at 0."""
-    totals = Totals()
-    for endpoint, prices in endpoints:
-        target = endpoint.target
-        priced = prices.knows(target.provider, target.model, endpoint.name)
-        totals.declare(endpoint.identity, currency=prices.currency if priced else None)
-    return totals
 
 
 def open_load(plan: Plan, loaded: Config | None, environment: Environment | None = None) -> Load:
