@@ -146,7 +146,7 @@ def _recorder(selection: Selection, options: ProbeOptions) -> Recorder:
 
 
 def _renewed(path: Path, retention: Retention) -> History:
-    from aimon.probes.history.file.damage import open_or_renew
+    from aimon.probes.history.damage import open_or_renew
 
     return open_or_renew(path, lambda said: note(f"aimon: {said}"), retention)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from aimon.probes.history.file import side_tables
+from aimon.probes.history import side_tables
 
 if TYPE_CHECKING:
     import sqlite3

@@ -54,7 +54,7 @@ def default_path(environ: Mapping[str, str] | None = None) -> Path:
 
 
 class DamagedError(HistoryError):
-    """The file is there and is no history that can be read; see `aimon.probes.history.file.damage`."""
+    """The file is there and is no history that can be read; see `aimon.probes.history.damage`."""
 
 
 class UnstorableError(HistoryError):

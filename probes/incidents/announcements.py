@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from aimon.config.maintenance import unix_time
 from aimon.config.time_zone import time_zone
-from aimon.probes.history.file import side_tables
+from aimon.probes.history import side_tables
 from aimon.probes.incidents import store
 
 if TYPE_CHECKING:

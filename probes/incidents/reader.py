@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aimon.probes.history.file import side_tables
+from aimon.probes.history import side_tables
 from aimon.probes.incidents import store
 from aimon.probes.incidents.kinds import STATE_OF, Kind, State
 from aimon.probes.incidents.store import Opening

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aimon.config.model.alerting import SEVERITIES
-from aimon.probes.history.file import side_tables
+from aimon.probes.history import side_tables
 from aimon.probes.incidents.kinds import KNOWN, Kind
 from aimon.probes.incidents.machine import NEW, Track
 

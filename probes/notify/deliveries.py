@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aimon.probes.history.file import side_tables
+from aimon.probes.history import side_tables
 from aimon.probes.notify import outbox
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from aimon.probes.history.file import side_tables
+from aimon.probes.history import side_tables
 from aimon.probes.notify.notice import Action, Notice, decode, encode
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""The file itself: its tables, its lock, reading it where nothing may be written, setting a damaged one aside."""
+"""The file itself: its schema, its lock, and reading it where nothing may be written."""
