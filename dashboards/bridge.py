@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aimon.call.containment import describe
-from aimon.network.http_server import Handler, Server
+from aimon.network.server.http_server import Handler, Server
 from aimon.notifications.robots import ChatMessage, RefusedError, RobotError, Tone
 from aimon.security.redact import bounded
 

@@ -18,6 +18,7 @@ SITE: dict[str, Any] = tomllib.loads((ROOT / "zensical.toml").read_text(encoding
 PAGES = sorted(DOCS.rglob("*.md"))
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *PAGES]
 NAME_SOURCES = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES]
+DRAWINGS = sorted((DOCS / "images").glob("architecture-*.svg"))
 
 
 def prose(document: Path) -> str:
@@ -96,3 +97,10 @@ def test_the_index_names_every_page() -> None:
     decisions = (DOCS / "decisions" / "index.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"\]\(([^)#]+)", decisions))
     assert {page.name for page in (DOCS / "decisions").glob("*.md")} - listed == {"index.md"}
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS, ids=lambda drawing: drawing.stem)
+def test_every_source_file_of_a_drawing_is_there(drawing: Path) -> None:
+    """Drawings name files and folders of the code as pages do."""
+    named = re.findall(r">((?:aimon|probes|loadtests|cli)/[\w./-]*)<", drawing.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -15,7 +15,7 @@ import msgspec
 
 from aimon.dialects import tolerant
 from aimon.dialects.usage import MAX_COUNT
-from aimon.network.listen import is_loopback
+from aimon.network.server.listen import is_loopback
 from aimon.providers import (
     CHAT,
     COMPLETIONS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimon.metering import default
 from aimon.metrics import exposition, pushgateway, read_back
-from aimon.network.listen import HEALTH, Listener, is_loopback, why_not
+from aimon.network.server.listen import HEALTH, Listener, is_loopback, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping

@@ -19,7 +19,8 @@ import msgspec
 
 from aimon.metrics.exposition import CONTENT_TYPE, Grouping
 from aimon.metrics.push_error import PushError
-from aimon.network import address, service_client
+from aimon.network import address
+from aimon.network.client import service_client
 from aimon.security import credentials
 
 if TYPE_CHECKING:

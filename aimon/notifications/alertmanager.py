@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from aimon.network import address, service_client
+from aimon.network import address
+from aimon.network.client import service_client
 from aimon.security import credentials
 
 if TYPE_CHECKING:

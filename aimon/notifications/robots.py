@@ -16,7 +16,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import parse_qsl, quote_plus
 
-from aimon.network import address, service_client
+from aimon.network import address
+from aimon.network.client import service_client
 from aimon.security.redact import Redactor
 
 if TYPE_CHECKING:

@@ -124,8 +124,8 @@ def bridge(
 ) -> None:
     """Pass Alertmanager's notifications on to a group robot, until stopped."""
     from aimon.dashboards.bridge import server
-    from aimon.network.listen import is_loopback, split_address
     from aimon.network.proxy import find as find_proxy
+    from aimon.network.server.listen import is_loopback, split_address
     from aimon.notifications.robots import KINDS, Robot
 
     if to not in KINDS:

@@ -16,7 +16,7 @@ from aimon.distribution import how_to_add
 
 if TYPE_CHECKING:
     from aimon.call.result import Result
-    from aimon.network.listen import Page
+    from aimon.network.server.listen import Page
     from aimon.probes.selection import Selection
     from aimon.probes.state.state import SqliteState
     from aimon.simulator import SimulatorProcess
@@ -83,7 +83,7 @@ def demo(
 
 def _run(folder: Path, simulator: SimulatorProcess, *, for_ever: bool) -> None:
     from aimon.cli.endpoints import Flags, select
-    from aimon.network.listen import Listener
+    from aimon.network.server.listen import Listener
     from aimon.probes.history.history import History
     from aimon.probes.state.state import SqliteState
 

@@ -102,7 +102,7 @@ def web_address(text: str, *, public: bool) -> Web:
         Stop: it is no address, or others can reach it and should not.
     """
     from aimon.loadtests.protocol.job import Web
-    from aimon.network.listen import is_loopback, split_address
+    from aimon.network.server.listen import is_loopback, split_address
 
     try:
         host, port = split_address(text)
@@ -180,7 +180,7 @@ def _token(path: Path | None, host: str, option: str) -> str | None:
     Raises:
         Stop: the file contains none, or none was given for a port that other machines can reach.
     """
-    from aimon.network.listen import is_loopback, read_token
+    from aimon.network.server.listen import is_loopback, read_token
 
     if path is not None:
         try:

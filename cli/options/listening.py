@@ -21,7 +21,7 @@ def address(text: str, *, public: bool, option: str = "--listen-token-file") -> 
     Raises:
         Stop: it is not an address, or other machines could reach it without a token.
     """
-    from aimon.network.listen import is_loopback, split_address
+    from aimon.network.server.listen import is_loopback, split_address
 
     try:
         host, port = split_address(text)
@@ -44,7 +44,7 @@ def token(path: Path | None, listen: str | None, *, option: str = "--listen-toke
     """
     if path is None:
         return None
-    from aimon.network.listen import read_token
+    from aimon.network.server.listen import read_token
 
     if listen is None:
         raise Stop(USAGE, f"{option} is for those who scrape: add --listen HOST:PORT")

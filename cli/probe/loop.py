@@ -15,7 +15,7 @@ from aimon.cli.exits import GOOD, INTERRUPTED, READER_GONE, UNABLE, Stop
 from aimon.cli.probe.once import announce, build_info, showable
 from aimon.cli.probe.repeats import Repeats
 from aimon.metrics import definitions
-from aimon.network.listen import HEALTH, Listener, why_not
+from aimon.network.server.listen import HEALTH, Listener, why_not
 from aimon.probes.probe import Prober
 from aimon.probes.publish import publish
 from aimon.probes.publish.recorder import PublishError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aimon.cli.probe.options import ProbeOptions
     from aimon.config.endpoint import Endpoint
     from aimon.metrics.totals import Gauges
-    from aimon.network.listen import Page
+    from aimon.network.server.listen import Page
     from aimon.probes.publish.recorder import Recorder
     from aimon.probes.selection import Selection
 

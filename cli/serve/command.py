@@ -95,7 +95,7 @@ def _run(load_selection: Callable[[], Selection], chosen: Settings) -> int:
     except LoadError as error:
         raise Stop(USAGE, str(error)) from error
     except OSError as error:
-        from aimon.network.listen import why_not
+        from aimon.network.server.listen import why_not
 
         raise Stop(UNABLE, f"--listen {chosen.host}:{chosen.port}: {why_not(error)}") from error
     if lost:

@@ -19,7 +19,7 @@ from locust.stats import stats_history
 
 from aimon.loadtests.console import say
 from aimon.loadtests.users.web_statistics import WebStatistics
-from aimon.network.listen import is_loopback
+from aimon.network.server.listen import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable

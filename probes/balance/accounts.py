@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from aimon.network import address, service_client
+from aimon.network import address
+from aimon.network.client import service_client
 from aimon.probes.balance.providers import APIS, provider_of
 
 if TYPE_CHECKING:

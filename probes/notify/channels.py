@@ -10,10 +10,10 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from aimon.config import channels
-from aimon.probes.notify.alertmanager import alertmanager
-from aimon.probes.notify.chat import apprise, robot
-from aimon.probes.notify.pagerduty import pagerduty
-from aimon.probes.notify.webhook import webhook
+from aimon.probes.notify.senders.alertmanager import alertmanager
+from aimon.probes.notify.senders.chat import apprise, robot
+from aimon.probes.notify.senders.pagerduty import pagerduty
+from aimon.probes.notify.senders.webhook import webhook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from aimon.call.containment import describe
 from aimon.probes.history.database import Database, HistoryError
 from aimon.probes.notify import outbox
-from aimon.probes.notify.alertmanager import RESEND
 from aimon.probes.notify.channels import sender
 from aimon.probes.notify.notice import Action
 from aimon.probes.notify.posting import Delivery, DeliveryError, RefusedError
+from aimon.probes.notify.senders.alertmanager import RESEND
 from aimon.security.redact import Redactor
 
 if TYPE_CHECKING:

@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
-from aimon.network import address, service_client
+from aimon.network import address
+from aimon.network.client import service_client
 from aimon.security import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from aimon.network.address import HttpAddress
-    from aimon.network.service_client import Answer
+    from aimon.network.client.service_client import Answer
     from aimon.probes.notify.notice import Notice
     from aimon.security.redact import Redactor
     from aimon.security.secret import Secret

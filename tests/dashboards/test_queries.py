@@ -12,7 +12,7 @@ from aimon.call.result import Source
 from aimon.dashboards.boards import promql
 from aimon.metrics.exposition import push_bodies
 from aimon.metrics.pushgateway import Gateway, push
-from aimon.network.listen import Listener
+from aimon.network.server.listen import Listener
 from board_data import DEAD, DOLLARS, IDLE, YUAN, Growing, idle_groups
 from dashboard_files import NAMES, interpolated, queries
 from overlay import rules

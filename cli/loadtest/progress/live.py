@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aimon.config.endpoint import Endpoint
     from aimon.loadtests.protocol.progress import Progress
     from aimon.loadtests.protocol.progress_lines import FinalReport
-    from aimon.network.listen import Listener, Page
+    from aimon.network.server.listen import Listener, Page
 
 
 class Live:
@@ -207,7 +207,7 @@ class Live:
         return HTTPStatus.OK, body, kind
 
     def _listener(self, text: str) -> Listener:
-        from aimon.network.listen import Listener, why_not
+        from aimon.network.server.listen import Listener, why_not
 
         host, port = listening.address(text, public=self._no_auth or self._token is not None)
         try:

@@ -133,7 +133,7 @@ def test_pagerduty_gets_one_trigger_and_one_resolve(posts: Posts) -> None:
 def test_a_webhook_is_signed(posts: Posts, monkeypatch: pytest.MonkeyPatch) -> None:
     """The signature is of the body as it was sent, and the key for repetitions the same for each attempt."""
     seen: list[tuple[bytes, dict[str, str]]] = []
-    from aimon.network import service_client
+    from aimon.network.client import service_client
 
     fetch = service_client.fetch
 

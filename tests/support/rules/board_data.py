@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from aimon.call.result import Result
     from aimon.metrics.exposition import Grouping
-    from aimon.network.listen import Page
+    from aimon.network.server.listen import Page
 
 YUAN = Identity("qwen-prod", "qwen-plus", "dashscope", "cn-east")
 DOLLARS = Identity("claude-prod", "claude-sonnet-4-5", "anthropic", "us-west")

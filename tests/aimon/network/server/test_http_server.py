@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aimon.dashboards import bridge
-from aimon.network import http_server
-from aimon.network.http_server import MOST_CONNECTIONS
-from aimon.network.listen import HEALTH, Listener
+from aimon.network.server import http_server
+from aimon.network.server.http_server import MOST_CONNECTIONS
+from aimon.network.server.listen import HEALTH, Listener
 from aimon.notifications.robots import Robot
 from aimon.security.secret import Secret
 from services import wait_for

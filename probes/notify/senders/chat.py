@@ -39,7 +39,7 @@ def apprise(channel: Channel) -> Sender:
     Raises:
         ValueError: apprise is not installed, or does not understand the URL.
     """
-    from aimon.probes.notify.apprise_service import service  # noqa: PLC0415 - apprise is an extra, and slow
+    from aimon.probes.notify.senders.apprise_service import service  # noqa: PLC0415 - apprise is an extra, and slow
 
     deliver = service(needed(channel.url, "url"))
     return Sender(lambda delivery: deliver(_message(channel, delivery)))

@@ -15,7 +15,8 @@ from aimon.dashboards.alerting import TestAlert
 from aimon.dashboards.grafana_api import Grafana, GrafanaError
 from aimon.metrics.push_error import PushError
 from aimon.metrics.pushgateway import Gateway, push, read
-from aimon.network import address, service_client, tls_context
+from aimon.network import address, tls_context
+from aimon.network.client import service_client
 from aimon.notifications.alertmanager import Alertmanager, AlertmanagerError
 from aimon.notifications.robots import ChatMessage, Robot, RobotError
 from aimon.security import credentials
@@ -356,7 +357,7 @@ def test_http_2_is_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def ours(_: None, *protocols: str) -> ssl.SSLContext:
         return tls_context.ssl_context(str(authority.file), *protocols)
 
-    monkeypatch.setattr("aimon.network.service_connection.ssl_context", ours)
+    monkeypatch.setattr("aimon.network.client.service_connection.ssl_context", ours)
     tls_context.ssl_context(str(authority.file)).set_alpn_protocols(["h2"])
     with Peer(serve) as server:
         answer = service_client.fetch(address.parse(f"https://localhost:{server.port}", ""), "GET")

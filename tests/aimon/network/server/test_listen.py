@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aimon.network.listen import HEALTH, Listener, is_loopback, read_token, split_address, why_not
+from aimon.network.server.listen import HEALTH, Listener, is_loopback, read_token, split_address, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from aimon.network.http_server import Handler, Server
+from aimon.network.server.http_server import Handler, Server
 from aimon.security import credentials
 
 if TYPE_CHECKING:

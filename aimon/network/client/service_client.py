@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aimon.network.address import HttpAddress
-    from aimon.network.service_connection import Wire
+    from aimon.network.client.service_connection import Wire
     from aimon.security.secret import Secret
 
 TIMEOUT: Final = 10.0
@@ -120,7 +120,7 @@ class Client:
         """
         from http.client import HTTPException  # noqa: PLC0415 - see the module's docstring
 
-        from aimon.network.service_connection import Wire  # noqa: PLC0415
+        from aimon.network.client.service_connection import Wire  # noqa: PLC0415
 
         sent = dict(headers or {})
         if self._authorization is not None:
