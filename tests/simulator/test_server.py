@@ -16,6 +16,7 @@ import pytest
 
 from aimon.simulator import Profile, SettingError, Simulator, SimulatorProcess
 from certificates import Authority
+from command import printed
 from rawhttp import ask, request
 
 if TYPE_CHECKING:
@@ -170,8 +171,7 @@ def test_shares_no_code_with_the_core() -> None:
         "    if not m.name.endswith('__main__'): importlib.import_module(m.name)\n"
         "print(sorted(m for m in sys.modules if m.startswith('aimon') and not m.startswith('aimon.simulator')))\n"
     )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout == "['aimon']\n"
+    assert printed(program) == "['aimon']\n"
 
 
 def test_names_are_loaded_when_used() -> None:
@@ -181,5 +181,4 @@ def test_names_are_loaded_when_used() -> None:
         "print([m for m in ('starlette', 'uvicorn', 'asyncio') if m in sys.modules])\n"
         "print(all(hasattr(s, name) for name in s.__all__), hasattr(s, 'nothing'))\n"
     )
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout == "[]\nTrue False\n"
+    assert printed(program) == "[]\nTrue False\n"

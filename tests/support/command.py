@@ -56,3 +56,14 @@ class Command:
 def target_flags(url: str) -> list[str]:
     """The options that name a chat model at a base URL."""
     return ["--dialect", "openai-chat", "--base-url", url, "--model", "m"]
+
+
+def printed(program: str) -> str:
+    """What a Python program prints in a process of its own.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    ).stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,3 +42,22 @@ def port_of(master: subprocess.Popen[str]) -> str:
             return found[1]
         said += line
     raise AssertionError(f"it never waited for workers: {said}")
+
+
+def distributed(run_aimon: Command, master: list[str], worker: list[str]) -> dict[str, Any]:
+    """The report of a master whose two workers run to their end; both sides begin with `aimon loadtest`."""
+    with ExitStack() as stack:
+        directing = stack.enter_context(
+            run_aimon.start("loadtest", *master, "--master", "--bind-port", "0", "--expect-workers", "2", "--json")
+        )
+        port = port_of(directing)
+        workers = [
+            stack.enter_context(run_aimon.start("loadtest", *worker, "--worker", "--master-port", port))
+            for _ in range(2)
+        ]
+        report, said = reported(directing)
+        assert directing.returncode == 0, said
+        for each in workers:
+            out, said = each.communicate(timeout=SOON)
+            assert (each.returncode, out) == (0, ""), said
+    return report

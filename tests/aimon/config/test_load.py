@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from aimon.config import ConfigError, find, load, loader, resolve
+from command import printed
 
 MINIMAL = "endpoints: [{name: a, preset: ollama, model: m}]\n"
 TWO = """\
@@ -174,7 +173,7 @@ def test_names_alone_import_nothing_heavy() -> None:
         "import sys, aimon.config, aimon.config.endpoint; "
         "print(sorted({'yaml', 'jsonschema', 'genai_prices'} & sys.modules.keys()))"
     )
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout == b"[]\n"
+    assert printed(script) == "[]\n"
 
 
 def test_loading_imports_no_library_that_only_some_files_need() -> None:
@@ -184,7 +183,7 @@ def test_loading_imports_no_library_that_only_some_files_need() -> None:
         "heavy = {'jsonschema', 'jsonpath_ng', 'genai_prices', 'pydantic', 'httpx', 'rich', 'urllib.request'}; "
         "print(sorted(heavy & sys.modules.keys()))"
     )
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout == b"[]\n"
+    assert printed(script) == "[]\n"
 
 
 def test_exports() -> None:

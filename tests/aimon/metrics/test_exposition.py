@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from aimon.call.outcome import Outcome
 from aimon.metrics import definitions
 from aimon.metrics.exposition import CONTENT_TYPE, Exposition, push_bodies, render, textfile
 from aimon.metrics.totals import Gauges, Identity, Totals
+from command import printed
 from results import QWEN, a_result
 
 if TYPE_CHECKING:
@@ -150,5 +150,4 @@ def test_importing_the_metrics_does_not_import_prometheus_client() -> None:
         "import sys, aimon.metrics.exposition, aimon.metrics.pushgateway, aimon.probes.publish.publish; "
         "print('prometheus_client' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert printed(script) == "False\n"

@@ -16,7 +16,7 @@ import pytest
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
 from command import target_flags
-from loadtest_command import SOON, port_of, reported
+from loadtest_command import SOON, distributed, port_of, reported
 from services import wait_for
 
 if TYPE_CHECKING:
@@ -76,24 +76,13 @@ def test_two_processes_share_users_and_requests(run_aimon: Command) -> None:
 
 def test_a_master_and_two_workers(run_aimon: Command) -> None:
     """As on three machines, workers read their own configuration, and end with the run."""
-    with SimulatorProcess(Profile(ttft=0.05, key="sk-Qm3xK9vT2pLw7ZbR4nHd")) as sim, ExitStack() as stack:
+    with SimulatorProcess(Profile(ttft=0.05, key="sk-Qm3xK9vT2pLw7ZbR4nHd")) as sim:
         (run_aimon.cwd / "aimon.yaml").write_text(
             f"endpoints: [{{name: local, dialect: openai-chat, base_url: {sim.base_url()}, model: m, "
             "api_key: '${SIM_KEY}'}]\n"
         )
         run_aimon.env["SIM_KEY"] = "sk-Qm3xK9vT2pLw7ZbR4nHd"
-        arguments = ["--master", "--bind-port", "0", "--expect-workers", "2", "--rate", "40/s", "--duration", "3s"]
-        master = stack.enter_context(run_aimon.start("loadtest", "local", *arguments, "--json"))
-        port = port_of(master)
-        workers = [
-            stack.enter_context(run_aimon.start("loadtest", "--worker", "--master-port", port, "-c", "aimon.yaml"))
-            for _ in range(2)
-        ]
-        report, said = reported(master)
-        assert master.returncode == 0, said
-        for worker in workers:
-            out, said = worker.communicate(timeout=SOON)
-            assert (worker.returncode, out) == (0, ""), said
+        report = distributed(run_aimon, ["local", "--rate", "40/s", "--duration", "3s"], ["-c", "aimon.yaml"])
         assert counts(sim) == {"ok": 121}
     assert report["requests"]["by_outcome"] == {"ok": 120}
     assert (report["workers"], report["ended"]["lost"]) == (2, 0)

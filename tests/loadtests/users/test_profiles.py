@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import pytest
 from aimon.loadtests.report import schema
 from aimon.simulator.model.profile import Profile
 from aimon.simulator.process import SimulatorProcess
-from loadtest_command import SOON, port_of, reported
+from loadtest_command import distributed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,19 +118,8 @@ def test_a_master_and_two_workers_with_their_own_files(run_aimon: Command, sim: 
     """Workers on machines of their own run their own copy of the file; one without it is refused."""
     configure(run_aimon, sim)
     sim.reset()
-    with ExitStack() as stack:
-        arguments = ["--master", "--bind-port", "0", "--expect-workers", "2", "--concurrency", "4", "--duration", "2s"]
-        master = stack.enter_context(run_aimon.start("loadtest", str(SHOP), *arguments, "--json"))
-        port = port_of(master)
-        workers = [
-            stack.enter_context(run_aimon.start("loadtest", str(SHOP), "--worker", "--master-port", port))
-            for _ in range(2)
-        ]
-        report, said = reported(master)
-        assert master.returncode == 0, said
-        for worker in workers:
-            out, said = worker.communicate(timeout=SOON)
-            assert (worker.returncode, out) == (0, ""), said
+    load = ["--concurrency", "4", "--duration", "2s"]
+    report = distributed(run_aimon, [str(SHOP), *load], [str(SHOP)])
     sent = check(report, sim)
     assert report["workers"] == 2
     # Of four users Locust makes one a clerk.

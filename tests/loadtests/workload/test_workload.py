@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import statistics
-import subprocess
-import sys
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from aimon.call.checks import Answer
 from aimon.call.result import Source
 from aimon.config.endpoint import Canary, Endpoint
 from aimon.loadtests.workload import Tokens, Workload, WorkloadError, mean_tokens, open_source
+from command import printed
 
 if TYPE_CHECKING:
     from aimon.call.call import Call
@@ -221,5 +220,4 @@ def test_neither_gevent_nor_numpy_is_imported() -> None:
     program = (
         "import sys, aimon.loadtests.workload; print([m for m in ('gevent', 'locust', 'numpy') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert printed(program) == "[]\n"
