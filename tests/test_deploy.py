@@ -152,7 +152,7 @@ def test_manifests_pass_strict_validation(path: Path, manifest: dict[str, Any]) 
 
 @pytest.mark.parametrize(("name", "pod"), PODS, ids=[name for name, _ in PODS])
 def test_pods_are_locked_down(name: str, pod: dict[str, Any]) -> None:
-    """Not root, nothing writable but volumes, no capabilities, no token; secrets by reference; bounded memory."""
+    """Pods have no root, capabilities or token, write to volumes only, refer to secrets, and bound their memory."""
     spec = pod["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
@@ -186,7 +186,7 @@ def test_the_cron_job_is_one_writer_and_ends_in_time() -> None:
 
 @pytest.mark.parametrize("folder", ["base", "cronjob", "serve", "loadtest"])
 def test_kustomizations_name_files_that_exist(folder: str) -> None:
-    """And every manifest of the folder is named."""
+    """Every file that a kustomization names exists, and it names every manifest of its folder."""
     place = KUBERNETES / folder
     document = yaml.safe_load((place / "kustomization.yaml").read_text("utf-8"))
     generated = [file for each in document.get("configMapGenerator", []) for file in each["files"]]
@@ -275,7 +275,7 @@ def _parsed(arguments: list[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("name", "arguments"), COMMANDS, ids=[name for name, _ in COMMANDS])
 def test_the_command_line_knows_every_option(name: str, arguments: list[str]) -> None:
-    """Of each container that runs aimon; an option that was renamed would otherwise show in the cluster first."""
+    """The command line has every option of each container that runs aimon."""
     assert len(_parsed(arguments)) >= len(arguments) - 2
 
 

@@ -75,7 +75,7 @@ def test_master_and_workers_find_each_other() -> None:
 
 
 def test_a_run_is_bounded_and_never_repeated() -> None:
-    """In time and money; the workers outlast the master, one that is lost takes no other with it."""
+    """A run is bounded in time and money and not repeated; workers outlast the master, and are lost one by one."""
     master, workers = MASTER["spec"], WORKERS["spec"]
     options = _options(MASTER)
     assert float(options["--max-cost"]) > 0
@@ -100,7 +100,7 @@ def test_a_worker_has_a_core_and_a_node_of_its_own() -> None:
 
 
 def test_only_workers_reach_the_master() -> None:
-    """And nobody the workers; each may call what it needs, and nothing else."""
+    """Only workers reach the master, nothing reaches the workers, and each may call only what it needs."""
     master, workers, port = _labels(MASTER), _labels(WORKERS), SERVICE["spec"]["ports"][0]["port"]
     assert _peers(master, "ingress", port) == [{"podSelector": {"matchLabels": workers}}]
     assert len(_rules(master, "ingress")) == 1

@@ -47,7 +47,7 @@ def analyze(arguments: Sequence[str], tmp_path: Path) -> str:
 
 @needs_systemd
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    """Not a word: an unknown key or a value that is none would be a warning."""
+    """The unit causes no warning, as an unknown key or a wrong value would."""
     assert analyze(["verify"], tmp_path) == ""
 
 
@@ -61,7 +61,7 @@ def test_it_is_hardened(tmp_path: Path) -> None:
 
 
 def test_the_command_line_knows_every_option() -> None:
-    """As for the containers."""
+    """The command line has every option of the unit."""
     program, name, *arguments = shlex.split(service()["ExecStart"])
     assert program == PROGRAM
     command: Any = typer.main.get_command(app)

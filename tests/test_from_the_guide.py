@@ -50,7 +50,7 @@ MENDED = [re.findall(r"`([^`]+)`", row[2])[0] for row in _tables("Queries")[0]]
 
 
 def test_every_metric_exists() -> None:
-    """As a family, or recorded; the guide's own name for the cost is one of these."""
+    """Every metric of the page is a defined family or a recorded series, as the guide's own name for the cost is."""
     recorded = {rule.record for rule in RULES if isinstance(rule, Recording)}
     named = set(re.findall(r"(?<!:)\b(?:ai_[a-z_]+|endpoint:ai_[a-z_]+:[a-z]+\d\w)", PAGE)) - FOREIGN
     missing = [name for name in named - recorded if find(re.sub("_(bucket|sum|count)$", "", name)) is None]

@@ -65,7 +65,7 @@ def test_a_missing_program_skips_with_a_count_and_a_command(
 
 @pytest.mark.parametrize("ci", ["true", "1"])
 def test_in_ci_a_missing_program_is_a_failure(run_without_programs: Callable[[str], pytest.RunResult], ci: str) -> None:
-    """With CI set the same tests fail, and the run with them."""
+    """With CI set a missing program fails its tests and the run."""
     result = run_without_programs(ci)
 
     outcomes = result.parseoutcomes()

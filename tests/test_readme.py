@@ -72,7 +72,7 @@ def toured(run_aimon: Command, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_the_tour_runs(run_aimon: Command, tmp_path: Path) -> None:
-    """From the simulator to aimon status, with the files that it speaks of."""
+    """The commands of the tour succeed, from the simulator to `aimon status`, and write the files that it names."""
     with toured(run_aimon, tmp_path) as (output, _):
         assert "openai-chat-sim-1 ok " in output
         assert "all is well: endpoints: 1" in output

@@ -31,7 +31,7 @@ TOOLS = ("setpriv", "unshare", "catatonit")
 
 
 def test_without_root_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """And succeeds: what is not there can't fail."""
+    """Without root the script says what to do and ends with exit code 0."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert stack_test.main([]) == 0
     assert "sudo make stack-test" in capsys.readouterr().out
@@ -40,7 +40,7 @@ def test_without_root_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys
 def test_what_is_missing_is_named_with_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With `--if-ready` nothing is installed."""
+    """A missing program is named with the command that installs it; `--if-ready` installs nothing."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(stack_test, "NEEDED", {"podman": "/nowhere/podman", "sh": "/bin/sh"})
     monkeypatch.setattr(debian_services, "install", pytest.fail)

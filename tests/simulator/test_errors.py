@@ -66,7 +66,7 @@ def test_wrong_key_is_masked_as_openai_does(sim: Simulator) -> None:
 
 @pytest.mark.parametrize("dialect", CHAT)
 def test_what_repeats_the_key_repeats_all_of_it(sim: Simulator, dialect: str) -> None:
-    """In the text and the model's name, in an error event, in headers and the request id; never without the fault."""
+    """The fault repeats the key in text, model name, error event, headers and request id; nothing else does."""
     name, prefix = KEY_HEADERS[dialect]
 
     def asked(*, stream: bool) -> Reply:

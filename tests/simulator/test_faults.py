@@ -80,7 +80,7 @@ def test_endless_faults_end_with_the_client(sim: Simulator, name: str) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_close_and_reset(sim: Simulator, *, stream: bool) -> None:
-    """Neither sends a byte; one ends with FIN, the other with RST."""
+    """`close` and `reset` send no byte; one ends with FIN, the other with RST."""
     closed = strike(sim, Rule("close"), stream=stream)
     assert (closed.raw, closed.ended) == (b"", "short")
     assert strike(sim, Rule("reset"), stream=stream).ended == "reset"

@@ -24,7 +24,7 @@ OURS = [name for name in SERVICES if COMPOSE["services"][name]["image"].startswi
 
 
 def test_all_are_healthy_and_watched(compose: Stack) -> None:
-    """By their own health checks, Prometheus by what it scrapes, and rules by Prometheus."""
+    """All containers pass their health checks, Prometheus scrapes its targets, and has loaded the rules."""
     assert [name for name in SERVICES if not compose.healthy(name)] == []
     up = wait_for(lambda: query("up"), lambda found: len(found) == 3, timeout=60, what="targets")
     assert {labels["job"]: value for labels, value in up} == {"pushgateway": 1, "prometheus": 1, "alertmanager": 1}
@@ -40,7 +40,7 @@ def test_all_are_healthy_and_watched(compose: Stack) -> None:
 
 @pytest.mark.parametrize("service", OURS)
 def test_a_container_of_ours_is_kept_in(compose: Stack, service: str) -> None:
-    """By the kernel's account of each of its processes: no root, no capability, no new privileges; nothing to write."""
+    """The kernel shows each process without root, capabilities or new privileges, and nothing to write to."""
     found = inspect(compose.container(service))
     processes = podman("top", compose.container(service), "hpid").split()[1:]
     assert len(processes) >= 2, "init and aimon"
@@ -55,7 +55,7 @@ def test_a_container_of_ours_is_kept_in(compose: Stack, service: str) -> None:
 
 
 def test_secrets_are_files_and_nowhere_else(outage: Stack) -> None:
-    """Of those from files, none is in a container's environment or command; none at all is in a log."""
+    """Secrets from files are in no container's environment or command, and no secret is in a log."""
     for service in SERVICES:
         found = inspect(outage.container(service))
         known = str([found["Config"]["Env"], found["Config"]["Cmd"], found["Args"]])
@@ -66,7 +66,7 @@ def test_secrets_are_files_and_nowhere_else(outage: Stack) -> None:
 
 
 def test_probes_appear_in_prometheus(outage: Stack) -> None:
-    """Of both probers, once each, as the gateway has them: region and endpoint are those of aimon.yaml."""
+    """Prometheus has the probes of both probers once, with the region and endpoint of aimon.yaml."""
     found = {(labels["job"], labels["region"], labels["endpoint"]) for labels, _ in query("ai_probe_success")}
     assert found == {("aimon-probe", "local", name) for name in ("sim-chat", "sim-claude", "qwen-prod")}
     pushed = get(f"{GATEWAY}/metrics")

@@ -109,7 +109,7 @@ def cluster(compose: Stack, tmp_path_factory: pytest.TempPathFactory) -> Cluster
 
 
 def test_the_service_probes_and_is_scraped(cluster: Cluster) -> None:
-    """With its ConfigMap, its Secret and its volume, as itself, kept in, and drained by SIGTERM as PID 1."""
+    """The pod of the service has its ConfigMap, Secret and volume, runs without privileges, and ends on SIGTERM."""
     documents = cluster.built("serve")
     own = [*of(documents, "ConfigMap"), *of(documents, "PersistentVolumeClaim", "Deployment")]
     cluster.play("prober", [each for each in own if each["metadata"]["name"] != "pushgateway"], alias="aimon-probe")

@@ -154,7 +154,7 @@ def test_a_load_test_pushes_what_it_sent(outage: Stack) -> None:
 
 
 def test_the_end_of_the_outage_is_told_to_all(outage: Stack) -> None:
-    """To the same receivers, once, through all that was killed meanwhile."""
+    """The end of the outage reaches the same receivers once, although processes were killed meanwhile."""
     found = wait_for(
         lambda: told(outage, over=True), lambda found: all(found.values()), timeout=RESOLVED_S, what="told"
     )

@@ -176,7 +176,7 @@ def test_wrong_usage(run_aimon: Command, arguments: tuple[str, ...], message: st
 
 
 def test_no_token(run_aimon: Command) -> None:
-    """Both ways to give one are named."""
+    """Without a token the message names both ways to give one."""
     done = run_aimon("dashboards", "install", "--grafana", "http://localhost")
     assert done.returncode == 2
     assert done.stderr == "aimon dashboards install: no token: give --token-file, or set AIMON_GRAFANA_TOKEN\n"

@@ -32,7 +32,7 @@ def temporary(tmp_path: Path) -> Path:
 
 
 def test_it_ends_by_itself_and_leaves_nothing(run_aimon: Command, temporary: Path) -> None:
-    """Where stdin is no terminal, in under 30 s, exit code 0; its counts agree with each other."""
+    """Without a terminal the demo ends within 30 s with exit code 0, its counts agree, and nothing is left."""
     started = time.monotonic()
     done = run_aimon("demo", env={"TMPDIR": str(temporary)})
     took = time.monotonic() - started

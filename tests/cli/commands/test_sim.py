@@ -85,7 +85,7 @@ def test_a_model_that_thinks_in_large_chunks(run_aimon: Command) -> None:
 
 
 def test_tls(run_aimon: Command, tmp_path: Path) -> None:
-    """With certificate and key in one file or in two; the probe that it proposes trusts the certificate."""
+    """TLS works with certificate and key in one file or two; the proposed probe trusts the certificate."""
     authority = Authority(tmp_path)
     authority.server("localhost")
     [leaf] = tmp_path.glob("leaf-*.pem")

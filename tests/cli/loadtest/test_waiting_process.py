@@ -46,7 +46,7 @@ def test_it_is_ended_where_no_job_comes() -> None:
     ids=lambda given: next(iter(given)),
 )
 def test_it_is_the_one_with_locust_where_that_is_needed(given: dict[str, Any]) -> None:
-    """As the job will say."""
+    """The process that waits is the one with Locust if the job will need it."""
     process = ahead(**given)
     assert process is not None
     assert process.program == LOCUST
@@ -59,7 +59,7 @@ def test_none_is_started_where_none_or_several_are_needed(given: dict[str, Any])
 
 
 def test_it_ends_with_the_command() -> None:
-    """Also where the command was killed: its stdin then ends without a job."""
+    """The waiting process ends with the command, also if that is killed: its stdin then ends without a job."""
     done = subprocess.run([sys.executable, "-m", PROMPTS], input=b"", capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (UNABLE, b"", b"")
 

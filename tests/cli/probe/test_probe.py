@@ -118,7 +118,7 @@ def test_an_unwritable_history_is_exit_3(run_aimon: Command, simulator: Simulato
 
 
 def test_an_interrupt_keeps_what_was_probed(run_aimon: Command, simulator: SimulatorProcess, tmp_path: Path) -> None:
-    """Exit code 130, the finished endpoint shown and recorded, the other one named as unfinished."""
+    """An interrupt is exit code 130; the finished endpoint is shown and recorded, the other is named."""
     simulator.set_faults({"fault": "hang", "profile": "stuck"})
     simulator.truth(reset=True)
     config = tmp_path / "aimon.yaml"

@@ -40,7 +40,7 @@ def test_a_report_is_shown_again(run_aimon: Command, runs: Path) -> None:
 
 
 def test_the_same_passes_and_worse_fails(run_aimon: Command, runs: Path) -> None:
-    """Exit code 1 as soon as one of the later runs is worse."""
+    """Equal runs are exit code 0; if one of the later runs is worse, it is 1."""
     base, same, slower = (str(runs / f"{name}.json") for name in ("base", "same", "slower"))
     passed = run_aimon("report", "--compare", base, same)
     assert passed.returncode == 0, passed.stderr
@@ -58,7 +58,7 @@ def test_the_same_passes_and_worse_fails(run_aimon: Command, runs: Path) -> None
 
 
 def test_runs_under_different_loads_are_refused_unless_told(run_aimon: Command, runs: Path) -> None:
-    """Exit code 2, with what differs and both ways on; then all but throughput is compared."""
+    """Different loads are exit code 2, with what differs and what to do; --different-load leaves out throughput."""
     other = msgspec.json.decode((runs / "same.json").read_bytes())
     other["config"]["rate"] = 2.5
     (runs / "half.json").write_bytes(msgspec.json.encode(other))
@@ -91,7 +91,7 @@ def test_runs_under_different_loads_are_refused_unless_told(run_aimon: Command, 
     ],
 )
 def test_what_is_no_report_is_refused(run_aimon: Command, runs: Path, arguments: list[str], message: str) -> None:
-    """With exit code 2: which file, what is wrong with it, and what to give instead."""
+    """A file that is no report is exit code 2; the message has the file, its fault, and what to give instead."""
     for name in ("base", "same"):
         (run_aimon.cwd / f"{name}.json").write_bytes((runs / f"{name}.json").read_bytes())
     (run_aimon.cwd / "text.json").write_text("no JSON")

@@ -39,7 +39,7 @@ def parts(leaf: Path, folder: Path) -> tuple[Path, Path]:
 
 @pytest.mark.parametrize("where", ["options", "one file", "configuration"])
 def test_pages_are_served_over_tls(where: str, authority: Authority, tmp_path: Path, clean_env: dict[str, str]) -> None:
-    """To a client that checks the certificate; without TLS there is no answer."""
+    """Pages are served to a client that checks the certificate; without TLS there is no answer."""
     leaf = authority.leaf()
     certificate, key = parts(leaf, tmp_path)
     (tmp_path / "aimon.yaml").write_text(CONFIG)

@@ -75,7 +75,7 @@ def test_two_processes_share_users_and_requests(run_aimon: Command) -> None:
 
 
 def test_a_master_and_two_workers(run_aimon: Command) -> None:
-    """As on three machines, workers read their own configuration, and end with the run."""
+    """Workers read their own configuration, as on three machines, and end with the run."""
     with SimulatorProcess(Profile(ttft=0.05, key="sk-Qm3xK9vT2pLw7ZbR4nHd")) as sim:
         (run_aimon.cwd / "aimon.yaml").write_text(
             f"endpoints: [{{name: local, dialect: openai-chat, base_url: {sim.base_url()}, model: m, "

@@ -41,7 +41,7 @@ MODULES = (
 
 
 def test_every_reason_has_chinese_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With 7 for each number, and with each word that may be put in: no English is left but names."""
+    """Every reason, with any number and word in it, has Chinese words; no English is left but names."""
     monkeypatch.setenv("AIMON_LANG", "zh")
     found = {text for module in MODULES for text in _reasons(ast.parse((CODE / module).read_text()))}
     assert len(found) > 40

@@ -23,7 +23,7 @@ def cases_fixture() -> dict[str, Any]:
 
 
 def test_tasks_are_chosen_by_their_weights(cases: dict[str, Any]) -> None:
-    """Of 1000 iterations 600, 300 and 100, within the 99.9 % quantile of χ² with 2 degrees of freedom."""
+    """1000 iterations are divided 600 : 300 : 100, within the 99.9 % quantile of χ² with 2 degrees of freedom."""
     found = cases["weighted"]
     counts = [found["by_name"][name] for name in ("a", "c", "d")]
     assert (sum(counts), found["outcomes"], found["points"]) == (1000, {"ok": 1000}, 1000)
@@ -33,7 +33,7 @@ def test_tasks_are_chosen_by_their_weights(cases: dict[str, Any]) -> None:
 
 
 def test_classes_are_chosen_by_their_weights(cases: dict[str, Any]) -> None:
-    """Of 600 arrivals 400 go to the class of weight 2; one degree of freedom."""
+    """600 arrivals are divided 400 : 200 by weight, within the 99.9 % quantile of χ² with 1 degree of freedom."""
     counts = cases["classes"]["by_name"]
     assert counts["many"] + counts["few"] == 600
     assert (counts["many"] - 400) ** 2 / 400 + (counts["few"] - 200) ** 2 / 200 < 10.8

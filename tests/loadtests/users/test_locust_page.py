@@ -138,7 +138,7 @@ def address(run: subprocess.Popen[str]) -> str:
 
 
 def test_locusts_page_shows_the_numbers_of_the_report(run_aimon: Command) -> None:
-    """In Chromium, while the run goes on: statistics and failures by name; the stop button ends it with a report."""
+    """Locust's page in Chromium shows statistics and failures by name; its stop button ends the run with a report."""
     (run_aimon.cwd / "shop.py").write_text(
         "from locust import task\nfrom aimon.loadtests import AIUser\n\n"
         "class Buyer(AIUser):\n    @task(3)\n    def ask(self):\n        self.chat('hi', name='question')\n"

@@ -69,7 +69,7 @@ def test_a_server_has_time_to_restart() -> None:
 
 
 def test_cost_counts_what_is_under_way() -> None:
-    """At 0.10 each with one more in flight, a limit of 0.50 is reached with the fourth."""
+    """A call in flight counts towards the limit: with calls of 0.10, one in flight, 0.50 is reached by the fourth."""
     said = after(AbortPolicy(0.5), *[Outcome.OK] * 4, cost=0.1)
     assert said[:3] == [None] * 3
     assert said[3] == "the limit of cost is reached: 0.40 of 0.50 spent"

@@ -54,7 +54,7 @@ def test_a_result_that_can_not_be_handled(stage: str) -> None:
 
 
 def test_a_fault_before_the_call_ends_the_run() -> None:
-    """Where there is no Result to stand for: a problem that says what it was, and no traceback."""
+    """A fault before a call has a Result ends the run with a problem that names it, without a traceback."""
     report, said = worked("taken")
     assert report["problem"] == "a call broke off by a fault of aimon's own: ZeroDivisionError: by zero"
     assert report["started"] < CALLS

@@ -82,7 +82,7 @@ def test_synthetic_turns() -> None:
 
 
 def test_the_longest_waiting_goes_on_first() -> None:
-    """In the order of answers, not of beginnings; what has no answer yet does not go on."""
+    """Conversations go on in the order of their answers; one without an answer does not go on."""
     source = conversations(2)
     asks = [source.next_item() for _ in range(4)]
     for k in (2, 0, 3):
@@ -102,7 +102,7 @@ def test_a_failed_turn_ends_its_conversation() -> None:
 
 
 def test_no_more_conversations_than_calls_in_flight() -> None:
-    """With 8 at a time there are 8 conversations, however long they go on."""
+    """With 8 calls at a time there are at most 8 conversations, however long they are."""
     source = conversations(5)
     in_flight = [source.next_item() for _ in range(8)]
     openings = set()

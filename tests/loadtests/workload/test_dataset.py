@@ -46,7 +46,7 @@ def contents(calls: list[Call]) -> list[str]:
 
 
 def test_plain_prompts_and_messages() -> None:
-    """In the order of the file, with their own limits and checks, and again from the start."""
+    """Entries are sent in the order of the file, with their own limits and checks, and then again from the start."""
     first, second, third, fourth = asked(EXAMPLES / "prompts.jsonl", 4)
     assert first.messages == (Message("user", "Name three rivers of Yunnan."),)
     assert second.messages[0].content == "What is 17 times 23? Reply with the number only."
@@ -278,7 +278,7 @@ CALLED = {"id": "c1", "type": "function", "function": {"name": "weather", "argum
 
 
 def test_tools_and_sampling_parameters_are_sent_as_they_were_recorded(tmp_path: Path) -> None:
-    """Of a batch all fields of the body, of another line those that a request has; what the run decides is left out."""
+    """All fields of a batch's body are sent, of other lines those of a request, except what the run decides."""
     messages = [
         {"role": "user", "content": "Weather in Dali?"},
         {"role": "assistant", "content": None, "tool_calls": [CALLED]},
@@ -303,7 +303,7 @@ def test_tools_and_sampling_parameters_are_sent_as_they_were_recorded(tmp_path: 
 
 
 def test_what_only_a_chat_of_openais_kind_can_send_is_skipped_elsewhere(tmp_path: Path) -> None:
-    """With what to do instead; plain lines of the same file are sent."""
+    """Lines that the dialect can't send are skipped with advice; the plain lines of the file are sent."""
     called = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "", "tool_calls": [CALLED]}]
     file = written(tmp_path, {"prompt": "a", "top_p": 1}, {"messages": called}, {"prompt": "b"})
     endpoint = Endpoint(Target("e", "p", "gemini", "http://127.0.0.1/v1", "m"), ())

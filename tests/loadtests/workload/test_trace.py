@@ -114,7 +114,7 @@ def test_blocks_of_another_size(tmp_path: Path) -> None:
 
 
 def test_any_worker_is_given_any_arrival(tmp_path: Path) -> None:
-    """By its offset, also where that has been added to the time of a clock and taken away again."""
+    """A worker finds any arrival by its offset, also after rounding errors of clock arithmetic."""
     lengths = [20 + k for k in range(300)]
     file = written(tmp_path, *(arrival(k // 100 * 7, length, length) for k, length in enumerate(lengths)))
     for worker in range(2):
@@ -125,7 +125,7 @@ def test_any_worker_is_given_any_arrival(tmp_path: Path) -> None:
 
 
 def test_offsets_rise_strictly_and_from_zero(tmp_path: Path) -> None:
-    """In the order of time; where times are equal, in that of the file. They can be asked for again."""
+    """Offsets rise strictly from 0, in the order of time and then of the file, and can be read again."""
     times = [5000, 1000, 5000, 1000.0004, 9000, 5000]
     file = written(tmp_path, *(arrival(time, answer=k + 1) for k, time in enumerate(times)))
     source = trace(file)

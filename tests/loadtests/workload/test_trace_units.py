@@ -61,7 +61,7 @@ def dense(times: list[float], **names: str) -> list[dict[str, Any]]:
     ],
 )
 def test_forms_are_known_by_their_columns(tmp_path: Path, write: Any, columns: tuple[str, ...], second: int) -> None:
-    """As JSON lines and as a table, among other columns, in any order."""
+    """Formats are recognised by their columns, as JSON lines or a table, in any order and among others."""
     rows = [dict(zip(("other", *columns[::-1]), ("x", 5, 20, k * 2 * second), strict=True)) for k in range(3)]
     assert list(read(str(write(tmp_path, rows))).offsets) == [0.0, 2.0, 4.0]
 

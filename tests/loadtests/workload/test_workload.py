@@ -111,7 +111,7 @@ def test_lengths_of_calls_follow_their_distributions() -> None:
 
 
 def test_a_seed_and_a_worker_have_a_sequence() -> None:
-    """The same again gives the same; another seed or worker does not."""
+    """The same seed and worker give the same sequence; another seed or worker another one."""
     spec = Workload(prompt_tokens="U(14,900)", output_tokens="U(1,900)")
 
     def sequence(**where: int) -> list[tuple[int, int]]:

@@ -121,7 +121,7 @@ def test_accounts_are_asked_with_their_key(provider: Simulator) -> None:
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(60, 90_000), st.floats(0, 1000)), max_size=20))
 def test_the_rate_is_what_was_spent_over_the_time(steps: list[tuple[float, float]]) -> None:
-    """Whatever was paid in meanwhile."""
+    """The rate is the spending over the time, whatever was paid in meanwhile."""
     at, amount, paid = T0, 100.0, 0.0
     readings = [(at, amount)]
     for gap, after in steps:
@@ -151,7 +151,7 @@ def test_the_rate_is_what_was_spent_over_the_time(steps: list[tuple[float, float
     ],
 )
 def test_when_a_balance_is_low(amount: float, rate: float | None, written: str, low: bool) -> None:
-    """In days at the present rate, or in money of any currency; unknown is not low."""
+    """A balance is low by days at the present rate, or by an amount in any currency; an unknown one is not low."""
     config = loader.parse(
         f'endpoints: [{{name: a, dialect: openai-chat, base_url: "http://h/v1", model: m}}]\nbalance: {{{written}}}\n'
     )
@@ -178,7 +178,7 @@ def test_the_ledger_keeps_readings(tmp_path: Path) -> None:
 
 
 def test_an_incident_opens_before_an_account_runs_out(tmp_path: Path, provider: Simulator) -> None:
-    """And ends when there is enough again; PagerDuty is told of both."""
+    """A low balance opens an incident, which ends when there is enough again; PagerDuty gets both."""
     provider.configure("sim", balance=15.0)
     config = loader.parse(
         f"""endpoints: [{{name: a, preset: deepseek, model: m, base_url: "{provider.base_url()}", api_key: "${{KEY}}"}}]

@@ -25,7 +25,7 @@ heartbeats: [{name: nightly, every: 1h, grace: 1m}]
 
 
 def test_a_silent_program_is_an_incident(tmp_path: Path) -> None:
-    """From when its report was due until it is well again; one that never reported is none."""
+    """A late report is an incident from when it was due until the next good one; a new program has none."""
     with Database(tmp_path / "history.db") as database:
         selection = SimpleNamespace(config=loader.parse(CONFIG), channels=(), region="local")
         observer = HeartbeatObserver()

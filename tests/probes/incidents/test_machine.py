@@ -69,14 +69,14 @@ def machine(rule: Rule, results: Results) -> list[tuple[int, Change]]:
 @given(RULE, RESULTS)
 @settings(max_examples=150)
 def test_a_track_does_what_the_definitions_say(rule: Rule, results: Results) -> None:
-    """For any results, thresholds, times and maintenance."""
+    """For any results, thresholds, times and maintenance a track agrees with the definitions, written as loops."""
     assert machine(rule, results) == reference(rule, results)
 
 
 @given(RULE, RESULTS)
 @settings(max_examples=30)
 def test_openings_and_recoveries_alternate(rule: Rule, results: Results) -> None:
-    """And the first is an opening."""
+    """Openings and recoveries alternate, beginning with an opening."""
     changes = [change for _, change in machine(rule, results)]
     assert changes == [Change.OPENED, Change.RESOLVED][:2] * (len(changes) // 2) + [Change.OPENED] * (len(changes) % 2)
 

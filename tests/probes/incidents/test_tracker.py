@@ -53,7 +53,7 @@ def test_an_outage_is_told_once_and_ended_once(path: Path) -> None:
 
 
 def test_what_is_over_before_it_was_told_is_not_told(path: Path) -> None:
-    """Neither its beginning nor its end; the page has it all the same."""
+    """An incident that ends before its notice is due is not sent, neither beginning nor end; the page has it."""
     world = World(path, "a")
     world.probe(("a", DOWN), ("a", DOWN), ("a", OK), ("a", OK))
     world.wait(60)
@@ -62,7 +62,7 @@ def test_what_is_over_before_it_was_told_is_not_told(path: Path) -> None:
 
 
 def test_a_provider_that_fails_is_told_of_once(path: Path) -> None:
-    """With those whose incident is not open yet; only an endpoint that was not named is told of later."""
+    """One notice names all failing endpoints of a provider; only an endpoint that it did not name causes another."""
     world = World(path, "a", "b", "c", "d")
     world.probe(("a", DOWN), ("a", DOWN), ("b", DOWN), ("b", DOWN), ("c", DOWN))
     world.wait(10)
@@ -133,7 +133,7 @@ def test_what_was_recorded_before_the_first_start_is_not_judged(path: Path) -> N
 
 
 def test_incidents_of_what_is_not_watched_any_more_are_ended(path: Path) -> None:
-    """Or an alert would stay open for ever; those that another process probes are left to it."""
+    """Incidents of endpoints that are no longer watched are ended, but not those of another process's endpoints."""
     world = World(path, "a", "b")
     world.probe(("a", DOWN), ("a", DOWN), ("b", DOWN), ("b", DOWN))
     world.wait(10)

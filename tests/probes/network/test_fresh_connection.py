@@ -49,7 +49,7 @@ def heads(*paths: str) -> list[tuple[str, list[bytes]]]:
 
 
 def test_a_url_is_sent_as_it_is_written() -> None:
-    """Not resolved, encoded, lowered or cut: probes and load tests ask for the same thing, and of the same host."""
+    """A URL is sent without being resolved, encoded, lowered or cut, by probes and load tests alike."""
     paths = ["/V1", "/a/../v1", "/a/./b", "/v1;a=b", "/v1//x", "/%7Bx%7D/%zz", "/{x}/|", "/v1?api-version=1&q=%2F+a"]
     for path, (prober, engine) in heads(*paths):
         assert prober.split(b"\r\n")[:2] == engine.split(b"\r\n")[:2], path
@@ -75,7 +75,7 @@ def test_a_redirect_is_an_answer_wherever_it_leads() -> None:
 
 
 def test_cookies_change_nothing() -> None:
-    """Neither good ones nor thousands of odd ones."""
+    """Cookies, good ones or thousands of odd ones, do not change the result."""
     cookies = [
         b"a=b; Path=/; Domain=.example.com",
         b"=; Expires=99",

@@ -186,7 +186,7 @@ def test_a_stamp_from_before_the_connection_is_not_believed(early: float) -> Non
 
 
 def test_a_stamp_from_after_the_connection_is_believed() -> None:
-    """By both clocks alike, also where the loop was long in coming to it."""
+    """Both clocks believe a stamp from after the connection, also if the loop reads late."""
     began, stamp = time.monotonic() - 1.0, time.time_ns() - 500_000_000
     now, arrived = StampClock(began).convert(stamp)
     assert arrived == pytest.approx(now - 0.5, abs=0.1)
@@ -196,7 +196,7 @@ def test_a_stamp_from_after_the_connection_is_believed() -> None:
 @stamps_only
 @pytest.mark.parametrize("shift", [-3600.0, -5.0, 5.0, 3600.0])
 def test_a_kernel_that_stamps_by_another_clock_is_doubted(shift: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From long before the request, or after now: the time of the read it is, and the marks say so."""
+    """A stamp from long before the request or after now is replaced by the time of the read, and marked so."""
     writer, marks = Writer(), NetworkMarks()
 
     def lying(sock: socket.socket, max_bytes: int) -> tuple[bytes, int | None]:
@@ -248,7 +248,7 @@ def test_arrivals_do_not_go_backwards() -> None:
 
 
 def test_a_busy_loop_shows_as_lag_of_every_call_it_delayed() -> None:
-    """Also of one that read nothing meanwhile; not of one that had ended before."""
+    """A blocked loop is the lag of every call in progress, also of one that read nothing, and of no ended call."""
     delayed, earlier = NetworkMarks(), NetworkMarks()
 
     async def main() -> None:

@@ -107,7 +107,7 @@ def webhook(posts: Posts, name: str = "hook", **changes: Any) -> Channel:
 
 
 def test_pagerduty_gets_one_trigger_and_one_resolve(posts: Posts) -> None:
-    """With the same deduplication key; a test triggers and resolves."""
+    """Trigger and resolve have the same deduplication key; a test sends both."""
     pager = Channel("p", "pagerduty", Secret(f"{posts.url}/pagerduty"), Secret(KEY))
     send = sender(pager).send
     for action in (Action.TRIGGER, Action.RESOLVE):
@@ -203,7 +203,7 @@ def test_what_answers_mean(queue: Queue, statuses: tuple[int, ...], state: str, 
 
 
 def test_a_notice_is_given_up_after_a_day(queue: Queue) -> None:
-    """Nobody wants to be told of an incident of last week; the error is kept for the page."""
+    """After a day of failed attempts a notice is dropped, and its error is kept for the page."""
     off = Channel("off", "webhook", Secret("http://127.0.0.1:1/"))
     queue.put(off, a_notice())
     queue.now += dispatcher.GIVE_UP + 1
@@ -266,7 +266,7 @@ def test_a_cap_delays_and_says_so(queue: Queue, posts: Posts) -> None:
 
 
 def test_what_was_under_way_when_it_was_killed_is_sent_again(queue: Queue, posts: Posts) -> None:
-    """Nobody knows whether it arrived: it has the same key, and says that it may be a repetition."""
+    """A notice whose sending was killed is sent again with the same key, marked as a possible repetition."""
     hook, robot = webhook(posts), Channel("r", "wecom", Secret(f"{posts.url}/robot"), language="zh")
     for channel in (hook, robot):
         queue.put(channel, a_notice())
@@ -352,7 +352,7 @@ def test_a_damaged_row_does_not_block_the_queue(queue: Queue, posts: Posts) -> N
 def test_an_alertmanager_is_told_again_of_what_goes_on(
     queue: Queue, posts: Posts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or it would forget; not of what is over. The labels of an alert stay the same, since they are its identity."""
+    """Open incidents are repeated to an Alertmanager, ended ones are not; the labels of an alert stay the same."""
     monkeypatch.setattr(dispatcher, "RESEND", 0.01)
     target = Channel("am", "alertmanager", Secret(posts.url))
     queue.put(target, a_notice(), a_notice("u2"))

@@ -112,7 +112,7 @@ def test_prometheus_sees_what_happened(runs: Runs, pushgateway: Pushgateway, pro
 
 
 def test_a_gateway_that_is_down_is_an_error_and_nothing_is_lost(pushgateway: Pushgateway, tmp_path: Path) -> None:
-    """Exit 3 with the reason; with a history, the increments arrive with the next push."""
+    """An unreachable gateway is exit code 3 with the reason; with a history the next push has the increments."""
     runs = Runs("sqlite", pushgateway.url, tmp_path / "history.db")
     assert runs.run({}) == (0, "")
     pushgateway.kill()

@@ -28,7 +28,7 @@ def shown(monitored: MonitoredEndpoint, *args: object, **options: object) -> dic
 
 
 def test_an_endpoint_that_was_never_probed_has_its_configuration() -> None:
-    """And nothing that would look like a probe."""
+    """An endpoint that was never probed has gauges of its configuration, and none that would look like a probe."""
     monitored = MonitoredEndpoint(QWEN, interval=60, currency="CNY", daily_budget=5, labels={"team": "search"})
     assert shown(monitored, Last(), spent=0.0) == {
         "aimon_endpoint_info{search}": 1,
@@ -99,7 +99,7 @@ def test_windows_show_what_they_have() -> None:
 
 
 def test_a_budget_is_shown_as_the_part_spent() -> None:
-    """Where there is one, and where the spending is known."""
+    """The spent share of a budget is shown if there is a budget and the spending is known."""
     name = definitions.PROBE_BUDGET_SPENT
     assert shown(MonitoredEndpoint(QWEN, daily_budget=5), Last(), spent=1.25)[name] == 0.25
     assert name not in shown(MonitoredEndpoint(QWEN, daily_budget=5), Last())

@@ -60,7 +60,7 @@ def recorded(path: Path) -> list[str | None]:
 
 
 def test_what_was_refused_is_recorded_with_the_next(path: Path, holder: sqlite3.Connection) -> None:
-    """In order and once; meanwhile totals are what is recorded, gauges what was seen."""
+    """Refused results are recorded later, in order and once; until then totals leave them out, and gauges do not."""
     state = open_state("sqlite", [WATCHED], path=path)
     for name in ("first", "second"):
         with pytest.raises(HistoryError, match="other processes kept it locked"):

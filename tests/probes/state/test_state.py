@@ -238,7 +238,7 @@ def test_gauges_about_no_endpoint_have_a_group_of_their_own(
 
 
 def test_a_textfile_has_the_totals_of_all_runs(opened: Callable[..., State], tmp_path: Path) -> None:
-    """From history, as a push would; of a run without state only gauges."""
+    """A textfile has the totals of all runs from the history; without state it has only gauges."""
     path = tmp_path / "aimon.prom"
     for _ in range(2):
         state = opened("sqlite", WATCHED)
