@@ -27,6 +27,8 @@ PACKAGE_OF = {
     "amtool": "prometheus-alertmanager",
     "faketime": "faketime",
     "chromium": "chromium",
+    "mkfs.ext4": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
 }
 MISSED = pytest.StashKey[Counter[str]]()
 

@@ -169,7 +169,10 @@ def test_a_disk_that_fails_is_replaced(tmp_path: Path, service: Serving, require
         wait_for(lambda: counted(service) >= 2, timeout=60)
         shown = counted(service)
         device = Path(subprocess.check_output(["findmnt", "-no", "SOURCE", "-M", folder], text=True).split()[-1])
-        Path("/sys/fs/ext4", device.name, "trigger_fs_error").write_text("1")
+        fault = Path("/sys/fs/ext4", device.name, "trigger_fs_error")
+        if not fault.exists():
+            pytest.skip("this kernel lets nobody damage a file system")
+        fault.write_text("1")
         probes_on_and_says_so(service, "Read-only file system")
     shutil.copy(image, copy)
     subprocess.run([require_binary("e2fsck"), "-fy", copy], capture_output=True, check=False, timeout=60)
