@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from aimon.probes.transcript import Transcript
     from aimon.security.redact import Redactor
 
+_CONNECTION: Final = "aimon.connection"
 _IP_VERSIONS: Final[dict[str, Literal[4, 6] | None]] = {"any": None, "4": 4, "6": 6}
 
 
@@ -94,7 +95,7 @@ async def perform(
         request = dialect.encode(call)
         proxy = proxies.find(request.url, transport.proxy)
         message = _message(request)
-        client = httpx2.AsyncClient(transport=_connection(request, marks, transport, proxy), trust_env=False)
+        connection = _connection(request, marks, transport, proxy)
     except httpx2.InvalidURL:
         host = urlsplit(request.url).hostname or ""
         return _begin(call, redactor, failure=failures.not_resolved(host, UnicodeError())).result()
@@ -107,8 +108,9 @@ async def perform(
         transcript.sending(request, exchange.started)
     try:
         with watch_lag(marks):
-            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, client:
-                http_version = await _exchange(client, message, exchange, marks, timer, transcript)
+            async with asyncio.timeout_at(exchange.started + call.timeouts.total) as timer, connection:
+                message.extensions[_CONNECTION] = connection
+                http_version = await _exchange(message, exchange, marks, timer, transcript)
     except TimeoutError:
         exchange.fail(_through(proxy, exchange, _expired(exchange)), time.monotonic())
     except Exception as error:  # noqa: BLE001 - whatever it is, it is how the call went
@@ -141,7 +143,6 @@ def _begin(
 
 
 async def _exchange(
-    client: httpx2.AsyncClient,
     request: httpx2.Request,
     exchange: Exchange,
     marks: NetworkMarks,
@@ -157,7 +158,7 @@ async def _exchange(
             timer.reschedule(exchange.deadline()[0])
 
     request.extensions |= {"timeout": {"connect": exchange.call.timeouts.connect}, "trace": trace}
-    response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    response = await _client().send(request, stream=True, auth=None, follow_redirects=False)
     exchange.head(response.status_code, by_lower_name(response.headers.raw), marks.last_arrival)
     if transcript is not None:
         transcript.head(response.http_version, response.status_code, response.headers.raw, marks.last_arrival)
@@ -193,6 +194,20 @@ def _message(request: Request) -> httpx2.Request:
         # As it is written, and as the load tests send it: httpx2 resolves `..` and encodes braces.
         extensions={"target": target.encode("ascii")},
     )
+
+
+class _OwnConnection(httpx2.AsyncBaseTransport):
+    """Sends each request over the connection that it brings."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        connection: FreshConnection = request.extensions[_CONNECTION]
+        return await connection.handle_async_request(request)
+
+
+# A client takes longer to make than a request, and keeps nothing of any call.
+@cache
+def _client() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=_OwnConnection(), trust_env=False)
 
 
 # Endpoints are probed again and again, and a URL takes longer to parse than all the rest of a request to make.
