@@ -14,10 +14,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aimon.metering.by_hand import observe as observe
-    from aimon.metering.clients import async_http_client as async_http_client
-    from aimon.metering.clients import http_client as http_client
-    from aimon.metering.clients import instrument as instrument
-    from aimon.metering.clients import uninstrument as uninstrument
     from aimon.metering.default import configure as configure
     from aimon.metering.export import Collector as Collector
     from aimon.metering.export import asgi_app as asgi_app
@@ -27,23 +23,27 @@ if TYPE_CHECKING:
     from aimon.metering.export import shutdown as shutdown
     from aimon.metering.export import start_http_server as start_http_server
     from aimon.metering.export import wsgi_app as wsgi_app
+    from aimon.metering.http.clients import async_http_client as async_http_client
+    from aimon.metering.http.clients import http_client as http_client
+    from aimon.metering.http.clients import instrument as instrument
+    from aimon.metering.http.clients import uninstrument as uninstrument
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Collector": "export",
     "asgi_app": "export",
-    "async_http_client": "clients",
+    "async_http_client": "http.clients",
     "batch": "export",
     "configure": "default",
-    "http_client": "clients",
-    "instrument": "clients",
+    "http_client": "http.clients",
+    "instrument": "http.clients",
     "metrics_text": "export",
     "observe": "by_hand",
     "push": "export",
     "shutdown": "export",
     "start_http_server": "export",
-    "uninstrument": "clients",
+    "uninstrument": "http.clients",
     "wsgi_app": "export",
 }
 

@@ -14,7 +14,7 @@ from aimon.call.result import Result, Source, Usage
 from aimon.dialects import usage as counts
 from aimon.dialects.usage import MAX_COUNT
 from aimon.metering import default, failures
-from aimon.metering.asked import MAX_MODEL_CHARS, UNKNOWN_PROVIDER
+from aimon.metering.meter import MAX_MODEL_CHARS, UNKNOWN_PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

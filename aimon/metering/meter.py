@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # Prometheus of them all: from here on models are `other`.
 MAX_IDENTITIES: Final = 500
 OTHER: Final = "other"
+MAX_MODEL_CHARS: Final = 128
+UNKNOWN_PROVIDER: Final = "custom"
 STAGES: Final = ("request", "answer", "result", "export")
 _MAX_LOGGED: Final = 20
 _LOG = logging.getLogger("aimon")

@@ -10,7 +10,7 @@ import pytest
 
 from aimon import dialects
 from aimon.call.call import Call, Target
-from aimon.metering.exchange import ApplicationExchange, Secrets
+from aimon.metering.http.exchange import ApplicationExchange, Secrets
 from hostile import cut, hostile
 
 if TYPE_CHECKING:

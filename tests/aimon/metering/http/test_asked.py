@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aimon.dialects.usage import MAX_COUNT
-from aimon.metering.asked import Asked, prompts, provider, read
+from aimon.metering.http.asked import Asked, prompts, provider, read
 from aimon.providers import PRESETS
 
 

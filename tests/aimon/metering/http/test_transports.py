@@ -13,7 +13,7 @@ import pytest
 
 import aimon
 from aimon.call.outcome import Outcome
-from aimon.metering.exchange import ApplicationExchange
+from aimon.metering.http.exchange import ApplicationExchange
 from aimon.metrics import definitions
 from canned_http import ASKED, CHAT, DONE, KINDS, STOP, STREAM, TEXT, USAGE, WHOLE, Canned, Client, Got
 from hostile import cut, hostile

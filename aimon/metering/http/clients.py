@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aimon.metering import default
-from aimon.metering.transports import LIBRARIES, Watched, library
+from aimon.metering.http.transports import LIBRARIES, Watched, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.exchange.exchange import Exchange
 from aimon.exchange.verdict import Verdict
-from aimon.metering import decoders
-from aimon.metering.asked import prompts
+from aimon.metering.http import decoders
+from aimon.metering.http.asked import prompts
 from aimon.security import provider_text
 from aimon.security.redact import Redactor
 

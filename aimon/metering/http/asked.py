@@ -15,6 +15,7 @@ import msgspec
 
 from aimon.dialects import tolerant
 from aimon.dialects.usage import MAX_COUNT
+from aimon.metering.meter import MAX_MODEL_CHARS, UNKNOWN_PROVIDER
 from aimon.network.server.listen import is_loopback
 from aimon.providers import (
     CHAT,
@@ -32,8 +33,6 @@ from aimon.providers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-UNKNOWN_PROVIDER: Final = "custom"
-MAX_MODEL_CHARS: Final = 128
 # What is looked at of a prompt to estimate its tokens.
 _MAX_DEPTH: Final = 12
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
-from aimon.metering import asked as requests
 from aimon.metering import failures
-from aimon.metering.exchange import ApplicationExchange
+from aimon.metering.http import asked as requests
+from aimon.metering.http.exchange import ApplicationExchange
 from aimon.network.headers import by_lower_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aimon.metering.exchange import Secrets
+    from aimon.metering.http.exchange import Secrets
     from aimon.metering.meter import Meter, Subject
 
 _ENCODING: Final = b"content-encoding"

@@ -11,14 +11,14 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from aimon.metering import observation as observations
-from aimon.metering.exchange import Secrets
+from aimon.metering.http import observation as observations
+from aimon.metering.http.exchange import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from aimon.metering.http.observation import Observation
     from aimon.metering.meter import Meter
-    from aimon.metering.observation import Observation
 
 LIBRARIES: Final = ("httpx2", "httpx")
 

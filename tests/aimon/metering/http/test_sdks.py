@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aimon.simulator import Simulator
     from metered import Metered
 
-RECORDINGS = Path(__file__).parents[1] / "dialects" / "recordings"
+RECORDINGS = Path(__file__).parents[2] / "dialects" / "recordings"
 KEY = "sk-metered-0123456789abcdef"
 ASKED: Any = [{"role": "user", "content": "Reply with exactly: the answer is 42"}]
 AS_JSON: Any = [{"role": "user", "content": 'Reply with exactly: {"answer":42}'}]

@@ -1,0 +1,1 @@
+"""Calls over httpx and httpx2, metered as their bytes pass."""
