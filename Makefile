@@ -8,7 +8,7 @@ SOAKS := benchmarks/loadtest_soak.py benchmarks/serve_soak.py
 BENCHMARKS := $(filter-out $(SOAKS),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test stack-test fuzz check docs docs-site bench soak soak-serve lock clean
+.PHONY: help demo test test-compiled compile stack-test fuzz check docs docs-site bench soak soak-serve lock clean
 
 help: ## show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,16 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 	@$(BOOTSTRAP) test
 	@$(PYTHON) scripts/debian_services.py
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+compile: ## a wheel in dist/ whose hot modules are compiled (docs/decisions/0017); needs a C compiler
+	@$(BOOTSTRAP) test check
+	@rm -rf build
+	AIMON_COMPILE=1 $(BIN)/python -W ignore setup.py -q build bdist_wheel 2> /dev/null
+
+# What the compiled modules do is tested by the tests of the same modules.
+COMPILED := tests/aimon/call tests/aimon/dialects tests/aimon/exchange tests/aimon/metering tests/loadtests tests/probes/network
+test-compiled: compile ## the tests of these modules against that wheel; `make test-compiled ARGS='-k sse'`
+	PYTHONPATH=$$(echo build/lib.*) $(BIN)/pytest -n $(WORKERS) --dist worksteal $(COMPILED) $(ARGS)
 
 stack-test: ## the image, the compose file and the pods, on a container engine of their own; needs root and Debian
 	@$(BOOTSTRAP) test

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimon.call.outcome import Outcome
 from aimon.call.result import Source
 from aimon.call.tool_call import ToolCall  # noqa: TC001 - msgspec reads the annotations
 
@@ -83,6 +84,20 @@ class Timeouts(msgspec.Struct, frozen=True):
     connect: float = 5.0
     ttft: float = 15.0
     total: float = 60.0
+
+    def limit(self, *, connected: bool, waits: bool) -> tuple[float, Outcome]:
+        """The next limit: seconds from the start of the call, and the outcome when they are over.
+
+        Args:
+            connected: there is a connection.
+            waits: a stream was asked for, and none of its text came yet.
+        """
+        first, outcome = self.connect, Outcome.TIMEOUT_CONNECT
+        if connected:
+            first, outcome = self.ttft, Outcome.TIMEOUT_TTFT
+        if (connected and not waits) or first >= self.total:
+            return self.total, Outcome.TIMEOUT_TOTAL
+        return first, outcome
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):

@@ -141,6 +141,8 @@ def _spread(sizes: Sequence[int], gaps: Sequence[float], tokens: float) -> Pace:
 
 def _first_arrival(gaps: Sequence[float]) -> int:
     """How many chunks came in it."""
+    if not any(gaps):
+        return len(gaps) + 1
     return next((k for k, gap in enumerate(gaps, 1) if gap >= LEAST), len(gaps) + 1)
 
 

@@ -93,6 +93,16 @@ class AnswerState:
             self._text += texts
             self._text_chars += sum(map(len, texts))
 
+    def _on_said(self, said: list[list[str] | Delta], t: float) -> None:
+        """What arrived at once, up to the event that ends the answer."""
+        for each in said:
+            if isinstance(each, list):
+                self._on_text(each, t)
+                continue
+            self._on_delta(each, t)
+            if self.complete:
+                return
+
     def _on_delta(self, delta: Delta, t: float) -> None:
         self._heard = True
         if self._first_output is None and (delta.reasoning or delta.answered or delta.refusal):

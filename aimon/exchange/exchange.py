@@ -150,26 +150,18 @@ class Exchange(AnswerState):
             stream.feed(chunk, said)
         except _UNFED as error:
             fault = error
-        for each in said:
-            if isinstance(each, list):
-                self._on_text(each, t)
-                continue
-            self._on_delta(each, t)
-            if self.complete:
-                return  # bytes after the terminal event are ignored, whichever read they came in
-        if fault is not None:
+        self._on_said(said, t)
+        # Bytes after the terminal event are ignored, whichever read they came in.
+        if fault is not None and not self.complete:
             self._on_fault(fault, t)
 
     def _on_fault(self, error: Exception, t: float) -> None:
         """Bytes that can't be read."""
-        if isinstance(error, UnreadError):
-            self._leave_unread(str(error), t)
-        elif isinstance(error, InflateError):
-            self._stop(Outcome.MALFORMED, str(error), t)
-        elif isinstance(error, EventTooLargeError):
-            self._leave_unread(f"an event that can't be read: {error}", t)
+        said = str(error) if isinstance(error, InflateError) else f"an event that can't be read: {error}"
+        if isinstance(error, UnreadError | EventTooLargeError):
+            self._leave_unread(said, t)
         else:
-            self._stop(Outcome.MALFORMED, f"an event that can't be read: {error}", t)
+            self._stop(Outcome.MALFORMED, said, t)
 
     def close(self, t: float) -> None:
         """The body ended as HTTP says it should."""
@@ -204,15 +196,9 @@ class Exchange(AnswerState):
 
     def deadline(self) -> tuple[float, Outcome]:
         """The next limit that applies: when (monotonic), and the outcome if nothing happens until then."""
-        timeouts = self.call.timeouts
-        total = self.started + timeouts.total
-        if self._connected_at is None:
-            first, outcome = self.started + timeouts.connect, Outcome.TIMEOUT_CONNECT
-        elif self._streaming and self._first_token is None and not self._answered:
-            first, outcome = self.started + timeouts.ttft, Outcome.TIMEOUT_TTFT
-        else:
-            return total, Outcome.TIMEOUT_TOTAL
-        return (first, outcome) if first < total else (total, Outcome.TIMEOUT_TOTAL)
+        waits = self._streaming and self._first_token is None and not self._answered
+        since, outcome = self.call.timeouts.limit(connected=self._connected_at is not None, waits=waits)
+        return self.started + since, outcome
 
     @property
     def headed(self) -> bool:
@@ -363,12 +349,8 @@ class Exchange(AnswerState):
         if (cut := self._truncation()) is not None:
             return cut
         assert self._end is not None  # noqa: S101 - result() has checked it
-        answer = Answer(
-            text=text,
-            latency=self._end - self.started,
-            ttft=None if self._first_token is None else self._first_token - self.started,
-            output_tokens=self._usage.output,
-        )
+        ttft = None if self._first_token is None else self._first_token - self.started
+        answer = Answer(text=text, latency=self._end - self.started, ttft=ttft, output_tokens=self._usage.output)
         return verdict.of_answer(
             answer,
             self.call.checks,

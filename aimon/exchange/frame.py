@@ -49,7 +49,7 @@ class Frame:
         Args:
             stream: begins where an event does.
         """
-        if not stream.startswith(self.before) or (end := stream.rfind(self.after)) < 0:
+        if not stream.startswith(self.before) or (end := stream.rfind(self.after, self._size)) < 0:
             return _NONE, stream
         try:
             inside = stream[self._size : end].decode()
@@ -72,10 +72,13 @@ class Frame:
             chunks: each begins where an event does.
         """
         before, after, quote, end = self.before, self.after, self._size - 1, 1 - len(self.after)
+        shortest = len(before) + len(after)
         texts: list[str] = []
         try:
             for chunk in chunks:
-                if not (chunk.startswith(before) and chunk.endswith(after) and (text := _string(chunk[quote:end]))):
+                if not (chunk.startswith(before) and chunk.endswith(after)) or len(chunk) <= shortest:
+                    break
+                if not (text := _string(chunk[quote:end])):
                     break
                 texts.append(text)
         except (msgspec.DecodeError, UnicodeDecodeError):  # a quote in the text, say, which is none of the frame then

@@ -59,9 +59,9 @@ class StreamMemory:
             beginning: the first bytes of the stream.
         """
         lead = self._lead
-        if lead is None or not beginning.startswith(lead):
+        if lead is None or not beginning.startswith(lead) or (end := beginning.find(b'"', len(lead))) < 0:
             return None
-        quoted = beginning[len(lead) - 1 : beginning.find(b'"', len(lead)) + 1]
+        quoted = beginning[len(lead) - 1 : end + 1]
         return quoted if _is_plain(quoted) else None
 
     def frame(self, quoted: bytes) -> Frame | None:

@@ -120,7 +120,7 @@ def closed_engine(arguments: argparse.Namespace, accounts: Accounts) -> Any:
     client = Client(where.transport, stamps=not arguments.no_stamps)
 
     def turn() -> None:
-        result = client.perform(make(), keep_text=False)
+        result = client.perform(make(), keep_text=arguments.logged)
         accounts.add(result, client.gaps)
 
     loop = ClosedLoop(turn, arguments.users, ramp=arguments.ramp)

@@ -94,7 +94,7 @@ class Client:
         self._keepalive = keepalive
         self._retries = honour_retry_after
         self._proxy = transport.proxy
-        self._dialer = Dialer(transport, LoopTurn(stamps=stamps), stamps=stamps)
+        self._dialer = Dialer(transport, LoopTurn(), stamps=stamps)
         self._contexts: dict[int, _TargetContext] = {}
         self._templates: dict[tuple[str, str, tuple[tuple[str, str], ...]], _RequestTemplate] = {}
         self._idle: dict[Route, list[Connection]] = {}

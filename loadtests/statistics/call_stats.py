@@ -7,7 +7,7 @@ are counted by outcome, and by what is known of the time an answer would have ta
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import GAP_BASE, GAP_BUCKETS_PER_OCTAVE
@@ -37,7 +37,10 @@ SERIES = (
 # Times that only streamed answers have.
 _STREAMED = frozenset({"first_output", "first_reasoning", "ttft", "itl", "tpot"})
 _SECOND = ("sent", "ended", "ok", "output_tokens")
-_OWN_FAULTS = tuple(outcome for outcome in Outcome if outcome.fault is Fault.PROBER)
+_OWN_FAULTS = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.PROBER)
+# Attributes of an enumeration are slow to read.
+_OK: Final = Outcome.OK
+_NAMES: Final = {outcome: outcome.value for outcome in Outcome}
 _SERVED = ("sent", "ok", "good")
 _COUNTS = ("output_tokens", "good", "not_started", "unpriced", "interrupted", "resent", "stale")
 
@@ -124,13 +127,13 @@ class CallStats:
             again: it was repeated after Retry-After: late on purpose, and no start lateness.
             waited: seconds of its lateness in which `--max-in-flight` let no call start: late on purpose, too.
         """
-        self.outcomes[result.outcome.value] += 1
-        if result.connection is not None:
-            self.counts["resent"] += result.connection.resent
-            self.counts["stale"] += result.connection.stale
-        if result.fault is Fault.PROBER:
+        outcome, series, counts = result.outcome, self.series, self.counts
+        self.outcomes[_NAMES[outcome]] += 1
+        if (connection := result.connection) is not None and (connection.resent or connection.stale):
+            counts["resent"] += connection.resent
+            counts["stale"] += connection.stale
+        if outcome in _OWN_FAULTS:
             return
-        series, counts = self.series, self.counts
         if not again:
             series["start_lateness"].record(max(0.0, -result.scheduled - waited))
         if result.self_lag is not None:
@@ -149,17 +152,19 @@ class CallStats:
         ended = self._second(offset + result.end)
         ended["ended"] += 1
         ended["output_tokens"] += tokens
-        if result.outcome is Outcome.OK:
+        good = False
+        if outcome is _OK:
+            good = self._good(result)
             ended["ok"] += 1
             counts["unpriced"] += result.cost is None
-            counts["good"] += self._good(result)
+            counts["good"] += good
             self._time(result, gaps, set_up)
         else:
             self.time_failed(result, gaps)
             if result.limit_spent_on_reasoning:
                 counts["thought_out"] += 1
                 counts["thought_out_tokens"] += result.usage.reasoning or 0
-        self.serve(result, began, share)
+        self._serve(result, offset, share, tokens, good=good)
 
     def count_length(self, result: Result, asked: int) -> None:
         """Counts a success whose answer was to have `asked` tokens, by whether it has; where unknown, not at all."""
@@ -168,16 +173,20 @@ class CallStats:
 
     def serve(self, result: Result, began: float, share: float) -> None:
         """Adds a call to concurrency and throughput only, for instance one that began in the warm-up."""
-        offset, ok = result.started_at - began, result.outcome is Outcome.OK
-        self.concurrency.add(offset, offset + result.end, float(ok), output_tokens(result))
+        good = result.outcome is _OK and self._good(result)
+        self._serve(result, result.started_at - began, share, output_tokens(result), good=good)
+
+    def _serve(self, result: Result, offset: float, share: float, tokens: int, *, good: bool) -> None:
+        ok = result.outcome is _OK
+        self.concurrency.add(offset, offset + result.end, float(ok), tokens)
         if share <= 0:
             return
         served = self.served
         served["sent"] += share
-        self.usage.serve(result, share)
+        self.usage.serve(result, share, tokens)
         if ok:
             served["ok"] += share
-            served["good"] += share * self._good(result)
+            served["good"] += share * good
 
     def _time(self, result: Result, gaps: Iterable[float] | None, set_up: float) -> None:
         series = self.series

@@ -47,10 +47,10 @@ class TokenUsage:
         amounts["all_input"] += every.input or 0
         amounts["all_output"] += every.output or 0
 
-    def serve(self, result: Result, share: float) -> None:
-        """Adds the share of its output within the load window."""
+    def serve(self, result: Result, share: float, tokens: int) -> None:
+        """Adds the share of its output within the load window; `tokens`: all of its output (`output_tokens`)."""
         self.amounts["served"] += share * (result.usage.output or 0)
-        self.amounts["all_served"] += share * output_tokens(result)
+        self.amounts["all_served"] += share * tokens
 
     def merge(self, other: Mapping[str, float]) -> None:
         """Adds the amounts of another."""

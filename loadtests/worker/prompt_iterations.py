@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from aimon.call.containment import contained, isolated
+from aimon.call.containment import contained, isolated, report
 from aimon.call.outcome import Fault, Outcome
 from aimon.loadtests import workload
 from aimon.loadtests.engine.client import Client
@@ -136,8 +136,10 @@ class PromptIterations:
                     recorder.retried(since)
         if self._exact and result.outcome is Outcome.OK:
             recorder.length(result, item.call.max_tokens, since)
-        with isolated(result.endpoint, "used for the workload"):
+        try:
             self._source.on_result(item, result)
+        except Exception as error:  # noqa: BLE001 - as `isolated`, which takes a microsecond itself
+            report(result.endpoint, "used for the workload", error)
         return result
 
     def _count(self, result: Result, since: float, *, waited: float, again: bool = False) -> Result:

@@ -172,7 +172,7 @@ def test_hostile_answers_pass_unchanged(library: str, way: str, metered: Metered
     assert metered.gauge(definitions.IN_FLIGHT) == [0] * len(metered.gauge(definitions.IN_FLIGHT))
 
 
-@pytest.mark.parametrize("step", ["feed", "head", "close", "result"])
+@pytest.mark.parametrize("step", ["feed_all", "head", "close", "result"])
 def test_a_fault_of_the_metering_stays_with_it(
     library: str, way: str, metered: Metered, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,67 @@
+"""Compiles the modules through which every call of a load test passes, if AIMON_COMPILE=1 asks for it.
+
+    AIMON_COMPILE=1 pip install --no-build-isolation '.[loadtest]'
+
+needs mypy, setuptools and a C compiler; `make compile` builds such a wheel. Without the variable the wheel is pure
+Python, and all else is in pyproject.toml (docs/decisions/0017-compiled-where-asked-for.md).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from setuptools import setup
+
+ROOT = Path(__file__).resolve().parent
+# Classes defined in Python can't inherit from compiled ones: a module stands here with all that inherit from its own.
+COMPILED = (
+    "aimon.call.rate_limits",
+    "aimon.call.tpot",
+    "aimon.dialects.reader",
+    "aimon.dialects.usage",
+    "aimon.exchange.answer",
+    "aimon.exchange.body",
+    "aimon.exchange.exchange",
+    "aimon.exchange.frame",
+    "aimon.exchange.sse",
+    "aimon.exchange.sse_fastpath",
+    "aimon.exchange.stream_memory",
+    "aimon.exchange.verdict",
+    "aimon.loadtests.engine.connection",
+    "aimon.loadtests.engine.loop_turn",
+    "aimon.loadtests.engine.network.receive_clock",
+    "aimon.loadtests.engine.response",
+    "aimon.loadtests.statistics.call_stats",
+    "aimon.loadtests.statistics.concurrency",
+    "aimon.loadtests.statistics.histogram",
+    "aimon.loadtests.statistics.token_usage",
+    "aimon.loadtests.statistics.tpot_coverage",
+    "aimon.metering.exchange",
+)
+
+
+def extensions() -> list[Any]:
+    """The extension modules, and one that they share."""
+    from mypyc.build import mypycify  # noqa: PLC0415 - only a compiled wheel needs it
+
+    tree = ROOT / "build" / "sources"
+    shutil.rmtree(tree, ignore_errors=True)
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders: dict[str, str] = pyproject["tool"]["setuptools"]["package-dir"]
+    for package, folder in sorted(folders.items()):
+        shutil.copytree(ROOT / folder, tree.joinpath(*package.split(".")), dirs_exist_ok=True)
+    os.environ["MYPYPATH"] = str(tree)
+    # What has no types where it is built counts as Any, so that the wheel does not depend on installed stubs.
+    options = ["--config-file=", "--ignore-missing-imports"]
+    paths = [str(tree.joinpath(*name.split(".")).with_suffix(".py").relative_to(ROOT)) for name in COMPILED]
+    made: list[Any] = mypycify([*options, *paths], opt_level="3", group_name="aimon", target_dir="build/c")
+    return made
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    setup(ext_modules=extensions() if os.environ.get("AIMON_COMPILE") == "1" else [])
