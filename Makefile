@@ -28,7 +28,7 @@ test: ## all tests, against real Prometheus, Pushgateway and Alertmanager; `make
 compile: ## a wheel in dist/ whose hot modules are compiled (docs/decisions/0017); needs a C compiler
 	@$(BOOTSTRAP) test check
 	@rm -rf build
-	AIMON_COMPILE=1 $(BIN)/python -W ignore setup.py -q build bdist_wheel 2> /dev/null
+	AIMON_COMPILE=1 $(BIN)/python -W ignore setup.py -q build bdist_wheel
 
 # What the compiled modules do is tested by the tests of the same modules.
 COMPILED := tests/aimon/call tests/aimon/dialects tests/aimon/exchange tests/aimon/metering tests/loadtests tests/probes/network

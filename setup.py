@@ -40,7 +40,7 @@ COMPILED = (
     "aimon.loadtests.statistics.histogram",
     "aimon.loadtests.statistics.token_usage",
     "aimon.loadtests.statistics.tpot_coverage",
-    "aimon.metering.exchange",
+    "aimon.metering.http.exchange",
 )
 
 
