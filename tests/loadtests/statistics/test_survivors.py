@@ -47,7 +47,7 @@ def test_every_report_counts_the_calls_that_timed_out(run_aimon: Command) -> Non
     assert [(row["verdict"], row["value"]) for row in report["slo"]] == [("missed", None), ("missed", None)]
     assert done.stdout.rstrip() == (folder / "report.md").read_text().rstrip()
     (row,) = (line for line in done.stdout.splitlines() if line.startswith("| Time to first token"))
-    assert row.count("| > ") == 5
+    assert row.count("| > ") == 6
     assert f"| {ok} of {sent} |" in row
     assert "| ttft_p95<500ms | MISSED, > 6" in done.stdout
     page = (folder / "report.html").read_text()
