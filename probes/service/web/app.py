@@ -1,4 +1,4 @@
-"""The HTTP application: a table of routes, behind the middlewares of `aimon.probes.service.web.access`."""
+"""The HTTP application: a table of routes, behind middlewares for access and compression."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aimon.probes.service.feeds import routes as feeds
 from aimon.probes.service.pages import routes as pages
 from aimon.probes.service.web import on_demand, operations
 from aimon.probes.service.web.access import SecurityHeaders, TokenAuth
+from aimon.probes.service.web.compression import Compression
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -35,7 +36,8 @@ def application(context: ServiceContext, *, token: str | None = None) -> Starlet
         context: what routes may read and do.
         token: what clients must know; None lets everybody in.
     """
-    app = Starlette(routes=ROUTES, middleware=[Middleware(SecurityHeaders), Middleware(TokenAuth, token=token)])
+    middleware = [Middleware(Compression), Middleware(SecurityHeaders), Middleware(TokenAuth, token=token)]
+    app = Starlette(routes=ROUTES, middleware=middleware)
     app.state.context = context
     app.state.token = token  # for heartbeats, which may have one of their own
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response
@@ -10,6 +9,7 @@ from starlette.routing import Route
 
 from aimon.metrics import scrape_text
 from aimon.probes.service.metrics.self_metrics import self_metrics
+from aimon.probes.service.web.compression import accepts
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -18,29 +18,15 @@ if TYPE_CHECKING:
 
 # Seconds: with an older heartbeat the scheduler is taken to hang.
 STALE = 10.0
-# zlib's lowest level: metrics shrink to a thirtieth by it, and hardly more by any other.
-_QUICKLY = 1
 
 
 def metrics(request: Request) -> Response:
-    """Everything for Prometheus, in the format that it prefers, compressed if it may be."""
+    """Everything for Prometheus, in the format that it prefers."""
     context: ServiceContext = request.app.state.context
     openmetrics = accepts(request.headers.get("accept", ""), "application/openmetrics-text")
     body = scrape_text.document([*context.state.parts(), self_metrics(context)], openmetrics=openmetrics)
     headers = {"Content-Type": scrape_text.OPENMETRICS if openmetrics else scrape_text.PLAIN, "Vary": "Accept"}
-    if accepts(request.headers.get("accept-encoding", ""), "gzip"):
-        body = gzip.compress(body, _QUICKLY, mtime=0)
-        headers |= {"Content-Encoding": "gzip", "Vary": "Accept, Accept-Encoding"}
     return Response(body, headers=headers)
-
-
-def accepts(header: str, wanted: str) -> bool:
-    """Whether an Accept or Accept-Encoding header names something, and does not refuse it (q=0)."""
-    for each in header.split(","):
-        name, *parameters = (part.strip().lower() for part in each.split(";"))
-        if name == wanted:
-            return not any(part.replace(" ", "").startswith("q=0") and not part.strip("q=0. ") for part in parameters)
-    return False
 
 
 def healthy(request: Request) -> Response:

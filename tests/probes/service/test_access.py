@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from aimon.probes.service.web.access import CONTENT_SECURITY_POLICY, SecurityHeaders, TokenAuth
-from aimon.probes.service.web.operations import accepts
+from aimon.probes.service.web.compression import Compression, accepts
 
 TOKEN = "0123456789abcdef-token"
 PATHS = ("/", "/metrics", "/probe", "/-/healthy", "/-/ready", "/-/reload", "/api/v1/heartbeat/{name}")
@@ -94,3 +94,14 @@ def test_another_sites_page_can_do_nothing(method: str, path: str, status: int) 
 def test_what_a_client_accepts(header: str, accepted: bool) -> None:
     """By name, whatever its case, unless it is refused with q=0."""
     assert accepts(header, "gzip") is accepted
+
+
+@pytest.mark.parametrize(("header", "encoding"), [("gzip", "gzip"), ("gzip;q=0", None), ("identity", None)])
+def test_answers_are_compressed_for_those_who_accept_it(header: str, encoding: str | None) -> None:
+    """Not for a client that refuses it, however it says so."""
+    app = Starlette(
+        routes=[Route("/", lambda _: PlainTextResponse("endpoint " * 1000))], middleware=[Middleware(Compression)]
+    )
+    answer = TestClient(app).get("/", headers={"Accept-Encoding": header})
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.text == "endpoint " * 1000
