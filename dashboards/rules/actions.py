@@ -97,6 +97,10 @@ ACTIONS: Final[dict[str, Action]] = {
         "Top up on the provider's billing page, or find what spends more than usual.",
         "在服务商的账单页面充值，或查明消费增加的原因。",
     ),
+    "AIHeartbeatSilent": Action(
+        "See the log of the program, and whether it still runs; its page on the status page has its last reports.",
+        "查看该程序的日志以及它是否仍在运行；状态页上它的页面列有最近的报告。",
+    ),
     "AICostUnknown": Action(
         "In aimon.yaml give the endpoint prices: {input: …, output: …} per million tokens, or say budget: none.",
         "在 aimon.yaml 中为该端点填写 prices: {input: …, output: …}（每百万 token），或写明 budget: none。",

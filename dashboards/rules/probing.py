@@ -9,6 +9,7 @@ from aimon.dashboards.rules.document import Alert, Text
 from aimon.dashboards.rules.promql import IDENTITY, increase, outcomes
 from aimon.metrics.definitions import (
     ACCOUNT_REMAINING,
+    HEARTBEAT_UP,
     PRICED_CALLS,
     PROBE_BUDGET_SPENT,
     PROBE_CERTIFICATE_EXPIRY,
@@ -42,6 +43,7 @@ def alerts(limits: Thresholds) -> tuple[Alert, ...]:
         *_budget(limits),
         _unpriced(),
         _balance(limits.balance_days),
+        _heartbeat(),
         _prober_error(),
         _stopped(),
         _ahead(),
@@ -135,6 +137,24 @@ def _balance(days: float) -> Alert:
             f"将在 {days:g} 天内用尽，之后调用会被拒绝。",
         ),
         "15m",
+    )
+
+
+def _heartbeat() -> Alert:
+    return Alert(
+        "AIHeartbeatSilent",
+        f"{HEARTBEAT_UP} == 0",
+        "warning",
+        Text(
+            "{{ $labels.heartbeat }} does not report that it is well",
+            "The program {{ $labels.heartbeat }} has not reported in time, or says that it failed.",
+        ),
+        Text(
+            "{{ $labels.heartbeat }} 没有报告正常",
+            "程序 {{ $labels.heartbeat }} 没有按时报告，或报告自己失败。",
+        ),
+        # Its own patience is `every` and `grace`; this is for a restart of the service.
+        "2m",
     )
 
 

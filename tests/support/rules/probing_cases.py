@@ -104,6 +104,15 @@ BALANCE = [
     Case("AIBalanceLow", "for a while", {LEFT: step(9 * DAY, 6 * DAY, 50)}, True, IN_YUAN, 68),
 ]
 
+BEATS = series("aimon_heartbeat_up", heartbeat="nightly")
+SILENT = WARNING
+HEARTBEATS = [
+    Case("AIHeartbeatSilent", "reports in time", {BEATS: constant(1)}, False, SILENT),
+    Case("AIHeartbeatSilent", "for a while", {BEATS: step(1, 0, 50)}, True, SILENT, 53),
+    Case("AIHeartbeatSilent", "since a moment ago", {BEATS: step(1, 0, 50)}, False, SILENT, 51),
+    Case("AIHeartbeatSilent", "again", {BEATS: step(0, 1, 50)}, False, SILENT, 51),
+]
+
 PROBER = [
     Case("AIProberStopped", "since minute 30", {RUN: until(30), **INTERVAL}, True, CRITICAL, 36),
     Case("AIProberStopped", "not yet", {RUN: until(30), **INTERVAL}, False, CRITICAL, 34),
@@ -167,6 +176,7 @@ CASES = [
     *_budget("AIProbeBudgetNearlySpent", INFO, much=(0.9, True), little=(0.5, False), all=(1.2, False)),
     *_budget("AIProbeBudgetSpent", WARNING, all=(1.2, True), much=(0.7, False)),
     *BALANCE,
+    *HEARTBEATS,
     *PROBER,
     *MISSING,
     *PUSHING,
