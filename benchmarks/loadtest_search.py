@@ -43,16 +43,16 @@ class Reader(AIUser):
         self.chat("and then?", max_tokens=11)
 """
 SCENARIO_SLOTS = Profile(slots=8, ttft=0.1, itl=0.01, tokens=11)
-MOST = ("--max-rate", "1000/s")
-PROMPT = ("--prompt-tokens", "20", "--output-tokens", "11", *MOST)
+PROMPT = ("--prompt-tokens", "20", "--output-tokens", "11")
+CAPACITY = ("--profile", "capacity", "--max-rate", "1000/s")
 
 
 def loadtest(sim: SimulatorProcess, *arguments: str, what: Sequence[str] = PROMPT) -> dict[str, Any]:
     """Runs the command, and returns its report."""
-    where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--json"]
+    where = ["--dialect", "openai-chat", "--base-url", sim.base_url(), "--model", "m", "--json", "--quiet"]
     done = subprocess.run(
         [Path(sys.executable).with_name("aimon"), "loadtest", *what, *where, *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         check=False,
     )
     report: dict[str, Any] = json.loads(done.stdout)
@@ -67,7 +67,7 @@ def mean_service(records: Sequence[Record]) -> float:
 def capacity(profile: Profile, *, calls: int = 1, what: Sequence[str] = PROMPT) -> None:
     """Prints the capacity of a simulated provider, in iterations of so many calls, as found and as it is."""
     with SimulatorProcess(profile, records=20_000) as sim:
-        report = loadtest(sim, "--profile", "capacity", what=what)
+        report = loadtest(sim, *CAPACITY, what=what)
         records = sim.truth(wait=10).records
     true, found = profile.slots / mean_service(records) / calls, report["capacity"]["rate"] or 0.0
     print(
@@ -83,10 +83,10 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         scenario = Path(folder) / "two_steps.py"
         scenario.write_text(TWO_STEPS)
-        capacity(SCENARIO_SLOTS, calls=2, what=(str(scenario), *MOST))
+        capacity(SCENARIO_SLOTS, calls=2, what=(str(scenario),))
     for profile, key, limit in LIMITS:
         with SimulatorProcess(profile) as sim:
-            report = loadtest(sim, "--profile", "limits")
+            report = loadtest(sim, "--profile", "limits", "--max-rate", "1000/s")
         got = report["limits"][key] or 0.0
         print(f"limit {limit:g} {key}  found {got:g}  {got / limit - 1:+.1%}, {report['requests']['sent']} calls")
     with SimulatorProcess(Profile(slots=10, ttft=0.1, itl=0.01, tokens=11)) as sim:
