@@ -189,9 +189,9 @@ class Calls:
     empty: str
 
 
-@dataclass(frozen=True, slots=True)
-class DetailView:
-    """The page of one endpoint."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectView:
+    """What the pages of an endpoint and of a program have in common (subject.html)."""
 
     name: str
     kind: str
@@ -205,28 +205,21 @@ class DetailView:
     bar: Markup
     from_text: str
     tiles: tuple[Tiles, ...]
+    incidents: tuple[IncidentView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailView(SubjectView):
+    """The page of one endpoint."""
+
     charts: tuple[Markup, ...]
     outcomes: tuple[OutcomeRow, ...]
     limits: tuple[LimitView, ...]
-    incidents: tuple[IncidentView, ...]
     calls: tuple[Calls, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramView(SubjectView):
     """The page of a program that reports in."""
 
-    name: str
-    kind: str
-    state: str
-    what: str
-    problem: str
-    now: Moment
-    warnings: tuple[str, ...]
-    notices: tuple[Notice, ...]
-    periods: tuple[Choice, ...]
-    bar: Markup
-    from_text: str
-    tiles: tuple[Tiles, ...]
-    incidents: tuple[IncidentView, ...]
     reports: tuple[Report, ...]
