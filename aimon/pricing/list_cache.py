@@ -109,8 +109,10 @@ def _edition(package: str) -> str | None:
 
 def _path(package: str) -> Path | None:
     """Where the file is: in the user's folder for what can be made again."""
-    try:
-        folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # no HOME, and no entry in passwd
-        return None
-    return Path(folder) / "aimon" / f"{package}.json"
+    folder = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not folder.is_absolute():  # which the specification of these variables says is to be ignored
+        try:
+            folder = Path.home() / ".cache"
+        except RuntimeError:  # no HOME, and no entry in passwd
+            return None
+    return folder / "aimon" / f"{package}.json"

@@ -31,11 +31,11 @@ print("genai_prices" in sys.modules)
 PLAIN, UNKNOWN, TIERED, BY_TIME = "openai/gpt-4o", "openai/none-such", "gemini/gemini-2.5-pro", "deepseek/deepseek-chat"
 
 
-def ask(folder: Path, *names: str) -> list[str]:
+def ask(folder: Path, *names: str, **environ: str) -> list[str]:
     """What another process says: a line for each price, and whether it imported the list."""
     done = subprocess.run(
         [sys.executable, "-c", ASK, *names],
-        env={**os.environ, "XDG_CACHE_HOME": str(folder)},
+        env={**os.environ, "XDG_CACHE_HOME": str(folder), **environ},
         capture_output=True,
         text=True,
         check=True,
@@ -76,6 +76,13 @@ def test_where_nothing_can_be_written_the_price_is_the_same(tmp_path: Path) -> N
     """A folder that is a file; no word about it, since only time is lost."""
     (tmp_path / "aimon").write_text("in the way")
     assert ask(tmp_path, PLAIN)[0].startswith("(")
+
+
+@pytest.mark.parametrize("relative", ["", "cache"])
+def test_a_relative_folder_is_ignored(tmp_path: Path, relative: str) -> None:
+    """The file is in the home folder, wherever the process was started."""
+    ask(tmp_path, PLAIN, XDG_CACHE_HOME=relative, HOME=str(tmp_path))
+    assert (tmp_path / ".cache" / "aimon" / "genai_prices.json").exists()
 
 
 def test_a_list_that_is_not_installed_has_no_file() -> None:
