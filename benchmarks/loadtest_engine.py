@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.running import CORES, FOLDER, client, go_before_others, servebench, server
+from engine.truth_log import answers, quantile
 
 CLIENTS = ("fasthttp", "engine", "fasthttp-light", "user")
 TRUTH = ("--tokens", "50", "--ttft-ms", "50", "--itl-ms", "10")
@@ -135,8 +136,7 @@ def against_log(
             secured, options = ["--certificate", str(certificate)], [*options, "--ca-file", str(certificate)]
         with server(truthd, *TRUTH, "--log", str(log), *secured) as at:
             found = client(name, at, "--users", str(users), "--warmup", "2", "--logged", *options)
-        rows = [[int(field) for field in line.split(",")] for line in log.read_text(encoding="ascii").splitlines()]
-    written = {number: (first - read) / 1e9 for number, read, first, *_ in rows}
+        written = {answer.number: answer.ttft for answer in answers(log)}
     errors = sorted((ttft - written[number]) * 1e3 for number, ttft in found["ttft"] if number in written)
     gaps = sorted(found["gap_ms"]) or [math.nan]
     return {
@@ -196,11 +196,6 @@ def kolmogorov_smirnov(starts: list[float]) -> float:
 def median(runs: list[Any], name: str) -> float:
     """The median of one of their numbers."""
     return float(statistics.median(run[name] for run in runs))
-
-
-def quantile(ordered: list[float], share: float) -> float:
-    """The value that this share of a sorted list does not exceed."""
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 if __name__ == "__main__":

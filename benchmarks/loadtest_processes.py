@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.running import server
+from engine.running import ENVIRONMENT, server
 
 SHORT, LONG = 2, 10
 LOAD = ["--concurrency", "64", "--warmup", "1s", "--prompt-tokens", "14", "--output-tokens", "20"]
@@ -37,9 +37,8 @@ def run(url: str, processes: int, seconds: int) -> tuple[float, int, float]:
     where = ["--dialect", "openai-chat", "--base-url", url, "--model", "truth"]
     how = ["--duration", f"{seconds}s", "--processes", str(processes), "--json", "--quiet"]
     before = spent()
-    done = subprocess.run(
-        [Path(sys.executable).with_name("aimon"), "loadtest", *where, *LOAD, *how], capture_output=True, check=True
-    )
+    command = [str(Path(sys.executable).with_name("aimon")), "loadtest", *where, *LOAD, *how]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
     report: dict[str, Any] = json.loads(done.stdout)
     calls = report["requests"]["sent"] + report["ended"]["uncounted"]
     return report["rate"]["achieved"], calls, spent() - before

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.running import CORES, server
+from engine.running import CORES, ENVIRONMENT, server
 
 SCENARIO = """
 from locust import task
@@ -39,8 +39,8 @@ def run(folder: Path, url: str, kind: str, *options: str) -> dict[str, Any]:
     where = ["--dialect", "openai-chat", "--base-url", url, "--model", "m", "--json", "--quiet"]
     command = [str(Path(sys.executable).with_name("aimon")), "loadtest", *what, *where, *options]
     began = time.time()
-    core = str(CORES[-1])
-    done = subprocess.run(["taskset", "-c", core, *command], cwd=folder, capture_output=True, text=True, check=False)
+    pinned = ["taskset", "-c", str(CORES[-1]), *command]
+    done = subprocess.run(pinned, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if not done.stdout:
         raise RuntimeError(done.stderr)
     report: dict[str, Any] = json.loads(done.stdout)

@@ -63,7 +63,7 @@ def main() -> None:
         for name, seconds in times.items():
             median = statistics.median(seconds)
             print(f"{name:15} {median * 1000:7.1f} ms  {median / base:5.1f} x")
-        print(f"{ENDPOINTS} endpoints  {_cpu_each(aimon, url, Path(folder)) * 1000:7.2f} ms CPU each")
+        print(f"{ENDPOINTS} endpoints  {_cpu_each(aimon, url, env) * 1000:7.2f} ms CPU each")
         with server(arguments.truthd, "--tokens", "20", "--burst", "64") as at:
             (Path(folder) / "scenario.py").write_text(SCENARIO)
             for what in (["--output-tokens", "20"], ["scenario.py"]):
@@ -99,19 +99,19 @@ def _load_test(command: list[str], repeat: int, env: dict[str, str]) -> tuple[li
     return first, whole
 
 
-def _cpu_each(aimon: str, url: str, folder: Path) -> float:
+def _cpu_each(aimon: str, url: str, env: dict[str, str]) -> float:
     """CPU seconds an endpoint: a run of 201 endpoints less a run of one."""
     cpu = []
     for count in (1, ENDPOINTS + 1):
         endpoints = [
             {"name": f"e{i}", "dialect": "openai-chat", "base_url": url, "model": "sim-1"} for i in range(count)
         ]
-        config = folder / f"{count}.yaml"
+        config = Path(env["HOME"]) / f"{count}.yaml"
         config.write_text(json.dumps({"endpoints": endpoints}))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [aimon, "probe", "--config", str(config), "--state", "none"],
-            env={**os.environ, "AIMON_STATE_DIR": str(folder)},
+            env=env,
             check=True,
             stdout=subprocess.DEVNULL,
         )
