@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from threading import Lock
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
@@ -95,6 +95,8 @@ _NOT_MADE = frozenset(o for o in Outcome if o.fault is Fault.PROBER)
 # Probes and load tests break off no call.
 _NEVER_PROBED = frozenset((Outcome.CANCELLED,))
 _STATUSES = ("success", "error")
+# Amounts up to here need no closer look.
+_PLAIN: Final = 1 << 53
 _ESTIMATED_TOKENS = (
     (definitions.INPUT_TOKENS, definitions.ESTIMATED_INPUT_TOKENS, "input"),
     (definitions.OUTPUT_TOKENS, definitions.ESTIMATED_OUTPUT_TOKENS, "output"),
@@ -288,6 +290,26 @@ def amounts_of(result: Result) -> list[tuple[str, float]]:
         if not 0 <= float(amount) < math.inf:
             raise ValueError(f"{name} can't grow by {amount}")
     return amounts
+
+
+def check_amounts(result: Result) -> None:
+    """Whether the amounts of a call can be counted, for one that is not.
+
+    Raises:
+        ValueError, OverflowError: as `amounts_of`.
+    """
+    usage, cost = result.usage, result.cost
+    read, written, cached, thought = usage.input, usage.output, usage.cached_input, usage.reasoning
+    if (
+        result.estimated is None
+        and (read is None or 0 <= read <= _PLAIN)
+        and (written is None or 0 <= written <= _PLAIN)
+        and (cached is None or 0 <= cached <= _PLAIN)
+        and (thought is None or 0 <= thought <= _PLAIN)
+        and (cost is None or 0 <= cost <= _PLAIN)
+    ):
+        return
+    amounts_of(result)
 
 
 def _reported(usage: Usage) -> tuple[tuple[str, int | None], ...]:

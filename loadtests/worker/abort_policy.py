@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aimon import quantities
 from aimon.call.outcome import Fault, Outcome
@@ -10,6 +10,8 @@ from aimon.call.outcome import Fault, Outcome
 if TYPE_CHECKING:
     from aimon.call.result import Result
 
+# Attributes of an enumeration are slow to read.
+_OK: Final = Outcome.OK
 # Outcomes that every further call would have, too.
 FATAL = frozenset(
     {
@@ -71,6 +73,11 @@ class AbortPolicy:
         """
         outcome = result.outcome
         self._note(result)
+        if outcome is _OK:
+            self._fatal = self._failed = self._broken = 0
+            if self.budget is not None and self.spent + in_flight * self._each >= self.budget:
+                return self._reached(self.budget)
+            return None
         if result.connection is not None and result.connection.stale:
             return None
         self._fatal = self._fatal + 1 if outcome in FATAL and fatal else 0
@@ -105,7 +112,7 @@ class AbortPolicy:
         return f"the limit of cost is reached: {spent} of {most} spent"
 
     def _is_storm(self, result: Result) -> bool:
-        if result.outcome in (Outcome.OK, Outcome.RATE_LIMITED):
+        if result.outcome is Outcome.RATE_LIMITED:
             self._failed = self._broken = 0
             return False
         ended = result.started_at + result.end

@@ -6,11 +6,11 @@ statistics, is what scenarios pass through.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import gevent
 
-from aimon.call.containment import contained, isolated, report
+from aimon.call.containment import contained, isolated, report, substitute
 from aimon.call.outcome import Fault, Outcome
 from aimon.loadtests import workload
 from aimon.loadtests.engine.client import Client
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Refused connections fail at once; pause so that a user does not retry in a busy loop.
 _PAUSE = 0.1
+# Attributes of an enumeration are slow to read.
+_OK: Final = Outcome.OK
 
 
 class PromptIterations:
@@ -53,11 +55,12 @@ class PromptIterations:
     ) -> None:
         self.users: dict[str, int] = {}
         self._source = workload.open_source(endpoint, plan.workload, seed=plan.seed, worker=index, workers=workers)
+        self._next_item, self._on_result, self._cost = self._source.next_item, self._source.on_result, prices.cost
         self._replays = plan.workload.trace is not None
         self._retries = plan.retry_after
         self._exact = plan.request.exact_output
         self._client = Client(endpoint.transport, cold=plan.cold, honour_retry_after=plan.retry_after)
-        self._prices, self._recorder = prices, recorder
+        self._recorder = recorder
         self._needs_text = recorder.log is not None
 
     @property
@@ -71,10 +74,10 @@ class PromptIterations:
 
     def first(self) -> FirstIteration:
         """See Iterations."""
-        item = self._source.next_item(0.0 if self._replays else None)
-        result = contained("priced", self._client.perform(item.call), self._prices.cost)
+        item = self._next_item(0.0 if self._replays else None)
+        result = contained("priced", self._client.perform(item.call), self._cost)
         with isolated(result.endpoint, "used for the workload"):
-            self._source.on_result(item, result)
+            self._on_result(item, result)
         result = contained("counted", result, self._recorder.meter)
         why = self._recorder.policy.check_first_call(result)
         failed = why is not None and result.outcome is not Outcome.OK
@@ -105,7 +108,7 @@ class PromptIterations:
             except Exception as error:  # noqa: BLE001 - nothing above a greenlet handles it
                 self._recorder.broke_off(error)
                 return False
-            if result.fault is Fault.NETWORK:
+            if result.outcome is not _OK and result.fault is Fault.NETWORK:
                 gevent.sleep(_PAUSE)
             return True
 
@@ -123,27 +126,30 @@ class PromptIterations:
 
     def _perform(self, scheduled: float | None, since: float, waited: float) -> Result:
         client, recorder = self._client, self._recorder
-        item = self._source.next_item(since if self._replays else None)
+        item = self._next_item(since if self._replays else None)
         # Read by the log of calls, and by the next turn of a conversation.
         keep_text = self._needs_text or item.turn < len(item.turns)
         if not self._retries:
             result = client.perform(item.call, scheduled=scheduled, keep_text=keep_text)
-            result = self._count(result, since, waited=waited)
+            result = self._count(result, since, waited)
         else:
             for k, attempt in enumerate(client.attempts(item.call, scheduled=scheduled, keep_text=keep_text)):
-                result = self._count(attempt, since, waited=waited, again=k > 0)
+                result = self._count(attempt, since, waited, again=k > 0)
                 if k > 0:
                     recorder.retried(since)
-        if self._exact and result.outcome is Outcome.OK:
+        if self._exact and result.outcome is _OK:
             recorder.length(result, item.call.max_tokens, since)
         try:
-            self._source.on_result(item, result)
+            self._on_result(item, result)
         except Exception as error:  # noqa: BLE001 - as `isolated`, which takes a microsecond itself
             report(result.endpoint, "used for the workload", error)
         return result
 
-    def _count(self, result: Result, since: float, *, waited: float, again: bool = False) -> Result:
+    def _count(self, result: Result, since: float, waited: float, *, again: bool = False) -> Result:
         client = self._client
         gaps = client.gaps
-        result = contained("priced", result, self._prices.cost)
+        try:
+            result = self._cost(result)
+        except Exception as error:  # noqa: BLE001 - as `contained`, without its calls
+            result = substitute("priced", result, error)
         return self._recorder.call(result, since, gaps=gaps, again=again, waited=waited, in_flight=client.in_flight)

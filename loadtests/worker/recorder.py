@@ -6,14 +6,14 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from aimon.call.containment import contained, describe
+from aimon.call.containment import contained, describe, substitute
 from aimon.call.outcome import Outcome
 from aimon.loadtests.protocol.stage import POINTS, Stage
 from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats, share_within
 from aimon.loadtests.statistics.iteration_stats import TASK_ERROR, IterationStats
 from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint
-from aimon.metrics.totals import amounts_of
+from aimon.metrics.totals import check_amounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +42,7 @@ class Recorder:
         on_problem: called with the reason when the run must end.
 
     Attributes:
+        meter: adds a call to the metrics; raises for amounts that can't be added, or sent to a master.
         stopped_at: when the stage was stopped, by `time.monotonic()`.
         cutting: calls under way are being ended: what they say of themselves is no result.
     """
@@ -57,11 +58,11 @@ class Recorder:
         on_problem: Callable[[str], None],
     ) -> None:
         self.policy, self.totals, self.log = policy, totals, log
+        self.meter: Callable[[Result], None] = check_amounts if totals is None else totals.observe
         self.stopped_at = inf
         self.cutting = False
         self._objectives, self._named, self._on_problem = objectives, named, on_problem
-        self._stage = Stage(number=0)
-        self._epoch = self._began = 0.0
+        self.start_stage(Stage(number=0), 0.0, 0.0)
         self._names: set[str] = set()
         self.reset()
 
@@ -76,7 +77,11 @@ class Recorder:
 
     def start_stage(self, stage: Stage, epoch: float, began: float) -> None:
         """Starts another stage, whose clock starts at `epoch` (monotonic) in a run that began at `began` (unix)."""
-        self._stage, self._epoch, self._began = stage, epoch, began
+        self._began = began
+        # Read for each call.
+        self._is_open, self._record, self._warmup = stage.is_open, stage.record, stage.warmup
+        self._opens = epoch + stage.warmup
+        self._closes = inf if stage.duration is None else epoch + stage.duration
         self.stopped_at = inf
 
     def merged(self) -> CallStats:
@@ -111,21 +116,22 @@ class Recorder:
                 metric, and its errors end no run before there are many.
         """
         if ours:
-            result = contained("counted", result, self.meter)
-        if since < self._stage.warmup:
+            try:
+                self.meter(result)
+            except Exception as error:  # noqa: BLE001 - as `contained`, without the functions that it takes
+                result = substitute("counted", result, error)
+        if since < self._warmup:
             self.uncounted += 1
             if since >= 0:
-                self.stats.serve(result, self._began, 0.0 if self._stage.is_open else self._share(result.end))
+                self.stats.serve(result, self._began, 0.0 if self._is_open else self._share(result.end))
         else:
             stats = self.stats if name is None else self._of(name)
-
-            def add(each: Result) -> None:
-                self._add(stats, each, gaps, again=again, waited=waited)
-
-            counted = contained("counted", result, add)
-            if counted is not result:
-                result = contained("counted", counted, add)
-            self._observe(result, since)
+            try:
+                self._add(stats, result, gaps, again, waited)
+            except Exception as error:  # noqa: BLE001 - likewise
+                result = self._add_instead(substitute("counted", result, error), stats, gaps, again, waited)
+            if self._record:
+                self._observe(result, since)
             if self.log is not None:
                 contained("logged", result, self.log.add)
         why = self.policy.observe(result, in_flight=in_flight, fatal=ours)
@@ -144,12 +150,12 @@ class Recorder:
         """
         if self.iterations is None or self.cutting:
             return
-        if since < self._stage.warmup:
+        if since < self._warmup:
             self.iterations.warmup += since >= 0
             return
-        share = 1.0 if self._stage.is_open else self._share(duration)
+        share = 1.0 if self._is_open else self._share(duration)
         self.iterations.observe(outcome, duration, latency_from_schedule, share=share)
-        if self._stage.record != POINTS:
+        if self._record != POINTS:
             return
         if outcome == Outcome.OK:
             self.points.append(LatencyPoint(since, latency_from_schedule))
@@ -159,7 +165,7 @@ class Recorder:
 
     def note_error(self, what: str, since: float) -> None:
         """Counts an exception of the scenario's own code."""
-        if self.iterations is not None and since >= self._stage.warmup and not self.cutting:
+        if self.iterations is not None and since >= self._warmup and not self.cutting:
             self.iterations.note_error(what)
 
     def not_started(self, count: int) -> None:
@@ -170,19 +176,12 @@ class Recorder:
 
     def retried(self, since: float) -> None:
         """Counts a call as made again."""
-        self.stats.counts["retried"] += since >= self._stage.warmup
+        self.stats.counts["retried"] += since >= self._warmup
 
     def length(self, result: Result, asked: int, since: float) -> None:
         """Counts a success whose answer was to have exactly so many tokens."""
-        if since >= self._stage.warmup:
+        if since >= self._warmup:
             self.stats.count_length(result, asked)
-
-    def meter(self, result: Result) -> None:
-        """Adds a call to the metrics; raises for amounts that can't be added, or sent to a master."""
-        if self.totals is None:
-            amounts_of(result)
-        else:
-            self.totals.observe(result)
 
     def end(self, why: str) -> None:
         """Ends the run, which then says why."""
@@ -202,21 +201,25 @@ class Recorder:
             self._names.add(name)
         return self.by_name.setdefault(name, CallStats(slo.good(self._objectives, name)))
 
-    def _add(
-        self, stats: CallStats, result: Result, gaps: Iterable[float] | None, *, again: bool, waited: float
-    ) -> None:
+    def _add(self, stats: CallStats, result: Result, gaps: Iterable[float] | None, again: bool, waited: float) -> None:
         if self.cutting and result.outcome is Outcome.PROBER_ERROR:
             stats.counts["interrupted"] += 1
             # Not counted as a call, but long calls are the most likely to be cut: keep their times as lower bounds.
             stats.time_failed(result, gaps)
             return
-        share = 1.0 if self._stage.is_open else self._share(result.end)
+        share = 1.0 if self._is_open else self._share(result.end)
         stats.observe(result, self._began, gaps=gaps, share=share, again=again, waited=waited)
+
+    def _add_instead(
+        self, stand_in: Result, stats: CallStats, gaps: Iterable[float] | None, again: bool, waited: float
+    ) -> Result:
+        """Counts what stands for a Result that could not be counted."""
+        return contained("counted", stand_in, lambda each: self._add(stats, each, gaps, again, waited))
 
     def _observe(self, result: Result, since: float) -> None:
         """Keeps what a search needs of each call; of a scenario a search for capacity needs iterations instead."""
-        record = self._stage.record
-        if not record or (self._named and record == POINTS):
+        record = self._record
+        if self._named and record == POINTS:
             return
         if record == POINTS and result.outcome is Outcome.OK:
             self.points.append(LatencyPoint(since, result.latency_from_schedule))
@@ -228,10 +231,11 @@ class Recorder:
 
     def _share(self, lasted: float) -> float:
         """The share, of what has just ended in a closed loop, that lies in the measured window."""
-        stage, ended = self._stage, monotonic()
-        opens = self._epoch + stage.warmup
-        closes = min(inf if stage.duration is None else self._epoch + stage.duration, self.stopped_at)
-        return share_within(ended - lasted, ended, opens, closes)
+        ended, closes = monotonic(), self._closes
+        began = ended - lasted
+        if self._opens <= began < ended <= closes and ended <= self.stopped_at:
+            return 1.0
+        return share_within(began, ended, self._opens, min(closes, self.stopped_at))
 
 
 def as_fields(recorder: Recorder) -> dict[str, Any]:

@@ -228,7 +228,7 @@ class Worker:
         if over or self._busy_users > self._wanted_users:
             self._busy_users -= 1
             return None
-        if (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
+        if self._policy.budget is not None and (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
             # Checked before each call, since calls about to start are not in flight yet.
             self.end(why)
             self._busy_users -= 1
@@ -239,7 +239,7 @@ class Worker:
         return since
 
     def _begin(self, due: float, waited: float = 0.0) -> None:
-        if (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
+        if self._policy.budget is not None and (why := self._policy.check_budget(in_flight=self.in_flight)) is not None:
             self.end(why)
             return
         self._started += 1

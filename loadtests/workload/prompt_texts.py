@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,12 @@ def opening(nonce: str, tokens: int) -> str:
 
     It has at least 14 tokens: the nonce, the request and one word.
     """
-    return f"{nonce} {_ASK} {words(max(1, tokens - NONCE_TOKENS - _ASK_TOKENS))}"
+    return nonce + _after_nonce(tokens)
+
+
+@lru_cache(maxsize=4)  # most prompts have one length or all different ones, and may be long
+def _after_nonce(tokens: int) -> str:
+    return f" {_ASK} {words(max(1, tokens - NONCE_TOKENS - _ASK_TOKENS))}"
 
 
 def following(tokens: int) -> str:

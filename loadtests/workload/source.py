@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
 
 from aimon.call import result
 from aimon.call.call import Call
@@ -20,7 +21,7 @@ OUTPUT_TOKENS = 128
 """Default limit of an answer."""
 
 
-class Turn(NamedTuple):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """One turn of a conversation: the messages it adds, and the limit, checks and sampling of its answer."""
 
     messages: tuple[Message, ...]
@@ -30,8 +31,7 @@ class Turn(NamedTuple):
     body: Mapping[str, Any] | None = None  # further fields of the request, such as tools
 
 
-@dataclass(slots=True)
-class WorkItem:
+class WorkItem(msgspec.Struct, gc=False):
     """One call to make, the `turn`th (from 1) of a conversation's `turns`; a single call has none."""
 
     call: Call
@@ -79,19 +79,20 @@ def call_factory(endpoint: Endpoint) -> Callable[[tuple[Message, ...], Turn], Ca
     source, exact_output = result.Source.LOADTEST, endpoint.exact_output
 
     def make(messages: tuple[Message, ...], turn: Turn) -> Call:
+        # By position: a struct looks for each name among all of its fields.
         return Call(
-            target=target,
-            messages=messages,
-            max_tokens=turn.max_tokens,
-            stream=stream,
-            temperature=temperature if turn.temperature is None else turn.temperature,
-            reasoning=reasoning,
-            exact_output=exact_output,
-            body=turn.body,
-            checks=turn.checks,
-            timeouts=timeouts,
-            source=source,
-            region=region,
+            target,
+            messages,
+            turn.max_tokens,
+            stream,
+            temperature if turn.temperature is None else turn.temperature,
+            reasoning,
+            exact_output,
+            turn.body,
+            turn.checks,
+            timeouts,
+            source,
+            region,
         )
 
     return make

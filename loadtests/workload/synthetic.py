@@ -46,6 +46,7 @@ def _beginner(
     def later() -> Turn:
         return Turn((Message("user", prompt_texts.following(prompts.draw(random))),), answers.draw(random))
 
-    if not more:
-        return lambda: (first(),)
-    return lambda: (first(), *[later() for _ in more])
+    def single() -> tuple[Turn, ...]:
+        return (first(),)
+
+    return (lambda: (first(), *[later() for _ in more])) if more else single

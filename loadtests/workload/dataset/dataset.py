@@ -119,4 +119,4 @@ def _elements(path: str, data: bytes) -> Iterator[tuple[str, msgspec.Raw]]:
 
 
 def _limited(endless: Iterator[Conversation], limit: Callable[[], int]) -> Conversation:
-    return tuple([turn._replace(max_tokens=limit()) for turn in next(endless)])
+    return tuple([msgspec.structs.replace(turn, max_tokens=limit()) for turn in next(endless)])

@@ -169,7 +169,7 @@ def _recorded(line: DatasetEntry) -> tuple[Turn, ...]:
         elif role == "system":
             system.append(Message("system", remark.value))
         elif asked and line.limit is None:
-            turns[-1] = turns[-1]._replace(max_tokens=max(1, estimated(remark.value)))
+            turns[-1] = msgspec.structs.replace(turns[-1], max_tokens=max(1, estimated(remark.value)))
         asked = role == "user"
     return tuple(turns)
 
@@ -235,7 +235,7 @@ def _with_parameters(
         raise WorkloadError("n is not 1: several answers to one call can't be measured: remove it")
     found.pop("n", None)
     temperature = line.body.temperature if line.body is not None and form == "body" else line.temperature
-    return tuple(turn._replace(temperature=temperature, body=found or None) for turn in turns)
+    return tuple(msgspec.structs.replace(turn, temperature=temperature, body=found or None) for turn in turns)
 
 
 def _for_dialect(turns: tuple[Turn, ...], dialect: str) -> tuple[Turn, ...]:
@@ -278,7 +278,7 @@ def _checked(turns: tuple[Turn, ...], expect: str | dict[str, Any] | None) -> tu
         compiled = checks.compile({"contains": expect} if isinstance(expect, str) else expect)
     except checks.CheckError as error:
         raise WorkloadError(f"expect.{error}") from None
-    return (*turns[:-1], turns[-1]._replace(checks=compiled))
+    return (*turns[:-1], msgspec.structs.replace(turns[-1], checks=compiled))
 
 
 FORMATS: Mapping[str, Callable[[DatasetEntry], tuple[Turn, ...]]] = {

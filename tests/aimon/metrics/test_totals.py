@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aimon.call.outcome import Fault, Outcome
-from aimon.call.result import Pace, Source, Usage
+from aimon.call.result import Pace, Result, Source, Usage
 from aimon.metrics import definitions
-from aimon.metrics.totals import Gauges, HistogramSeries, Totals
+from aimon.metrics.totals import Gauges, HistogramSeries, Totals, amounts_of, check_amounts
 from results import QWEN, a_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LABELS = tuple(QWEN)
 BOUNDS = (0.5, 1.0, 2.0)
@@ -77,6 +80,30 @@ def test_which_calls_lack_a_price(changes: dict[str, Any], counted: str | None) 
     assert {name: totals.counters[both[name]][LABELS] for name in both} == {
         name: float(name == counted) for name in both
     }
+
+
+COUNTS = st.none() | st.integers(-2, 1 << 60) | st.sampled_from([10**300, 10**400])
+
+
+@given(
+    usage=st.builds(Usage, input=COUNTS, output=COUNTS, cached_input=COUNTS, reasoning=COUNTS),
+    cost=st.none() | st.floats(),
+    estimated=st.none() | st.integers(-2, 10),
+)
+def test_amounts_are_checked_as_they_are_counted(usage: Usage, cost: float | None, estimated: int | None) -> None:
+    """What can't be counted is refused where nothing counts, too, and nothing else is."""
+    guess = None if estimated is None else Usage(estimated, estimated, source="estimated")
+    result = a_result(usage=usage, cost=cost, currency="CNY", estimated=guess)
+    assert refused(check_amounts, result) == refused(amounts_of, result)
+
+
+def refused(take: Callable[[Result], object], result: Result) -> str:
+    """Why a Result is refused; empty where it is not."""
+    try:
+        take(result)
+    except (ValueError, OverflowError) as error:
+        return repr(error)
+    return ""
 
 
 def test_declaring_again_changes_no_count() -> None:
