@@ -2,8 +2,8 @@
 
     AIMON_COMPILE=1 pip install --no-build-isolation '.[loadtest]'
 
-needs mypy, setuptools and a C compiler; `make compile` builds such a wheel. Without the variable the wheel is pure
-Python, and all else is in pyproject.toml (docs/decisions/0017-compiled-where-asked-for.md).
+needs mypy, Cython, setuptools and a C compiler; `make compile` builds such a wheel. Without the variable the wheel is
+pure Python, and all else is in pyproject.toml (docs/decisions/0017-compiled-where-asked-for.md).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ COMPILED = (
     "aimon.exchange.verdict",
     "aimon.loadtests.engine.connection",
     "aimon.loadtests.engine.loop_turn",
+    "aimon.loadtests.engine.network.reader",
     "aimon.loadtests.engine.network.receive_clock",
     "aimon.loadtests.engine.response",
     "aimon.loadtests.statistics.call_stats",
@@ -42,11 +43,15 @@ COMPILED = (
     "aimon.loadtests.statistics.tpot_coverage",
     "aimon.metering.http.exchange",
 )
+# In Cython; what they do is done by Python where they are not (docs/decisions/0018-texts-are-read-in-c.md).
+NATIVE = ("aimon.exchange.frame_scan", "aimon.loadtests.engine.network.frame_reader")
 
 
 def extensions() -> list[Any]:
     """The extension modules, and one that they share."""
-    from mypyc.build import mypycify  # noqa: PLC0415 - only a compiled wheel needs it
+    # Only a compiled wheel needs these.
+    from Cython.Build import cythonize  # noqa: PLC0415
+    from mypyc.build import mypycify  # noqa: PLC0415
 
     tree = ROOT / "build" / "sources"
     shutil.rmtree(tree, ignore_errors=True)
@@ -59,7 +64,8 @@ def extensions() -> list[Any]:
     options = ["--config-file=", "--ignore-missing-imports"]
     paths = [str(tree.joinpath(*name.split(".")).with_suffix(".py").relative_to(ROOT)) for name in COMPILED]
     made: list[Any] = mypycify([*options, *paths], opt_level="3", group_name="aimon", target_dir="build/c")
-    return made
+    native = [str(tree.joinpath(*name.split(".")).with_suffix(".pyx").relative_to(ROOT)) for name in NATIVE]
+    return made + cythonize(native, include_path=[str(tree)], build_dir="build/cython", quiet=True)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ from operator import sub
 from typing import TYPE_CHECKING
 
 from aimon.call import finish_reasons, token_estimate, tpot
+from aimon.call.failure import Failure
+from aimon.call.outcome import Outcome
 from aimon.call.result import Arrivals, Pace, Usage
 from aimon.call.tool_call import ToolCall, joined
 from aimon.dialects import usage
+from aimon.exchange.inflate import InflateError, UnreadError
+from aimon.exchange.sse import EventTooLargeError
 from aimon.security import provider_text
 
 if TYPE_CHECKING:
@@ -32,9 +36,9 @@ class AnswerState:
     """
 
     __slots__ = (
-        "_answered", "_counts", "_delta_model", "_done", "_end", "_finish", "_first_output", "_first_reasoning",
-        "_first_token", "_heard", "_last_token", "_provider_error", "_refusal", "_response_id", "_text", "_text_chars",
-        "_thoughts", "_tools", "_usage", "_written_at", "chunks", "complete", "gaps",
+        "_answered", "_counts", "_delta_model", "_done", "_end", "_failure", "_finish", "_first_output",
+        "_first_reasoning", "_first_token", "_heard", "_last_token", "_provider_error", "_refusal", "_response_id",
+        "_text", "_text_chars", "_thoughts", "_tools", "_usage", "_written_at", "chunks", "complete", "gaps",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -61,6 +65,7 @@ class AnswerState:
         self._delta_model: str | None = None
         self._response_id: str | None = None
         self._provider_error: ProviderError | None = None
+        self._failure: Failure | None = None
 
     def _on_text(self, texts: list[str], t: float) -> None:
         """Visible text that arrived at once."""
@@ -145,6 +150,22 @@ class AnswerState:
     def _finish_at(self, t: float) -> None:
         self._end = t
         self.complete = True
+
+    def _on_fault(self, error: Exception, t: float) -> None:
+        """Bytes that can't be read."""
+        said = str(error) if isinstance(error, InflateError) else f"an event that can't be read: {error}"
+        if isinstance(error, UnreadError | EventTooLargeError):
+            self._leave_unread(said, t)
+        else:
+            self._stop(Outcome.MALFORMED, said, t)
+
+    def _leave_unread(self, error: str, t: float) -> None:
+        """The answer is larger than answers of canaries and load tests are, or encoded in a way that is not read."""
+        self._stop(Outcome.MALFORMED, error, t)
+
+    def _stop(self, outcome: Outcome, error: str, t: float) -> None:
+        self._failure = Failure(outcome, error)
+        self._finish_at(t)
 
     def _settle_usage(self, call: Call, *, written: bool) -> Usage:
         """The counts; `written`: the text was written by a model, and does not describe an answer of another kind."""

@@ -30,7 +30,6 @@ from aimon.exchange import verdict
 from aimon.exchange.answer import AnswerState
 from aimon.exchange.body import UNREADABLE, Body, Kind, MalformedError
 from aimon.exchange.inflate import GZIP, InflateError, UnreadError, inflater
-from aimon.exchange.sse import EventTooLargeError
 from aimon.security import provider_text
 from aimon.security.redact import Redactor
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
     from aimon.call.call import Call
     from aimon.dialects import Delta, Dialect
+    from aimon.exchange.frame import Frame
     from aimon.exchange.sse_fastpath import TextStream
 
 MAX_ANSWER_BYTES = 16 << 20
@@ -67,7 +67,7 @@ class Exchange(AnswerState):
     most: ClassVar[int] = MAX_ANSWER_BYTES
 
     __slots__ = (
-        "_body", "_bytes", "_connected_at", "_dialect", "_failure", "_headers", "_headers_at", "_inflate", "_keep_text",
+        "_body", "_bytes", "_connected_at", "_dialect", "_headers", "_headers_at", "_inflate", "_keep_text",
         "_redactor", "_started_at", "_status", "_stream", "_streaming", "call", "connect", "dns", "request_sent",
         "scheduled", "started", "tls",
     )  # fmt: skip
@@ -104,7 +104,6 @@ class Exchange(AnswerState):
         self._stream: TextStream | None = None
         self._body = Body(reader(dialect), streamed=self._streaming)
         self._bytes = 0
-        self._failure: Failure | None = None
 
     # Events of the transport
 
@@ -155,13 +154,20 @@ class Exchange(AnswerState):
         if fault is not None and not self.complete:
             self._on_fault(fault, t)
 
-    def _on_fault(self, error: Exception, t: float) -> None:
-        """Bytes that can't be read."""
-        said = str(error) if isinstance(error, InflateError) else f"an event that can't be read: {error}"
-        if isinstance(error, UnreadError | EventTooLargeError):
-            self._leave_unread(said, t)
+    @property
+    def frame(self) -> Frame | None:
+        """Of the text that comes next, if a transport may find it itself and hand it over by `feed_texts`."""
+        if self._stream is None or self._inflate is not None or self._first_token is None or self.complete:
+            return None
+        return self._stream.frame
+
+    def feed_texts(self, texts: list[str], times: list[float], size: int) -> None:
+        """Texts that stood in `frame`, when each arrived, and how many bytes of the body they took."""
+        self._bytes += size
+        if self._bytes > self.most:
+            self._leave_unread(_TOO_LARGE, times[-1])
         else:
-            self._stop(Outcome.MALFORMED, said, t)
+            self._on_texts(texts, times)
 
     def close(self, t: float) -> None:
         """The body ended as HTTP says it should."""
@@ -235,14 +241,6 @@ class Exchange(AnswerState):
 
     def _succeeded(self) -> bool:
         return self._status is not None and 200 <= self._status < 300
-
-    def _leave_unread(self, error: str, t: float) -> None:
-        """The answer is larger than answers of canaries and load tests are, or encoded in a way that is not read."""
-        self._stop(Outcome.MALFORMED, error, t)
-
-    def _stop(self, outcome: Outcome, error: str, t: float) -> None:
-        self._failure = Failure(outcome, error)
-        self._finish_at(t)
 
     # The Result
 

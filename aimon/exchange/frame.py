@@ -17,6 +17,11 @@ from aimon.dialects import Delta
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+try:
+    from aimon.exchange.frame_scan import split  # in a compiled wheel
+except ImportError:
+    split = None  # type: ignore[assignment]
+
 _END = b"\n\n"
 _NONE: list[str] = []
 _string = msgspec.json.Decoder(str).decode
@@ -32,32 +37,36 @@ class Frame:
         after: from the quote that closes it to the empty line that ends the event.
     """
 
-    __slots__ = ("_between", "_least", "_size", "after", "before")
+    __slots__ = ("_between", "_size", "after", "before")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self.before = before
         self.after = after
-        self._between = (after + before).decode()
+        self._between = ""
         self._size = len(before)
-        self._least = len(self._between)
 
     def take(self, stream: bytes) -> tuple[list[str], bytes]:
         """The texts of the events in this frame with which a piece of the stream begins, and what follows them.
 
-        There are none if it does not begin with one, or if there is anything else between two of them.
+        There are none if it does not begin with one. If there is anything else between two of them, there may be none.
 
         Args:
             stream: begins where an event does.
         """
+        if split is not None:
+            texts, size = split(stream, self.before, self.after)
+            return texts, stream[size:] if size else stream
         if not stream.startswith(self.before) or (end := stream.rfind(self.after, self._size)) < 0:
             return _NONE, stream
         try:
             inside = stream[self._size : end].decode()
         except UnicodeDecodeError:  # the dialect decides how that is reported
             return _NONE, stream
-        if len(inside) < self._least:  # too short for two events, as most pieces of a stream are
+        if len(inside) < self._size:  # too short for two events, as most pieces of a stream are
             texts = [inside]
         else:
+            if not self._between:
+                self._between = (self.after + self.before).decode()
             texts = inside.split(self._between)
             inside = "".join(texts)
         # Every control character is unprintable. Other unprintable texts and empty ones are read by the dialect.

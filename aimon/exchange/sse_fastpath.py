@@ -93,6 +93,11 @@ class TextStream:
         return self._frame.take_each(chunks) if self._frame is not None and self._events.between else []
 
     @property
+    def frame(self) -> Frame | None:
+        """Of the text that comes next, if it is like the ones before and begins with the next byte."""
+        return self._frame if self._events.between else None
+
+    @property
     def tail(self) -> bytes:
         """What came since the last empty line."""
         return self._events.tail

@@ -16,12 +16,12 @@ from httptools import HttpParserError
 from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.call.result import Connection as Record
+from aimon.loadtests.engine.network.reader import Reader
 from aimon.loadtests.engine.network.tcp import ConnectionEnd, StaleConnectionError, classify_end, is_silent
 from aimon.loadtests.engine.network.writer import Writer
 from aimon.loadtests.engine.response import Response, read_failure
 from aimon.network import failures
 from aimon.network.answer_head import MAX_HEAD_BYTES
-from aimon.network.kernel_timestamps import ANCILLARY_BYTES
 
 if TYPE_CHECKING:
     import socket
@@ -34,12 +34,11 @@ if TYPE_CHECKING:
     from aimon.loadtests.engine.network import tls
     from aimon.loadtests.engine.network.receive_clock import ReceiveClock
 
-READ_BYTES = 1 << 16
 # How long after the answer the end of the HTTP message may arrive for the connection to be kept.
 TAIL_SECONDS = 0.25
 
-_READABLE = 1
 _NEVER = float("inf")
+_CHUNK_END = b"\r\n"
 
 
 class Peer(NamedTuple):
@@ -65,15 +64,12 @@ class Connection:
         released: called by `run` when the connection can take another request; None closes it instead.
         idle_since: when it became idle, by `time.monotonic()`.
         open: whether it can be used.
-        lag: the longest time that bytes of the last call waited for the loop, in seconds; without timestamps, the
-            longest time since the loop's turn began.
     """
 
     __slots__ = (
-        "_answered", "_bytes_without_body", "_caller", "_clock", "_earliest", "_end", "_exchange", "_hub", "_limit",
-        "_peer", "_prepared", "_reader", "_recvmsg", "_request", "_response", "_sent_before", "_session",
-        "_sock", "_stamped", "_timer", "_timer_at", "_turn", "_used", "_writer", "idle_since", "lag", "open",
-        "released",
+        "_answered", "_bytes_without_body", "_caller", "_end", "_exchange", "_hub", "_limit", "_peer", "_prepared",
+        "_reader", "_request", "_response", "_sent_before", "_session", "_sock", "_timer", "_timer_at", "_turn",
+        "_used", "_writer", "idle_since", "open", "released",
     )  # fmt: skip
 
     def __init__(
@@ -87,13 +83,10 @@ class Connection:
         sent: int = 0,
     ) -> None:
         self.released: Callable[[Connection], None] | None = None
-        self.idle_since, self._earliest = 0.0, monotonic() - 1.0  # the first bytes may have waited for a busy loop
+        self.idle_since = 0.0
         self.open = True
-        self.lag = 0.0
         self._sock = sock
-        self._recvmsg = sock.recvmsg
         self._session = session
-        self._clock = clock
         self._peer = peer
         self._turn = turn
         self._sent_before = sent
@@ -104,15 +97,12 @@ class Connection:
         self._caller: greenlet | None = None
         self._used = self._answered = False
         self._end = ConnectionEnd.FAILED
-        self._stamped = clock is not None
         self._bytes_without_body = 0
         self._limit = self._timer_at = _NEVER
         self._hub = get_hub()
-        loop = self._hub.loop
-        self._timer = loop.timer(0)
+        self._timer = self._hub.loop.timer(0)
         self._writer = Writer(sock, self._hub, self._on_sent, sent=sent)
-        self._reader = loop.io(sock.fileno(), _READABLE)
-        self._reader.start(self._on_readable)
+        self._reader = Reader(sock, self._hub, clock, self._on_read, self._on_read_error)
 
     # Called by greenlets
 
@@ -179,13 +169,10 @@ class Connection:
         exchange = self._exchange = self._prepared
         assert exchange is not None  # noqa: S101 - `run` has set it
         self._prepared = None
-        self.lag = 0.0
-        self._stamped = self._clock is not None
+        self._reader.begin(now if self._used else None)
         self._answered, self._bytes_without_body = False, 0
         self._response.next()
         exchange.connected(now)
-        if self._used:
-            self._earliest = now
         writer = self._writer
         self._sent_before = writer.sent
         writer.write(self._request if self._session is None else self._session.send(self._request))
@@ -199,7 +186,12 @@ class Connection:
         """The connection as the Result of the last call records it."""
         address, tls_version, certificate_expiry = self._peer
         version, stale = self._response.http_version, self._end is ConnectionEnd.RESET_RACE
-        return Record(cold, version, tls_version, certificate_expiry, address, self._stamped, resent, stale)
+        return Record(cold, version, tls_version, certificate_expiry, address, self._reader.stamped, resent, stale)
+
+    @property
+    def lag(self) -> float:
+        """The longest time that bytes of the last call waited for the loop, in seconds (`Reader.lag`)."""
+        return self._reader.lag
 
     def is_silent(self) -> bool:
         """Whether an idle connection is still open, including what the loop has not read yet."""
@@ -207,6 +199,8 @@ class Connection:
 
     def interrupt(self, why: str) -> None:
         """Ends the current call; its greenlet continues in the next turn of the loop."""
+        if self._exchange is not None:
+            self._reader.hand_over(self._exchange)
         self.close()
         if (exchange := self._exchange or self._prepared) is not None:
             exchange.fail(Failure(Outcome.PROBER_ERROR, why), monotonic())
@@ -217,23 +211,18 @@ class Connection:
         if self.open:
             self.open = False
             self._writer.close()
-            for watcher in (self._reader, self._timer):
-                watcher.stop()
-                watcher.close()
+            self._reader.close()
+            self._timer.stop()
+            self._timer.close()
             self._sock.close()
             self._response.dispose()
 
     # Called by the loop
 
-    def _on_readable(self) -> None:
-        try:
-            data, ancillary, _, _ = self._recvmsg(READ_BYTES, ANCILLARY_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._on_end(monotonic(), error)
-            return
-        now = monotonic()
+    def _on_read_error(self, error: OSError) -> None:
+        self._on_end(monotonic(), error)
+
+    def _on_read(self, data: bytes, arrived: float, now: float) -> None:
         exchange = self._exchange
         if exchange is None:
             # Idle: end of file, or unsolicited data.
@@ -243,17 +232,7 @@ class Connection:
             self._on_end(now, None)
             return
         self._answered = True
-        arrived = (
-            self._clock.receive_time(ancillary, now, self._earliest) if ancillary and self._clock is not None else None
-        )
-        if arrived is None:
-            self._stamped = False
-            arrived = now
-            lag = time() - self._hub.loop.now()
-        else:
-            lag = now - arrived
-        if lag > self.lag:  # noqa: PLR1730 - a call of max() for every chunk costs more than the chunk's parsing
-            self.lag = lag
+        self._reader.hand_over(exchange)
         if arrived >= self._limit and self._expire(arrived):
             return
         try:
@@ -289,6 +268,8 @@ class Connection:
                 exchange.head(response.status, response.headers, arrived)
             if chunks := response.chunks:
                 exchange.feed(chunks[0] if len(chunks) == 1 else b"".join(chunks), arrived)
+                if self._reader.looks_ahead and not exchange.complete:
+                    self._look_ahead(exchange, data, chunks[-1], arrived)
                 chunks.clear()
                 self._bytes_without_body = 0
             else:
@@ -298,9 +279,18 @@ class Connection:
         elif self._bytes_without_body > MAX_HEAD_BYTES:
             raise HttpParserError("trailers without an end")
 
+    def _look_ahead(self, exchange: Exchange, data: bytes, body: bytes, arrived: float) -> None:
+        """Has the reader keep the texts that come next, if the bytes of a read ended with an HTTP chunk of the body."""
+        frame = exchange.frame
+        # The body's last bytes are before the end of the chunk, so that no chunk is half read by the parser.
+        if frame is not None and self._session is None and data.endswith(body + _CHUNK_END):
+            self._reader.expect(frame, arrived, self._limit)
+
     def _on_end(self, now: float, error: OSError | None) -> None:
         """End of the connection: closed by the peer, or broken."""
         exchange = self._exchange
+        if exchange is not None:
+            self._reader.hand_over(exchange)
         if exchange is None or exchange.complete:
             pass
         elif error is None and self._response.until_close:
@@ -348,11 +338,12 @@ class Connection:
         if exchange is None:
             return
         # Bytes received before the limit count, even if the loop reads them after it.
-        self._on_readable()
+        self._reader.read()
         if self._exchange is not exchange:
             return
+        self._reader.hand_over(exchange)
         if (now := monotonic()) >= self._limit:
-            self.lag = max(self.lag, now - self._limit)
+            self._reader.lag = max(self._reader.lag, now - self._limit)
             if self._expire(now):
                 return
         self._arm_timer()

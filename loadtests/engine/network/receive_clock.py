@@ -27,6 +27,11 @@ class ReceiveClock:
 
     __slots__ = ("_fresh_until", "_second", "_second_at")
 
+    @property
+    def calibration(self) -> tuple[int, float, float]:
+        """A second of the wall clock, when it was by `time.monotonic()`, and until when that holds."""
+        return self._second, self._second_at, self._fresh_until
+
     def __init__(self) -> None:
         self._second = 0
         self._second_at = 0.0
