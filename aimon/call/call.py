@@ -12,7 +12,7 @@ from aimon.call.result import Source
 from aimon.call.tool_call import ToolCall  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from aimon.call.checks import Check
     from aimon.security.secret import Secret
@@ -72,10 +72,13 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
 
-    @property
-    def plain(self) -> bool:
-        """Whether it is text alone, which every dialect can send."""
-        return not self.tool_calls and self.tool_call_id is None
+
+def are_plain(messages: Iterable[Message]) -> bool:
+    """Whether they are text alone, which every dialect can send."""
+    for message in messages:  # noqa: SIM110 - in half the time of `all`, in every call of a load test
+        if message.tool_calls or message.tool_call_id is not None:
+            return False
+    return True
 
 
 class Timeouts(msgspec.Struct, frozen=True):

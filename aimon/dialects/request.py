@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from aimon import __version__
-from aimon.call.call import Request
+from aimon.call.call import Request, are_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ def plain(call: Call) -> tuple[Message, ...]:
     Raises:
         ValueError: the messages have tool calls.
     """
-    if all(message.plain for message in call.messages):
+    if are_plain(call.messages):
         return call.messages
     raise ValueError(f"calls of tools are sent in openai-chat only, and the endpoint speaks {call.target.dialect}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gevent import get_hub, getcurrent
 from gevent.event import Event
@@ -39,20 +39,26 @@ _RETRIED = (Outcome.RATE_LIMITED, Outcome.OVERLOADED)
 _DIRECT = Transport()
 
 
-class _TargetContext(NamedTuple):
+class _TargetContext:
     """State shared by all calls to one target."""
 
-    target: Target  # keeps the target alive, so that its id stays unique
-    dialect: Dialect
-    redactor: Redactor
+    __slots__ = ("dialect", "redactor", "target")
+
+    def __init__(self, target: Target, dialect: Dialect, redactor: Redactor) -> None:
+        self.target = target  # kept alive, so that its id stays unique
+        self.dialect = dialect
+        self.redactor = redactor
 
 
-class _RequestTemplate(NamedTuple):
+class _RequestTemplate:
     """State shared by all requests with the same method, URL and headers."""
 
-    route: Route
-    head: bytes
-    idle: list[Connection]
+    __slots__ = ("head", "idle", "route")
+
+    def __init__(self, route: Route, head: bytes, idle: list[Connection]) -> None:
+        self.route = route
+        self.head = head
+        self.idle = idle
 
 
 class Client:

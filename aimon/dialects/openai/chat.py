@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from aimon.call.call import are_plain
 from aimon.call.tool_call import ToolPiece
 from aimon.dialects import NOTHING, STRANGE, Delta, Dialect, ProviderError, errors, exact_output, reasoning, request
 
@@ -66,7 +67,7 @@ def encode(call: Call) -> Request:
     quirks = call.target.quirks
     body: dict[str, Any] = {
         "model": call.target.model,
-        "messages": call.messages if all(message.plain for message in call.messages) else _with_tools(call.messages),
+        "messages": call.messages if are_plain(call.messages) else _with_tools(call.messages),
         quirks.max_tokens_field: call.max_tokens,
         "stream": call.stream,
     }

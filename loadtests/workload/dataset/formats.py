@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from aimon.call import checks
-from aimon.call.call import Message
+from aimon.call.call import Message, are_plain
 from aimon.call.token_estimate import estimated
 from aimon.call.tool_call import ToolCall
 from aimon.loadtests.workload.source import OUTPUT_TOKENS, Turn
@@ -250,7 +250,7 @@ def _for_dialect(turns: tuple[Turn, ...], dialect: str) -> tuple[Turn, ...]:
                 f"{', '.join(turn.body)}: in the words of openai-chat, and the endpoint speaks {dialect}: remove it, "
                 "or put such fields into --extra-body in its own words"
             )
-        if not all(message.plain for message in turn.messages):
+        if not are_plain(turn.messages):
             raise WorkloadError(
                 f"tool calls are sent in openai-chat only, and the endpoint speaks {dialect}: remove it"
             )
