@@ -8,15 +8,13 @@ several threads: a scrape sees a consistent copy while calls are being observed.
 import math
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from http import HTTPStatus
 from threading import Lock
 from typing import Final, NamedTuple, Self
 
-from aimon.call.failure import FailureReason
 from aimon.call.outcome import Fault, Outcome
-from aimon.call.result import Result, Source, Usage
-from aimon.metrics import definitions
-from aimon.metrics.definitions import cost_family, family
+from aimon.call.result import Result
+from aimon.metrics.amounts import COUNTERS, amounts_of
+from aimon.metrics.definitions import DURATION, REQUESTS, TPOT, TTFT, cost_family, family
 
 Labels = tuple[str, ...]  # values, in the order of the family's label names
 
@@ -91,16 +89,12 @@ class HistogramSeries:
 
 # Precomputed: enum attribute access would be most of the cost of counting a call.
 _STATUS_OUTCOME: dict[Outcome, tuple[str, str]] = {o: (o.status, o.value) for o in Outcome}
+_OK: Final = Outcome.OK
 _NOT_MADE = frozenset(o for o in Outcome if o.fault is Fault.PROBER)
 # Probes and load tests break off no call.
 _NEVER_PROBED = frozenset((Outcome.CANCELLED,))
+_BUCKETS = {name: family(name).buckets for name in (DURATION, TTFT, TPOT)}
 _STATUSES = ("success", "error")
-# Amounts up to here need no closer look.
-_PLAIN: Final = 1 << 53
-_ESTIMATED_TOKENS = (
-    (definitions.INPUT_TOKENS, definitions.ESTIMATED_INPUT_TOKENS, "input"),
-    (definitions.OUTPUT_TOKENS, definitions.ESTIMATED_OUTPUT_TOKENS, "output"),
-)
 
 
 class Totals:
@@ -132,22 +126,19 @@ class Totals:
             application: whether its calls are an application's, which may cancel them.
         """
         labels = tuple(identity)
-        names = [*(name for name, _ in _reported(Usage())), *(name for _, name, _ in _ESTIMATED_TOKENS)]
-        names += [definitions.PRICED_CALLS, definitions.UNPRICED_CALLS]
-        if currency is not None:
-            names.append(cost_family(currency).name)
+        names = COUNTERS if currency is None else (*COUNTERS, cost_family(currency).name)
         with self._lock:
             for name, values in (thresholds or {}).items():
                 bounds = {*self.bounds(name, identity.endpoint), *(float(value) for value in values)}
                 self.set_bounds(name, identity.endpoint, tuple(sorted(bounds)))
             for outcome, status_outcome in _STATUS_OUTCOME.items():
                 if application or outcome not in _NEVER_PROBED:
-                    self._count(definitions.REQUESTS, labels + status_outcome, 0)
+                    self._count(REQUESTS, labels + status_outcome, 0)
             for name in names:
                 self._count(name, labels, 0)
             for status in _STATUSES:
-                self._histogram(definitions.DURATION, (*labels, status))
-            for name in (definitions.TTFT, definitions.TPOT):
+                self._histogram(DURATION, (*labels, status))
+            for name in (TTFT, TPOT):
                 self._histogram(name, labels)
 
     def observe(self, result: Result) -> None:
@@ -164,14 +155,14 @@ class Totals:
         status, value = _STATUS_OUTCOME[outcome]
         amounts, tpot = amounts_of(result), result.tpot
         with self._lock:
-            self._count(definitions.REQUESTS, (*labels, status, value), 1)
+            self._count(REQUESTS, (*labels, status, value), 1)
             if outcome not in _NOT_MADE:
-                self._observe(definitions.DURATION, (*labels, status), result.end)
-            if outcome is Outcome.OK:
+                self._observe(DURATION, (*labels, status), result.end)
+            if outcome is _OK:
                 if result.first_token is not None:
-                    self._observe(definitions.TTFT, labels, result.first_token)
+                    self._observe(TTFT, labels, result.first_token)
                 if tpot is not None:
-                    self._observe(definitions.TPOT, labels, tpot)
+                    self._observe(TPOT, labels, tpot)
             for name, amount in amounts:
                 self._count(name, labels, amount)
 
@@ -255,98 +246,21 @@ class Totals:
         return found
 
     def _count(self, name: str, labels: Labels, amount: float) -> None:
-        series = self.counters.get(name)
-        if series is None:
-            series = self.counters[name] = {}
-        series[labels] = series.get(labels, 0.0) + amount
+        try:
+            self.counters[name][labels] += amount
+        except KeyError:
+            self.counters.setdefault(name, {})[labels] = 0.0 + amount
 
     def _observe(self, name: str, labels: Labels, value: float) -> None:
-        self._histogram(name, labels).observe(value, self.bounds(name, labels[0]))
+        bounds = self._bounds.get((name, labels[0])) or _BUCKETS[name]
+        self._histogram(name, labels).observe(value, bounds)
 
     def _histogram(self, name: str, labels: Labels) -> HistogramSeries:
-        series = self.histograms.get(name)
-        if series is None:
-            series = self.histograms[name] = {}
-        histogram = series.get(labels)
-        if histogram is None:
-            histogram = series[labels] = HistogramSeries()
-        return histogram
-
-
-def amounts_of(result: Result) -> list[tuple[str, float]]:
-    """Tokens and cost of a call, by counter, and whether its cost is known.
-
-    Raises:
-        ValueError, OverflowError: a number is negative, or too large for a counter.
-    """
-    amounts: list[tuple[str, float]] = [(name, count) for name, count in _reported(result.usage) if count is not None]
-    if result.estimated is not None:
-        amounts += _estimated(result.usage, result.estimated)
-    if result.cost is not None and result.currency is not None:
-        amounts += [(cost_family(result.currency).name, result.cost), (definitions.PRICED_CALLS, 1)]
-    elif _may_be_charged(result):
-        amounts.append((definitions.UNPRICED_CALLS, 1))
-    for name, amount in amounts:
-        if not 0 <= float(amount) < math.inf:
-            raise ValueError(f"{name} can't grow by {amount}")
-    return amounts
-
-
-def check_amounts(result: Result) -> None:
-    """Whether the amounts of a call can be counted, for one that is not.
-
-    Raises:
-        ValueError, OverflowError: as `amounts_of`.
-    """
-    usage, cost = result.usage, result.cost
-    read, written, cached, thought = usage.input, usage.output, usage.cached_input, usage.reasoning
-    if (
-        result.estimated is None
-        and (read is None or 0 <= read <= _PLAIN)
-        and (written is None or 0 <= written <= _PLAIN)
-        and (cached is None or 0 <= cached <= _PLAIN)
-        and (thought is None or 0 <= thought <= _PLAIN)
-        and (cost is None or 0 <= cost <= _PLAIN)
-    ):
-        return
-    amounts_of(result)
-
-
-def _reported(usage: Usage) -> tuple[tuple[str, int | None], ...]:
-    return (
-        (definitions.INPUT_TOKENS, usage.input),
-        (definitions.OUTPUT_TOKENS, usage.output),
-        (definitions.CACHED_INPUT_TOKENS, usage.cached_input),
-        (definitions.REASONING_TOKENS, usage.reasoning),
-    )
-
-
-def _estimated(reported: Usage, estimated: Usage) -> Iterator[tuple[str, float]]:
-    """Estimated tokens, counted as tokens and as their estimated part; without counts reported as implausible."""
-    for name, part, field in _ESTIMATED_TOKENS:
-        tokens = getattr(estimated, field)
-        if tokens is not None and getattr(reported, field) is None and field not in (reported.implausible or ()):
-            yield name, tokens
-            yield part, tokens
-
-
-def _may_be_charged(result: Result) -> bool:
-    """Whether the provider received the request and did not refuse it; a model list is free."""
-    if result.operation == "models":
-        return False
-    if result.request_sent is None and (result.source is not Source.APP or not _sent_by_application(result)):
-        return False
-    return result.status_code is None or result.status_code < HTTPStatus.BAD_REQUEST
-
-
-# Before any answer: what says that an application's request had been sent. No transport but ours tells when it was.
-_AFTER_SENDING = frozenset((Outcome.TIMEOUT_TTFT, Outcome.TIMEOUT_TOTAL, Outcome.CANCELLED))
-_BROKEN_OFF = frozenset((FailureReason.CLOSED, FailureReason.BROKEN, FailureReason.RESET, FailureReason.NOT_HTTP))
-
-
-def _sent_by_application(result: Result) -> bool:
-    answered = result.status_code is not None or result.outcome is Outcome.OK
-    return answered or result.outcome in _AFTER_SENDING or result.failure_reason in _BROKEN_OFF
+        try:
+            return self.histograms[name][labels]
+        except KeyError:
+            histogram = self.histograms.setdefault(name, {})[labels] = HistogramSeries()
+            return histogram
 
 
 class Gauge(NamedTuple):

@@ -23,7 +23,7 @@ from aimon.loadtests.report.run_result import RunResult
 from aimon.loadtests.statistics import slo as objectives
 from aimon.loadtests.statistics.call_stats import CallStats
 from aimon.loadtests.statistics.cpu_usage import CpuUsage
-from aimon.metrics.totals import amounts_of
+from aimon.metrics.amounts import check_amounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +130,7 @@ class Collector:
                 self._uncounted[result.endpoint] += 1
                 return
             with isolated(result.endpoint, "counted"):
-                amounts_of(result)
+                check_amounts(result)
                 self._fresh[result.endpoint].observe(
                     result, self._began + (self._ramp or 0.0), gaps=context.get("gaps")
                 )

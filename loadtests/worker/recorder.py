@@ -13,7 +13,7 @@ from aimon.loadtests.statistics import slo
 from aimon.loadtests.statistics.call_stats import CallStats, share_within
 from aimon.loadtests.statistics.iteration_stats import TASK_ERROR, IterationStats
 from aimon.loadtests.statistics.observation import CallObservation, LatencyPoint
-from aimon.metrics.totals import check_amounts
+from aimon.metrics.amounts import check_amounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from aimon.call.outcome import Fault, Outcome
 from aimon.call.result import Pace, Result, Source, Usage
 from aimon.metrics import definitions
-from aimon.metrics.totals import Gauges, HistogramSeries, Totals, amounts_of, check_amounts
+from aimon.metrics.amounts import amounts_of, check_amounts
+from aimon.metrics.totals import Gauges, HistogramSeries, Totals
 from results import QWEN, a_result
 
 if TYPE_CHECKING:
