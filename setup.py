@@ -3,7 +3,8 @@
     AIMON_COMPILE=1 pip install --no-build-isolation '.[loadtest]'
 
 needs mypy, Cython, setuptools and a C compiler; `make compile` builds such a wheel. Without the variable the wheel is
-pure Python, and all else is in pyproject.toml (docs/decisions/0017-compiled-where-asked-for.md).
+pure Python, and all else is in pyproject.toml (docs/decisions/0017-compiled-where-asked-for.md). AIMON_COMPILE=native
+builds the modules in Cython alone, which needs no mypy.
 """
 
 from __future__ import annotations
@@ -50,27 +51,47 @@ COMPILED = (
 NATIVE = ("aimon.exchange.frame_scan", "aimon.loadtests.engine.network.frame_reader")
 
 
-def extensions() -> list[Any]:
-    """The extension modules, and one that they share."""
-    # Only a compiled wheel needs these.
-    from Cython.Build import cythonize  # noqa: PLC0415
-    from mypyc.build import mypycify  # noqa: PLC0415
-
+def extensions(choice: str) -> list[Any]:
+    """The extension modules, and one that they share; `native`: those in Cython alone, which takes seconds."""
+    if choice not in ("1", "native"):
+        return []
     tree = ROOT / "build" / "sources"
     shutil.rmtree(tree, ignore_errors=True)
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     folders: dict[str, str] = pyproject["tool"]["setuptools"]["package-dir"]
     for package, folder in sorted(folders.items()):
         shutil.copytree(ROOT / folder, tree.joinpath(*package.split(".")), dirs_exist_ok=True)
+    return native(tree) + (compiled(tree) if choice == "1" else [])
+
+
+def native(tree: Path) -> list[Any]:
+    """The modules in Cython."""
+    from Cython.Build import cythonize  # noqa: PLC0415 - only a compiled wheel needs it
+
+    made: list[Any] = cythonize(
+        paths(tree, NATIVE, ".pyx"), include_path=[str(tree)], build_dir="build/cython", quiet=True
+    )
+    return made
+
+
+def compiled(tree: Path) -> list[Any]:
+    """The modules that are Python, too."""
+    from mypyc.build import mypycify  # noqa: PLC0415 - only a compiled wheel needs it
+
     os.environ["MYPYPATH"] = str(tree)
     # What has no types where it is built counts as Any, so that the wheel does not depend on installed stubs.
     options = ["--config-file=", "--ignore-missing-imports"]
-    paths = [str(tree.joinpath(*name.split(".")).with_suffix(".py").relative_to(ROOT)) for name in COMPILED]
-    made: list[Any] = mypycify([*options, *paths], opt_level="3", group_name="aimon", target_dir="build/c")
-    native = [str(tree.joinpath(*name.split(".")).with_suffix(".pyx").relative_to(ROOT)) for name in NATIVE]
-    return made + cythonize(native, include_path=[str(tree)], build_dir="build/cython", quiet=True)
+    made: list[Any] = mypycify(
+        [*options, *paths(tree, COMPILED, ".py")], opt_level="3", group_name="aimon", target_dir="build/c"
+    )
+    return made
+
+
+def paths(tree: Path, names: tuple[str, ...], suffix: str) -> list[str]:
+    """Where the sources of modules are, from here."""
+    return [str(tree.joinpath(*name.split(".")).with_suffix(suffix).relative_to(ROOT)) for name in names]
 
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    setup(ext_modules=extensions() if os.environ.get("AIMON_COMPILE") == "1" else [])
+    setup(ext_modules=extensions(os.environ.get("AIMON_COMPILE", "")))

@@ -7,6 +7,7 @@ Needs pip and setuptools, which the test environment has. All bytecode is compil
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,17 +20,23 @@ from bootstrap import constraints, read_toml
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def build(folder: Path) -> Path:
-    """Builds the wheel in a folder, from a copy of the sources, so that no build files remain in the checkout."""
+def build(folder: Path, *, compiled: str = "") -> Path:
+    """Builds the wheel in a folder, from a copy of the sources, so that no build files remain in the checkout.
+
+    Args:
+        folder: becomes its parent and that of the copy.
+        compiled: which modules of setup.py are compiled, as AIMON_COMPILE says there.
+    """
     source, out = folder / "source", folder / "wheel"
     source.mkdir(parents=True)
     project: dict[str, Any] = read_toml("pyproject.toml")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", *(["setup.py"] if compiled else [])):
         shutil.copy(ROOT / name, source)
     for name in project["tool"]["setuptools"]["package-dir"].values():
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*pip, "--wheel-dir", out, source], check=True)
+    environ = {**os.environ, "AIMON_COMPILE": compiled}
+    subprocess.run([*pip, "--wheel-dir", out, source], env=environ, check=True)
     (built,) = out.iterdir()
     return built
 
