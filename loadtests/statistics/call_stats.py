@@ -129,7 +129,8 @@ class CallStats:
         """
         outcome, series, counts = result.outcome, self.series, self.counts
         self.outcomes[_NAMES[outcome]] += 1
-        if (connection := result.connection) is not None and (connection.resent or connection.stale):
+        connection = result.connection
+        if connection is not None and (connection.resent or connection.stale):
             counts["resent"] += connection.resent
             counts["stale"] += connection.stale
         if outcome in _OWN_FAULTS:
@@ -144,10 +145,13 @@ class CallStats:
         if result.cost is not None:
             self.cost += result.cost
             self.currency = result.currency
-        if (set_up := result.set_up) > 0:
+        # Properties of a Result take longer than what they compute.
+        set_up = result.set_up if connection is not None and connection.cold else 0.0
+        if set_up > 0:
             series["set_up"].record(set_up)
         offset = result.started_at - began
-        self.last_due = max(self.last_due, offset + result.scheduled)
+        if (due := offset + result.scheduled) > self.last_due:
+            self.last_due = due
         self._second(offset)["sent"] += 1
         ended = self._second(offset + result.end)
         ended["ended"] += 1
@@ -191,14 +195,14 @@ class CallStats:
     def _time(self, result: Result, gaps: Iterable[float] | None, set_up: float) -> None:
         series = self.series
         series["latency"].record(result.end)
-        series["latency_from_schedule"].record(result.latency_from_schedule)
+        series["latency_from_schedule"].record(result.end - result.scheduled)
         if result.first_output is not None:
             series["first_output"].record(max(0.0, result.first_output - set_up))
         if result.first_reasoning is not None:
             series["first_reasoning"].record(max(0.0, result.first_reasoning - set_up))
         if result.first_token is not None:
             series["ttft"].record(max(0.0, result.first_token - set_up))
-        if (tpot := result.tpot) is not None:
+        if (pace := result.pace) is not None and pace.unknown is None and (tpot := pace.tpot) is not None:
             series["tpot"].record(tpot)
         elif result.first_token is not None:
             self._open("tpot").add(None, late=False)
