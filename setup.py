@@ -40,6 +40,7 @@ COMPILED = (
     "aimon.loadtests.engine.network.tcp",
     "aimon.loadtests.engine.network.writer",
     "aimon.loadtests.engine.response",
+    "aimon.loadtests.engine.turn_pause",
     "aimon.loadtests.statistics.call_stats",
     "aimon.loadtests.statistics.concurrency",
     "aimon.loadtests.statistics.histogram",

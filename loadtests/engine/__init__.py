@@ -6,6 +6,7 @@
     network/     requests as bytes, name resolution, TLS without a socket, receive times
     schedule     arrival times from rates; pure
     pacing       open and closed loops; precise_timer wakes them on time
+    turn_pause   has a busy loop read more in each turn
     process_limits
                  open-file limit and garbage collector of a process with thousands of streams
 

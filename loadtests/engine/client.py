@@ -15,6 +15,7 @@ from aimon.call.failure import Failure
 from aimon.call.outcome import Outcome
 from aimon.config.endpoint import Transport
 from aimon.exchange.exchange import Exchange
+from aimon.loadtests.engine import turn_pause
 from aimon.loadtests.engine.dialing import Dialer, DialError
 from aimon.loadtests.engine.loop_turn import LoopTurn
 from aimon.loadtests.engine.network import http_request
@@ -181,6 +182,7 @@ class Client:
         The calls' greenlets continue with their Results in the next turn of the loop.
         """
         self.stop_retrying()
+        turn_pause.current().clients.discard(self)
         for connection in list(self._busy):
             connection.interrupt(why)
         for caller in list(self._dialling):
@@ -246,6 +248,8 @@ class Client:
         finally:
             self._dialling.discard(caller)
         self.dialled += 1
+        if connection.stamped:
+            turn_pause.current().clients.add(self)
         if not self._cold:
             connection.released = template.idle.append
         return connection

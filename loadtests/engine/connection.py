@@ -189,6 +189,11 @@ class Connection:
         return Record(cold, version, tls_version, certificate_expiry, address, self._reader.stamped, resent, stale)
 
     @property
+    def stamped(self) -> bool:
+        """Whether all bytes of the last answer have a timestamp of the kernel; before the first, whether they will."""
+        return self._reader.stamped
+
+    @property
     def lag(self) -> float:
         """The longest time that bytes of the last call waited for the loop, in seconds (`Reader.lag`)."""
         return self._reader.lag

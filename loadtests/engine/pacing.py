@@ -13,6 +13,7 @@ from gevent import get_hub
 from gevent.event import Event
 from greenlet import greenlet
 
+from aimon.loadtests.engine import turn_pause
 from aimon.loadtests.engine.precise_timer import precise_timer
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class OpenLoop:
         """
         self.epoch = monotonic() if epoch is None else epoch
         self._idle.set()
+        turn_pause.current().schedules.add(self)
         self._advance()
 
     def rebalance(self, offsets: Iterable[float], *, since: float, max_in_flight: float | None = None) -> None:
@@ -86,6 +88,7 @@ class OpenLoop:
 
     def stop(self) -> None:
         """Starts no more calls; calls under way continue."""
+        turn_pause.current().schedules.discard(self)
         self._offsets = iter(())
         self._next = None
         self._line.clear()
@@ -98,6 +101,7 @@ class OpenLoop:
         while not (self._dispatched.is_set() and self._idle.is_set()):
             self._dispatched.wait()
             self._idle.wait()
+        turn_pause.current().schedules.discard(self)
 
     def _take_pending(self) -> list[float]:
         pending = [] if self._next is None else [self._next - self.epoch]
