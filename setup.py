@@ -46,6 +46,9 @@ COMPILED = (
     "aimon.loadtests.statistics.histogram",
     "aimon.loadtests.statistics.token_usage",
     "aimon.loadtests.statistics.tpot_coverage",
+    "aimon.loadtests.worker.abort_policy",
+    "aimon.loadtests.worker.prompt_iterations",
+    "aimon.loadtests.worker.worker",
     "aimon.metering.http.exchange",
 )
 # In Cython; what they do is done by Python where they are not (docs/decisions/0018-texts-are-read-in-c.md).
