@@ -3,6 +3,7 @@ from collections.abc import Callable
 class FrameReader:
     size: int
     lag: float
+    latest: float
 
     def __init__(
         self,
@@ -11,7 +12,7 @@ class FrameReader:
         on_error: Callable[[OSError], None],
     ) -> None: ...
     def expect(
-        self, before: bytes, after: bytes, earliest: float, limit: float, calibration: tuple[int, float, float]
+        self, before: bytes, after: bytes, latest: float, limit: float, calibration: tuple[int, float, float]
     ) -> None: ...
     def take(self) -> tuple[list[str], list[float]]: ...
     def close(self) -> None: ...

@@ -64,11 +64,13 @@ cdef class FrameReader:
 
     Attributes:
         size: bytes of the bodies of what is kept.
+        latest: when the last bytes arrived, of those that are kept or came before them.
         lag: the longest time that bytes which are kept waited in the socket, in seconds.
     """
 
     cdef readonly Py_ssize_t size
     cdef readonly double lag
+    cdef readonly double latest
     cdef int _fd
     cdef object _on_read
     cdef object _on_error
@@ -76,7 +78,6 @@ cdef class FrameReader:
     cdef list _times
     cdef bytes _before
     cdef bytes _after
-    cdef double _earliest
     cdef double _limit
     cdef long long _second
     cdef double _second_at
@@ -90,18 +91,18 @@ cdef class FrameReader:
         self._times = []
         self._before = None
 
-    def expect(self, bytes before, bytes after, double earliest, double limit, tuple calibration):
+    def expect(self, bytes before, bytes after, double latest, double limit, tuple calibration):
         """Keeps the texts of the next reads while these consist of HTTP chunks of events in a frame.
 
         Args:
             before: the bytes of the frame before a text.
             after: those after it.
-            earliest: when the last bytes arrived, by `time.monotonic()`.
+            latest: when the last bytes arrived, by `time.monotonic()`.
             limit: when the call has timed out.
             calibration: of the `ReceiveClock`.
         """
         self._second, self._second_at, self._fresh_until = calibration
-        self._earliest = earliest
+        self.latest = latest
         self._limit = limit
         self._after = after
         self._before = before
@@ -157,7 +158,7 @@ cdef class FrameReader:
     cdef bint _keep(self, ssize_t count, double now, Stamp stamp) except -1:
         """Whether all that was read is as expected."""
         cdef double arrived = (stamp.seconds - self._second) + stamp.nanoseconds * 1e-9 + self._second_at
-        if not (now - UNUSUAL < arrived <= now < self._fresh_until and self._earliest <= arrived < self._limit):
+        if not (now - UNUSUAL < arrived <= now < self._fresh_until and self.latest <= arrived < self._limit):
             return False
         cdef Py_ssize_t known = len(self._texts)
         cdef Py_ssize_t size = 0
@@ -168,7 +169,7 @@ cdef class FrameReader:
         for _ in range(len(self._texts) - known):
             self._times.append(at)
         self.size += size
-        self._earliest = arrived
+        self.latest = arrived
         if now - arrived > self.lag:
             self.lag = now - arrived
         return True

@@ -127,6 +127,8 @@ class Reader:
         if not data:
             self._on_read(data, now, now)
             return
+        if self._frames is not None and self._frames.size:
+            self._earliest = self._frames.latest
         clock = self._clock
         arrived = clock.receive_time(ancillary, now, self._earliest) if ancillary and clock is not None else None
         if arrived is None:
@@ -134,7 +136,10 @@ class Reader:
             arrived = now
             lag = time() - self._hub.loop.now()
         else:
+            # Two calibrations of the clock differ by microseconds, and bytes do not arrive before those before them.
+            arrived = max(arrived, self._earliest)
             lag = now - arrived
+        self._earliest = arrived
         if lag > self.lag:  # noqa: PLR1730 - a call of max() for every chunk costs more than the chunk's parsing
             self.lag = lag
         self._on_read(data, arrived, now)
