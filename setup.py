@@ -1,10 +1,10 @@
 """Compiles the modules through which every call of a load test passes, if AIMON_COMPILE=1 asks for it.
 
-    AIMON_COMPILE=1 pip install --no-build-isolation '.[loadtest]'
+    AIMON_COMPILE=1 pip install --no-build-isolation --no-deps --force-reinstall .
 
-needs mypy, Cython, setuptools and a C compiler; `make compile` builds such a wheel. Without the variable the wheel is
-pure Python, and all else is in pyproject.toml (docs/decisions/0017-compiled-where-asked-for.md). AIMON_COMPILE=native
-builds the modules in Cython alone, which needs no mypy.
+needs what aimon needs, mypy, Cython, setuptools and a C compiler; `make compile` builds such a wheel. Without the
+variable the wheel is pure Python, and all else is in pyproject.toml. AIMON_COMPILE=native builds the modules in Cython
+alone, which needs no mypy (docs/decisions/0017-compiled-where-asked-for.md, docs/decisions/0018-texts-are-read-in-c.md).
 """
 
 from __future__ import annotations
