@@ -4,7 +4,7 @@
 
 needs what aimon needs, mypy, Cython, setuptools and a C compiler; `make compile` builds such a wheel. Without the
 variable the wheel is pure Python, and all else is in pyproject.toml. AIMON_COMPILE=native builds the modules in Cython
-alone, which needs no mypy (docs/decisions/0017-compiled-where-asked-for.md, docs/decisions/0018-texts-are-read-in-c.md).
+alone, which needs no mypy. docs/decisions/0017-compiled-where-asked-for.md and 0018-texts-are-read-in-c.md say why.
 """
 
 from __future__ import annotations
