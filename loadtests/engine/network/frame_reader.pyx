@@ -38,8 +38,9 @@ cdef extern from "<sys/socket.h>" nogil:
 
 cdef enum:
     READ_BYTES = 1 << 16
-    # Texts that are kept before the Exchange counts them, so that none grows without its limits.
+    # What is kept before the Exchange counts it, so that no answer grows without its limits.
     MOST_TEXTS = 1024
+    MOST_BYTES = 1 << 20
     # More hexadecimal digits than the size of a chunk has that fits a read.
     MOST_DIGITS = 5
 
@@ -162,7 +163,7 @@ cdef class FrameReader:
             return False
         cdef Py_ssize_t known = len(self._texts)
         cdef Py_ssize_t size = 0
-        if known >= MOST_TEXTS or not self._scan_chunks(_data, _data + count, &size):
+        if known >= MOST_TEXTS or self.size >= MOST_BYTES or not self._scan_chunks(_data, _data + count, &size):
             del self._texts[known:]
             return False
         at = arrived

@@ -100,6 +100,13 @@ def test_what_was_said(writes: list[bytes]) -> None:
     assert (engine.arrivals and engine.arrivals.count) == (prober.arrivals and prober.arrivals.count)
 
 
+def test_an_answer_without_end() -> None:
+    """It is left unread where it is larger than an answer may be."""
+    prober, engine = both([*map(chunk, TEXTS), *[chunk(event("x" * 60_000))] * 320])
+    assert (engine.outcome, engine.error) == (prober.outcome, prober.error)
+    assert engine.error == "an answer of more than 16 MiB"
+
+
 def test_when_it_was_said() -> None:
     """Each text has the time of its own arrival, and these are in order."""
     _, result = both(STREAMS["all alike"])
