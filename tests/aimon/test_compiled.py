@@ -21,7 +21,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CAN_COMPILE = shutil.which("cc") is not None and (Path(sysconfig.get_paths()["include"]) / "Python.h").exists()
 CHOSEN = (
     "tests/aimon/exchange",
-    "tests/loadtests/engine/test_parity.py",
     "tests/loadtests/engine/test_token_by_token.py",
 )
 WHERE = (
