@@ -164,11 +164,14 @@ class CallStats:
             counts["good"] += good
             self._time(result, gaps, set_up)
         else:
-            self.time_failed(result, gaps)
-            if result.limit_spent_on_reasoning:
-                counts["thought_out"] += 1
-                counts["thought_out_tokens"] += result.usage.reasoning or 0
+            self._observe_failed(result, gaps)
         self._serve(result, offset, share, tokens, good=good)
+
+    def _observe_failed(self, result: Result, gaps: Iterable[float] | None) -> None:
+        self.time_failed(result, gaps)
+        if result.limit_spent_on_reasoning:
+            self.counts["thought_out"] += 1
+            self.counts["thought_out_tokens"] += result.usage.reasoning or 0
 
     def count_length(self, result: Result, asked: int) -> None:
         """Counts a success whose answer was to have `asked` tokens, by whether it has; where unknown, not at all."""
