@@ -57,8 +57,10 @@ NATIVE = ("aimon.exchange.frame_scan", "aimon.loadtests.engine.network.frame_rea
 
 def extensions(choice: str) -> list[Any]:
     """The extension modules, and one that they share; `native`: those in Cython alone, which takes seconds."""
-    if choice not in ("1", "native"):
+    if choice in ("", "0"):
         return []
+    if choice not in ("1", "native"):
+        raise SystemExit(f"AIMON_COMPILE={choice}: write 1 for all modules, native for those in Cython, or 0 for none")
     tree = ROOT / "build" / "sources"
     shutil.rmtree(tree, ignore_errors=True)
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -149,7 +149,8 @@ cdef class FrameReader:
         )
         if stamped:
             memcpy(&stamp, CMSG_DATA(header), sizeof(Stamp))
-            if self._before is not None and self._keep(count, now, stamp):
+            # No bytes are the end of the file, which is never as expected.
+            if count and self._before is not None and self._keep(count, now, stamp):
                 return
         self._before = None
         data = PyBytes_FromStringAndSize(_data, count)
